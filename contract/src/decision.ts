@@ -1,0 +1,49 @@
+import type { JsonObject } from "./json.ts";
+
+/**
+ * Everything a decision depends on besides the bundle: plain JSON without floats, so that its RFC 8785 bytes are its identity and
+ * `replay` can decide again from the record alone (invariant I3). Made by the gateway, never by the model, except `args`.
+ */
+export type DecisionInput = {
+  readonly agent: { readonly id: string; readonly team: string; readonly classes: readonly string[] };
+  readonly user: { readonly id: string; readonly groups: readonly string[] };
+  readonly session: {
+    readonly id: string;
+    readonly purpose: string;
+    /** How many sessions are above this one; 0 for a session opened with an agent's credential. */
+    readonly depth: number;
+    readonly labels: readonly string[];
+    /** Where the agent runs. `none` until sandboxes exist. */
+    readonly isolation: "none";
+  };
+  /** Cedar action id, as in {@link Action.name}. */
+  readonly action: string;
+  /** Tool arguments as sent by the agent. */
+  readonly args: JsonObject;
+  /** Groups that have approved this very action. */
+  readonly approvals: readonly string[];
+  /** Milliseconds since the epoch. */
+  readonly nowMs: number;
+};
+
+export type Effect = "allow" | "deny" | "ask";
+
+/** A policy that determined a decision. */
+export interface Reason {
+  /** The policy's `@id`. */
+  readonly policy: string;
+  /** The author's words from `@reason`; empty when the policy has none. */
+  readonly text: string;
+  /** What would lift it, e.g. `approval:support-leads`; empty when nothing does. */
+  readonly remedy: string;
+}
+
+export interface Decision {
+  readonly effect: Effect;
+  /** Determining policies sorted by id. Empty on a deny by default (no permit matched). */
+  readonly reasons: readonly Reason[];
+  /** On `ask`: groups whose approval is needed, sorted; all of them. Otherwise empty. */
+  readonly approvers: readonly string[];
+  /** Policies that failed to evaluate, sorted by id, with the engine's message. Any entry means deny. */
+  readonly errors: readonly { readonly policy: string; readonly message: string }[];
+}

@@ -1,0 +1,6 @@
+export * from "./action.ts";
+export * from "./catalog.ts";
+export * from "./decision.ts";
+export * from "./errors.ts";
+export * from "./json.ts";
+export * from "./records.ts";

@@ -1,0 +1,87 @@
+import { z } from "zod";
+
+/**
+ * Bodies of ledger records, one strict schema a type: unknown keys are refused, numbers are integers. The ledger adds the envelope
+ * `{v, seq, at_ms, type}` when it commits; the whole record is RFC 8785 JSON, at most 64 KiB, and every key is covered by its leaf.
+ * Personal or secret values appear only as salted commitments; the values lie encrypted in the payload named by `payload`.
+ */
+const id = z.string().min(1).max(256);
+const hash = z.string().regex(/^[A-Za-z0-9_-]{43}$/); // base64url SHA-256
+const text = z.string().max(4096);
+const count = z.int().min(0);
+const actor = z.string().min(1).max(256); // "operator", "user:ana", "agent:bot", "lanyard"
+const body = <S extends z.ZodRawShape>(shape: S) => z.strictObject(shape);
+
+export const recordBodies = {
+  /** Intent. With effect `allow` it awaits exactly one outcome; `deny` and `ask` end in themselves. */
+  decision: body({
+    id,
+    session: id,
+    agent: id,
+    user: id,
+    action: id,
+    digest: hash,
+    effect: z.enum(["allow", "deny", "ask"]),
+    /** Error code of the step that refused; `policy` when policy decided. */
+    by: id,
+    policies: z.array(id).max(256),
+    /** Hash of the canonical bytes of the whole Decision, reasons and errors included. */
+    decision: hash,
+    /** Content address of the bundle (policies, schema, contracts, engine) that decided; null when none was asked. */
+    bundle: hash.nullable(),
+    /** Commitment to the DecisionInput; null when facts were never gathered. */
+    input: hash.nullable(),
+    /** Hash of the tool's pinned definition; null for anything but a catalogued tool. */
+    tool: hash.nullable(),
+    reversibility: z.enum(["read", "reversible", "compensable", "irreversible", "unknown"]),
+    /** The approval that lifted an ask, by its id. */
+    approval: id.nullable(),
+    /** Key of the encrypted payload with DecisionInput; null when there is none. */
+    payload: id.nullable(),
+  }),
+  outcome: body({
+    of: count,
+    status: z.enum(["done", "refused", "failed", "uncertain"]),
+    /** Error code when not done, else empty. */
+    code: z.string().max(64),
+    /** Commitment to the result as inspected; null when none came back. */
+    result: hash.nullable(),
+    payload: id.nullable(),
+    duration_us: count,
+  }),
+  "approval.request": body({ id, of: count, digest: hash, groups: z.array(id).max(64), session: id, expires_at_ms: count }),
+  "approval.approve": body({ id, by: actor, groups: z.array(id).max(64), comment: hash.nullable(), payload: id.nullable() }),
+  "approval.deny": body({ id, by: actor, comment: hash.nullable(), payload: id.nullable() }),
+  "approval.expire": body({ id }),
+  "approval.use": body({ id, of: count }),
+  "session.open": body({ session: id, agent: id, user: id, purpose: hash, payload: id.nullable(), parent: id.nullable(), expires_at_ms: count }),
+  "session.close": body({ session: id, why: id, actions: count }),
+  /** Refused at the door: no session could be established. Repeats within a second fold into `times`. */
+  "session.refused": body({ code: id, door: id, times: count }),
+  "credential.issue": body({ kind: z.enum(["agent", "user"]), name: id, key: id, by: actor }),
+  "credential.revoke": body({ kind: z.enum(["agent", "user"]), name: id, key: id, by: actor }),
+  "catalog.quarantine": body({ server: id, tool: id, why: z.enum(["first seen", "changed"]), definition: hash, approved: hash.nullable() }),
+  "catalog.approve": body({ server: id, tool: id, definition: hash, by: actor }),
+  "catalog.gone": body({ server: id, tool: id }),
+  "bundle.activate": body({ bundle: hash, before: hash.nullable(), policies: count, by: actor }),
+  "bundle.refuse": body({ candidate: hash, errors: count, first: text }),
+  "config.change": body({ config: hash, before: hash.nullable(), by: actor }),
+  "access.read": body({ by: actor, what: id, from: count, to: count, times: count }),
+  "access.unseal": body({ by: actor, of: count }),
+  "access.export": body({ by: actor, what: id, from: count, to: count }),
+  erase: body({ subject: hash, payloads: count, by: actor, why: text }),
+  "key.rotate": body({ key: hash, before: hash, by: actor }),
+  "ledger.open": body({ key: hash, version: id, open_intents: z.array(count).max(1024), more: count }),
+  "ledger.close": body({ why: id }),
+  /** The ledger could not write between these times; `refused` actions were denied meanwhile. */
+  "ledger.gap": body({ from_ms: count, to_ms: count, refused: count, why: id }),
+} as const;
+
+export type RecordType = keyof typeof recordBodies;
+export type RecordBody<T extends RecordType> = z.infer<(typeof recordBodies)[T]>;
+
+/** A record to append: `type` and its body side by side. */
+export type NewRecord = { [T in RecordType]: { readonly type: T } & RecordBody<T> }[RecordType];
+
+/** A committed record: the body with its envelope. `seq` counts from 0 and is the leaf's index in the tree. */
+export type LedgerRecord = NewRecord & { readonly v: 1; readonly seq: number; readonly at_ms: number };

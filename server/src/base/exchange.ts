@@ -1,0 +1,22 @@
+import type { Json, JsonObject } from "@lanyard/contract";
+
+/** MCP lifecycle families: `stateful` is 2025-06-18 and 2025-11-25 (initialize), `stateless` is 2026-07-28 (per-request `_meta`). */
+export type Era = "stateful" | "stateless";
+
+/** The line back to the client while one of its requests is open. A face (mcp-http, mcp-stdio) makes one per request. */
+export interface Exchange {
+  readonly era: Era;
+  /** Aborts when the client cancels the request or goes away. */
+  readonly signal: AbortSignal;
+  /** Progress of this request; dropped when the client gave no progress token. `progress` must increase. */
+  progress(update: { progress: number; total?: number; message?: string }): void;
+  /** Any other notification that belongs to this request (logging, progress of a server with its own token mapping). */
+  notify(method: string, params: JsonObject): void;
+  /** Asks the client something on the server's behalf (elicitation, sampling, roots); resolves with the JSON-RPC result. */
+  ask(method: string, params: JsonObject): Promise<Json>;
+}
+
+/** What a server answered: a JSON-RPC result or a JSON-RPC error, passed on unchanged. */
+export type Answer =
+  | { readonly result: JsonObject }
+  | { readonly error: { readonly code: number; readonly message: string; readonly data?: Json } };

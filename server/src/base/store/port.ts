@@ -1,0 +1,88 @@
+import type { Json, JsonObject, LedgerRecord, NewRecord, RecordType } from "@lanyard/contract";
+
+/** A document of the daemon's own state (session, credential, approval, catalog entry), changed only together with a ledger record. */
+export type StateKind = "session" | "credential" | "approval" | "catalog" | "setting";
+export interface StateChange {
+  readonly kind: StateKind;
+  readonly key: string;
+  /** null removes the document. */
+  readonly value: JsonObject | null;
+}
+
+/** Where a committed record stands: its number, and the size and root of the tree that first covers it. */
+export interface Receipt {
+  readonly seq: number;
+  readonly atMs: number;
+}
+
+/** A value encrypted under its data subject's key, not yet written; `commitment` is HMAC-SHA256(salt, RFC 8785 bytes), base64url. */
+export interface Sealed {
+  readonly payload: string;
+  readonly commitment: string;
+}
+
+export interface LogFilter {
+  readonly from?: number;
+  readonly to?: number;
+  readonly sinceMs?: number;
+  readonly types?: readonly RecordType[];
+  readonly session?: string;
+  readonly agent?: string;
+  readonly effect?: string;
+  /** Cedar action id or a prefix ending in `*`. */
+  readonly action?: string;
+  /** At most this many, the newest when `newest` is set; default 1000. */
+  readonly limit?: number;
+  readonly newest?: boolean;
+}
+
+/**
+ * Durable memory of one daemon: the ledger, its sealed payloads, content-addressed objects, and state documents. One kit
+ * (`test/kits/store.ts`) holds every implementation to this text.
+ */
+export interface Store extends AsyncDisposable {
+  /**
+   * Commits a record, the payload it names and the state it changes, all or nothing; resolves once they are on disk.
+   * Rejects with Fault `ledger_unavailable` within 50 ms when the disk refuses; nothing is then kept. Recovers by itself, and then
+   * first appends `ledger.gap`.
+   */
+  append(record: NewRecord, attached?: { sealed?: Sealed; state?: readonly StateChange[] }): Promise<Receipt>;
+
+  /** Encrypts a value for a data subject (for example `user:ana`). Nothing is written until a record that names it is appended. */
+  seal(subject: string, value: Json): Sealed;
+  /** Decrypts a payload; null when its subject was erased. Callers append `access.unseal` or `access.read` first. */
+  unseal(payload: string): { value: Json; salt: string } | null;
+  /** True when `value` and `salt` open `commitment`. */
+  opens(commitment: string, salt: string, value: Json): boolean;
+  /** Destroys a subject's key, payloads and salts, and appends `erase`. The tree and all proofs stay. */
+  erase(subject: string, by: string, why: string): Promise<Receipt>;
+
+  get(kind: StateKind, key: string): JsonObject | null;
+  list(kind: StateKind): { key: string; value: JsonObject }[];
+
+  /** Content-addressed bytes (bundles, schemas, tool definitions): base64url SHA-256 of the bytes. Durable on return. */
+  putObject(bytes: Uint8Array): string;
+  getObject(hash: string): Uint8Array | null;
+
+  entry(seq: number): LedgerRecord | null;
+  /** The exact bytes that were hashed into the leaf. */
+  entryBytes(seq: number): Uint8Array | null;
+  entries(filter: LogFilter): LedgerRecord[];
+  /** The outcome of an intent, or null while it is open. */
+  outcomeOf(seq: number): LedgerRecord | null;
+  /** Allow decisions without an outcome whose call is no longer running in this process. */
+  openIntents(): number[];
+  /** Calls back for each committed record, in order, after it is durable. */
+  follow(listener: (record: LedgerRecord) => void): { stop(): void };
+
+  /** Number of records. */
+  size(): number;
+  /** A signed-note checkpoint (C2SP tlog-checkpoint) of the whole tree. */
+  checkpoint(): string;
+  /** A tlog-proof file for one record: extra data line, index, inclusion proof, checkpoint. */
+  prove(seq: number): string;
+  /** The ledger's name and public key as a C2SP verifier key, `<name>+<hash>+<base64>`. */
+  verifierKey(): string;
+  /** False while appends are refused. */
+  healthy(): boolean;
+}
