@@ -1,0 +1,58 @@
+import type { Decision, DecisionInput, ErrorCode, JsonObject, ToolContract } from "@lanyard/contract";
+import type { Exchange } from "./exchange.ts";
+
+// What the steps of the path hand to each other. It lies in base because stages may not know mediation, nor each other.
+
+/** A request from an agent that some face has read off its wire and routed to a server. Nothing in it is trusted. */
+export interface InboundCall {
+  /** The bearer token as presented; null when there was none. */
+  readonly token: string | null;
+  /** The door it came through, which a token must be made for: `mcp` or `mcp/<server>`. */
+  readonly audience: string;
+  readonly server: string;
+  readonly method: string;
+  /** Name of the tool at the server, for `tools/call`. */
+  readonly tool?: string;
+  readonly params: JsonObject;
+  readonly exchange: Exchange;
+}
+
+/** What the gateway knows of the tool being called, beside the arguments. */
+export interface Pin {
+  /** Hash of the approved definition; null when the action is no tool call. */
+  readonly definition: string | null;
+  readonly contract: ToolContract;
+  /** Set when the call may not happen whatever policy says: an unknown or quarantined tool. */
+  readonly refuse: { readonly code: ErrorCode; readonly text: string } | null;
+}
+
+export interface Facts {
+  readonly input: DecisionInput;
+  readonly pin: Pin;
+}
+
+export interface Ruling {
+  readonly decision: Decision;
+  /** Content address of the bundle that decided. */
+  readonly bundle: string;
+}
+
+export interface Intent {
+  readonly seq: number;
+  /** Decision id, shown to the agent: `lanyard explain` takes it too. */
+  readonly id: string;
+}
+
+export interface Approval {
+  readonly id: string;
+  readonly groups: readonly string[];
+}
+
+/** How a held call ended. `pending`: nobody answered in time, the request stays open for an identical retry. */
+export type Hold =
+  | { readonly kind: "approved"; readonly approval: Approval }
+  | { readonly kind: "denied"; readonly id: string; readonly by: string; readonly comment: string }
+  | { readonly kind: "pending"; readonly id: string; readonly groups: readonly string[] };
+
+/** How an intent ended. `refused`: nothing happened. `uncertain`: the server may have done it. */
+export type OutcomeStatus = "done" | "refused" | "failed" | "uncertain";
