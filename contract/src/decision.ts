@@ -1,7 +1,7 @@
 import type { JsonObject } from "./json.ts";
 
 /**
- * Everything a decision depends on besides the bundle: plain JSON without floats, so that its RFC 8785 bytes are its identity and
+ * Everything a decision depends on besides the bundle: plain JSON, so that its RFC 8785 bytes are its identity and
  * `replay` can decide again from the record alone (invariant I3). Made by the gateway, never by the model, except `args`.
  */
 export type DecisionInput = {

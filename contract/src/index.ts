@@ -4,3 +4,4 @@ export * from "./decision.ts";
 export * from "./errors.ts";
 export * from "./json.ts";
 export * from "./records.ts";
+export * from "./routes.ts";

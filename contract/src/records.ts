@@ -83,5 +83,14 @@ export type RecordBody<T extends RecordType> = z.infer<(typeof recordBodies)[T]>
 /** A record to append: `type` and its body side by side. */
 export type NewRecord = { [T in RecordType]: { readonly type: T } & RecordBody<T> }[RecordType];
 
-/** A committed record: the body with its envelope. `seq` counts from 0 and is the leaf's index in the tree. */
-export type LedgerRecord = NewRecord & { readonly v: 1; readonly seq: number; readonly at_ms: number };
+/**
+ * A committed record: the body with its envelope. `seq` counts from 0 and is the leaf's index in the tree. `state` is there when
+ * documents of the daemon's state changed with it: for each its tag (hash of kind and key) and a salted commitment to the new
+ * document, null when it was removed; so the ledger vouches for the state too.
+ */
+export type LedgerRecord = NewRecord & {
+  readonly v: 1;
+  readonly seq: number;
+  readonly at_ms: number;
+  readonly state?: readonly (readonly [tag: string, commitment: string | null])[];
+};

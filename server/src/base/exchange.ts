@@ -3,6 +3,13 @@ import type { Json, JsonObject } from "@lanyard/contract";
 /** MCP lifecycle families: `stateful` is 2025-06-18 and 2025-11-25 (initialize), `stateless` is 2026-07-28 (per-request `_meta`). */
 export type Era = "stateful" | "stateless";
 
+/** What an agent's client said of itself: at `initialize`, or in the `_meta` of a stateless request. Claims, not facts. */
+export interface ClientFacts {
+  readonly version: string;
+  readonly info: JsonObject;
+  readonly capabilities: JsonObject;
+}
+
 /** The line back to the client while one of its requests is open. A face (mcp-http, mcp-stdio) makes one per request. */
 export interface Exchange {
   readonly era: Era;
@@ -14,6 +21,10 @@ export interface Exchange {
   notify(method: string, params: JsonObject): void;
   /** Asks the client something on the server's behalf (elicitation, sampling, roots); resolves with the JSON-RPC result. */
   ask(method: string, params: JsonObject): Promise<Json>;
+  /** Absent when the request is Lanyard's own. */
+  readonly client?: ClientFacts;
+  /** The server ended its stream in mid-call and will answer on a later one (SEP-1699): the client may be let go in the same way. */
+  release?(): void;
 }
 
 /** What a server answered: a JSON-RPC result or a JSON-RPC error, passed on unchanged. */

@@ -33,8 +33,8 @@ export interface Facts {
 
 export interface Ruling {
   readonly decision: Decision;
-  /** Content address of the bundle that decided. */
-  readonly bundle: string;
+  /** Content address of the bundle that decided; null when the call was refused before any was asked. */
+  readonly bundle: string | null;
 }
 
 export interface Intent {
@@ -43,9 +43,12 @@ export interface Intent {
   readonly id: string;
 }
 
+/** Given by humans for one digest, one bundle and one definition of the tool (invariant I6); mediation compares the last two after deciding again. */
 export interface Approval {
   readonly id: string;
   readonly groups: readonly string[];
+  readonly bundle: string;
+  readonly definition: string | null;
 }
 
 /** How a held call ended. `pending`: nobody answered in time, the request stays open for an identical retry. */

@@ -10,6 +10,8 @@ export type Reply =
 
 /** The collaborators of the path, as one object of functions: a test passes lambdas, compose.ts the real rooms. */
 export interface Stages {
+  /** Monotonic time in microseconds, for durations. */
+  monotonicUs(): number;
   /** Throws Fault `unauthenticated`, `wrong_audience` or `session_expired`, having recorded the refusal. */
   identify(token: string | null, audience: string): Principal;
   /** Takes one of the session's places for calls in flight; throws Fault `too_many_calls`. */
@@ -20,9 +22,9 @@ export interface Stages {
   intend(action: Action, principal: Principal, facts: Facts | null, ruling: Ruling, by: ErrorCode | "policy", approval: Approval | null): Promise<Intent>;
   /** An approval given for the identical call and not used yet, taken so that no second call can use it. */
   claim(principal: Principal, action: Action): Approval | null;
-  /** Gives a claimed approval back when the call did not come to be. */
-  unclaim(approval: Approval): void;
-  hold(action: Action, principal: Principal, intent: Intent, ruling: Ruling, exchange: Exchange): Promise<Hold>;
+  /** Gives a claimed approval back when the call did not come to be; `void` when the bundle or the tool's definition has changed since. */
+  unclaim(approval: Approval, why: "unused" | "void"): void;
+  hold(action: Action, principal: Principal, intent: Intent, facts: Facts, ruling: Ruling, exchange: Exchange): Promise<Hold>;
   /** Throws Fault when it is certain that the server never got the call; anything else that is thrown leaves it uncertain. */
   execute(action: Action, principal: Principal, exchange: Exchange): Promise<Answer>;
   /** Throws Fault `result_withheld`. */

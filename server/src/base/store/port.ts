@@ -15,13 +15,14 @@ export interface Receipt {
   readonly atMs: number;
 }
 
-/** A value encrypted under its data subject's key, not yet written; `commitment` is HMAC-SHA256(salt, RFC 8785 bytes), base64url. */
+/** A value encrypted under its data subject's key, not yet written; made by `seal` of the same store only. `commitment` is HMAC-SHA256(salt, RFC 8785 bytes), base64url. */
 export interface Sealed {
   readonly payload: string;
   readonly commitment: string;
 }
 
 export interface LogFilter {
+  /** First and last seq, both included. */
   readonly from?: number;
   readonly to?: number;
   readonly sinceMs?: number;
@@ -67,7 +68,10 @@ export interface Store extends AsyncDisposable {
   entry(seq: number): LedgerRecord | null;
   /** The exact bytes that were hashed into the leaf. */
   entryBytes(seq: number): Uint8Array | null;
+  /** Records in ascending order, also when the newest are asked for. */
   entries(filter: LogFilter): LedgerRecord[];
+  /** The seq of a decision by its id (`d_...`), or null. */
+  decisionById(id: string): number | null;
   /** The outcome of an intent, or null while it is open. */
   outcomeOf(seq: number): LedgerRecord | null;
   /** Allow decisions without an outcome whose call is no longer running in this process. */

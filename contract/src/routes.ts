@@ -1,0 +1,108 @@
+import { z } from "zod";
+
+/**
+ * The administration API as one table: handlers, the typed client, the role matrix and the reference page are drawn from it.
+ *
+ * Roles: `operator` is whoever can open the daemon's operator socket (file permissions decide); `agent`, `session` and `user` present a
+ * bearer token of that kind; `anyone` needs none. Requests carry `body` as JSON or `query` in the URL; both are strict.
+ */
+const name = z.string().min(1).max(256);
+const seq = z.coerce.number().int().min(0);
+
+const logQuery = z.strictObject({
+  from: seq.optional(),
+  to: seq.optional(),
+  since_ms: seq.optional(),
+  session: name.optional(),
+  agent: name.optional(),
+  effect: z.enum(["allow", "deny", "ask"]).optional(),
+  tool: name.optional(),
+  type: name.optional(),
+  limit: z.coerce.number().int().min(1).max(10_000).optional(),
+  follow: z.stringbool().optional(),
+});
+
+export const routes = {
+  status: { method: "GET", path: "/v1/status", roles: ["operator"], says: "what runs: servers, bundle, ledger, sessions" },
+  health: { method: "GET", path: "/healthz", roles: ["anyone"], says: "whether calls can be decided and recorded" },
+
+  session_open: {
+    method: "POST",
+    path: "/v1/sessions",
+    roles: ["operator", "agent", "session"],
+    says: "opens a session; with a session's token, a child that can only narrow",
+    body: z.strictObject({
+      agent: name.optional(),
+      on_behalf_of: name.optional(),
+      purpose: z.string().min(1).max(1000).optional(),
+      minutes: z.int().min(1).max(480).optional(),
+      audience: z.string().max(80).optional(),
+      tools: z.array(name).max(2000).optional(),
+      labels: z.array(name).max(64).optional(),
+      max_calls: z.int().min(0).max(1_000_000).optional(),
+    }),
+  },
+  session_list: { method: "GET", path: "/v1/sessions", roles: ["operator"], says: "open sessions" },
+  session_close: { method: "DELETE", path: "/v1/sessions/:id", roles: ["operator", "session"], says: "ends a session and its children" },
+
+  approval_list: { method: "GET", path: "/v1/approvals", roles: ["operator", "user"], says: "calls that wait for a person" },
+  approval_decide: {
+    method: "POST",
+    path: "/v1/approvals/:id",
+    roles: ["user"],
+    says: "approves or denies a held call, as oneself",
+    body: z.strictObject({ verdict: z.enum(["approve", "deny"]), comment: z.string().max(1000).optional() }),
+  },
+
+  catalog_list: { method: "GET", path: "/v1/catalog", roles: ["operator"], says: "pinned tool definitions and their state" },
+  catalog_diff: {
+    method: "GET",
+    path: "/v1/catalog/diff",
+    roles: ["operator"],
+    says: "what a quarantined definition changes",
+    query: z.strictObject({ server: name, tool: name.optional() }),
+  },
+  catalog_approve: {
+    method: "POST",
+    path: "/v1/catalog/approve",
+    roles: ["operator"],
+    says: "accepts the definitions that were shown",
+    body: z.strictObject({ server: name, tool: name.optional(), definition: name.optional() }),
+  },
+
+  credential_issue: {
+    method: "POST",
+    path: "/v1/credentials",
+    roles: ["operator"],
+    says: "a new credential of an agent or user, shown this once",
+    body: z.strictObject({ kind: z.enum(["agent", "user"]), name }),
+  },
+  credential_list: { method: "GET", path: "/v1/credentials", roles: ["operator"], says: "credentials, without their secrets" },
+  credential_revoke: { method: "DELETE", path: "/v1/credentials/:id", roles: ["operator"], says: "revokes a credential at once" },
+
+  log: { method: "GET", path: "/v1/log", roles: ["operator"], says: "ledger entries, one JSON a line; `follow` keeps the line open", query: logQuery },
+  explain: { method: "GET", path: "/v1/entries/:ref", roles: ["operator"], says: "one entry with everything that belongs to it" },
+  replay: {
+    method: "POST",
+    path: "/v1/replay",
+    roles: ["operator"],
+    says: "decides recorded calls again from the record alone, one JSON a line",
+    body: z.strictObject({ from: z.int().min(0), to: z.int().min(0).optional() }),
+  },
+  audit_checkpoint: { method: "GET", path: "/v1/audit/checkpoint", roles: ["operator"], says: "the signed checkpoint of the whole ledger" },
+  audit_prove: { method: "GET", path: "/v1/audit/proof/:seq", roles: ["operator"], says: "a tlog-proof file of one entry" },
+  audit_key: { method: "GET", path: "/v1/audit/key", roles: ["operator"], says: "the key that verifies checkpoints" },
+} as const satisfies Record<string, Route>;
+
+export type Role = "anyone" | "operator" | "agent" | "session" | "user";
+
+export interface Route {
+  readonly method: "GET" | "POST" | "DELETE";
+  readonly path: string;
+  readonly roles: readonly Role[];
+  readonly says: string;
+  readonly body?: z.ZodObject;
+  readonly query?: z.ZodObject;
+}
+
+export type RouteName = keyof typeof routes;

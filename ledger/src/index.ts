@@ -1,0 +1,5 @@
+export * from "./note.ts";
+export * from "./tiles.ts";
+export * from "./tree.ts";
+export * from "./verify.ts";
+export * from "./witness.ts";

@@ -1,0 +1,25 @@
+import { Fault, type Decision, type DecisionInput, type Json } from "@lanyard/contract";
+import { combine, denyUnasked } from "./combine.ts";
+import type { Rules } from "./head.ts";
+import { measure, requestArguments, typedInput } from "./input.ts";
+import type { Match } from "./matcher.ts";
+
+/**
+ * Decides one input against one bundle: the same two always give the same decision (invariant I3). Arguments that policy cannot be
+ * shown exactly, and actions the bundle does not know, are denied before any policy is asked. Throws only what `match` throws.
+ */
+export const decide = (match: Match, rules: Rules, input: DecisionInput): Decision => {
+  const action = rules.action(input.action);
+  if (action === null) return denyUnasked("lanyard.catalog", `action \`${input.action.slice(0, 256).toWellFormed()}\` is not in the catalog that policies were compiled against`);
+  try {
+    measure({ ...input, args: null } as unknown as Json);
+    if (!Number.isFinite(new Date(input.nowMs).getTime())) throw new Fault("malformed_call", "`nowMs` is no time");
+    measure(input.args);
+    const typed = typedInput(action.input, action.definition === null ? requestArguments(input.args) : input.args);
+    const found = rules.candidates(input.agent, action);
+    return combine(found, match(found, action, input, typed), input.approvals);
+  } catch (cause) {
+    if (cause instanceof Fault) return denyUnasked("lanyard.arguments", cause.message);
+    throw cause;
+  }
+};

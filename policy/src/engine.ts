@@ -1,0 +1,226 @@
+import { Worker } from "node:worker_threads";
+import { Fault, type Decision, type DecisionInput } from "@lanyard/contract";
+import { addressOf, decodeBundle, type Bundle, type Policy } from "./bundle.ts";
+import { denyUnasked } from "./combine.ts";
+import type { Compiled, Source } from "./compile.ts";
+import { openRules, type Rules } from "./head.ts";
+import type { Answers, Order } from "./protocol.ts";
+
+/** Runs `task` once after `ms` unless cancelled: time comes from outside. */
+export type After = (ms: number, task: () => void) => { cancel(): void };
+
+export interface EngineOptions {
+  readonly after: After;
+  /** Without an answer for so long the worker is taken for hung: a decision takes a millisecond. */
+  readonly patienceMs?: number;
+  /** The thread's program; another one in tests. */
+  readonly program?: URL;
+}
+
+const bounds = { patienceMs: 5000, waiting: 10_000, bundles: 32 } as const;
+
+interface Waiting {
+  readonly bundle: string;
+  readonly input: string;
+  resolve(decision: Decision): void;
+  reject(fault: Fault): void;
+}
+
+interface Loaded {
+  readonly bytes: Uint8Array;
+  readonly rules: Rules;
+  readonly byId: ReadonlyMap<string, Policy>;
+}
+
+/**
+ * Decides in a worker thread, against bundles given as bytes and named by their hash. Fails closed: a crash or a hang rejects what was
+ * being decided with Fault `engine_unavailable`, and the next decision starts a new worker. Only a file of the engine knows Cedar.
+ */
+export class Engine implements AsyncDisposable {
+  readonly #options: EngineOptions;
+  readonly #bundles = new Map<string, Loaded>();
+  #worker: Worker | null = null;
+  /** Bundles the present worker has. */
+  #sent = new Set<string>();
+  /** Not posted yet: everything asked for within one turn of the event loop goes in one message. */
+  #fresh: Waiting[] = [];
+  /** Posted, oldest first. */
+  #posted: Waiting[] = [];
+  #alarm: { cancel(): void } | null = null;
+  #closed = false;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Makes a bundle known and returns its hash. The 32 used last stay; an older one is loaded again when needed.
+   * Throws Fault `invalid_config` when the bytes are no bundle.
+   */
+  load(bytes: Uint8Array): string {
+    const hash = addressOf(bytes);
+    if (this.#bundles.has(hash)) return hash;
+    const bundle = decodeBundle(bytes);
+    this.#bundles.set(hash, { bytes, rules: openRules(bundle), byId: new Map(bundle.policies.map((policy) => [policy.id, policy])) });
+    const oldest = this.#bundles.keys().next().value;
+    if (this.#bundles.size > bounds.bundles && oldest !== undefined) {
+      this.#bundles.delete(oldest);
+      if (this.#sent.delete(oldest)) this.#post({ kind: "drop", hash: oldest });
+    }
+    return hash;
+  }
+
+  /**
+   * Decides; the same bundle and input always give the same decision. Input that cannot be sent is a deny. Rejects with Fault
+   * `engine_unavailable` when the bundle is not loaded or the worker fails; nothing was decided then.
+   */
+  async decide(bundle: string, input: DecisionInput): Promise<Decision> {
+    this.#use(bundle);
+    if (this.#closed || this.#fresh.length + this.#posted.length >= bounds.waiting) throw unavailable(this.#closed ? "the engine is closed" : "too many decisions are waiting");
+    let text: string;
+    try {
+      text = JSON.stringify(input);
+    } catch {
+      return denyUnasked("lanyard.arguments", "arguments are nested too deeply, or are no JSON");
+    }
+    return new Promise<Decision>((resolve, reject) => {
+      if (this.#fresh.push({ bundle, input: text, resolve, reject }) === 1) queueMicrotask(() => this.#flush());
+    });
+  }
+
+  /**
+   * Those of `actions` that some policy could allow this agent, in the order given: what to list. Judges heads only, so it
+   * errs towards listing; every call is decided all the same. Throws Fault `engine_unavailable` when the bundle is not loaded.
+   */
+  visible(bundle: string, agent: DecisionInput["agent"], actions: readonly string[]): string[] {
+    const { rules } = this.#use(bundle);
+    return actions.filter((name) => {
+      const action = rules.action(name);
+      return action !== null && rules.couldAllow(agent, action);
+    });
+  }
+
+  /** A loaded bundle, read only. Throws Fault `engine_unavailable` when it is not loaded. */
+  bundle(hash: string): Bundle {
+    return this.#use(hash).rules.bundle;
+  }
+
+  /** A policy of a loaded bundle with its place and text, for explanations; null when the bundle has none of this id. */
+  policy(bundle: string, id: string): Policy | null {
+    return this.#use(bundle).byId.get(id) ?? null;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    await this.#abandon("the engine is closed");
+  }
+
+  #use(hash: string): Loaded {
+    const found = this.#bundles.get(hash);
+    if (found === undefined) throw unavailable(`bundle \`${hash}\` is not loaded`);
+    this.#bundles.delete(hash); // move it to the young end
+    this.#bundles.set(hash, found);
+    return found;
+  }
+
+  #flush(): void {
+    const questions = this.#fresh;
+    this.#fresh = [];
+    if (questions.length === 0) return;
+    try {
+      const worker = this.#worker ?? this.#start();
+      if (this.#posted.length === 0) {
+        worker.ref();
+        this.#watch();
+      }
+      this.#posted.push(...questions);
+      for (const hash of new Set(questions.map(({ bundle }) => bundle))) this.#send(hash);
+      this.#post({ kind: "decide", questions: questions.map(({ bundle, input }) => ({ bundle, input })) });
+    } catch (cause) {
+      for (const { reject } of questions) reject(unavailable("the policy engine does not start", cause));
+    }
+  }
+
+  #send(hash: string): void {
+    const loaded = this.#bundles.get(hash);
+    if (loaded === undefined || this.#sent.has(hash)) return;
+    this.#post({ kind: "load", hash, bytes: loaded.bytes });
+    this.#sent.add(hash);
+  }
+
+  #post(order: Order): void {
+    this.#worker?.postMessage(order);
+  }
+
+  #start(): Worker {
+    const worker = new Worker(this.#options.program ?? new URL("./decide-worker.ts", import.meta.url));
+    worker.on("message", (answers: Answers) => {
+      if (this.#worker === worker) this.#receive(answers);
+    });
+    const fail = (cause: unknown): void => {
+      if (this.#worker === worker) void this.#abandon("the policy engine stopped", cause);
+    };
+    worker.on("error", fail);
+    worker.on("exit", fail);
+    this.#worker = worker;
+    this.#sent = new Set();
+    return worker;
+  }
+
+  #receive({ decisions, broken }: Answers): void {
+    this.#alarm?.cancel();
+    const answered = this.#posted.splice(0, decisions.length);
+    const culprit = broken === null ? undefined : this.#posted.shift();
+    if (broken !== null) {
+      // The error names its question, so the innocent behind it are asked again, of a new worker.
+      this.#fresh = [...this.#posted, ...this.#fresh];
+      this.#posted = [];
+      void this.#abandon("the policy engine failed", broken, true);
+    }
+    answered.forEach(({ resolve }, index) => resolve(JSON.parse(decisions[index] ?? "") as Decision));
+    culprit?.reject(unavailable("the policy engine failed on this call", broken));
+    if (this.#posted.length > 0) this.#watch();
+    else this.#worker?.unref();
+  }
+
+  #watch(): void {
+    this.#alarm = this.#options.after(this.#options.patienceMs ?? bounds.patienceMs, () => void this.#abandon("the policy engine did not answer in time"));
+  }
+
+  /** Gives the worker up. What it was deciding is rejected; what was not posted yet is asked of the next one when `again` is set. */
+  async #abandon(why: string, cause?: unknown, again = false): Promise<void> {
+    const worker = this.#worker;
+    this.#worker = null;
+    this.#alarm?.cancel();
+    const lost = this.#posted;
+    this.#posted = [];
+    if (!again && this.#closed) lost.push(...this.#fresh.splice(0));
+    for (const { reject } of lost) reject(unavailable(why, cause));
+    if (this.#fresh.length > 0) queueMicrotask(() => this.#flush());
+    await worker?.terminate();
+  }
+}
+
+const unavailable = (message: string, cause?: unknown): Fault => new Fault("engine_unavailable", message, { cause });
+
+/**
+ * Compiles in a thread of its own, so that decisions go on meanwhile. Rejects with Fault `engine_unavailable` when it takes longer than
+ * `patienceMs`, and with Fault `invalid_config` as {@link compile} does.
+ */
+export const compileAside = async (source: Source, { after, patienceMs }: { after: After; patienceMs: number }): Promise<Compiled> => {
+  const worker = new Worker(new URL("./compile-worker.ts", import.meta.url), { workerData: source });
+  const result = Promise.withResolvers<Compiled>();
+  const alarm = after(patienceMs, () => result.reject(unavailable(`policies were not compiled within ${patienceMs} ms`)));
+  worker.on("message", (answer: { compiled: Compiled } | { failed: string }) => {
+    if ("compiled" in answer) result.resolve(answer.compiled);
+    else result.reject(new Fault("invalid_config", answer.failed));
+  });
+  worker.on("error", (cause) => result.reject(unavailable("compiling policies failed", cause)));
+  worker.on("exit", () => result.reject(unavailable("compiling policies failed")));
+  try {
+    return await result.promise;
+  } finally {
+    alarm.cancel();
+    await worker.terminate();
+  }
+};

@@ -1,0 +1,137 @@
+import { isObject, type Json } from "@lanyard/contract";
+import type { PolicyJson } from "@cedar-policy/cedar-wasm/nodejs";
+import type { EntityRef } from "./bundle.ts";
+import { nearest } from "./problem.ts";
+
+/** An objection to one policy; `find` is the text in the policy to point at, the whole policy when it is not there. */
+export interface Objection {
+  readonly message: string;
+  readonly help: string;
+  readonly find: string;
+}
+
+export interface Annotations {
+  readonly id: string;
+  readonly reason: string;
+  readonly remedy: string;
+  readonly approvers: readonly string[];
+}
+
+const known = ["id", "reason", "remedy"] as const;
+const bounds = { reasonChars: 500, approvers: 16 } as const;
+
+/** Reads the annotations of a policy and what its `@remedy` promises; each objection is an error. */
+export const readAnnotations = (policy: PolicyJson): { annotations: Annotations; objections: Objection[] } => {
+  const objections: Objection[] = [];
+  const given = new Map(Object.entries(policy.annotations ?? {}));
+  for (const name of given.keys()) {
+    if ((known as readonly string[]).includes(name)) continue;
+    const near = nearest(name, known);
+    objections.push({ message: `annotation \`@${name}\` is not known`, help: near ? `did you mean \`@${near}\`?` : "known are @id, @reason and @remedy", find: `@${name}` });
+  }
+  const id = given.get("id") ?? "";
+  if (!given.has("id")) objections.push({ message: "the policy has no `@id`", help: 'begin it with @id("team.what-it-does"): decisions name it', find: "" });
+  else if (!/^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$/.test(id) || id.startsWith("lanyard.")) {
+    objections.push({ message: `\`${id.slice(0, 140)}\` cannot be an id`, help: "1 to 128 letters, digits, `.`, `_`, `-`, `/`, not beginning with `lanyard.`", find: "@id" });
+  }
+  const reason = given.get("reason") ?? "";
+  if (reason.length > bounds.reasonChars) objections.push({ message: `the reason is longer than ${bounds.reasonChars} characters`, help: "the agent reads it; be brief", find: "@reason" });
+  const remedy = given.get("remedy") ?? "";
+  const approvers = given.has("remedy") ? readRemedy(policy, remedy, objections) : [];
+  objections.push(...readsOfApprovals(policy, given.has("remedy")));
+  return { annotations: { id, reason, remedy, approvers }, objections };
+};
+
+const readRemedy = (policy: PolicyJson, remedy: string, objections: Objection[]): string[] => {
+  const complain = (message: string, help: string): string[] => {
+    objections.push({ message, help, find: "@remedy" });
+    return [];
+  };
+  const [kind = "", list = ""] = remedy.split(/:(.*)/s);
+  if (kind === "transform") return complain("remedies that transform arguments are not implemented yet", "only `approval:<group>[,<group>]` is");
+  if (kind !== "approval") return complain(`remedy \`${remedy.slice(0, 64)}\` is of no known kind`, "write `approval:<group>[,<group>]`");
+  if (policy.effect !== "forbid") return complain("only a `forbid` can have a remedy", "an approval lifts a forbid; it never creates a permit");
+  const groups = [...new Set(list.split(",").map((group) => group.trim()))].sort();
+  if (groups.includes("") || groups.length > bounds.approvers) return complain(`\`${remedy.slice(0, 64)}\` does not name 1 to ${bounds.approvers} groups`, "write `approval:<group>[,<group>]`");
+  if (!policy.conditions.some((clause) => clause.kind === "unless" && sameGroups(approvedGroups(clause.body as Json), groups))) {
+    const refs = groups.map((group) => `Group::${JSON.stringify(group)}`);
+    const test = refs.length === 1 ? `contains(${refs[0]})` : `containsAll([${refs.join(", ")}])`;
+    return complain("`@remedy` promises what the policy does not do", `add the clause: unless { context.approvals.${test} }`);
+  }
+  return groups;
+};
+
+const sameGroups = (left: readonly string[] | null, right: readonly string[]): boolean =>
+  left !== null && JSON.stringify([...new Set(left)].sort()) === JSON.stringify(right);
+
+const child = (value: Json | undefined, key: string): Json | undefined => (isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined);
+
+const isContextField = (value: Json | undefined, field: string): boolean => {
+  const access = child(value, ".");
+  return child(access, "attr") === field && child(child(access, "left"), "Var") === "context";
+};
+
+const groupOf = (value: Json | undefined): string | null => {
+  const entity = child(child(value, "Value"), "__entity");
+  const id = child(entity, "id");
+  return child(entity, "type") === "Group" && typeof id === "string" ? id : null;
+};
+
+/** The groups an `unless` asks for, when it is exactly `context.approvals.contains(..)`, `.containsAll([..])`, or a conjunction of these. */
+const approvedGroups = (body: Json | undefined): string[] | null => {
+  const and = child(body, "&&");
+  if (and !== undefined) {
+    const [left, right] = [approvedGroups(child(and, "left")), approvedGroups(child(and, "right"))];
+    return left === null || right === null ? null : [...left, ...right];
+  }
+  const one = child(body, "contains");
+  if (one !== undefined && isContextField(child(one, "left"), "approvals")) {
+    const group = groupOf(child(one, "right"));
+    return group === null ? null : [group];
+  }
+  const all = child(body, "containsAll");
+  if (all === undefined || !isContextField(child(all, "left"), "approvals")) return null;
+  const items = child(child(all, "right"), "Set");
+  if (!Array.isArray(items)) return null;
+  const groups = items.map(groupOf);
+  return groups.every((group) => group !== null) ? groups : null;
+};
+
+/** Invariant: approvals are read by the `unless` of a remedy and nowhere else, so that an approval can lift its rule and do nothing more. */
+const readsOfApprovals = (policy: PolicyJson, hasRemedy: boolean): Objection[] => {
+  const objections: Objection[] = [];
+  for (const clause of policy.conditions) {
+    const body = clause.body as Json;
+    if (hasRemedy && clause.kind === "unless" && approvedGroups(body) !== null) continue;
+    for (const field of ["approvals", "remedies"]) {
+      if (!mentions(body, field)) continue;
+      const help = policy.effect === "permit" ? "an approval never creates a permit: permit it, and forbid it with a remedy" : 'give the forbid @remedy("approval:<group>") and the matching `unless` alone in its clause';
+      objections.push({ message: `\`context.${field}\` is read outside the \`unless\` of a remedy`, help, find: `context.${field}` });
+    }
+  }
+  return objections;
+};
+
+const mentions = (value: Json, field: string): boolean => {
+  if (Array.isArray(value)) return value.some((item) => mentions(item, field));
+  if (!isObject(value)) return false;
+  const has = child(value, "has");
+  const attr = child(has, "attr");
+  if (child(child(has, "left"), "Var") === "context" && (attr === field || (Array.isArray(attr) && attr[0] === field))) return true;
+  return isContextField(value, field) || Object.values(value).some((item) => mentions(item, field));
+};
+
+/** Every action a policy names, in its head and in its conditions. */
+export const namedActions = (policy: PolicyJson): string[] => {
+  const found = new Set<string>();
+  const visit = (value: Json): void => {
+    if (Array.isArray(value)) return value.forEach(visit);
+    if (!isObject(value)) return;
+    const { type, id } = value as Partial<EntityRef>;
+    if (type === "Action" && typeof id === "string") found.add(id);
+    Object.values(value).forEach(visit);
+  };
+  visit(policy.action as unknown as Json);
+  visit(policy.conditions as unknown as Json);
+  return [...found];
+};

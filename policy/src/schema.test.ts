@@ -1,0 +1,149 @@
+import { checkParseContext, checkParseSchema } from "@cedar-policy/cedar-wasm/nodejs";
+import { Fault, isObject, type Json, type JsonObject } from "@lanyard/contract";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { measure, requestArguments, typedInput } from "./input.ts";
+import { actionsOf, schemaFromTools, type ApprovedTool } from "./schema.ts";
+import { shapeOfInput } from "./shape.ts";
+
+const tool = (inputSchema: JsonObject, name = "do"): ApprovedTool => ({
+  server: "s",
+  tool: name,
+  definition: "d",
+  inputSchema,
+  contract: { effects: [], reversibility: "unknown" },
+});
+const shapeOf = (schema: Json): { shape: unknown; notes: string[] } => {
+  const notes: string[] = [];
+  return { shape: shapeOfInput(schema, (at, text) => notes.push(`${at}: ${text}`)), notes };
+};
+const fieldsOf = (schema: Json): string[] => shapeOfInput(schema, () => {}).fields.map(({ name, shape, required }) => `${name}${required ? "" : "?"}: ${JSON.stringify(shape)}`);
+const properties = (given: JsonObject, required: string[] = []): JsonObject => ({ type: "object", properties: given, required });
+
+describe("the shape of a tool's arguments", () => {
+  it("follows references and keeps nullable fields optional", () => {
+    const schema = { ...properties({ a: { $ref: "#/$defs/x~1y" }, b: { type: ["integer", "null"] }, c: { allOf: [{ type: "string" }, { minLength: 1 }] } }, ["a", "b"]), $defs: { "x/y": { enum: ["p", "q"] } } };
+    expect(fieldsOf(schema)).toEqual(['a: {"kind":"string"}', 'b?: {"kind":"long"}', 'c?: {"kind":"string"}']);
+  });
+
+  it("gives up on recursion, and says where", () => {
+    const { shape, notes } = shapeOf({ ...properties({ next: { $ref: "#" }, name: { type: "string" } }), additionalProperties: false });
+    expect(JSON.stringify(shape).length).toBeLessThan(2000);
+    expect(notes).toContainEqual(expect.stringContaining("perhaps recursive"));
+  });
+
+  it("does not follow a reference that is none of a path in the schema", () => {
+    expect(fieldsOf(properties({ a: { $ref: "#anchor" }, b: { $ref: "https://example.org/x" }, c: { $ref: "#/$defs/none" }, d: { $ref: "#/constructor" } }))).toEqual([]);
+  });
+
+  it("merges alternatives into optional fields", () => {
+    const schema = { oneOf: [properties({ kind: { const: "a" }, n: { type: "integer" } }, ["kind", "n"]), properties({ kind: { const: "b" }, n: { type: "number" } }, ["kind"])] };
+    expect(fieldsOf(schema)).toEqual(['kind: {"kind":"string"}', 'n?: {"kind":"decimal"}']);
+  });
+
+  it("keeps its own fields beside alternatives that only say what is required", () => {
+    expect(fieldsOf({ ...properties({ a: { type: "string" } }), anyOf: [{ required: ["a"] }, { required: ["b"] }] })).toEqual(['a?: {"kind":"string"}']);
+  });
+
+  it("tags a value of several types by its kind", () => {
+    expect(fieldsOf(properties({ id: { type: ["string", "integer", "null"] } }))).toEqual(['id?: {"kind":"tagged","of":[{"kind":"long"},{"kind":"string"}]}']);
+  });
+
+  it.each<[string, Json]>([
+    ["true", true], ["false", false], ["no type", {}], ["an open object", { type: "object" }], ["a tuple", { type: "array", prefixItems: [{ type: "string" }] }],
+    ["items of any type", { type: "array" }], ["items that may be null", { type: "array", items: { type: ["string", "null"] } }], ["an unknown type", { type: "file" }],
+    ["a contradiction", { allOf: [{ type: "string" }, { type: "integer" }] }], ["no schema", 7],
+  ])("leaves out what Cedar cannot express, with a note: %s", (_, schema) => {
+    expect(fieldsOf(properties({ a: schema }))).toEqual([]);
+    expect(shapeOf(properties({ a: schema })).notes).toContainEqual(expect.stringContaining("/properties/a: "));
+  });
+
+  it("is the same whatever the order of the schema", () => {
+    const one = schemaFromTools({ servers: ["s", "t"], tools: [tool(properties({ a: { type: "string" }, b: { type: ["integer", "string"] } }, ["b", "a"])), tool({}, "x")] });
+    const two = schemaFromTools({ servers: ["t", "s"], tools: [tool({}, "x"), tool({ required: ["a", "b"], properties: { b: { type: ["string", "integer"] }, a: { type: "string" } }, type: "object" })] });
+    expect(actionsOf({ servers: ["s"], tools: [] }).actions.map(({ name }) => name)).toContain("s/mcp:resources/read");
+    const sorted = (value: unknown): string => JSON.stringify(value, (_, item) => (isObject(item) ? Object.fromEntries(Object.entries(item).sort()) : item));
+    expect(sorted(one)).toBe(sorted(two));
+  });
+
+  it("knows no tool that borrows the name of a request", () => {
+    const { actions, notes } = actionsOf({ servers: [], tools: [tool(properties({ x: { type: "string" } }), "mcp:resources/read")] });
+    expect(actions.find(({ name }) => name === "s/mcp:resources/read")?.definition).toBeNull();
+    expect(notes).toEqual([{ action: "s/mcp:resources/read", at: "", text: expect.stringContaining("may not have this name") }]);
+  });
+
+  it("refuses a server whose name could be mistaken for a part of another action", () => {
+    expect(() => actionsOf({ servers: ["a/b"], tools: [] })).toThrow("cannot name an action after the server `a/b`");
+  });
+});
+
+// Nothing is required here: an argument that is missing is left to the policies that read it.
+const anySchema = fc.letrec<{ schema: Json; object: Json }>((tie) => ({
+  schema: fc.oneof(
+    { maxDepth: 4, withCrossShrink: true },
+    fc.constantFrom<Json>(true, false, {}, { type: "string" }, { type: "integer" }, { type: "number" }, { type: "boolean" }, { type: "null" }, { enum: ["a", 1, null] }, { const: 3 }, { $ref: "#/$defs/d" }, { $ref: "#" }),
+    fc.jsonValue({ maxDepth: 2 }) as fc.Arbitrary<Json>,
+    tie("object"),
+    fc.record({ type: fc.constant("array"), items: tie("schema") }) as fc.Arbitrary<Json>,
+    fc.record({ type: fc.uniqueArray(fc.constantFrom("string", "integer", "number", "boolean", "null", "array", "object"), { maxLength: 3 }) }) as fc.Arbitrary<Json>,
+    fc.dictionary(fc.constantFrom("anyOf", "oneOf", "allOf"), fc.array(tie("schema"), { maxLength: 3 }), { maxKeys: 2 }) as fc.Arbitrary<Json>,
+  ),
+  object: fc.record({
+    type: fc.constant("object"),
+    properties: fc.dictionary(fc.oneof(fc.constantFrom("a", "b", "odd-name", "__proto__", "__entity", "if", ""), fc.string({ maxLength: 6 })), tie("schema"), { maxKeys: 4 }),
+    $defs: fc.record({ d: tie("schema") }),
+  }) as fc.Arbitrary<Json>,
+}));
+
+/** Values that a schema like the above may meet. */
+const anyArgs = fc.dictionary(
+  fc.constantFrom("a", "b", "odd-name", "__proto__", "__entity", "if", ""),
+  fc.oneof(
+    fc.jsonValue({ maxDepth: 3 }) as fc.Arbitrary<Json>,
+    fc.constantFrom<Json>(0, -0, 1.5, 2 ** 53, 1e300, 0.00001, "", "\ud800", null, true, [], ["a"], [1, "a"], {}, { a: 1 }, { __entity: { type: "User", id: "x" } }, { __extn: { fn: "ip", arg: "x" } }),
+  ),
+  { maxKeys: 5 },
+) as fc.Arbitrary<JsonObject>;
+
+describe("any tool at all", () => {
+  it("has a schema that Cedar takes, and arguments that fit it or are refused", () => {
+    fc.assert(
+      fc.property(anySchema.object, fc.array(anyArgs, { minLength: 1, maxLength: 4 }), (schema, several) => {
+        const catalog = { servers: ["s"], tools: [tool(schema as JsonObject)] };
+        const cedar = schemaFromTools(catalog).schema;
+        expect(checkParseSchema(cedar as never)).toEqual({ type: "success" });
+        const action = actionsOf(catalog).actions.find(({ name }) => name === "s/do");
+        for (const args of several) {
+          let input: unknown;
+          try {
+            measure(args);
+            input = typedInput(action?.input ?? { kind: "record", fields: [] }, args);
+          } catch (error) {
+            expect((error as Fault).code).toBe("malformed_call");
+            continue;
+          }
+          const context = { input, user: { __entity: { type: "User", id: "u" } }, session: { id: "", purpose: "", depth: 0, labels: [], isolation: "" }, approvals: [], remedies: [], now: { __extn: { fn: "datetime", arg: "2026-01-01" } } };
+          const answer = checkParseContext({ context: context as never, schema: cedar as never, action: { type: "Action", id: "s/do" } });
+          expect(answer).toEqual({ type: "success" });
+        }
+      }),
+      { numRuns: 60 },
+    );
+  }, 60_000);
+});
+
+describe("the bounds of arguments", () => {
+  const nested = (levels: number): Json => (levels === 0 ? 0 : [nested(levels - 1)]);
+  it("are depth", () => {
+    expect(() => measure(nested(64))).not.toThrow();
+    expect(() => measure(nested(65))).toThrow("nested deeper than 64 levels");
+  });
+  it("are size", () => {
+    expect(() => measure(Array.from({ length: 99_999 }, () => 0))).not.toThrow();
+    expect(() => measure(Array.from({ length: 100_000 }, () => 0))).toThrow("more than 100000 values");
+  });
+  it("hold for keys too", () => expect(() => measure({ "\ud800": 1 })).toThrow("lone surrogate"));
+  it("let a request that is no tool call show its uri and name", () => {
+    expect(requestArguments({ uri: "a", other: 1, ref: { type: "ref/prompt", name: "b" } })).toEqual({ uri: "a", name: "b" });
+  });
+});

@@ -1,0 +1,251 @@
+import { isObject, type Json, type JsonObject } from "@lanyard/contract";
+
+/**
+ * What policy may know of one value: the part of a JSON Schema that Cedar can express. Fields are a sorted list, not an object, so
+ * that a field named `__proto__` is a field like any other.
+ */
+export type Shape =
+  | { readonly kind: "string" | "long" | "decimal" | "boolean" }
+  | { readonly kind: "set"; readonly of: Shape }
+  | RecordShape
+  /** One of several: a record with at most one field, named by the kind of the value (`string`, `long`, `set` ...). */
+  | { readonly kind: "tagged"; readonly of: readonly Shape[] };
+
+export interface RecordShape {
+  readonly kind: "record";
+  readonly fields: readonly Field[];
+}
+
+export interface Field {
+  readonly name: string;
+  readonly shape: Shape;
+  /** False when the schema lists it under `required` and it may not be null. */
+  readonly required: boolean;
+}
+
+/** Something an author of policies should know about how a tool's schema was read. */
+export interface Note {
+  readonly action: string;
+  /** JSON pointer into the tool's input schema; empty for the whole. */
+  readonly at: string;
+  readonly text: string;
+}
+
+/** Keys by which Cedar's JSON marks entities and extension values; as names of arguments they never reach it. */
+export const reservedKeys: ReadonlySet<string> = new Set(["__entity", "__extn", "__expr"]);
+
+const bounds = { depth: 12, nodes: 4000 } as const;
+
+/** A reading of a sub-schema: no shape means that policy cannot see the value at all. */
+interface Reading {
+  readonly shape: Shape | null;
+  readonly nullable: boolean;
+}
+const opaque: Reading = { shape: null, nullable: true };
+const unseen: Reading = { shape: null, nullable: false };
+const onlyNull: Reading = { shape: null, nullable: true };
+const seen = (shape: Shape): Reading => ({ shape, nullable: false });
+
+interface Reader {
+  readonly root: Json;
+  nodes: number;
+  note(at: string, text: string): void;
+}
+
+/**
+ * Reads a tool's `inputSchema` (JSON Schema 2020-12 or draft 7) into the shape of `context.input`, stable under reordering of the schema.
+ * Never throws: what Cedar cannot express is left out and noted.
+ */
+export const shapeOfInput = (schema: Json, note: (at: string, text: string) => void): RecordShape => {
+  const noted = new Set<string>();
+  const once = (at: string, text: string): void => {
+    if (!noted.has(at)) note(at, text);
+    noted.add(at);
+  };
+  const { shape } = read({ root: schema, nodes: 0, note: once }, schema, "", 0);
+  if (shape?.kind === "record") return shape;
+  if (shape !== null) note("", "arguments are not an object; policy sees none of them");
+  return { kind: "record", fields: [] };
+};
+
+const read = (reader: Reader, schema: Json, at: string, depth: number): Reading => {
+  if (!isObject(schema)) return opaque; // `true` and `false` are schemas too
+  reader.nodes += 1;
+  if (depth > bounds.depth || reader.nodes > bounds.nodes) {
+    reader.note(at, "nested or repeated too deeply (perhaps recursive); policy cannot see it");
+    return opaque;
+  }
+  const parts: Reading[] = [readOwn(reader, schema, at, depth)];
+  if (typeof schema["$ref"] === "string") parts.push(readReference(reader, schema["$ref"], at, depth));
+  for (const key of ["allOf", "anyOf", "oneOf"]) {
+    const branches = Object.hasOwn(schema, key) ? schema[key] : undefined;
+    if (!Array.isArray(branches)) continue;
+    const readings = branches.map((branch, index) => read(reader, branch, `${at}/${key}/${index}`, depth + 1));
+    if (key === "allOf") parts.push(...readings);
+    else parts.push(either(readings, (text) => reader.note(`${at}/${key}`, text)));
+  }
+  return parts.reduce((left, right) => both(left, right, (text) => reader.note(at, text)));
+};
+
+const readReference = (reader: Reader, reference: string, at: string, depth: number): Reading => {
+  let target: Json | undefined = reference === "#" || reference.startsWith("#/") ? reader.root : undefined;
+  for (const step of reference.split("/").slice(1)) {
+    const key = step.replaceAll("~1", "/").replaceAll("~0", "~");
+    target = (isObject(target) || Array.isArray(target)) && Object.hasOwn(target, key) ? (target as JsonObject)[key] : undefined;
+  }
+  if (target !== undefined) return read(reader, target, at, depth + 1);
+  reader.note(at, "a `$ref` that leads nowhere in this schema; policy cannot see it");
+  return opaque;
+};
+
+const typesOf = (schema: JsonObject): readonly string[] => {
+  const type = schema["type"];
+  if (typeof type === "string") return [type];
+  if (Array.isArray(type)) return type.filter((name) => typeof name === "string");
+  const values = Array.isArray(schema["enum"]) ? schema["enum"] : Object.hasOwn(schema, "const") ? [schema["const"] ?? null] : [];
+  if (values.length > 0) return [...new Set(values.map(jsonTypeOf))];
+  if (isObject(schema["properties"])) return ["object"];
+  return schema["items"] === undefined ? [] : ["array"];
+};
+
+const jsonTypeOf = (value: Json): string => {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "array";
+  if (typeof value === "number") return Number.isInteger(value) ? "integer" : "number";
+  return typeof value;
+};
+
+/** The schema's own keywords, without its combinators. */
+const readOwn = (reader: Reader, schema: JsonObject, at: string, depth: number): Reading => {
+  const types = typesOf(schema);
+  if (types.length === 0) return opaque;
+  if (Array.isArray(schema["enum"]) && types.includes("string")) reader.note(at, "an enumeration is a plain String; a value outside it is not refused");
+  return either(types.map((type) => readType(reader, schema, type, at, depth)), (text) => reader.note(at, text));
+};
+
+const readType = (reader: Reader, schema: JsonObject, type: string, at: string, depth: number): Reading => {
+  switch (type) {
+    case "string":
+      return seen({ kind: "string" });
+    case "integer":
+      return seen({ kind: "long" });
+    case "number":
+      reader.note(at, "a number is a decimal: more than four digits after the point are refused");
+      return seen({ kind: "decimal" });
+    case "boolean":
+      return seen({ kind: "boolean" });
+    case "null":
+      return onlyNull;
+    case "array":
+      return readArray(reader, schema, at, depth);
+    case "object":
+      return readObject(reader, schema, at, depth);
+    default:
+      reader.note(at, "has an unknown type; policy cannot see it");
+      return opaque;
+  }
+};
+
+const readArray = (reader: Reader, schema: JsonObject, at: string, depth: number): Reading => {
+  if (schema["items"] === undefined || Array.isArray(schema["items"]) || schema["prefixItems"] !== undefined) {
+    reader.note(at, "an array without one type for all its items; policy cannot see it");
+    return unseen;
+  }
+  const item = read(reader, schema["items"], `${at}/items`, depth + 1);
+  if (item.shape === null || item.nullable) {
+    reader.note(at, "an array whose items policy cannot see, or that may be null; policy cannot see it");
+    return unseen;
+  }
+  reader.note(at, "an array is a Set: its order and its duplicates are lost to policy");
+  return seen({ kind: "set", of: item.shape });
+};
+
+const readObject = (reader: Reader, schema: JsonObject, at: string, depth: number): Reading => {
+  const properties = isObject(schema["properties"]) ? schema["properties"] : {};
+  const required = new Set(Array.isArray(schema["required"]) ? schema["required"] : []);
+  const names = Object.keys(properties).sort();
+  if (isObject(schema["additionalProperties"]) || isObject(schema["patternProperties"])) {
+    reader.note(at, "arguments beyond those named are accepted by the tool; policy cannot see them");
+  }
+  if (names.length === 0 && at !== "") {
+    if (schema["additionalProperties"] !== false) reader.note(at, "an object without named fields; policy cannot see it");
+    return unseen;
+  }
+  const fields: Field[] = [];
+  for (const name of names) {
+    const place = `${at}/properties/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+    if (reservedKeys.has(name) || !name.isWellFormed()) {
+      reader.note(place, "has a name that Cedar keeps for itself; policy cannot see it");
+      continue;
+    }
+    const { shape, nullable } = read(reader, properties[name] ?? null, place, depth + 1);
+    if (shape === null) reader.note(place, "no type that Cedar has; policy cannot see it");
+    else fields.push({ name, shape, required: required.has(name) && !nullable });
+  }
+  return seen({ kind: "record", fields });
+};
+
+/** One of the readings holds: equal shapes stay, records become one with optional fields, anything else is tagged by its kind. */
+const either = (readings: readonly Reading[], note: (text: string) => void): Reading => {
+  const typed = readings.filter((reading) => reading !== onlyNull);
+  const nullable = readings.some((reading) => reading.nullable);
+  if (typed.length === 0) return onlyNull;
+  const byKind = new Map<Shape["kind"], Shape>();
+  for (const { shape } of typed) {
+    if (shape === null) return { shape: null, nullable };
+    for (const part of shape.kind === "tagged" ? shape.of : [shape]) {
+      const before = byKind.get(part.kind);
+      const merged = before === undefined ? part : unite(before, part, note);
+      if (merged === null) return { shape: null, nullable };
+      byKind.set(part.kind, merged);
+    }
+  }
+  if (byKind.has("decimal")) byKind.delete("long"); // every integer is a number
+  const [first, ...more] = [...byKind.values()].sort((left, right) => (left.kind < right.kind ? -1 : 1));
+  if (first === undefined || more.length === 0) return { shape: first ?? null, nullable };
+  note("one of several types: policy reads it as a record with one field named by the type, such as `string` or `long`");
+  return { shape: { kind: "tagged", of: [first, ...more] }, nullable };
+};
+
+/** Two shapes of one kind as one that holds values of both. */
+const unite = (left: Shape, right: Shape, note: (text: string) => void): Shape | null => {
+  if (left.kind === "set" && right.kind === "set") {
+    const { shape } = either([seen(left.of), seen(right.of)], note);
+    return shape === null ? null : { kind: "set", of: shape };
+  }
+  if (left.kind !== "record" || right.kind !== "record") return left;
+  return mergeFields(left, right, (pair) => ({
+    shape: either(pair.map((field) => seen(field.shape)), note).shape,
+    required: pair.length === 2 && pair.every((field) => field.required),
+  }));
+};
+
+/** Both readings hold at once (`allOf`, or keywords beside a combinator). */
+const both = (left: Reading, right: Reading, note: (text: string) => void): Reading => {
+  const nullable = left.nullable && right.nullable;
+  if (left.shape === null || right.shape === null) return { shape: left.shape ?? right.shape, nullable };
+  if (left.shape.kind === "record" && right.shape.kind === "record") {
+    const merged = mergeFields(left.shape, right.shape, (pair) => ({
+      shape: pair.map((field) => seen(field.shape)).reduce((one, two) => both(one, two, note)).shape,
+      required: pair.some((field) => field.required),
+    }));
+    return { shape: merged, nullable };
+  }
+  if (JSON.stringify(left.shape) === JSON.stringify(right.shape)) return { shape: left.shape, nullable };
+  note("two parts of the schema disagree on its type; policy cannot see it");
+  return opaque;
+};
+
+const mergeFields = (
+  left: RecordShape,
+  right: RecordShape,
+  merge: (pair: readonly Field[]) => { shape: Shape | null; required: boolean },
+): RecordShape => {
+  const byName = new Map<string, Field[]>();
+  for (const field of [...left.fields, ...right.fields]) byName.set(field.name, [...(byName.get(field.name) ?? []), field]);
+  const fields = [...byName.keys()].sort().flatMap((name): Field[] => {
+    const { shape, required } = merge(byName.get(name) ?? []);
+    return shape === null ? [] : [{ name, shape, required }];
+  });
+  return { kind: "record", fields };
+};

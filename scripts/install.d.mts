@@ -1,0 +1,5 @@
+/** Root of the clone. */
+export const root: string;
+/** See install.mjs: installs the programs pinned in `folder` (relative to the root) into the cache and resolves with where they lie. */
+export function programs(folder: string, what?: string): Promise<string>;
+export function environment(node: string, extra?: Record<string, string | undefined>): NodeJS.ProcessEnv;

@@ -1,0 +1,63 @@
+import type { ToolContract } from "@lanyard/contract";
+import type { Limits } from "../limits.ts";
+
+/** lanyard.yaml as the daemon uses it: checked, references resolved, defaults filled in, paths absolute. Immutable. */
+export interface Config {
+  /** Absolute path of the file. */
+  readonly file: string;
+  /** base64url SHA-256 of the file's bytes. */
+  readonly hash: string;
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly allowRemote: boolean;
+  /** Folder of the ledger and its keys. */
+  readonly data: string;
+  /** Folder of the Cedar policies. */
+  readonly policies: string;
+  readonly teams: ReadonlySet<string>;
+  readonly groups: ReadonlySet<string>;
+  readonly users: ReadonlyMap<string, UserEntry>;
+  readonly agents: ReadonlyMap<string, AgentEntry>;
+  readonly servers: ReadonlyMap<string, ServerDefinition>;
+  /** Contracts by Cedar action id: `<server>/<tool>`. */
+  readonly tools: ReadonlyMap<string, ToolContract>;
+  readonly limits: Limits;
+}
+
+export interface UserEntry {
+  readonly groups: readonly string[];
+}
+
+export interface AgentEntry {
+  readonly team: string;
+  readonly classes: readonly string[];
+  /** Servers it may use at all, whatever policy says; null means every one. */
+  readonly servers: readonly string[] | null;
+  /** Users it may act for; null means every one. */
+  readonly onBehalfOf: readonly string[] | null;
+  /** Longest life of a session, and its life when none is asked for; null means 60 minutes and the limit session_ms. */
+  readonly sessionMinutes: number | null;
+}
+
+/** How to reach a server. Values of `env` and `headers` may hold `${env:NAME}`: see `unsealTemplate`. */
+export type ServerDefinition =
+  | {
+      readonly kind: "stdio";
+      /** Started as it is, never through a shell. */
+      readonly command: string;
+      readonly args: readonly string[];
+      /** Absolute. */
+      readonly cwd: string;
+      readonly env: Readonly<Record<string, string>>;
+    }
+  | { readonly kind: "http"; readonly url: string; readonly headers: Readonly<Record<string, string>> };
+
+/**
+ * What a change of the file needs a restart for. Agents, users, teams, groups, contracts and limits are read anew on every use, and a
+ * server that was taken out is refused at once; but an open port, an open ledger and a running server stay as they are.
+ */
+export function needsRestart(before: Config, after: Config): string[] {
+  const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
+  const places = (["listen", "allowRemote", "data", "policies"] as const).filter((key) => !same(before[key], after[key]));
+  const servers = [...after.servers].filter(([name, server]) => !same(before.servers.get(name), server)).map(([name]) => `servers.${name}`);
+  return [...places, ...servers];
+}

@@ -1,0 +1,148 @@
+import { createHash } from "node:crypto";
+import { readFileSync, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { Fault, type ToolContract } from "@lanyard/contract";
+import { defaultLimits, limits } from "../limits.ts";
+import type { AgentEntry, Config, ServerDefinition } from "./config.ts";
+import { configShape, knownKeys, type ConfigFile } from "./schema.ts";
+import { nearest, yamlSource, type Path, type YamlSource } from "./source.ts";
+
+/**
+ * Reads lanyard.yaml. Throws Fault `invalid_config` with every problem there is, one `file:line:column: message` a line; a file that
+ * cannot be read is one of them.
+ */
+export function loadConfig(path: string): Config {
+  const file = resolve(path);
+  return parseConfig(readConfigBytes(file), file);
+}
+
+/** The file's bytes within the limit config_bytes. Throws Fault `invalid_config`. */
+export function readConfigBytes(file: string): Uint8Array {
+  try {
+    const { size } = statSync(file);
+    if (size > limits.config_bytes.value) throw tooLarge(file, size);
+    return readFileSync(file);
+  } catch (cause) {
+    if (cause instanceof Fault) throw cause;
+    const code = (cause as NodeJS.ErrnoException).code ?? "unknown error";
+    throw new Fault("invalid_config", `\`${file}\` could not be read (${code})`, { cause });
+  }
+}
+
+const tooLarge = (file: string, size: number) =>
+  new Fault("invalid_config", `${file}:1:1: the file has ${size} bytes, over the limit config_bytes (${limits.config_bytes.value})`);
+
+/** The same from bytes; `file` places messages and relative paths. */
+export function parseConfig(bytes: Uint8Array, file: string): Config {
+  if (bytes.length > limits.config_bytes.value) throw tooLarge(file, bytes.length);
+  const source = yamlSource(bytes, file);
+  const shape = source.problems.length === 0 ? shapeOf(source) : null;
+  if (shape) checkReferences(shape, source);
+  const listen = shape ? listenOf(shape, source) : null;
+  if (!shape || !listen || source.problems.length > 0) throw new Fault("invalid_config", source.report());
+  return build(shape, listen, file, createHash("sha256").update(bytes).digest("base64url"));
+}
+
+function shapeOf(source: YamlSource): ConfigFile | null {
+  const { success, data, error } = configShape.safeParse(source.value);
+  if (success) return data;
+  for (const issue of error.issues) {
+    const path: Path = issue.path;
+    if (issue.code === "unrecognized_keys") {
+      for (const key of issue.keys) source.problem([...path, key], `unknown key \`${key}\`${hint(key, knownKeys(path))}`, "key");
+    } else if (issue.code === "invalid_key") {
+      source.problem(path, `\`${String(path.at(-1))}\`: ${issue.issues[0]?.message ?? "not allowed as a key"}`, "key");
+    } else {
+      source.problem(path, `${path.length > 0 ? `\`${path.join(".")}\`: ` : ""}${words(issue.message)}`);
+    }
+  }
+  return null;
+}
+
+const words = (message: string) => message.replace(/^Invalid input: /, "").replace(/^[A-Z](?=[a-z])/, (letter) => letter.toLowerCase());
+
+function hint(text: string, known: readonly string[]): string {
+  const close = nearest(text, known);
+  if (close !== null) return `; did you mean \`${close}\`?`;
+  return known.length === 0 ? "" : `; known here: ${known.join(", ")}`;
+}
+
+/** Every name that is used must be registered, or a rule would silently match nothing. */
+function checkReferences(shape: ConfigFile, source: YamlSource): void {
+  const known = {
+    team: Object.keys(shape.teams ?? {}),
+    group: Object.keys(shape.groups ?? {}),
+    user: Object.keys(shape.users ?? {}),
+    server: Object.keys(shape.servers ?? {}),
+  };
+  const check = (kind: keyof typeof known, name: string, path: Path, at: "value" | "key" = "value") => {
+    if (!known[kind].includes(name)) source.problem(path, `no ${kind} \`${name}\` is registered under \`${kind}s\`${hint(name, known[kind])}`, at);
+  };
+  const checkAll = (kind: keyof typeof known, list: readonly string[] | undefined, path: Path) => {
+    list?.forEach((name, index) => check(kind, name, [...path, index]));
+  };
+  for (const [user, { groups }] of Object.entries(shape.users ?? {})) checkAll("group", groups, ["users", user, "groups"]);
+  for (const [agent, entry] of Object.entries(shape.agents ?? {})) {
+    check("team", entry.team, ["agents", agent, "team"]);
+    checkAll("server", entry.servers, ["agents", agent, "servers"]);
+    checkAll("user", entry.on_behalf_of, ["agents", agent, "on_behalf_of"]);
+  }
+  for (const action of Object.keys(shape.tools ?? {})) check("server", action.slice(0, action.indexOf("/")), ["tools", action], "key");
+}
+
+const loopback = /^(?:127(?:\.\d{1,3}){3}|localhost|::1)$/;
+
+/** `host:port`, IPv6 in brackets. Invariant: nothing but loopback without `allow_remote: true`, for tokens travel over plain HTTP. */
+function listenOf({ listen = "127.0.0.1:7420", allow_remote }: ConfigFile, source: YamlSource): Config["listen"] | null {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9.-]+)):(\d{1,5})$/.exec(listen);
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3]);
+  if (host === undefined || !(port <= 65_535)) {
+    source.problem(["listen"], `\`${listen}\` is no address to listen on; write for example \`127.0.0.1:7420\` or \`[::1]:7420\``);
+    return null;
+  }
+  if (!loopback.test(host) && allow_remote !== true) {
+    source.problem(["listen"], `\`${host}\` can be reached from other machines; write \`allow_remote: true\` if that is meant`);
+    return null;
+  }
+  return { host, port };
+}
+
+const unknownContract: ToolContract = { effects: [], reversibility: "unknown" };
+
+function build(shape: ConfigFile, listen: Config["listen"], file: string, hash: string): Config {
+  const folder = dirname(file);
+  const map = <V, W>(record: Record<string, V> | undefined, make: (value: V) => W): ReadonlyMap<string, W> =>
+    new Map(Object.entries(record ?? {}).map(([key, value]) => [key, make(value)]));
+  const lowered = Object.fromEntries(Object.entries(shape.limits ?? {}).filter(([, value]) => value !== undefined));
+  return {
+    file,
+    hash,
+    listen,
+    allowRemote: shape.allow_remote ?? false,
+    data: resolve(folder, shape.data ?? ".lanyard"),
+    policies: resolve(folder, shape.policies ?? "policies"),
+    teams: new Set(Object.keys(shape.teams ?? {})),
+    groups: new Set(Object.keys(shape.groups ?? {})),
+    users: map(shape.users, ({ groups = [] }) => ({ groups: sorted(groups) })),
+    agents: map(shape.agents, agentEntry),
+    servers: map(shape.servers, (entry) => serverDefinition(entry, folder)),
+    tools: map(shape.tools, (entry) => ({ ...unknownContract, effects: entry.effects, ...(entry.reversibility && { reversibility: entry.reversibility }) })),
+    limits: { ...defaultLimits, ...lowered },
+  };
+}
+
+const sorted = (names: readonly string[]): readonly string[] => [...new Set(names)].sort();
+
+const agentEntry = (entry: NonNullable<ConfigFile["agents"]>[string]): AgentEntry => ({
+  team: entry.team,
+  classes: sorted(entry.classes ?? []),
+  servers: entry.servers ?? null,
+  onBehalfOf: entry.on_behalf_of ?? null,
+  sessionMinutes: entry.session_minutes ?? null,
+});
+
+function serverDefinition(entry: NonNullable<ConfigFile["servers"]>[string], folder: string): ServerDefinition {
+  if (entry.url !== undefined) return { kind: "http", url: entry.url, headers: entry.headers ?? {} };
+  return { kind: "stdio", command: entry.command ?? "", args: entry.args ?? [], cwd: resolve(folder, entry.cwd ?? "."), env: entry.env ?? {} };
+}

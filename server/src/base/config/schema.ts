@@ -1,0 +1,98 @@
+import { z } from "zod";
+import { limits, type LimitName } from "../limits.ts";
+import { templatePattern } from "./environment.ts";
+
+// The shape of lanyard.yaml, key by key. References between its parts are checked in read.ts, where positions are known.
+
+const nameHint = "a name is 1 to 64 letters, digits, `.`, `_` or `-`, and starts with a letter or digit";
+const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, nameHint);
+// The aggregated tool list joins server and tool by `__` where two servers collide; a server's name must leave that readable.
+const serverName = name.refine((text) => !text.includes("__"), "the name of a server must not contain `__`");
+const contractName = z.string().max(limits.name_chars.value).regex(/^[^/]+\/.+$/s, "a contract is named `<server>/<tool>`");
+
+const maxTextChars = 4096;
+const noControl = (text: string) => !/[\0-\x1f\x7f]/.test(text) && text.isWellFormed();
+const line = z.string().min(1).max(maxTextChars).refine(noControl, "control characters are not allowed here");
+const plain = line.refine((text) => !text.includes("${env:"), "`${env:NAME}` works only in the values of `env` and `headers`");
+const template = z
+  .string()
+  .max(maxTextChars)
+  .refine(noControl, "control characters are not allowed here")
+  .refine((text) => !text.replace(templatePattern, "").includes("${env:"), "write `${env:NAME}` with NAME of letters, digits and `_`");
+
+const names = z.array(name).max(256);
+const empty = z.strictObject({});
+const minutes = z.int().min(1).max(limits.session_ms.value / 60_000);
+
+const agent = z.strictObject({
+  team: name,
+  classes: names.optional(),
+  servers: z.array(serverName).max(256).optional(),
+  on_behalf_of: names.optional(),
+  session_minutes: minutes.optional(),
+});
+
+const server = z
+  .strictObject({
+    command: plain.optional(),
+    args: z.array(z.string().max(maxTextChars).refine((text) => !text.includes("\0") && !text.includes("${env:"), "no NUL and no `${env:...}` here: arguments are visible to every process of the machine")).max(256).optional(),
+    cwd: plain.optional(),
+    env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "not the name of an environment variable"), template).optional(),
+    url: plain.optional(),
+    headers: z.record(z.string().regex(/^[!#$%&'*+.^_`|~A-Za-z0-9-]+$/, "not the name of an HTTP header"), template).optional(),
+  })
+  .superRefine((entry, context) => {
+    const wrong = (message: string, path: string[] = []) => context.addIssue({ code: "custom", message, path });
+    const stray = (keys: readonly ("args" | "cwd" | "env" | "headers")[], kind: string) => {
+      for (const key of keys) if (entry[key] !== undefined) wrong(`\`${key}\` does not go with \`${kind}\``, [key]);
+    };
+    if (entry.command !== undefined && entry.url !== undefined) return wrong("a server has either `command` or `url`, not both");
+    if (entry.command !== undefined) return stray(["headers"], "command");
+    if (entry.url === undefined) return wrong("a server needs `command` (started here) or `url` (reached over HTTP)");
+    stray(["args", "cwd", "env"], "url");
+    const url = URL.parse(entry.url);
+    if (!url || (url.protocol !== "http:" && url.protocol !== "https:")) return wrong(`\`${entry.url}\` is no http or https URL`, ["url"]);
+    if (url.username || url.password) wrong("credentials in a URL end up in logs; put them into `headers` as `${env:NAME}`", ["url"]);
+  });
+
+const contract = z.strictObject({
+  effects: z.array(z.enum(["read", "write", "egress", "destructive", "money", "exec"])).max(6),
+  reversibility: z.enum(["read", "reversible", "compensable", "irreversible", "unknown"]).optional(),
+});
+
+const lowered = ([key, { value, unit }]: [string, { value: number; unit: string }]) => [
+  key,
+  z.int().min(1).max(value, `\`${key}\` may be lowered, not raised: at most ${value} ${unit}`).optional(),
+];
+
+export const configShape = z.strictObject({
+  version: z.literal(1, "`version: 1` is the only version there is"),
+  listen: z.string().optional(),
+  allow_remote: z.boolean().optional(),
+  data: plain.optional(),
+  policies: plain.optional(),
+  teams: z.record(name, empty).optional(),
+  groups: z.record(name, empty).optional(),
+  users: z.record(name, z.strictObject({ groups: names.optional() })).optional(),
+  agents: z.record(name, agent).optional(),
+  servers: z.record(serverName, server).optional(),
+  tools: z.record(contractName, contract).optional(),
+  limits: z.strictObject(Object.fromEntries(Object.entries(limits).map(lowered)) as Record<LimitName, z.ZodOptional<z.ZodInt>>).optional(),
+});
+
+export type ConfigFile = z.infer<typeof configShape>;
+
+/** The keys an object of the file may have at `path`; empty where keys are names. Serves the hint at a mistyped key. */
+export function knownKeys(path: readonly PropertyKey[]): string[] {
+  let at: unknown = configShape;
+  for (const step of path) {
+    at = bare(at);
+    if (at instanceof z.ZodObject) at = at.shape[String(step)];
+    else if (at instanceof z.ZodRecord) at = at.valueType;
+    else return [];
+  }
+  const end = bare(at);
+  return end instanceof z.ZodObject ? Object.keys(end.shape) : [];
+}
+
+const bare = (schema: unknown): unknown => (schema instanceof z.ZodOptional ? schema.unwrap() : schema);

@@ -1,0 +1,395 @@
+import { hash } from "node:crypto";
+import { Fault, type Json, type JsonObject, type LedgerRecord, type NewRecord } from "@lanyard/contract";
+import {
+  emptyFrontier, formatProof, inclusionProof, leafHash, nodeHash, openCheckpoint, parseVerifierKey, peaksAt, rootOf, sameBytes, VerifyError,
+  type Frontier, type Signer,
+} from "@lanyard/ledger";
+import type { Clock } from "../clock.ts";
+import { limits } from "../limits.ts";
+import { decisionAgeMs, decisionMs } from "./decision-id.ts";
+import { checkBox, checked, draft, storedLevel, type Draft, type Item } from "./draft.ts";
+import { matches } from "./filter.ts";
+import type { Head, Medium } from "./medium.ts";
+import type { LogFilter, Receipt, Sealed, StateChange, StateKind, Store } from "./port.ts";
+import { opens, Vault, type Box } from "./vault.ts";
+
+/** Told of trouble that no caller hears of. */
+export type Alarm = (event: string, fields: Readonly<Record<string, unknown>>) => void;
+
+export interface BookOptions {
+  readonly clock: Clock;
+  readonly medium: Medium;
+  /** Signs checkpoints; its name is the ledger's name. */
+  readonly signer: Signer;
+  /** Secret of 32 bytes that wraps every subject's key. */
+  readonly tenant: Buffer;
+  /** Program version, for `ledger.open`. */
+  readonly version: string;
+  readonly alarm?: Alarm;
+}
+
+const retryMs = 1000;
+const block = 2 ** storedLevel;
+
+/**
+ * The store's one implementation over any medium: group commit, the tree, state, recovery. Everything between two turns of the event
+ * loop goes into one commit; a commit is synchronous, so no reader sees half of one.
+ */
+export class Book implements Store {
+  readonly #clock: Clock;
+  readonly #medium: Medium;
+  readonly #signer: Signer;
+  readonly #vault: Vault;
+  readonly #alarm: Alarm;
+  readonly #state = new Map<StateKind, Map<string, JsonObject>>();
+  readonly #listeners = new Set<(record: LedgerRecord) => void>();
+  /** Allow decisions of this run without an outcome, ascending; their calls run in this process. */
+  readonly #openNow = new Set<number>();
+  /** Those of earlier runs. */
+  readonly #leftOpen = new Set<number>();
+  #newlyLeft: number[] = [];
+  #queue: Item[] = [];
+  #scheduled = false;
+  #closed = false;
+  #tree: Frontier = emptyFrontier;
+  #head: Head = { size: 0, atMs: 0, checkpoint: "", openFrom: 0 };
+  #gap: { readonly fromMs: number; refused: number; readonly why: string } | null = null;
+  #leaves: { block: number; hashes: Uint8Array[] } = { block: -1, hashes: [] };
+
+  private constructor({ clock, medium, signer, tenant, alarm }: BookOptions) {
+    this.#clock = clock;
+    this.#medium = medium;
+    this.#signer = signer;
+    this.#alarm = alarm ?? (() => undefined);
+    this.#vault = new Vault({ clock, shelf: medium, tenant, next: medium.nextPayload() });
+  }
+
+  /**
+   * Opens a book and appends `ledger.open` with the intents a crash left open. Throws Fault `ledger_unavailable` when the medium
+   * refuses, or when what lies on it is not what its last checkpoint says.
+   */
+  static async open(options: BookOptions): Promise<Book> {
+    const book = new Book(options);
+    book.#load(options.medium.head(), 0);
+    const open = book.openIntents();
+    const key = hash("sha256", options.signer.vkey, "base64url");
+    await book.append({ type: "ledger.open", key, version: options.version, open_intents: open.slice(0, 1024), more: Math.max(0, open.length - 1024) });
+    return book;
+  }
+
+  append(record: NewRecord, { sealed, state = [] }: { sealed?: Sealed; state?: readonly StateChange[] } = {}): Promise<Receipt> {
+    return new Promise((resolve, reject) => {
+      const box = (sealed as Box | undefined) ?? null; // every Sealed comes from seal() below
+      const copy = checked(record);
+      checkBox(copy, box);
+      if (state.length > limits.state_changes.value) throw new Fault("limit_exceeded", `appending a record \`${record.type}\`: more than state_changes, ${limits.state_changes.value}`);
+      this.#enqueue({ record: copy, box, state, erase: null, resolve, reject });
+    });
+  }
+
+  async erase(subject: string, by: string, why: string): Promise<Receipt> {
+    const tag = this.#vault.tag(subject);
+    const payloads = this.#reading(() => this.#medium.payloadsOf(tag));
+    // What was sealed before but not yet appended must not bring the key back: from here on it is refused.
+    this.#vault.forget(subject);
+    return new Promise((resolve, reject) => {
+      const record = checked({ type: "erase", subject: tag.toString("base64url"), payloads, by, why });
+      this.#enqueue({ record, box: null, state: [], erase: tag, resolve, reject });
+    });
+  }
+
+  #enqueue(item: Item): void {
+    if (this.#closed) throw new Fault("ledger_unavailable", `appending a record \`${item.record.type}\`: the ledger is closed`);
+    if (this.#queue.length >= limits.pending_appends.value) throw new Fault("ledger_unavailable", `appending a record \`${item.record.type}\`: pending_appends, ${limits.pending_appends.value}, already wait`);
+    this.#queue.push(item);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#flush();
+      if (this.#queue.length > 0) this.#schedule();
+    });
+  }
+
+  #take(): Item[] {
+    const items: Item[] = [];
+    for (const item of this.#queue) {
+      if (items.length >= limits.batch_records.value || (item.erase && items.length > 0)) break;
+      items.push(item);
+      if (item.erase) break; // an erasure is a commit of its own: nothing sealed under the key is in it
+    }
+    this.#queue.splice(0, items.length);
+    return items;
+  }
+
+  #flush(): void {
+    const taken = this.#take();
+    let drafted: Draft | null = null;
+    try {
+      if (this.#gap) this.#recover();
+      const atMs = Math.max(this.#head.atMs, this.#clock.nowMs());
+      const gap = this.#gap;
+      const waiting = gap ? [gapItem(gap, atMs), ...taken] : taken;
+      drafted = draft({ clock: this.#clock, signer: this.#signer, tree: this.#tree, atMs, openNow: this.#openNow, leftOpen: this.#leftOpen, newlyLeft: this.#newlyLeft }, waiting);
+      if (drafted.items.length === 0) return;
+      this.#medium.commit(drafted.batch);
+    } catch (cause) {
+      this.#refuse(drafted ? drafted.items.filter((item) => taken.includes(item)) : taken, cause);
+      return;
+    }
+    this.#settle(drafted);
+  }
+
+  /** After the commit: memory follows the disk, then the callers hear, then the followers. */
+  #settle({ batch, tree, items }: Draft): void {
+    if (this.#gap) this.#alarm("ledger recovered", { refused: this.#gap.refused });
+    this.#gap = null;
+    this.#newlyLeft = [];
+    this.#tree = tree;
+    this.#head = batch.head;
+    for (const row of batch.state) this.#remember(row.kind, row.key, row.text);
+    for (const { record, box } of batch.leaves) {
+      if (box) box.subject.stored = true;
+      this.#track(record);
+    }
+    items.forEach((item, at) => item.resolve({ seq: batch.leaves[at]?.record.seq as number, atMs: batch.head.atMs }));
+    for (const { record } of batch.leaves) this.#tell(record);
+  }
+
+  #track(record: LedgerRecord): void {
+    if (record.type === "decision" && record.effect === "allow") this.#openNow.add(record.seq);
+    if (record.type !== "outcome") return;
+    this.#openNow.delete(record.of);
+    this.#leftOpen.delete(record.of);
+  }
+
+  #tell(record: LedgerRecord): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(record);
+      } catch (error) {
+        this.#alarm("ledger listener failed", { seq: record.seq, error });
+      }
+    }
+  }
+
+  /** Invariant: I1, a commit that failed is acknowledged to nobody. */
+  #refuse(items: readonly Item[], cause: unknown): void {
+    const why = cause instanceof Fault ? cause.message : "the disk refused a commit";
+    if (this.#gap === null) {
+      this.#gap = { fromMs: Math.max(this.#head.atMs, this.#clock.nowMs()), refused: 0, why: reasonOf(cause) };
+      this.#alarm("ledger unavailable", { error: cause });
+    }
+    this.#gap.refused += items.length;
+    for (const item of items) item.reject(new Fault("ledger_unavailable", `appending a record \`${item.record.type}\`: ${why}`, { cause }));
+    this.#clock.after(retryMs, () => this.#gap && !this.#closed && this.#queue.length === 0 && this.#flush());
+  }
+
+  // A commit that failed at its sync may still be on disk: then the disk is right, and its intents are open.
+  #recover(): void {
+    this.#medium.recover();
+    const head = this.#medium.head();
+    if (head.size === this.#tree.size && head.checkpoint === this.#head.checkpoint) return;
+    if (head.size <= this.#tree.size) throw new Fault("ledger_unavailable", `recovering the ledger: the disk holds ${head.size} records where ${this.#tree.size} were acknowledged`);
+    this.#load(head, this.#tree.size);
+  }
+
+  #load(head: Head, from: number): void {
+    this.#reading(() => {
+      this.#head = head;
+      this.#leaves.block = -1;
+      this.#tree = this.#tail(head);
+      this.#vault.advance(this.#medium.nextPayload());
+      this.#state.clear();
+      for (const { kind, key, text } of this.#medium.state()) this.#remember(kind, key, text);
+      for (const seq of this.#medium.leftOpen()) this.#leftOpen.add(seq);
+      for (let start = Math.max(head.openFrom, from); start < head.size; start += block) this.#findOpen(start, Math.min(start + block, head.size));
+    });
+  }
+
+  #findOpen(from: number, to: number): void {
+    for (const text of this.#medium.texts(from, to)) {
+      const record = JSON.parse(text) as LedgerRecord;
+      if (record.type === "outcome") this.#openNow.delete(record.of);
+      if (record.type !== "decision" || record.effect !== "allow" || this.#medium.outcomeOf(record.seq) !== null || this.#leftOpen.has(record.seq)) continue;
+      this.#leftOpen.add(record.seq);
+      this.#newlyLeft.push(record.seq);
+    }
+  }
+
+  /** The tree's right edge, checked against the last checkpoint: a ledger that was cut or changed there is not continued. */
+  #tail(head: Head): Frontier {
+    if (head.size === 0) return emptyFrontier;
+    const signed = openCheckpoint(head.checkpoint, [parseVerifierKey(this.#signer.vkey)]);
+    const tree = { size: head.size, peaks: peaksAt(head.size, (level, index) => this.#node(level, index)) };
+    if (signed.size !== head.size || !sameBytes(signed.root, rootOf(tree)))
+      throw new Fault("ledger_unavailable", "opening the ledger: its records are not those of its last checkpoint; see `lanyard audit verify`");
+    return tree;
+  }
+
+  #node(level: number, index: number): Uint8Array {
+    if (level >= storedLevel) return this.#medium.node(level, index);
+    if (level > 0) return nodeHash(this.#node(level - 1, index * 2), this.#node(level - 1, index * 2 + 1));
+    const at = Math.floor(index / block);
+    const cached = this.#leaves;
+    if (cached.block !== at || cached.hashes.length <= index % block) this.#leaves = { block: at, hashes: this.#medium.texts(at * block, Math.min((at + 1) * block, this.#head.size)).map(leafHash) };
+    return this.#leaves.hashes[index % block] as Uint8Array;
+  }
+
+  #remember(kind: StateKind, key: string, text: string | null): void {
+    const documents = this.#state.get(kind) ?? new Map<string, JsonObject>();
+    this.#state.set(kind, documents);
+    if (text === null) documents.delete(key);
+    else documents.set(key, JSON.parse(text) as JsonObject);
+  }
+
+  #reading<T>(read: () => T): T {
+    try {
+      return read();
+    } catch (cause) {
+      throw cause instanceof Fault ? cause : new Fault("ledger_unavailable", "reading the ledger: the disk refused", { cause });
+    }
+  }
+
+  seal(subject: string, value: Json): Sealed {
+    return this.#reading(() => {
+      try {
+        return this.#vault.seal(subject, value);
+      } catch (cause) {
+        throw cause instanceof VerifyError ? new Fault("invalid_request", `sealing a value: ${cause.message}`, { cause }) : cause;
+      }
+    });
+  }
+
+  unseal(payload: string): { value: Json; salt: string } | null {
+    const opened = this.#reading(() => this.#vault.open(payload));
+    return opened && { value: JSON.parse(opened.plain.toString()) as Json, salt: opened.salt.toString("base64url") };
+  }
+
+  opens(commitment: string, salt: string, value: Json): boolean {
+    return opens(commitment, salt, value);
+  }
+
+  get(kind: StateKind, key: string): JsonObject | null {
+    return this.#state.get(kind)?.get(key) ?? null;
+  }
+
+  list(kind: StateKind): { key: string; value: JsonObject }[] {
+    return Array.from(this.#state.get(kind) ?? [], ([key, value]) => ({ key, value }));
+  }
+
+  putObject(bytes: Uint8Array): string {
+    const address = hash("sha256", bytes, "buffer");
+    try {
+      this.#medium.putObject(address, bytes);
+    } catch (cause) {
+      throw new Fault("ledger_unavailable", "storing an object: the disk refused", { cause });
+    }
+    return address.toString("base64url");
+  }
+
+  getObject(address: string): Uint8Array | null {
+    return this.#reading(() => this.#medium.object(Buffer.from(address, "base64url")));
+  }
+
+  entry(seq: number): LedgerRecord | null {
+    const text = this.#text(seq);
+    return text === null ? null : (JSON.parse(text) as LedgerRecord);
+  }
+
+  entryBytes(seq: number): Uint8Array | null {
+    const text = this.#text(seq);
+    return text === null ? null : Buffer.from(text);
+  }
+
+  #text(seq: number): string | null {
+    if (!Number.isSafeInteger(seq) || seq < 0 || seq >= this.#head.size) return null;
+    return this.#reading(() => this.#medium.texts(seq, seq + 1)[0] ?? null);
+  }
+
+  entries(filter: LogFilter): LedgerRecord[] {
+    const limit = filter.limit ?? 1000;
+    const found: LedgerRecord[] = [];
+    return this.#reading(() => {
+      for (const seq of this.#medium.candidates(filter)) {
+        if (found.length >= limit) break;
+        const record = this.entry(seq);
+        if (record && matches(filter, record)) found.push(record);
+      }
+      return filter.newest ? found.reverse() : found;
+    });
+  }
+
+  decisionById(id: string): number | null {
+    const madeMs = decisionMs(id);
+    return this.#reading(() => {
+      for (const seq of this.#medium.candidates({ types: ["decision"], ...(madeMs === null ? {} : { sinceMs: madeMs }) })) {
+        const record = this.entry(seq);
+        if (record?.type === "decision" && record.id === id) return seq;
+        if (record === null || (madeMs !== null && record.at_ms > madeMs + decisionAgeMs)) break;
+      }
+      return null;
+    });
+  }
+
+  outcomeOf(seq: number): LedgerRecord | null {
+    const outcome = this.#reading(() => this.#medium.outcomeOf(seq));
+    return outcome === null ? null : this.entry(outcome);
+  }
+
+  openIntents(): number[] {
+    return [...this.#leftOpen].sort((a, b) => a - b);
+  }
+
+  follow(listener: (record: LedgerRecord) => void): { stop(): void } {
+    this.#listeners.add(listener);
+    return { stop: () => this.#listeners.delete(listener) };
+  }
+
+  size(): number {
+    return this.#head.size;
+  }
+
+  checkpoint(): string {
+    return this.#head.checkpoint;
+  }
+
+  prove(seq: number): string {
+    const bytes = this.entryBytes(seq);
+    if (bytes === null) throw new Fault("not_found", `proving record \`${seq}\`: the ledger has ${this.#head.size} records`);
+    const path = this.#reading(() => inclusionProof(seq, this.#head.size, (level, index) => this.#node(level, index)));
+    return formatProof({ extra: bytes, index: seq, path, checkpoint: this.#head.checkpoint });
+  }
+
+  verifierKey(): string {
+    return this.#signer.vkey;
+  }
+
+  healthy(): boolean {
+    return this.#gap === null && !this.#closed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    const last = this.append({ type: "ledger.close", why: "stopped" }).catch((error: unknown) => this.#alarm("ledger not closed", { error }));
+    this.#closed = true;
+    await last;
+    this.#medium[Symbol.dispose]();
+  }
+}
+
+const reasonOf = (cause: unknown): string => {
+  const text = (cause as { readonly errstr?: unknown; readonly code?: unknown } | null)?.errstr ?? (cause instanceof Error ? cause.message : "unknown");
+  return String(text).slice(0, 200) || "unknown";
+};
+
+const gapItem = ({ fromMs, refused, why }: { fromMs: number; refused: number; why: string }, atMs: number): Item => ({
+  record: { type: "ledger.gap", from_ms: fromMs, to_ms: Math.max(fromMs, atMs), refused, why },
+  box: null, state: [], erase: null,
+  resolve: () => undefined,
+  reject: () => undefined,
+});

@@ -1,0 +1,147 @@
+import { hash } from "node:crypto";
+import { Fault, recordBodies, type LedgerRecord, type NewRecord, type RecordType } from "@lanyard/contract";
+import { canonicalize, checkpointText, grow, leafHash, rootOf, signNote, VerifyError, type Frontier, type Signer } from "@lanyard/ledger";
+import type { Clock } from "../clock.ts";
+import { limits } from "../limits.ts";
+import type { Batch, Leaf, StateRow, TreeNode } from "./medium.ts";
+import type { Receipt, StateChange } from "./port.ts";
+import { commitmentOf, type Box } from "./vault.ts";
+
+/** An append that waits for its commit. */
+export interface Item {
+  readonly record: NewRecord;
+  readonly box: Box | null;
+  readonly state: readonly StateChange[];
+  /** Tag of the subject whose key and payloads go with this record. */
+  readonly erase: Uint8Array | null;
+  readonly resolve: (receipt: Receipt) => void;
+  readonly reject: (fault: Fault) => void;
+}
+
+/** Nodes narrower than this many levels are recomputed from the records rather than stored. */
+export const storedLevel = 8;
+
+/** Which field of a record commits to its payload. */
+export const committedField: { readonly [type: string]: string } = {
+  decision: "input", outcome: "result", "approval.approve": "comment", "approval.deny": "comment", "session.open": "purpose",
+};
+
+/** Name of a state document inside a record: SHA-256 of kind and key, base64url. */
+export const stateTag = (kind: string, key: string): string => hash("sha256", `${kind}/${key}`, "base64url");
+
+/** Checks a record against its schema and gives a copy of its own. Throws Fault `internal`: whoever appends it has a bug. */
+export const checked = (record: NewRecord): NewRecord => {
+  const { type, ...body } = record;
+  const parsed = recordBodies[type]?.safeParse(body);
+  if (!parsed?.success) throw new Fault("internal", `appending a record \`${type}\`: it does not have that type's form`, { cause: parsed?.error });
+  return { type, ...parsed.data } as NewRecord;
+};
+
+/** Refuses an attachment that is not what the record says it is. Throws Fault `internal`. */
+export const checkBox = (record: NewRecord, box: Box | null): void => {
+  const fields = record as { readonly payload?: string | null; readonly [field: string]: unknown };
+  if ((fields.payload ?? null) !== (box?.payload ?? null)) throw new Fault("internal", `appending a record \`${record.type}\`: it names another payload than it brings`);
+  const field = committedField[record.type];
+  if (box && (field === undefined || fields[field] !== box.commitment)) throw new Fault("internal", `appending a record \`${record.type}\`: it does not commit to its payload`);
+};
+
+const stateRows = (clock: Clock, changes: readonly StateChange[], seq: number): StateRow[] =>
+  changes.map(({ kind, key, value }) => ({ kind, key, text: value === null ? null : canonicalize(value, "doubles"), salt: clock.random(16), seq }));
+
+const commitments = (rows: readonly StateRow[]): [string, string | null][] =>
+  rows.map(({ kind, key, text, salt }) => [stateTag(kind, key), text === null ? null : commitmentOf(salt, Buffer.from(text))]);
+
+/** What a batch is made from; `open` tells intents that await an outcome. */
+export interface Desk {
+  readonly clock: Clock;
+  readonly signer: Signer;
+  readonly tree: Frontier;
+  readonly atMs: number;
+  readonly openNow: ReadonlySet<number>;
+  readonly leftOpen: ReadonlySet<number>;
+  readonly newlyLeft: readonly number[];
+}
+
+/** A batch ready to commit: what goes to disk, the tree after it, and the items in it beside their leaves. */
+export interface Draft {
+  readonly batch: Batch;
+  readonly tree: Frontier;
+  readonly items: readonly Item[];
+}
+
+/** Writes items as leaves. An item that cannot be a record is rejected alone and leaves no trace. */
+export const draft = (desk: Desk, waiting: readonly Item[]): Draft => {
+  const { clock, signer, atMs } = desk;
+  let tree = desk.tree;
+  const items: Item[] = [];
+  const leaves: Leaf[] = [];
+  const nodes: TreeNode[] = [];
+  const state: StateRow[] = [];
+  const concluded = new Set<number>();
+  const opened: number[] = [];
+  const whole = (level: number, index: number, node: Uint8Array): void => {
+    if (level >= storedLevel) nodes.push({ level, index, hash: node });
+  };
+  for (const item of waiting) {
+    try {
+      const rows = stateRows(clock, item.state, tree.size);
+      const leaf = leafOf(desk, item, tree.size, rows, concluded);
+      leaves.push(leaf);
+      items.push(item);
+      state.push(...rows);
+      if (leaf.record.type === "outcome") concluded.add(leaf.record.of);
+      if (leaf.record.type === "decision" && leaf.record.effect === "allow") opened.push(tree.size);
+      tree = grow(tree, leaf.hash, whole);
+    } catch (cause) {
+      item.reject(cause instanceof Fault ? cause : new Fault("internal", `appending a record \`${item.record.type}\``, { cause }));
+    }
+  }
+  const openFrom = oldest(desk.openNow, concluded) ?? opened[0] ?? tree.size;
+  const checkpoint = signNote(checkpointText(signer.name, tree.size, rootOf(tree)), signer);
+  const batch: Batch = {
+    leaves, nodes, state,
+    head: { size: tree.size, atMs, checkpoint, openFrom },
+    leftOpen: desk.newlyLeft,
+    ended: [...concluded].filter((seq) => desk.leftOpen.has(seq)),
+    erase: items.find(({ erase }) => erase !== null)?.erase ?? null,
+  };
+  return { batch, tree, items };
+};
+
+const oldest = (open: ReadonlySet<number>, concluded: ReadonlySet<number>): number | undefined => {
+  for (const seq of open) if (!concluded.has(seq)) return seq;
+  return undefined;
+};
+
+const leafOf = ({ atMs, openNow, leftOpen }: Desk, { record, box }: Item, seq: number, rows: readonly StateRow[], concluded: ReadonlySet<number>): Leaf => {
+  if (box?.subject.erased) throw new Fault("conflict", `appending a record \`${record.type}\`: its subject was erased meanwhile`);
+  // Invariant: I2, an outcome ends an open intent, and each once.
+  if (record.type === "outcome" && (concluded.has(record.of) || !(openNow.has(record.of) || leftOpen.has(record.of))))
+    throw new Fault("conflict", `recording an outcome of \`${record.of}\`: that is no open intent`);
+  const envelope = inOrder({ ...record, v: 1, seq, at_ms: atMs, ...(rows.length > 0 ? { state: commitments(rows) } : {}) });
+  const text = textOf(envelope);
+  return { record: envelope, text, hash: leafHash(text), box };
+};
+
+const orders = new Map<string, readonly string[]>();
+
+// Keys in canonical order from the start: what reads the record next (canonical form, packing) then need not sort them again.
+const inOrder = (envelope: { readonly type: RecordType; readonly [key: string]: unknown }): LedgerRecord => {
+  const order = orders.get(envelope.type) ?? ["v", "seq", "at_ms", "type", "state", ...Object.keys(recordBodies[envelope.type].shape)].sort();
+  orders.set(envelope.type, order);
+  const record: Record<string, unknown> = {};
+  for (const key of order) if (envelope[key] !== undefined) record[key] = envelope[key];
+  return record as unknown as LedgerRecord;
+};
+
+const textOf = (record: LedgerRecord): string => {
+  try {
+    const text = canonicalize(record);
+    if (text.length * 3 > limits.record_bytes.value && Buffer.byteLength(text) > limits.record_bytes.value)
+      throw new Fault("limit_exceeded", `appending a record \`${record.type}\`: it is longer than record_bytes, ${limits.record_bytes.value} bytes`);
+    return text;
+  } catch (cause) {
+    if (cause instanceof VerifyError) throw new Fault("internal", `appending a record \`${record.type}\`: ${cause.message}`, { cause });
+    throw cause;
+  }
+};

@@ -1,0 +1,85 @@
+import type { Json, JsonObject, LedgerRecord } from "@lanyard/contract";
+import type { Command } from "commander";
+import type { Context } from "./context.ts";
+import { brief, json, printable, time, type Colour } from "./terminal.ts";
+
+type DecisionRecord = Extract<LedgerRecord, { type: "decision" }>;
+
+interface Explanation {
+  readonly seq: number;
+  readonly record: LedgerRecord;
+  readonly proof: { tree_size: number; root: string; leaf_index: number; file: string };
+  readonly policies?: readonly { id: string; text: string; reason: string; remedy: string; file: string; line: number }[];
+  readonly input?: JsonObject | null;
+  readonly input_state?: string;
+  readonly approval?: readonly LedgerRecord[];
+  readonly outcome?: Extract<LedgerRecord, { type: "outcome" }> | null;
+  readonly result?: Json;
+  readonly open?: boolean;
+}
+
+export function explainVerb(program: Command, context: Context): void {
+  program
+    .command("explain <entry>")
+    .description("one entry in full: who, for whom, what, why, approval, outcome, proof")
+    .option("--json", "as one JSON object")
+    .addHelpText("after", "\n<entry> is a number from `lanyard log`, or the decision id a denial showed.\n\nExample:\n  lanyard explain 42\n  lanyard explain d_Zk3v9QpL0aXw2rTn")
+    .action(async (entry: string, options: { json?: boolean }) => {
+      const explanation = await (await context.reach()).call<Explanation>("explain", { at: { ref: entry } });
+      if (options.json) context.out(json(explanation));
+      else for (const line of explanationLines(explanation, context.colour)) context.out(line);
+    });
+}
+
+function explanationLines(explained: Explanation, colour: Colour): string[] {
+  const { record } = explained;
+  const row = (label: string, value: string): string => `${colour.dim(label.padEnd(10))}${value}`;
+  const proof = row("proof", `leaf ${explained.proof.leaf_index} of ${explained.proof.tree_size}, root ${explained.proof.root}; \`${explained.proof.file}\` writes it`);
+  if (record.type !== "decision") return [row("entry", `${explained.seq}  ${record.type}`), row("when", time(record.at_ms)), row("record", brief(record as unknown as Json, 2000)), proof];
+  return [...decisionLines(record, explained, row, colour), ...endLines(record, explained, row), proof];
+}
+
+type Row = (label: string, value: string) => string;
+
+function decisionLines(record: DecisionRecord, explained: Explanation, row: Row, colour: Colour): string[] {
+  const paint = { allow: colour.green, deny: colour.red, ask: colour.yellow }[record.effect];
+  const session = explained.input?.["session"] as JsonObject | undefined;
+  const user = explained.input?.["user"] as JsonObject | undefined;
+  return [
+    row("entry", `${record.seq}  ${record.id}`),
+    row("when", time(record.at_ms)),
+    row("who", `agent ${record.agent}, session ${record.session}${session ? ` (${printable(String(session["purpose"]))})` : ""}`),
+    row("for whom", `${record.user}${user ? `, in groups ${brief(user["groups"])}` : ""}`),
+    row("what", `${colour.bold(printable(record.action))} ${explained.input ? brief(explained.input["args"], 2000) : `arguments: ${explained.input_state}`}`),
+    row("decision", `${paint(record.effect)}${record.by === "policy" ? "" : ` by ${record.by}`}`),
+    ...(explained.policies ?? []).flatMap((policy) => [
+      row("policy", `${policy.id}${policy.file ? `  ${policy.file}:${policy.line}` : ""}`),
+      ...(policy.reason ? [row("  reason", printable(policy.reason))] : []),
+      ...(policy.remedy ? [row("  lifted", `by ${policy.remedy}`)] : []),
+      ...policy.text.trim().split("\n").map((line) => `          ${colour.dim("│")} ${printable(line)}`),
+    ]),
+    ...(record.by === "policy" && record.policies.length === 0 ? [row("policy", "none permits it: denied by default")] : []),
+    row("facts", explained.input ? `${brief(withoutArgs(explained.input), 2000)} — ${explained.input_state}` : (explained.input_state ?? "")),
+    row("bundle", record.bundle ?? "none was asked"),
+    ...(record.tool ? [row("tool", `definition ${record.tool}`)] : []),
+  ];
+}
+
+const withoutArgs = ({ args: _args, ...facts }: JsonObject): JsonObject => facts;
+
+function endLines(record: DecisionRecord, explained: Explanation, row: Row): string[] {
+  const approval = (explained.approval ?? []).map((entry) => {
+    const by = "by" in entry ? ` by ${entry.by}` : "";
+    const groups = "groups" in entry ? ` (${entry.groups.join(", ")})` : "";
+    return row("approval", `${entry.seq}  ${time(entry.at_ms)}  ${entry.type.replace("approval.", "")}${by}${groups}`);
+  });
+  const { outcome } = explained;
+  if (!outcome) return [...approval, row("outcome", explained.open ? "OPEN: the intent has no outcome; a running call, or a crash in between" : "none: nothing was carried out")];
+  return [
+    ...approval,
+    row("lease", "none: no credential was lent"),
+    row("outcome", `${outcome.seq}  ${outcome.status}${outcome.code ? ` (${outcome.code})` : ""}`),
+    row("result", explained.result === null || explained.result === undefined ? "not kept" : brief(explained.result, 2000)),
+    row("timing", `carried out in ${(outcome.duration_us / 1000).toFixed(2)} ms; outcome on record ${outcome.at_ms - record.at_ms} ms after the intent`),
+  ];
+}

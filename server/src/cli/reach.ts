@@ -1,0 +1,24 @@
+import { Fault } from "@lanyard/contract";
+import type { Environment } from "../base/config/environment.ts";
+import { loadConfig } from "../base/config/read.ts";
+import { silent } from "../base/log.ts";
+import { operatorSocket } from "../base/sockets.ts";
+import { composeOffline } from "../compose.ts";
+import { answers, client, daemonTransport, localTransport, type Client } from "./client.ts";
+import type { Context } from "./context.ts";
+
+/**
+ * Finds the API: the running daemon's, or, when none runs and reading is all that is wanted, one opened in this process on the same
+ * data folder. Its writer lock keeps that from ever happening beside a daemon.
+ */
+export async function reach(context: Context, environment: Environment, { daemonOnly = false, token }: { daemonOnly?: boolean; token?: string } = {}): Promise<Client> {
+  const config = loadConfig(context.configPath());
+  const socket = operatorSocket(config.data);
+  if (daemonOnly || (await answers(socket))) return client(daemonTransport({ socket }), token);
+  const offline = await composeOffline({ config, environment, log: silent }).catch((error: unknown) => {
+    if (error instanceof Fault && error.code === "conflict") throw new Fault("conflict", `a daemon holds \`${config.data}\` but does not answer at \`${socket}\``, { cause: error });
+    throw error;
+  });
+  process.once("beforeExit", () => void offline[Symbol.asyncDispose]());
+  return client(localTransport((request) => offline.api(request, { operator: true })), token);
+}

@@ -1,0 +1,54 @@
+import type { LedgerRecord } from "@lanyard/contract";
+import { printable, time, type Colour } from "./terminal.ts";
+
+/** A ledger record as `/v1/log` sends it: the record, and for decisions the first reason in the policy author's words. */
+export type LogLine = LedgerRecord & { readonly why?: string };
+
+const paint = (colour: Colour, effect: "allow" | "deny" | "ask"): string =>
+  ({ allow: colour.green, deny: colour.red, ask: colour.yellow })[effect](effect.padEnd(5));
+
+/** One entry on one line: seq, time, who for whom, what, decision, why. */
+export function timelineLine(line: LogLine, colour: Colour): string {
+  const head = `${colour.dim(String(line.seq).padStart(6))}  ${colour.dim(time(line.at_ms).slice(11))}  `;
+  if (line.type === "decision") {
+    const why = line.why || (line.by === "policy" ? line.policies.join(", ") || "no policy permits it" : line.by);
+    const approval = line.approval ? colour.dim(` (approval ${line.approval})`) : "";
+    return `${head}${paint(colour, line.effect)}  ${printable(`${line.agent} for ${line.user}`)}  ${colour.bold(printable(line.action))}  ${printable(why)}${approval}`;
+  }
+  return `${head}${colour.dim(printable(summary(line)))}`;
+}
+
+function summary(line: Exclude<LogLine, { type: "decision" }>): string {
+  switch (line.type) {
+    case "outcome":
+      return `      ${line.status}${line.code ? ` (${line.code})` : ""}, the call of ${line.of}, after ${(line.duration_us / 1000).toFixed(1)} ms`;
+    case "approval.request":
+      return `      approval ${line.id} asked of ${line.groups.join(", ")} for the call of ${line.of}`;
+    case "approval.approve":
+      return `      approval ${line.id} given by ${line.by} (${line.groups.join(", ")})`;
+    case "approval.deny":
+      return `      approval ${line.id} denied by ${line.by}`;
+    case "session.open":
+      return `session ${line.session} opened: ${line.agent} for ${line.user}${line.parent ? `, child of ${line.parent}` : ""}`;
+    case "session.close":
+      return `session ${line.session} closed: ${line.why}, ${line.actions} calls`;
+    case "session.refused":
+      return `refused at the door ${line.door}: ${line.code}${line.times > 1 ? `, ${line.times} times` : ""}`;
+    case "catalog.quarantine":
+      return `catalog: ${line.server}/${line.tool} quarantined, ${line.why}`;
+    case "catalog.approve":
+      return `catalog: ${line.server}/${line.tool} approved by ${line.by}`;
+    case "bundle.activate":
+      return `bundle ${line.bundle.slice(0, 12)} active: ${line.policies} policies`;
+    case "bundle.refuse":
+      return `bundle refused, the old one stays: ${line.first}`;
+    case "ledger.open":
+      return `ledger opened${line.open_intents.length ? `; OPEN INTENTS: ${line.open_intents.join(", ")}${line.more ? ` and ${line.more} more` : ""}` : ""}`;
+    case "ledger.gap":
+      return `ledger could not write (${line.why}): ${line.refused} calls denied meanwhile`;
+    default: {
+      const { v: _v, seq: _seq, at_ms: _at, type, ...rest } = line;
+      return `${type} ${JSON.stringify(rest)}`;
+    }
+  }
+}

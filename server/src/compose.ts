@@ -1,0 +1,280 @@
+import { isObject, type CatalogEntry, type JsonObject, type LedgerRecord, type ToolDefinition } from "@lanyard/contract";
+import { decodeBundle, Engine } from "@lanyard/policy";
+import { systemClock, type Clock } from "./base/clock.ts";
+import type { Config, ServerDefinition } from "./base/config/config.ts";
+import { unsealTemplate, type Environment } from "./base/config/environment.ts";
+import { LiveConfig } from "./base/config/live.ts";
+import type { Limits } from "./base/limits.ts";
+import type { Log } from "./base/log.ts";
+import type { Store } from "./base/store/port.ts";
+import { openSqlite } from "./base/store/sqlite.ts";
+import { api, type Way } from "./edge/api/api.ts";
+import type { PolicyText, Rooms } from "./edge/api/rooms.ts";
+import { Gateway } from "./edge/gateway/gateway.ts";
+import { listen, type Listening } from "./listen.ts";
+import { mediate } from "./mediation/mediate.ts";
+import { replay } from "./mediation/replay.ts";
+import type { Stages } from "./mediation/stages.ts";
+import { approvalStage, type Approvals } from "./stages/approval/approval.ts";
+import { DecisionStage } from "./stages/decision/stage.ts";
+import { execute } from "./stages/execution/execute.ts";
+import type { UpstreamSpec } from "./stages/execution/upstream.ts";
+import { Upstreams } from "./stages/execution/upstreams.ts";
+import { Catalog } from "./stages/facts/catalog.ts";
+import { gather, reachableServers } from "./stages/facts/gather.ts";
+import { identityStage, type Identity } from "./stages/identity/identity.ts";
+import { inspect } from "./stages/inspection/inspect.ts";
+import { recordStage } from "./stages/record/record.ts";
+
+export const version = "0.1.0";
+
+export interface ComposeOptions {
+  readonly config: Config;
+  readonly environment: Environment;
+  readonly log: Log;
+  readonly clock?: Clock;
+}
+
+/** The administration API as a function; `operator` says that the request came through the operator's own way in. */
+export type Api = (request: Request, way: Way) => Promise<Response>;
+
+/** The API over a data folder that no daemon holds: for reading. */
+export interface Offline extends AsyncDisposable {
+  readonly api: Api;
+}
+
+/** A running daemon. Disposing it ends sessions' connections, closes the ledger, and frees its port and sockets. */
+export interface Daemon extends Offline {
+  /** `http://host:port`; agents use `/mcp` below it. */
+  readonly url: string;
+  readonly store: Store;
+  /** Resolves once every server has shown its tools, or could not. */
+  ready(): Promise<void>;
+  /** Resolves once the policies fit the catalog as it is now. */
+  settled(): Promise<void>;
+  /** For a decision, its first reason in the policy author's words. */
+  why(record: LedgerRecord): { why?: string };
+}
+
+/** The rooms that need no server and no network. */
+interface Core {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly store: Store;
+  readonly live: LiveConfig;
+  readonly identity: Identity;
+  readonly catalog: Catalog;
+  readonly decision: DecisionStage;
+  readonly approvals: Approvals;
+  readonly limits: Limits;
+}
+
+async function core({ config, log, clock = systemClock }: ComposeOptions, held: AsyncDisposableStack): Promise<Core> {
+  const store = held.use(await openSqlite({ folder: config.data, clock, version, alarm: (event, fields) => log.error(event, fields) }));
+  const live = held.use(new LiveConfig({ first: config, store, clock, log }));
+  const current = (): Config => live.current();
+  const { limits } = config;
+  const identity = held.use(identityStage({ store, clock, log, config: current }));
+  const catalog = new Catalog({ store, clock, log, config: current });
+  const toolSet = () => ({
+    servers: [...current().servers.keys()],
+    tools: catalog.known().map(({ server, tool, hash }) => ({
+      server,
+      tool: tool.name,
+      definition: hash,
+      inputSchema: tool.inputSchema,
+      contract: current().tools.get(`${server}/${tool.name}`) ?? { effects: [], reversibility: "unknown" as const },
+    })),
+  });
+  const decision = held.use(new DecisionStage({ store, clock, log, policyDir: config.policies, catalog: toolSet, limits }));
+  const approvals = held.use(approvalStage({ store, clock, log, config: current }));
+  return { clock, log, store, live, identity, catalog, decision, approvals, limits };
+}
+
+/** Builds and starts a daemon. Throws Fault `conflict` when another holds the data folder, `ledger_unavailable`, `invalid_config`. */
+export async function compose(options: ComposeOptions): Promise<Daemon> {
+  await using held = new AsyncDisposableStack();
+  const { config, environment } = options;
+  const rooms = await core(options, held);
+  const { clock, log, store, live, identity, catalog, decision } = rooms;
+  await live.start();
+  await decision.start();
+
+  const servers = held.use(new Upstreams({ servers: [...config.servers].map((entry) => spec(entry, environment)), environment: childEnvironment(environment), clock, limits: rooms.limits, log }));
+  const stages = pathOf(rooms, servers);
+  const face = held.use(
+    new Gateway({
+      identify: identity.identify,
+      mediate: (call) => mediate(stages, call),
+      view: (principal, server, tools) => viewOf(rooms, principal, server, tools),
+      seen: (server, tools) => catalog.seen(server, tools),
+      serversOf: (principal) => reachableServers(live.current(), principal),
+      upstreams: servers,
+      clock,
+      limits: rooms.limits,
+      log,
+    }),
+  );
+  linkChanges(rooms, face, held);
+  const engine = held.use(new Engine({ after: clock.after }));
+  const { ask, policies } = administration(rooms, engine, { servers: () => servers.state() as unknown as JsonObject[], url: () => listening.url });
+  const listening: Listening = held.use(await listen({ config, gateway: face, api: ask, log }));
+
+  const probes = Promise.allSettled(servers.servers.map((name) => probe(rooms, servers, name)));
+  const kept = held.move();
+  return {
+    url: listening.url,
+    api: ask,
+    store,
+    ready: async () => void (await probes),
+    settled: () => decision.recompile("catalog changed"),
+    why: (record) => whyOf(policies, record),
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}
+
+/** Opens the API on a data folder that no daemon holds. Throws Fault `conflict` when one does. */
+export async function composeOffline(options: ComposeOptions): Promise<Offline> {
+  await using held = new AsyncDisposableStack();
+  const rooms = await core(options, held);
+  const engine = held.use(new Engine({ after: rooms.clock.after }));
+  const { ask } = administration(rooms, engine, { servers: () => [], url: () => "" });
+  const kept = held.move();
+  return { api: ask, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+}
+
+/** The path's collaborators, out of the rooms. */
+function pathOf({ clock, log, store, live, identity, catalog, decision, approvals, limits }: Core, servers: Upstreams): Stages {
+  const record = recordStage({ store, clock, log });
+  return {
+    monotonicUs: () => clock.monotonicUs(),
+    identify: identity.identify,
+    admit: identity.admit,
+    gather: (action, principal, approval) => gather({ config: () => live.current(), catalog, clock }, action, principal, approval),
+    decide: (input) => decision.decide(input),
+    intend: record.intend,
+    conclude: record.conclude,
+    claim: (principal, action) => approvals.claim(principal, action),
+    unclaim: (approval, why) => approvals.unclaim(approval, why),
+    hold: (...call) => approvals.hold(...call),
+    execute: (action, principal, exchange) => execute({ upstreams: servers, limits }, action, principal, exchange),
+    inspect: (action, answer) => inspect({ limits }, action, answer),
+  };
+}
+
+/** What one agent is shown of a server's tools: approved definitions that some policy could allow it and its session reaches. */
+function viewOf({ live, catalog, decision }: Core, principal: Parameters<typeof reachableServers>[1], server: string, tools: readonly ToolDefinition[]): ToolDefinition[] {
+  const agent = live.current().agents.get(principal.agent);
+  if (!agent) return [];
+  const approved = catalog.approvedAmong(server, tools);
+  const { tools: narrowed } = principal;
+  const inReach = narrowed === null ? approved : approved.filter(({ name }) => narrowed.includes(`${server}/${name}`) || narrowed.includes(`${server}/*`));
+  const names = decision.visible({ id: principal.agent, team: agent.team, classes: agent.classes }, inReach.map(({ name }) => `${server}/${name}`));
+  const shown = new Set(names);
+  return inReach.filter(({ name }) => shown.has(`${server}/${name}`));
+}
+
+/** A change in one room that others must hear of. What is on record is heard from the ledger. */
+function linkChanges({ live, catalog, decision, store, log }: Core, face: Gateway, held: AsyncDisposableStack): void {
+  const fitPolicies = (): void => {
+    decision.recompile("catalog changed").then(
+      () => face.toolsChanged(),
+      (error: unknown) => log.error("policy.failed", { error }),
+    );
+  };
+  const heed = (record: LedgerRecord): void => {
+    if (record.type === "bundle.activate" || record.type === "catalog.quarantine") face.toolsChanged();
+    if (record.type === "session.close") face.ended(record.session).catch((error: unknown) => log.error("session.unreleased", { error }));
+  };
+  const subscriptions = [catalog.onChange(fitPolicies), live.onChange(fitPolicies), store.follow(heed)];
+  held.defer(() => {
+    for (const subscription of subscriptions) subscription.stop();
+  });
+}
+
+async function probe({ catalog, log }: Core, servers: Upstreams, server: string): Promise<void> {
+  try {
+    await catalog.seen(server, await servers.probe(server));
+  } catch (error) {
+    log.warn("server.unreachable", { server, error });
+  }
+}
+
+/** Variables that a server's process gets beside its own `env`: what programs need to run at all, and nothing that could be a secret. */
+function childEnvironment(environment: Environment): Record<string, string> {
+  const names = ["PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "USER"];
+  return Object.fromEntries(names.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]]])));
+}
+
+/** Secrets in `env` and `headers` are looked up at each use, so that no configuration holds them. */
+function spec([name, server]: [string, ServerDefinition], environment: Environment): UpstreamSpec {
+  if (server.kind === "http") return { name, url: server.url, headers: () => unsealTemplate(server.headers, environment) };
+  const { command, args, cwd } = server;
+  return { name, command, args, cwd, env: () => unsealTemplate(server.env, environment) };
+}
+
+type Policies = (bundle: string) => ReadonlyMap<string, PolicyText> | null;
+
+function administration(rooms: Core, engine: Engine, net: { servers(): JsonObject[]; url(): string }): { ask: Api; policies: Policies } {
+  const { clock, log, limits, store, live, identity, catalog, decision, approvals } = rooms;
+  const policies = bundleTexts(store);
+  const surface: Rooms = {
+    clock,
+    log,
+    limits,
+    store,
+    url: net.url,
+    identity,
+    approvals: {
+      list: () => approvals.list() as unknown as JsonObject[],
+      decide: async (id, verdict, user, comment) => (await approvals.decide(id, verdict, user, comment)) as unknown as JsonObject,
+    },
+    catalog: {
+      entries: (): readonly CatalogEntry[] => catalog.entries(),
+      diff: (server, tool) => catalog.diff(server, tool),
+      approve: (which, by) => catalog.approve(which, by),
+    },
+    policies,
+    replay: (from, to) => replay({ store, engine }, from, to),
+    status: () => {
+      const active = decision.active();
+      return {
+        version,
+        ledger: store.healthy() ? "ok" : "refusing: calls are denied until it can write again",
+        entries: store.size(),
+        open_intents: store.openIntents(),
+        bundle: active && { hash: active.hash, policies: active.policies, warnings: active.warnings.length },
+        policy_errors: [...decision.refusal()],
+        config: live.current().hash,
+        sessions: identity.sessions().length,
+        approvals: approvals.list().length,
+        quarantined: catalog.entries().filter(({ state }) => state === "quarantined").length,
+        servers: net.servers(),
+      };
+    },
+  };
+  return { ask: api(surface), policies };
+}
+
+const keptBundles = 64;
+
+/** Texts of the policies of a bundle, decoded once; the newest 64 bundles asked for stay decoded. */
+function bundleTexts(store: Store): Policies {
+  const decoded = new Map<string, ReadonlyMap<string, PolicyText>>();
+  return (bundle) => {
+    const known = decoded.get(bundle);
+    if (known) return known;
+    const bytes = store.getObject(bundle);
+    if (!bytes) return null;
+    const texts = new Map(decodeBundle(bytes).policies.map(({ id, file, line, text, reason, remedy }) => [id, { file, line, text, reason, remedy }]));
+    if (decoded.size >= keptBundles) decoded.delete(decoded.keys().next().value ?? "");
+    decoded.set(bundle, texts);
+    return texts;
+  };
+}
+
+function whyOf(policies: Policies, record: LedgerRecord): { why?: string } {
+  if (record.type !== "decision" || !record.bundle || !isObject(record)) return {};
+  const why = policies(record.bundle)?.get(record.policies[0] ?? "")?.reason;
+  return why ? { why } : {};
+}

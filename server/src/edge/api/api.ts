@@ -1,0 +1,119 @@
+import { errors, Fault, routes, type ErrorCode, type JsonObject, type Role, type Route, type RouteName } from "@lanyard/contract";
+import { Hono } from "hono";
+import { approvalHandlers } from "./approvals.ts";
+import { catalogHandlers } from "./catalog.ts";
+import { credentialHandlers } from "./credentials.ts";
+import { ledgerHandlers } from "./ledger.ts";
+import { actorOf, type Peer, type Rooms } from "./rooms.ts";
+import { sessionHandlers } from "./sessions.ts";
+import { statusHandlers } from "./status.ts";
+
+/** One request as a handler sees it: authenticated, authorised, its body and query checked against the route's schema. */
+export interface ApiCall {
+  readonly caller: Peer;
+  /** The caller as the ledger names it. */
+  readonly actor: string;
+  readonly at: Readonly<Record<string, string>>;
+  readonly body: JsonObject;
+  readonly query: JsonObject;
+  readonly signal: AbortSignal;
+}
+
+/** JSON, or text as it is, or an async stream of objects sent one a line (NDJSON). */
+export type ApiResult = { json: object } | { text: string } | { lines: AsyncIterable<object> };
+export type Handler = (call: ApiCall) => ApiResult | Promise<ApiResult>;
+
+/** Whether a request came through the operator socket; TCP never does. */
+export interface Way {
+  readonly operator: boolean;
+}
+
+/** The administration API: the routes of the table over the rooms. */
+export function api(rooms: Rooms): (request: Request, way: Way) => Promise<Response> {
+  const handlers: Record<RouteName, Handler> = {
+    ...statusHandlers(rooms),
+    ...sessionHandlers(rooms),
+    ...approvalHandlers(rooms),
+    ...catalogHandlers(rooms),
+    ...credentialHandlers(rooms),
+    ...ledgerHandlers(rooms),
+  };
+  const app = new Hono<{ Bindings: Way }>();
+  for (const name of Object.keys(routes) as RouteName[]) {
+    const route: Route = routes[name];
+    app.on(route.method, route.path, async (context) => {
+      const caller = identifyCaller(rooms, context.env, context.req.header("authorization"));
+      authorise(route, caller);
+      const query = check(route.query, context.req.query(), "query");
+      const body = route.body ? check(route.body, await readBody(context.req.raw, rooms.limits.body_bytes), "body") : {};
+      return respond(await handlers[name]({ caller, actor: actorOf(caller), at: context.req.param(), body, query, signal: context.req.raw.signal }));
+    });
+  }
+  app.notFound((context) => failure("not_found", `no route ${context.req.method} \`${context.req.path}\``));
+  app.onError((error) => {
+    if (error instanceof Fault) return failure(error.code, error.message);
+    rooms.log.error("api.internal", { error });
+    return failure("internal", "the request failed inside the daemon");
+  });
+  return async (request, way) => app.fetch(request, way);
+}
+
+/** A token that is sent decides who the caller is, on the operator socket too; without one, the socket does. */
+function identifyCaller(rooms: Rooms, way: Way, header: string | undefined): Peer {
+  if (header === undefined) return way.operator ? "operator" : "anyone";
+  return rooms.identity.authenticate(/^Bearer +([\w-]+)$/i.exec(header)?.[1] ?? "");
+}
+
+const roleOf = (caller: Peer): Role => (typeof caller === "string" ? caller : caller.kind);
+
+function authorise(route: Route, caller: Peer): void {
+  if (route.roles.includes("anyone") || route.roles.includes(roleOf(caller))) return;
+  const what = `${route.method} \`${route.path}\` is for ${route.roles.join(" or ")}`;
+  throw caller === "anyone" ? new Fault("unauthenticated", `${what}, and no token was sent`) : new Fault("forbidden", `${what}, not for ${roleOf(caller)}s`);
+}
+
+function check(schema: Route["body"] | undefined, value: unknown, part: "body" | "query"): JsonObject {
+  if (!schema) return {};
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data as JsonObject;
+  const issues = parsed.error.issues.map((issue) => `\`${issue.path.join(".") || part}\`: ${issue.message.toLowerCase()}`);
+  throw new Fault("invalid_request", `the ${part} does not fit this route: ${issues.join("; ")}`);
+}
+
+async function readBody(request: Request, limit: number): Promise<unknown> {
+  let text = "";
+  let size = 0;
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  try {
+    for await (const chunk of request.body ?? []) {
+      size += chunk.length;
+      if (size > limit) throw new Fault("limit_exceeded", `the body is over the limit body_bytes (${limit})`);
+      text += decoder.decode(chunk, { stream: true });
+    }
+    return text === "" ? {} : JSON.parse(text + decoder.decode());
+  } catch (cause) {
+    if (cause instanceof Fault) throw cause;
+    throw new Fault("parse_error", "the body is not valid UTF-8 JSON", { cause });
+  }
+}
+
+const failure = (code: ErrorCode, message: string): Response => {
+  const { status, remedy } = errors[code];
+  return Response.json({ error: { code, message, remedy } }, { status, headers: code === "unauthenticated" ? { "www-authenticate": "Bearer" } : {} });
+};
+
+function respond(result: ApiResult): Response {
+  if ("json" in result) return Response.json(result.json);
+  if ("text" in result) return new Response(result.text, { headers: { "content-type": "text/plain; charset=utf-8" } });
+  const lines = result.lines[Symbol.asyncIterator]();
+  const encoder = new TextEncoder();
+  const stream = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const { done, value } = await lines.next();
+      if (done) controller.close();
+      else controller.enqueue(encoder.encode(`${JSON.stringify(value)}\n`));
+    },
+    cancel: async () => void (await lines.return?.()),
+  });
+  return new Response(stream, { headers: { "content-type": "application/x-ndjson" } });
+}

@@ -1,0 +1,12 @@
+import { Fault } from "@lanyard/contract";
+import type { Handler } from "./api.ts";
+import type { Rooms } from "./rooms.ts";
+
+export const approvalHandlers = ({ approvals }: Rooms): Record<"approval_list" | "approval_decide", Handler> => ({
+  approval_list: () => ({ json: { approvals: approvals.list() } }),
+  approval_decide: async ({ caller, at, body }) => {
+    if (typeof caller === "string" || caller.kind !== "user") throw new Fault("forbidden", "a user approves or denies, as oneself");
+    const verdict = body["verdict"] === "approve" ? "approve" : "deny";
+    return { json: await approvals.decide(at["id"] ?? "", verdict, caller.name, String(body["comment"] ?? "")) };
+  },
+});

@@ -1,0 +1,27 @@
+import type { CatalogEntry } from "@lanyard/contract";
+import type { Handler } from "./api.ts";
+import type { Rooms } from "./rooms.ts";
+
+const row = ({ server, tool, state, why, approvedHash, seenHash }: CatalogEntry): object => ({
+  server,
+  tool,
+  state,
+  why,
+  approved: approvedHash,
+  seen: seenHash,
+});
+
+export const catalogHandlers = ({ catalog }: Rooms): Record<"catalog_list" | "catalog_diff" | "catalog_approve", Handler> => ({
+  catalog_list: () => ({ json: { tools: catalog.entries().map(row) } }),
+  catalog_diff: ({ query }) => {
+    const wanted = catalog
+      .entries()
+      .filter(({ server, tool, state }) => server === query["server"] && (query["tool"] === undefined ? state === "quarantined" : tool === query["tool"]));
+    return { json: { diffs: wanted.map((entry) => ({ ...row(entry), diff: catalog.diff(entry.server, entry.tool) })) } };
+  },
+  catalog_approve: async ({ actor, body }) => {
+    const { server, tool, definition } = body as { server: string; tool?: string; definition?: string };
+    const approved = await catalog.approve({ server, ...(tool && { tool }), ...(definition && { hash: definition }) }, actor);
+    return { json: { approved: approved.map(row) } };
+  },
+});

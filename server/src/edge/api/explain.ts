@@ -1,0 +1,56 @@
+import type { Json, JsonObject, LedgerRecord } from "@lanyard/contract";
+import type { Rooms } from "./rooms.ts";
+
+type DecisionRecord = Extract<LedgerRecord, { type: "decision" }>;
+
+/**
+ * Everything the ledger knows that belongs to one entry: for a decision who, for whom, what, why, with which facts, which approval, how
+ * it ended, how long it took, and its proof; for any other entry the record and its proof. An outcome explains the decision it ended.
+ */
+export function explain(rooms: Rooms, seq: number): JsonObject {
+  const record = rooms.store.entry(seq);
+  if (record?.type === "outcome") return explain(rooms, record.of);
+  if (record?.type === "approval.request") return explain(rooms, record.of);
+  const base = { seq, record: record as unknown as Json, proof: proofOf(rooms, seq) };
+  return record?.type === "decision" ? { ...base, ...explainDecision(rooms, record) } : base;
+}
+
+function explainDecision(rooms: Rooms, record: DecisionRecord): JsonObject {
+  const unsealed = record.payload ? rooms.store.unseal(record.payload) : null;
+  const policies = record.bundle ? rooms.policies(record.bundle) : null;
+  const outcome = rooms.store.outcomeOf(record.seq);
+  return {
+    policies: record.policies.map((id) => ({ id, ...(policies?.get(id) ?? { text: "", reason: "", remedy: "", file: "", line: 0 }) })),
+    input: unsealed ? (unsealed.value as JsonObject)["input"] ?? null : null,
+    input_state: record.payload === null ? "never gathered" : unsealed ? stateOf(rooms, record, unsealed) : "erased",
+    approval: record.approval ? approvalOf(rooms, record.approval, record.seq) : requestOf(rooms, record),
+    outcome: outcome as unknown as Json,
+    result: outcome?.type === "outcome" && outcome.payload ? (rooms.store.unseal(outcome.payload)?.value ?? "erased") : null,
+    open: record.effect === "allow" && outcome === null,
+  };
+}
+
+/** The payload must open the commitment that the leaf covers, or what is shown is not what was decided on. */
+function stateOf(rooms: Rooms, record: DecisionRecord, unsealed: { value: Json; salt: string }): string {
+  return record.input !== null && rooms.store.opens(record.input, unsealed.salt, unsealed.value) ? "matches its commitment" : "DOES NOT MATCH its commitment";
+}
+
+/** Entries about one approval, up to the decision that used it. They lie near, so a bounded scan backwards finds them. */
+function approvalOf(rooms: Rooms, id: string, before: number): Json {
+  const types = ["approval.request", "approval.approve", "approval.deny", "approval.expire"] as const;
+  const around = rooms.store.entries({ types, to: before, limit: 1000, newest: true });
+  return around.filter((entry) => "id" in entry && entry.id === id) as unknown as Json;
+}
+
+/** For an ask: its request and what became of it so far. */
+function requestOf(rooms: Rooms, record: DecisionRecord): Json {
+  if (record.effect !== "ask") return [];
+  const later = rooms.store.entries({ from: record.seq, limit: 1000, types: ["approval.request", "approval.approve", "approval.deny", "approval.expire"] });
+  const request = later.find((entry) => entry.type === "approval.request" && entry.of === record.seq);
+  return request && "id" in request ? (later.filter((entry) => "id" in entry && entry.id === request.id) as unknown as Json) : [];
+}
+
+function proofOf(rooms: Rooms, seq: number): JsonObject {
+  const [, size = "", root = ""] = rooms.store.checkpoint().split("\n");
+  return { tree_size: Number(size), root, leaf_index: seq, file: `lanyard audit prove ${seq}` };
+}

@@ -1,0 +1,118 @@
+import { Fault, type JsonObject, type LedgerRecord, type RecordType } from "@lanyard/contract";
+import type { LogFilter } from "../../base/store/port.ts";
+import type { ApiCall, Handler } from "./api.ts";
+import { explain } from "./explain.ts";
+import type { Rooms } from "./rooms.ts";
+
+type LedgerRoute = "log" | "explain" | "replay" | "audit_checkpoint" | "audit_prove" | "audit_key";
+
+/** Reading the ledger. Every read is itself recorded (`access.read`, `access.unseal`) before anything is shown. */
+export const ledgerHandlers = (rooms: Rooms): Record<LedgerRoute, Handler> => ({
+  log: async (call) => ({ lines: call.query["follow"] ? follow(rooms, call) : once(rooms, call) }),
+
+  explain: async ({ actor, at }) => {
+    const seq = seqOf(rooms, at["ref"] ?? "");
+    await rooms.store.append({ type: "access.unseal", by: actor, of: seq });
+    return { json: explain(rooms, seq) };
+  },
+
+  replay: async ({ actor, body }) => {
+    const from = Number(body["from"]);
+    const to = body["to"] === undefined ? rooms.store.size() - 1 : Number(body["to"]);
+    await recordRead(rooms, actor, "replay", from, to);
+    return { lines: rooms.replay(from, to) };
+  },
+
+  audit_checkpoint: () => ({ text: rooms.store.checkpoint() }),
+  audit_prove: async ({ actor, at }) => {
+    const seq = seqOf(rooms, at["seq"] ?? "");
+    await rooms.store.append({ type: "access.export", by: actor, what: "proof", from: seq, to: seq });
+    return { text: rooms.store.prove(seq) };
+  },
+  audit_key: () => ({ text: `${rooms.store.verifierKey()}\n` }),
+});
+
+const recordRead = (rooms: Rooms, by: string, what: string, from: number, to: number) =>
+  rooms.store.append({ type: "access.read", by, what, from, to: Math.max(from, to), times: 1 });
+
+/** A seq, or a decision id as denials show it. */
+function seqOf({ store }: Rooms, ref: string): number {
+  if (/^\d{1,15}$/.test(ref)) {
+    if (Number(ref) < store.size()) return Number(ref);
+    throw new Fault("not_found", `the ledger has no entry \`${ref}\`; the newest is ${store.size() - 1}`);
+  }
+  const found = ref.startsWith("d_") ? store.decisionById(ref) : null;
+  if (found === null) throw new Fault("not_found", `the ledger has no decision \`${ref}\``);
+  return found;
+}
+
+function filterOf(query: JsonObject): LogFilter {
+  const { from, to, since_ms, session, agent, effect, tool, type, limit } = query as Record<string, never>;
+  return {
+    ...(from !== undefined && { from }),
+    ...(to !== undefined && { to }),
+    ...(since_ms !== undefined && { sinceMs: since_ms }),
+    ...(session !== undefined && { session }),
+    ...(agent !== undefined && { agent }),
+    ...(effect !== undefined && { effect }),
+    ...(tool !== undefined && { action: tool }),
+    ...(type !== undefined && { types: [type as RecordType] }),
+    ...(limit !== undefined && { limit }),
+    newest: from === undefined,
+  };
+}
+
+/** A record as the log shows it: decisions carry the first reason in the policy author's words. */
+function lineOf(rooms: Rooms, record: LedgerRecord): object {
+  if (record.type !== "decision" || !record.bundle || record.policies.length === 0) return record;
+  const why = rooms.policies(record.bundle)?.get(record.policies[0] ?? "")?.reason;
+  return why ? { ...record, why } : record;
+}
+
+async function* once(rooms: Rooms, { actor, query }: ApiCall): AsyncGenerator<object> {
+  const records = rooms.store.entries(filterOf(query));
+  await recordRead(rooms, actor, "log", records[0]?.seq ?? 0, records.at(-1)?.seq ?? 0);
+  for (const record of records) yield lineOf(rooms, record);
+}
+
+const followBacklog = 10_000;
+
+/** The newest entries that fit, then each new one as it becomes durable, until the reader goes away or falls too far behind. */
+async function* follow(rooms: Rooms, call: ApiCall): AsyncGenerator<object> {
+  const queue: LedgerRecord[] = [];
+  let wake = (): void => {};
+  const filter = filterOf(call.query);
+  const subscription = rooms.store.follow((record) => {
+    queue.push(record);
+    wake();
+  });
+  const stop = (): void => wake();
+  call.signal.addEventListener("abort", stop);
+  try {
+    const shown = call.query["from"] === undefined && call.query["since_ms"] === undefined && call.query["limit"] === undefined ? [] : rooms.store.entries(filter);
+    const last = shown.at(-1)?.seq ?? -1;
+    await recordRead(rooms, call.actor, "log --follow", shown[0]?.seq ?? rooms.store.size(), rooms.store.size());
+    for (const record of shown) yield lineOf(rooms, record);
+    while (!call.signal.aborted) {
+      const record = queue.shift();
+      if (record && record.seq > last && matches(filter, record)) yield lineOf(rooms, record);
+      if (queue.length > followBacklog) throw new Fault("limit_exceeded", `the reader of the log fell ${followBacklog} entries behind`);
+      if (queue.length === 0 && !call.signal.aborted) await new Promise<void>((resolve) => (wake = resolve));
+    }
+  } finally {
+    call.signal.removeEventListener("abort", stop);
+    subscription.stop();
+  }
+}
+
+function matches(filter: LogFilter, record: LedgerRecord): boolean {
+  const fields = record as unknown as JsonObject;
+  const { session, agent, effect, action, types } = filter;
+  if (types && !types.includes(record.type)) return false;
+  if (session !== undefined && fields["session"] !== session) return false;
+  if (agent !== undefined && fields["agent"] !== agent) return false;
+  if (effect !== undefined && fields["effect"] !== effect) return false;
+  if (action === undefined) return true;
+  const name = String(fields["action"] ?? "");
+  return action.endsWith("*") ? name.startsWith(action.slice(0, -1)) : name === action;
+}

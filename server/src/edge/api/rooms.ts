@@ -1,0 +1,49 @@
+import type { CatalogEntry, JsonObject } from "@lanyard/contract";
+import type { Limits } from "../../base/limits.ts";
+import type { Log } from "../../base/log.ts";
+import type { Clock } from "../../base/clock.ts";
+import type { Store } from "../../base/store/port.ts";
+import type { Identity } from "../../stages/identity/identity.ts";
+import type { Caller } from "../../stages/identity/opening.ts";
+
+/** Who makes a request: somebody a token speaks for, whoever opened the operator socket, or nobody known. */
+export type Peer = Caller | "operator" | "anyone";
+
+/** How the ledger names a peer. */
+export function actorOf(peer: Peer): string {
+  if (typeof peer === "string") return peer;
+  return peer.kind === "session" ? `session:${peer.principal.session}` : `${peer.kind}:${peer.name}`;
+}
+
+/** A policy as a bundle holds it, for explanations. */
+export interface PolicyText {
+  readonly file: string;
+  readonly line: number;
+  readonly text: string;
+  readonly reason: string;
+  readonly remedy: string;
+}
+
+/** What the handlers need of the rooms behind them, as functions; compose.ts hands them over. */
+export interface Rooms {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly limits: Limits;
+  readonly store: Store;
+  /** Where agents reach the daemon, `http://host:port`; empty when it does not listen. */
+  url(): string;
+  readonly identity: Pick<Identity, "authenticate" | "open" | "close" | "sessions" | "issue" | "revoke" | "credentials">;
+  readonly approvals: {
+    list(): readonly JsonObject[];
+    decide(id: string, verdict: "approve" | "deny", user: string, comment: string): Promise<JsonObject>;
+  };
+  readonly catalog: {
+    entries(): readonly CatalogEntry[];
+    diff(server: string, tool: string): string;
+    approve(which: { server: string; tool?: string; hash?: string }, by: string): Promise<readonly CatalogEntry[]>;
+  };
+  /** Policies of a bundle by id; null when its bytes are not in the store. */
+  policies(bundle: string): ReadonlyMap<string, PolicyText> | null;
+  replay(from: number, to: number): AsyncIterable<object>;
+  status(): JsonObject;
+}

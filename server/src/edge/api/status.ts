@@ -1,0 +1,7 @@
+import type { Handler } from "./api.ts";
+import type { Rooms } from "./rooms.ts";
+
+export const statusHandlers = ({ status, store }: Rooms): Record<"status" | "health", Handler> => ({
+  status: () => ({ json: status() }),
+  health: () => ({ json: { ledger: store.healthy() ? "ok" : "refusing" } }),
+});

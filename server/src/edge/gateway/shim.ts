@@ -1,0 +1,125 @@
+import { connect, type Socket } from "node:net";
+import type { Readable, Writable } from "node:stream";
+import { Fault } from "@lanyard/contract";
+import { readLines } from "../../base/lines.ts";
+import { defaultLimits } from "../../base/limits.ts";
+import type { Log } from "../../base/log.ts";
+import { isRequest, isResponse, readMessage, respond, toAnswer, type RpcId, type RpcReading } from "../../base/rpc.ts";
+
+export interface ShimOptions {
+  /** Path of the daemon's Unix socket. */
+  readonly socket: string;
+  readonly token: string;
+  /** `/mcp` or `/mcp/<server>`. */
+  readonly path: string;
+  readonly stdin: Readable;
+  readonly stdout: Writable;
+  readonly log: Log;
+}
+
+/**
+ * `lanyard mcp`: copies lines between a client's stdio and the daemon's socket; ends with the client's input. It decides nothing. When
+ * the daemon goes away, requests in flight get a clear error, and the next message connects anew with the client's handshake replayed,
+ * so that a restarted daemon is not the end of the client's session.
+ */
+export function shim(options: ShimOptions): Promise<void> {
+  return new Shim(options).run();
+}
+
+const { body_bytes: bodyBytes, json_depth: depth, result_bytes: resultBytes } = defaultLimits;
+
+class Shim {
+  readonly #options: ShimOptions;
+  readonly #open = new Set<RpcId>();
+  #socket: Socket | null = null;
+  #connecting: Promise<Socket> | null = null;
+  /** The client's `initialize` and `notifications/initialized`, to be said again to a daemon that was restarted. */
+  #handshake: { readonly id: RpcId; readonly lines: Buffer[] } | null = null;
+  /** Set while a replayed `initialize` is not answered yet: the client has had its answer long since. */
+  #swallow: RpcId | null = null;
+
+  constructor(options: ShimOptions) {
+    this.#options = options;
+  }
+
+  async run(): Promise<void> {
+    const { stdin } = this.#options;
+    let last: Promise<void> = Promise.resolve();
+    readLines(stdin, bodyBytes, (line) => (last = last.then(() => this.#outward(Buffer.from(line)))), () => {
+      this.#answer(null, new Fault("limit_exceeded", `a message is over the limit body_bytes (${bodyBytes} bytes)`));
+      stdin.destroy();
+    });
+    await new Promise<void>((resolve) => stdin.once("close", resolve).once("end", resolve));
+    await last;
+    const socket = this.#socket;
+    if (socket && !socket.destroyed) await new Promise<void>((resolve) => socket.once("close", resolve).end());
+  }
+
+  async #outward(line: Buffer): Promise<void> {
+    const reading = readMessage(line, depth);
+    const id = "message" in reading && isRequest(reading.message) ? reading.message.id : null;
+    try {
+      const socket = await this.#connection();
+      if (id !== null) this.#open.add(id);
+      this.#remember(reading, line);
+      socket.write(Buffer.concat([line, newline]));
+    } catch (error) {
+      this.#options.log.warn("shim.unreachable", { error });
+      if (id !== null) this.#answer(id, new Fault("upstream_unavailable", "the Lanyard daemon cannot be reached; start it with `lanyard serve` and try again"));
+    }
+  }
+
+  #connection(): Promise<Socket> {
+    if (this.#socket && !this.#socket.destroyed) return Promise.resolve(this.#socket);
+    this.#connecting ??= this.#connect().finally(() => (this.#connecting = null));
+    return this.#connecting;
+  }
+
+  #connect(): Promise<Socket> {
+    const { socket: path, token, path: door } = this.#options;
+    return new Promise((resolve, reject) => {
+      const socket = connect(path);
+      socket.once("error", reject);
+      socket.once("connect", () => {
+        socket.off("error", reject).on("error", () => {});
+        socket.once("close", () => this.#lost());
+        readLines(socket, resultBytes * 2, (line) => this.#inward(line), () => socket.destroy());
+        socket.write(`${JSON.stringify({ token, path: door })}\n`);
+        if (this.#handshake) {
+          this.#swallow = this.#handshake.id;
+          for (const line of this.#handshake.lines) socket.write(Buffer.concat([line, newline]));
+        }
+        this.#socket = socket;
+        resolve(socket);
+      });
+    });
+  }
+
+  #inward(line: Buffer): void {
+    const reading = readMessage(line, depth * 2);
+    if ("message" in reading && isResponse(reading.message) && reading.message.id !== null) {
+      if (reading.message.id === this.#swallow) return void (this.#swallow = null);
+      this.#open.delete(reading.message.id);
+    }
+    this.#options.stdout.write(Buffer.concat([line, newline]));
+  }
+
+  #remember(reading: RpcReading, line: Buffer): void {
+    if (!("message" in reading) || isResponse(reading.message)) return;
+    const { message } = reading;
+    if (message.method === "initialize" && isRequest(message)) this.#handshake = { id: message.id, lines: [line] };
+    if (message.method === "notifications/initialized" && this.#handshake?.lines.length === 1) this.#handshake.lines.push(line);
+  }
+
+  #lost(): void {
+    this.#socket = null;
+    for (const id of this.#open) this.#answer(id, new Fault("uncertain", "the Lanyard daemon went away while the request was running; it may have taken effect"));
+  }
+
+  #answer(id: RpcId | null, fault: Fault): void {
+    if (id !== null) this.#open.delete(id);
+    this.#options.stdout.write(`${JSON.stringify(respond(id, toAnswer(fault)))}\n`);
+  }
+}
+
+const newline = Buffer.from("\n");

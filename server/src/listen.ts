@@ -1,0 +1,76 @@
+import { chmodSync, rmSync } from "node:fs";
+import { createServer as createHttpServer, type RequestListener, type Server as HttpServer } from "node:http";
+import { createServer as createSocketServer, type AddressInfo, type Server } from "node:net";
+import { getRequestListener } from "@hono/node-server";
+import { Fault } from "@lanyard/contract";
+import type { Config } from "./base/config/config.ts";
+import type { Log } from "./base/log.ts";
+import { gatewaySocket, operatorSocket } from "./base/sockets.ts";
+import type { Way } from "./edge/api/api.ts";
+import type { Gateway } from "./edge/gateway/gateway.ts";
+import { mcpHttp } from "./edge/gateway/mcp-http.ts";
+import { mcpStdio } from "./edge/gateway/mcp-stdio.ts";
+
+export interface Listening extends AsyncDisposable {
+  readonly url: string;
+}
+
+interface Doors {
+  readonly config: Config;
+  readonly gateway: Gateway;
+  readonly api: (request: Request, way: Way) => Promise<Response>;
+  readonly log: Log;
+}
+
+/**
+ * Opens the three ways in: TCP for agents and token holders, `gateway.sock` for stdio shims, `operator.sock` for the operator. Both sockets
+ * lie in the data folder, which only its owner may enter. Throws Fault `conflict` when the port is taken.
+ */
+export async function listen({ config, gateway, api, log }: Doors): Promise<Listening> {
+  await using held = new AsyncDisposableStack();
+  const { host, port } = config.listen;
+  const mcp = mcpHttp(gateway, {});
+  const requests = (way: Way): RequestListener => getRequestListener((request) => api(request, way), { overrideGlobalObjects: false });
+  const outside = requests({ operator: false });
+  const tcp = createHttpServer((request, response) => (isMcp(request.url) ? mcp(request, response) : void outside(request, response)));
+  hold(held, tcp);
+  await bind(tcp, { host, port }, `${host}:${port}`);
+
+  const operator = createHttpServer(requests({ operator: true }));
+  hold(held, operator);
+  await bindSocket(operator, operatorSocket(config.data));
+  const shims = createSocketServer(mcpStdio(gateway));
+  held.defer(() => new Promise<void>((resolve) => shims.close(() => resolve())));
+  await bindSocket(shims, gatewaySocket(config.data));
+
+  const address = tcp.address() as AddressInfo;
+  const url = `http://${address.family === "IPv6" ? `[${address.address}]` : address.address}:${address.port}`;
+  log.info("listening", { url });
+  const kept = held.move();
+  return { url, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+}
+
+const isMcp = (url = ""): boolean => url === "/mcp" || url.startsWith("/mcp/") || url.startsWith("/mcp?");
+
+function hold(held: AsyncDisposableStack, server: HttpServer): void {
+  held.defer(async () => {
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    server.closeAllConnections();
+    await closed;
+  });
+}
+
+async function bindSocket(server: Server, path: string): Promise<void> {
+  rmSync(path, { force: true }); // left over from a crash: whoever holds the folder's lock owns the name
+  await bind(server, { path }, path);
+  chmodSync(path, 0o600);
+}
+
+const bind = (server: Server, where: { host: string; port: number } | { path: string }, name: string): Promise<void> =>
+  new Promise((resolve, reject) => {
+    server.once("error", (cause: NodeJS.ErrnoException) => {
+      const why = cause.code === "EADDRINUSE" ? "it is in use; stop the other program, or change `listen` in lanyard.yaml" : (cause.code ?? "unknown error");
+      reject(new Fault("conflict", `could not listen at \`${name}\`: ${why}`, { cause }));
+    });
+    server.listen(where, () => resolve());
+  });

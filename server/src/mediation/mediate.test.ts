@@ -1,0 +1,181 @@
+import { Fault, type Decision, type JsonObject, type Principal } from "@lanyard/contract";
+import { describe, expect, test } from "vitest";
+import type { Exchange } from "../base/exchange.ts";
+import type { Approval, Facts, Hold, InboundCall } from "../base/path.ts";
+import { mediate } from "./mediate.ts";
+import type { Reply, Stages } from "./stages.ts";
+
+const principal: Principal = {
+  session: "s1", agent: "bot", user: "ben", purpose: "test", chain: [], tools: null, labels: [], expiresAtMs: 9e15,
+};
+const exchange: Exchange = {
+  era: "stateless", signal: new AbortController().signal, progress: () => {}, notify: () => {}, ask: async () => null,
+};
+const call = (params: JsonObject = { arguments: { path: "a" } }): InboundCall => ({
+  token: "t", audience: "mcp", server: "files", method: "tools/call", tool: "write", params, exchange,
+});
+const says = (effect: Decision["effect"], over: Partial<Decision> = {}): Decision => ({ effect, reasons: [], approvers: [], errors: [], ...over });
+const approval: Approval = { id: "a1", groups: ["leads"], bundle: "b1", definition: "d1" };
+
+/** The path with every room a lambda; `trace` is the order in which they were entered. */
+function world(over: Partial<Stages> = {}): { stages: Stages; trace: string[] } {
+  const trace: string[] = [];
+  const facts = (approvals: readonly string[]): Facts => ({
+    input: {
+      agent: { id: "bot", team: "t", classes: [] }, user: { id: "ben", groups: [] },
+      session: { id: "s1", purpose: "test", depth: 0, labels: [], isolation: "none" },
+      action: "files/write", args: {}, approvals, nowMs: 1,
+    },
+    pin: { definition: "d1", contract: { effects: ["write"], reversibility: "unknown" }, refuse: null },
+  });
+  const stages: Stages = {
+    monotonicUs: () => 0,
+    identify: () => principal,
+    admit: () => ({ [Symbol.dispose]: () => void trace.push("leave") }),
+    gather: (_action, _principal, given) => (trace.push("gather"), facts(given?.groups ?? [])),
+    decide: async () => (trace.push("decide"), { decision: says("allow"), bundle: "b1" }),
+    intend: async (_a, _p, _f, ruling, by) => (trace.push(`intend ${ruling.decision.effect} by ${by}`), { seq: 7, id: "d_7" }),
+    claim: () => null,
+    unclaim: (_approval, why) => void trace.push(`unclaim ${why}`),
+    hold: async () => (trace.push("hold"), { kind: "pending", id: "a1", groups: ["leads"] }),
+    execute: async () => (trace.push("execute"), { result: { content: [] } }),
+    inspect: (_action, answer) => (trace.push("inspect"), answer),
+    conclude: async (_i, _p, status, code) => void trace.push(`conclude ${status} ${code}`.trim()),
+    ...over,
+  };
+  return { stages, trace };
+}
+const textOf = (reply: Reply): string => (reply.kind === "done" ? "" : reply.text);
+
+describe("the path of one action", () => {
+  test("I1 allow: the intent comes before execution, inspection before the reply, the outcome always", async () => {
+    const { stages, trace } = world();
+    expect((await mediate(stages, call())).kind).toBe("done");
+    expect(trace).toEqual(["gather", "decide", "intend allow by policy", "execute", "inspect", "conclude done", "leave"]);
+  });
+
+  test("I1 nothing is executed when the intent cannot be written", async () => {
+    const { stages, trace } = world({ intend: async () => { throw new Fault("ledger_unavailable", "disk full"); } });
+    await expect(mediate(stages, call())).rejects.toMatchObject({ code: "ledger_unavailable" });
+    expect(trace).not.toContain("execute");
+  });
+
+  test("deny: reasons in the author's words, the decision's id, what to do; nothing executed", async () => {
+    const { stages, trace } = world({
+      decide: async () => ({ decision: says("deny", { reasons: [{ policy: "org.no", text: "Never on Fridays.", remedy: "" }] }), bundle: "b1" }),
+    });
+    const reply = await mediate(stages, call());
+    expect(textOf(reply)).toMatchInlineSnapshot(`
+      "Denied by policy: \`files/write\` was not carried out.
+      Why: Never on Fridays. (policy \`org.no\`)
+      What to do: do not retry the same call; choose another way, or tell the user what you need and why.
+      Decision: d_7 (\`lanyard explain 7\` shows it in full)."
+    `);
+    expect(trace).not.toContain("execute");
+  });
+
+  test.each([
+    ["gather", { gather: () => { throw new Error("boom: secret detail"); } }, "facts_unavailable"],
+    ["decide", { decide: async () => { throw new Error("boom: secret detail"); } }, "engine_unavailable"],
+  ] satisfies [string, Partial<Stages>, string][])("I5 a throw in %s denies, is recorded, and leaks nothing", async (_step, over, code) => {
+    const { stages, trace } = world(over);
+    const reply = await mediate(stages, call());
+    expect(reply).toMatchObject({ kind: "refused", code });
+    expect(trace).toContain(`intend deny by ${code}`);
+    expect(trace).not.toContain("execute");
+    expect(textOf(reply)).not.toContain("secret detail");
+  });
+
+  test("a quarantined tool is refused before policy is asked, and recorded", async () => {
+    const { stages, trace } = world();
+    const gather = stages.gather;
+    const quarantine: Stages["gather"] = (...given) => {
+      const facts = gather(...given);
+      return { ...facts, pin: { ...facts.pin, refuse: { code: "quarantined", text: "its definition changed" } } };
+    };
+    expect(await mediate({ ...stages, gather: quarantine }, call())).toMatchObject({ kind: "refused", code: "quarantined" });
+    expect(trace).toEqual(["gather", "intend deny by quarantined", "leave"]);
+  });
+
+  test("ask: held, approved, gathered and decided again, then executed once", async () => {
+    const effects: Decision["effect"][] = ["ask", "allow"];
+    const { stages, trace } = world({
+      decide: async () => ({ decision: says(effects.shift()!, { approvers: ["leads"] }), bundle: "b1" }),
+      hold: async (): Promise<Hold> => ({ kind: "approved", approval }),
+    });
+    expect((await mediate(stages, call())).kind).toBe("done");
+    expect(trace).toEqual([
+      "gather", "intend ask by policy", "gather", "intend allow by policy", "execute", "inspect", "conclude done", "leave",
+    ]);
+  });
+
+  test.each([
+    ["the bundle", { ...approval, bundle: "older" }],
+    ["the tool's definition", { ...approval, definition: "older" }],
+  ])("I6 an approval is void when %s changed since", async (_what, stale) => {
+    let decided = 0;
+    const { stages, trace } = world({
+      claim: () => stale,
+      decide: async () => ({ decision: says(decided++ === 0 ? "allow" : "ask"), bundle: "b1" }),
+    });
+    expect(await mediate(stages, call())).toMatchObject({ kind: "refused", code: "approval_pending" });
+    expect(trace).toContain("unclaim void");
+    expect(trace).not.toContain("execute");
+  });
+
+  test("a claimed approval is given back when the intent could not be written", async () => {
+    const { stages, trace } = world({ claim: () => approval, intend: async () => { throw new Fault("ledger_unavailable", "disk full"); } });
+    await expect(mediate(stages, call())).rejects.toThrow();
+    expect(trace).toContain("unclaim unused");
+  });
+
+  test("policy that changes while a call waits cannot hold it forever", async () => {
+    const { stages, trace } = world({
+      decide: async () => ({ decision: says("ask"), bundle: "b1" }),
+      hold: async (): Promise<Hold> => ({ kind: "approved", approval }),
+    });
+    expect(await mediate(stages, call())).toMatchObject({ kind: "refused", code: "approval_pending" });
+    expect(trace).not.toContain("execute");
+  });
+});
+
+describe("three outcomes, not two", () => {
+  test.each([
+    ["never reached", new Fault("upstream_unavailable", "no such process"), "refused", "conclude refused upstream_unavailable"],
+    ["timed out", new Fault("upstream_timeout", "no answer in 1 s"), "uncertain", "conclude uncertain upstream_timeout"],
+    ["a throw", new Error("socket hang up at /secret/path"), "uncertain", "conclude uncertain uncertain"],
+  ])("%s", async (_name, error, kind, conclusion) => {
+    const { stages, trace } = world({ execute: async () => { throw error; } });
+    const reply = await mediate(stages, call());
+    expect(reply.kind).toBe(kind);
+    expect(trace).toContain(conclusion);
+    expect(textOf(reply)).not.toContain("/secret/path");
+  });
+
+  test("I8 a result that inspection withholds does not reach the agent, and the outcome says it was done", async () => {
+    const { stages, trace } = world({ inspect: () => { throw new Fault("result_withheld", "17 MiB is over result_bytes"); } });
+    expect(await mediate(stages, call())).toMatchObject({ kind: "refused", code: "result_withheld" });
+    expect(trace).toContain("conclude done result_withheld");
+  });
+
+  test("an error of the server, or of its tool, is passed on and recorded as failed", async () => {
+    for (const answer of [{ error: { code: -32602, message: "no" } }, { result: { isError: true, content: [] } }]) {
+      const { stages, trace } = world({ execute: async () => answer });
+      expect(await mediate(stages, call())).toMatchObject({ kind: "done", answer });
+      expect(trace).toContain("conclude failed");
+    }
+  });
+});
+
+describe("malformed calls are refused before anything is decided", () => {
+  test.each([
+    ["arguments that are no object", call({ arguments: [1] })],
+    ["a lone surrogate", call({ arguments: { a: "\ud800" } })],
+    ["no tool", { ...call(), tool: "" }],
+    ["an endless name", { ...call(), tool: "x".repeat(300) }],
+  ])("%s", async (_name, inbound) => {
+    const { stages, trace } = world();
+    await expect(mediate(stages, inbound)).rejects.toMatchObject({ code: "malformed_call" });
+    expect(trace).toEqual([]);
+  });
+});

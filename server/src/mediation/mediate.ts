@@ -1,0 +1,99 @@
+import { Fault, type Action, type ErrorCode, type Principal } from "@lanyard/contract";
+import type { Answer, Exchange } from "../base/exchange.ts";
+import type { Approval, Facts, InboundCall, Intent, OutcomeStatus, Ruling } from "../base/path.ts";
+import { normalise } from "./normalise.ts";
+import { refusal } from "./refusal.ts";
+import type { Reply, Stages } from "./stages.ts";
+
+/**
+ * The path of one action, with every branch of the product and nothing else. Throws Fault only before anything is decided (no session,
+ * malformed call, no free place, ledger down); from the intent on, a refusal is a value.
+ */
+export async function mediate(stages: Stages, call: InboundCall): Promise<Reply> {
+  const principal = stages.identify(call.token, call.audience);
+  const action = normalise(call);
+  using _place = stages.admit(principal);
+  let approval = stages.claim(principal, action);
+  for (let held = false; ; held = true) {
+    const verdict = await rule(stages, action, principal, approval);
+    if (approval && !covers(approval, verdict)) {
+      stages.unclaim(approval, "void");
+      approval = null;
+      continue; // Invariant: I6, whatever changed since the approval was given, the call is decided anew without it.
+    }
+    const intent = await intend(stages, action, principal, verdict, approval);
+    if (verdict.ruling.decision.effect === "allow") return await carryOut(stages, action, principal, intent, call.exchange); // awaited: the place is kept until the end
+    if (approval) stages.unclaim(approval, "unused");
+    if (verdict.ruling.decision.effect === "deny" || !verdict.facts) return refusal.denied(action, intent, verdict.ruling, verdict.by, verdict.why);
+    if (held) return refusal.askedAgain(action, intent);
+    const hold = await stages.hold(action, principal, intent, verdict.facts, verdict.ruling, call.exchange);
+    if (hold.kind !== "approved") return refusal.held(action, intent, verdict.ruling, hold);
+    approval = hold.approval;
+  }
+}
+
+interface Verdict {
+  readonly facts: Facts | null;
+  readonly ruling: Ruling;
+  /** `policy`, or the code of the step that refused before policy was asked. */
+  readonly by: ErrorCode | "policy";
+  /** Public words of that step; empty when policy decided. */
+  readonly why: string;
+}
+
+const denyBefore = (facts: Facts | null, code: ErrorCode, why: string): Verdict => ({
+  facts,
+  ruling: { decision: { effect: "deny", reasons: [], approvers: [], errors: [] }, bundle: null },
+  by: code,
+  why,
+});
+
+/** Steps 4 and 5. Invariant: I5, a throw before execution means deny, recorded. */
+async function rule(stages: Stages, action: Action, principal: Principal, approval: Approval | null): Promise<Verdict> {
+  let facts: Facts | null = null;
+  try {
+    facts = stages.gather(action, principal, approval);
+    if (facts.pin.refuse) return denyBefore(facts, facts.pin.refuse.code, facts.pin.refuse.text);
+    return { facts, ruling: await stages.decide(facts.input), by: "policy", why: "" };
+  } catch (error) {
+    const code = facts ? "engine_unavailable" : "facts_unavailable";
+    return error instanceof Fault ? denyBefore(facts, error.code, error.message) : denyBefore(facts, code, `an internal error while deciding \`${action.name}\``);
+  }
+}
+
+const covers = (approval: Approval, { facts, ruling }: Verdict): boolean =>
+  approval.bundle === ruling.bundle && approval.definition === (facts?.pin.definition ?? null);
+
+/** Step 6. A claimed approval is given back when the intent that would have spent it could not be written. */
+async function intend(stages: Stages, action: Action, principal: Principal, verdict: Verdict, approval: Approval | null): Promise<Intent> {
+  try {
+    return await stages.intend(action, principal, verdict.facts, verdict.ruling, verdict.by, approval);
+  } catch (error) {
+    if (approval) stages.unclaim(approval, "unused");
+    throw error;
+  }
+}
+
+/** Steps 10 to 12. Once execution has begun, a throw is no refusal: unless the server certainly never got the call, it is uncertain. */
+async function carryOut(stages: Stages, action: Action, principal: Principal, intent: Intent, exchange: Exchange): Promise<Reply> {
+  const startedUs = stages.monotonicUs();
+  let ending: { status: OutcomeStatus; code: ErrorCode | ""; answer: Answer | null } = { status: "uncertain", code: "uncertain", answer: null };
+  try {
+    const raw = await stages.execute(action, principal, exchange);
+    const status = "error" in raw || raw.result["isError"] === true ? "failed" : "done";
+    ending = { status, code: "result_withheld", answer: null };
+    const answer = stages.inspect(action, raw); // Invariant: I8, nothing of a result passes before this line.
+    ending = { status, code: "", answer };
+    return { kind: "done", answer, intent };
+  } catch (error) {
+    if (ending.code === "result_withheld") return refusal.withheld(action, intent, error);
+    if (error instanceof Fault && error.code === "upstream_unavailable") {
+      ending = { status: "refused", code: error.code, answer: null };
+      return refusal.unreached(action, intent, error);
+    }
+    if (error instanceof Fault) ending = { status: "uncertain", code: error.code, answer: null };
+    return refusal.uncertain(action, intent, error);
+  } finally {
+    await stages.conclude(intent, principal, ending.status, ending.code, ending.answer, startedUs);
+  }
+}

@@ -1,0 +1,39 @@
+import { createHash } from "node:crypto";
+import { Fault, isObject, type Action, type Json, type JsonObject } from "@lanyard/contract";
+import { canonicalize } from "@lanyard/ledger";
+import { limits } from "../base/limits.ts";
+import type { InboundCall } from "../base/path.ts";
+
+/** Step 2: a request as some face read it -> the Action that is decided, recorded and carried out. Throws Fault `malformed_call`. */
+export function normalise({ server, method, tool, params }: InboundCall): Action {
+  const isTool = method === "tools/call";
+  const name = isTool ? `${server}/${tool ?? ""}` : `${server}/mcp:${method}`;
+  if (isTool && !tool) throw new Fault("malformed_call", "`tools/call` without the name of a tool");
+  if (name.length > limits.name_chars.value) {
+    throw new Fault("malformed_call", `a name of ${name.length} characters is over the limit name_chars (${limits.name_chars.value})`);
+  }
+  const args = isTool ? argumentsOf(params) : withoutMeta(params);
+  return { protocol: "mcp", server, method, ...(tool !== undefined && { tool }), name, args, params, digest: digestOf(name, args) };
+}
+
+function argumentsOf(params: JsonObject): JsonObject {
+  const args: Json | undefined = Object.hasOwn(params, "arguments") ? params["arguments"] : undefined;
+  if (args === undefined) return {};
+  if (!isObject(args)) throw new Fault("malformed_call", "`params.arguments` of `tools/call` is not an object");
+  return args;
+}
+
+/** `_meta` is the transport's (progress token, trace, client info); it says nothing about what is asked for. */
+function withoutMeta(params: JsonObject): JsonObject {
+  const { _meta, ...rest } = params;
+  return rest;
+}
+
+/** RFC 8785 makes equal calls equal bytes, whatever the order of their keys; it refuses lone surrogates, which have no UTF-8 form. */
+function digestOf(action: string, args: JsonObject): string {
+  try {
+    return createHash("sha256").update(canonicalize({ action, args })).digest("base64url");
+  } catch (cause) {
+    throw new Fault("malformed_call", `the arguments of \`${action}\` have no canonical form: a lone surrogate, or a number JSON cannot carry`, { cause });
+  }
+}

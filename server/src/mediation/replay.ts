@@ -1,0 +1,81 @@
+import { hash } from "node:crypto";
+import { Fault, isObject, type Decision, type DecisionInput, type Json, type LedgerRecord } from "@lanyard/contract";
+import { canonicalize } from "@lanyard/ledger";
+import type { Engine } from "@lanyard/policy";
+import type { Store } from "../base/store/port.ts";
+
+type DecisionRecord = Extract<LedgerRecord, { type: "decision" }>;
+
+/** What is compared of a decision; `decision` is the base64url SHA-256 of its RFC 8785 bytes. */
+interface Compared {
+  readonly effect: string;
+  readonly policies: readonly string[];
+  readonly decision: string;
+}
+
+/** How one record came out when decided again; `differs` means a broken promise, and `why` says which. */
+export type Replayed =
+  | { readonly seq: number; readonly kind: "same" }
+  | { readonly seq: number; readonly kind: "differs"; readonly why: string; readonly recorded: Compared; readonly now: (Compared & { readonly full: Decision }) | null }
+  | { readonly seq: number; readonly kind: "not replayable"; readonly why: string };
+
+interface ReplayDeps {
+  readonly store: Pick<Store, "entry" | "entries" | "unseal" | "opens" | "getObject">;
+  /** Not the engine that live calls wait for: a replay brings as much work as there are records. */
+  readonly engine: Pick<Engine, "load" | "decide">;
+}
+
+const batch = 64;
+
+/**
+ * Decides the recorded decisions from `from` to `to` (sequence numbers, both included) again, from the record, its payload and its bundle
+ * alone, and compares the bytes (invariant I3). Yields one result a decision, in order; for a single entry of another type, why there is none.
+ */
+export async function* replay(deps: ReplayDeps, from: number, to: number): AsyncGenerator<Replayed> {
+  if (from === to) {
+    const record = deps.store.entry(from);
+    if (record?.type !== "decision") {
+      yield { seq: from, kind: "not replayable", why: record === null ? "there is no such entry" : `the entry is no decision but \`${record.type}\`` };
+      return;
+    }
+  }
+  for (let next = from; next <= to; ) {
+    const records = deps.store.entries({ types: ["decision"], from: next, to, limit: batch }).filter((record) => record.type === "decision");
+    yield* await Promise.all(records.map((record) => again(deps, record)));
+    next = records.length < batch ? to + 1 : (records.at(-1)?.seq ?? to) + 1;
+  }
+}
+
+const again = async ({ store, engine }: ReplayDeps, record: DecisionRecord): Promise<Replayed> => {
+  const { seq } = record;
+  const impossible = (why: string): Replayed => ({ seq, kind: "not replayable", why });
+  if (record.by !== "policy") return impossible(`refused before policy was asked: ${record.by}`);
+  if (record.bundle === null || record.payload === null || record.input === null) return impossible("denied while no valid policies were loaded");
+  const recorded: Compared = { effect: record.effect, policies: record.policies, decision: record.decision };
+  const broken = (why: string): Replayed => ({ seq, kind: "differs", why, recorded, now: null });
+  const unsealed = store.unseal(record.payload);
+  if (unsealed === null) return impossible("its facts were erased");
+  if (!store.opens(record.input, unsealed.salt, unsealed.value)) return broken("the payload is not the one that the record commits to");
+  const input = inputOf(unsealed.value);
+  if (input === null) return broken("the payload holds no input of a decision");
+  const bytes = store.getObject(record.bundle);
+  if (bytes === null) return broken("the bundle that decided is not in the store");
+  try {
+    const bundle = engine.load(bytes);
+    if (bundle !== record.bundle) return broken("the bundle's bytes do not have the address that the record names");
+    const full = await engine.decide(bundle, input);
+    const now = { effect: full.effect, policies: full.reasons.map(({ policy }) => policy), decision: hashOf(full), full };
+    return now.decision === recorded.decision ? { seq, kind: "same" } : { seq, kind: "differs", why: "the same facts now decide otherwise", recorded, now };
+  } catch (error) {
+    if (error instanceof Fault && error.code === "invalid_config") return broken("the bundle cannot be read");
+    if (error instanceof Fault) return impossible(error.message);
+    throw error;
+  }
+};
+
+const hashOf = (decision: Decision): string => hash("sha256", canonicalize(decision), "base64url");
+
+const inputOf = (value: Json): DecisionInput | null => {
+  const input = isObject(value) && Object.hasOwn(value, "input") ? value["input"] : null;
+  return isObject(input) ? (input as unknown as DecisionInput) : null;
+};

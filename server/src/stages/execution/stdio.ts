@@ -1,0 +1,103 @@
+import { spawn, type ChildProcessByStdio } from "node:child_process";
+import type { Readable, Writable } from "node:stream";
+import { Fault } from "@lanyard/contract";
+import type { Clock } from "../../base/clock.ts";
+import { readLines } from "../../base/lines.ts";
+import type { Limits } from "../../base/limits.ts";
+import type { Log } from "../../base/log.ts";
+import { readMessage, type RpcId, type RpcMessage } from "../../base/rpc.ts";
+import type { Link, LinkEvents } from "./link.ts";
+
+/** A server that is a child process. `environment` is all it gets: nothing is inherited. */
+export interface StdioTarget {
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly cwd?: string | undefined;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+const graceMs = 2000;
+
+/** Spawns the server, without a shell and in a process group of its own, so that whatever it starts ends with it. */
+export class StdioLink implements Link {
+  readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
+  readonly #exited: Promise<void>;
+  readonly #clock: Clock;
+  #gone: Error | null = null;
+
+  constructor({ clock, limits, log }: { clock: Clock; limits: Limits; log: Log }, target: StdioTarget, events: LinkEvents) {
+    this.#clock = clock;
+    const { name, command, args, cwd, environment } = target;
+    this.#child = spawn(command, [...args], { ...(cwd !== undefined && { cwd }), env: environment, stdio: ["pipe", "pipe", "pipe"], detached: true, shell: false });
+    const end = (why: Error) => {
+      if (this.#gone) return;
+      this.#gone = why;
+      events.closed(why);
+    };
+    this.#exited = new Promise((resolve) => {
+      this.#child.once("exit", (code, signal) => {
+        const why = new Error(`server \`${name}\` exited (${signal ?? `code ${code}`})`);
+        this.#killGroup("SIGKILL");
+        this.#child.once("close", () => end(why)); // Not before: what it said last may still be in the pipe.
+        clock.after(500, () => end(why)); // Somebody who left the group may keep the pipe open.
+        resolve();
+      });
+      this.#child.once("error", (cause) => {
+        end(new Fault("upstream_unavailable", `server \`${name}\` could not be started: ${(cause as NodeJS.ErrnoException).code ?? "unknown error"}`, { cause }));
+        resolve();
+      });
+    });
+    this.#child.stdin.on("error", () => {}); // The exit tells more than the broken pipe does.
+    const onLine = (line: Buffer) => {
+      const reading = readMessage(line, limits.json_depth);
+      if ("message" in reading) events.message(reading.message, null);
+      else events.garbled(reading.fault, reading.id);
+    };
+    const onOverflow = () => events.garbled(new Error(`a message of the server is over the limit result_bytes (${limits.result_bytes} bytes)`), null);
+    readLines(this.#child.stdout, limits.result_bytes, onLine, onOverflow);
+    logLines(this.#child.stderr, limits.stderr_bytes, (line) => log.info("server.stderr", { server: name, line }));
+  }
+
+  send(message: RpcMessage): Promise<void> {
+    const gone = this.#gone;
+    if (gone) return Promise.reject(gone instanceof Fault ? gone : new Fault("upstream_unavailable", gone.message));
+    this.#child.stdin.write(`${JSON.stringify(message)}\n`);
+    return Promise.resolve();
+  }
+
+  cancel(id: RpcId, reason: string): void {
+    this.send({ jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: id, reason } }).catch(() => {});
+  }
+
+  speak(): void {}
+
+  /** Closes its stdin, as the protocol asks; then SIGTERM, then SIGKILL, each to the whole group. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#gone) return;
+    this.#child.stdin.end();
+    const steps = [this.#clock.after(graceMs, () => this.#killGroup("SIGTERM")), this.#clock.after(2 * graceMs, () => this.#killGroup("SIGKILL"))];
+    await this.#exited;
+    for (const step of steps) step.cancel();
+  }
+
+  #killGroup(signal: NodeJS.Signals): void {
+    const { pid } = this.#child;
+    if (pid === undefined) return;
+    try {
+      process.kill(-pid, signal); // The group outlives its leader as long as it has a member, so its id cannot belong to others.
+    } catch {
+      // ESRCH: nobody is left.
+    }
+  }
+}
+
+function logLines(stream: Readable, limitBytes: number, onLine: (line: string) => void): void {
+  let left = limitBytes;
+  stream.on("data", (chunk: Buffer) => {
+    if (left <= 0) return;
+    for (const line of chunk.subarray(0, left).toString("utf8").split("\n")) if (line.trim() !== "") onLine(line);
+    left -= chunk.length;
+    if (left <= 0) onLine(`(silent from here: over the limit stderr_bytes of ${limitBytes} bytes)`);
+  });
+}

@@ -1,0 +1,221 @@
+import { Fault } from "@lanyard/contract";
+import { Pool } from "undici";
+import type { Clock } from "../../base/clock.ts";
+import type { HeaderMap } from "../../base/headers.ts";
+import type { Limits } from "../../base/limits.ts";
+import type { Log } from "../../base/log.ts";
+import type { Introduction } from "../../base/mcp.ts";
+import { Connection, type Dial, type Notice } from "./connection.ts";
+import { HttpLink } from "./http.ts";
+import { StdioLink } from "./stdio.ts";
+
+/** A registered server. `env` and `headers` are functions, so that secrets are resolved at use and kept nowhere. */
+export type UpstreamSpec = { readonly name: string } & (
+  | { readonly command: string; readonly args: readonly string[]; readonly cwd?: string; env(): Readonly<Record<string, string>> }
+  | { readonly url: string; headers(): Readonly<Record<string, string>> }
+);
+
+export interface UpstreamTools {
+  readonly clock: Clock;
+  readonly limits: Limits;
+  readonly log: Log;
+  /** All a child process inherits. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Takes one of the places for connections; throws Fault `upstream_unavailable` when there is none. */
+  place(): Disposable;
+  notice(session: string, server: string, ...notice: Parameters<Notice>): void;
+}
+
+/** Key of the one connection that all sessions share: a stateless HTTP server knows nobody, so there is nothing to keep apart. */
+const everybody = "";
+const steadyMs = 30_000;
+
+/**
+ * One server with all its connections: one a session, and a warm spare that the next session adopts. What crashes is started again with
+ * a back-off that all connections share.
+ */
+export class Upstream implements AsyncDisposable {
+  readonly spec: UpstreamSpec;
+  readonly headerMap: HeaderMap = new Map();
+  readonly #tools: UpstreamTools;
+  readonly #pool: Pool | null;
+  readonly #held = new Map<string, Promise<Connection>>();
+  #spare: Promise<Connection> | null = null;
+  #introduction: Introduction | null = null;
+  #failures = 0;
+  #notBeforeMs = 0;
+  #disposed = false;
+
+  constructor(tools: UpstreamTools, spec: UpstreamSpec) {
+    this.#tools = tools;
+    this.spec = spec;
+    this.#pool = "url" in spec ? new Pool(new URL(spec.url).origin, { connections: 256, headersTimeout: 0, bodyTimeout: 0, connectTimeout: 5000, keepAliveTimeout: 30_000 }) : null;
+  }
+
+  get failures(): number {
+    return this.#failures;
+  }
+
+  get known(): Introduction | null {
+    return this.#introduction;
+  }
+
+  get connections(): number {
+    return this.#held.size + (this.#spare ? 1 : 0);
+  }
+
+  /** How the server introduced itself last; asks it when it never did. */
+  async introduction(): Promise<Introduction> {
+    return this.#introduction ?? (await this.spare()).introduction;
+  }
+
+  /** A connection that belongs to no session. It serves probes until a session adopts it. */
+  async spare(): Promise<Connection> {
+    if (this.#shared) return this.#hold(everybody);
+    this.#spare ??= this.#start((connection) => {
+      connection.onClose = (why) => {
+        this.#spare = null;
+        this.#ended(connection, why);
+        if (!this.#disposed) this.#tools.clock.after(Math.max(1000, this.#notBeforeMs - this.#tools.clock.nowMs()), () => this.warm());
+      };
+    });
+    const spare = this.#spare;
+    try {
+      return await spare;
+    } catch (error) {
+      if (this.#spare === spare) this.#spare = null;
+      throw error;
+    }
+  }
+
+  /** Starts the spare if there is none; its failure is told to the log only. */
+  warm(): void {
+    if (!this.#disposed) this.spare().catch((error: unknown) => this.#tools.log.warn("server.unavailable", { server: this.spec.name, error }));
+  }
+
+  /** The session's connection, opened if need be. Throws Fault `upstream_unavailable`. */
+  async connect(session: string): Promise<Connection> {
+    if (!this.#introduction) await this.spare();
+    return this.#hold(this.#shared ? everybody : session);
+  }
+
+  /** The session's connection if it is open. */
+  async opened(session: string): Promise<Connection | null> {
+    const connection = await this.#held.get(this.#shared ? everybody : session)?.catch(() => null);
+    return connection && !connection.closed ? connection : null;
+  }
+
+  async release(session: string): Promise<void> {
+    const held = this.#held.get(session);
+    if (!held || session === everybody) return;
+    this.#held.delete(session);
+    await (await held.catch(() => null))?.[Symbol.asyncDispose]();
+  }
+
+  /** Closes what nobody has used for the limit `upstream_idle_ms`, but for what somebody still watches. */
+  async reap(): Promise<void> {
+    const before = this.#tools.clock.nowMs() - this.#tools.limits.upstream_idle_ms;
+    for (const [session, held] of this.#held) {
+      const connection = await held.catch(() => null);
+      if (connection && connection.busy + connection.subscribed.size === 0 && connection.lastUsedMs < before && session !== everybody) await this.release(session);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true;
+    const all = [...this.#held.values(), this.#spare];
+    this.#held.clear();
+    await Promise.all(all.map(async (held) => (await held?.catch(() => null))?.[Symbol.asyncDispose]()));
+    await this.#pool?.destroy();
+  }
+
+  get #shared(): boolean {
+    return this.#pool !== null && this.#introduction?.era === "stateless";
+  }
+
+  async #hold(session: string): Promise<Connection> {
+    const held = await this.#held.get(session);
+    if (held && !held.closed) return held;
+    if (held) this.#held.delete(session);
+    const opening = this.#held.get(session) ?? this.#own(session);
+    this.#held.set(session, opening);
+    try {
+      return await opening;
+    } catch (error) {
+      if (this.#held.get(session) === opening) this.#held.delete(session);
+      throw error;
+    }
+  }
+
+  /** Gives the spare to the session, or opens a connection for it. */
+  async #own(session: string): Promise<Connection> {
+    const spare = this.#spare;
+    this.#spare = null;
+    const warm = await spare?.catch(() => null);
+    const own = (connection: Connection) => {
+      connection.lastUsedMs = this.#tools.clock.nowMs();
+      connection.onNotice = (...notice) => this.#tools.notice(session, this.spec.name, ...notice);
+      connection.onClose = (why) => {
+        if (!this.#disposed) this.#held.delete(session);
+        this.#ended(connection, why);
+      };
+      return connection;
+    };
+    const connection = warm && !warm.closed ? own(warm) : await this.#start(own);
+    if (session !== everybody && "command" in this.spec) queueMicrotask(() => this.warm());
+    return connection;
+  }
+
+  async #start(prepare: (connection: Connection) => void): Promise<Connection> {
+    const { clock, limits } = this.#tools;
+    const waitMs = this.#notBeforeMs - clock.nowMs();
+    if (waitMs > 0) throw new Fault("upstream_unavailable", `server \`${this.spec.name}\` failed ${this.#failures} times in a row and is started again in ${waitMs} ms`);
+    const place = this.#tools.place();
+    try {
+      const connection = await Connection.open(this.#dial(), clock, limits.handshake_ms, this.#introduction?.era);
+      this.#introduction = connection.introduction;
+      this.#places.set(connection, { place, sinceMs: clock.nowMs() });
+      prepare(connection);
+      if (connection.closed) connection.onClose(connection.closed);
+      if (this.#disposed) await connection[Symbol.asyncDispose]();
+      return connection;
+    } catch (error) {
+      place[Symbol.dispose]();
+      this.#introduction = null; // The next attempt finds out anew what the server speaks.
+      this.#failed();
+      throw error;
+    }
+  }
+
+  readonly #places = new WeakMap<Connection, { place: Disposable; sinceMs: number }>();
+
+  #ended(connection: Connection, why: Error): void {
+    const kept = this.#places.get(connection);
+    if (!kept) return;
+    this.#places.delete(connection);
+    kept.place[Symbol.dispose]();
+    if (this.#disposed || why.message === "closed by Lanyard") return;
+    if (this.#tools.clock.nowMs() - kept.sinceMs >= steadyMs) this.#failures = 0;
+    this.#failed();
+    this.#tools.log.warn("server.ended", { server: this.spec.name, why: why.message, failures: this.#failures });
+  }
+
+  /** The first failure after a steady time is made good at once, the next ones after 0.5 s, 1 s, 2 s and so on up to 30 s. */
+  #failed(): void {
+    this.#failures++;
+    const delayMs = this.#failures === 1 ? 0 : Math.min(30_000, 250 * 2 ** (this.#failures - 1));
+    this.#notBeforeMs = this.#tools.clock.nowMs() + delayMs;
+  }
+
+  #dial(): Dial {
+    const { clock, limits, log, environment } = this.#tools;
+    const { spec } = this;
+    if ("url" in spec) {
+      const { pathname, search } = new URL(spec.url);
+      const target = { name: spec.name, path: pathname + search, pool: this.#pool!, headers: spec.headers(), headerMap: this.headerMap };
+      return (events) => new HttpLink({ clock, limits }, target, events);
+    }
+    const target = { name: spec.name, command: spec.command, args: spec.args, cwd: spec.cwd, environment: { ...environment, ...spec.env() } };
+    return (events) => new StdioLink({ clock, limits, log }, target, events);
+  }
+}

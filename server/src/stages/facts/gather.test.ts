@@ -1,0 +1,124 @@
+import type { Action, Fault, Principal } from "@lanyard/contract";
+import { expect, test } from "vitest";
+import { stillClock } from "../../../../test/kits/clock.ts";
+import type { Config } from "../../base/config/config.ts";
+import { parseConfig } from "../../base/config/read.ts";
+import { gather, reachableServers } from "./gather.ts";
+
+const yaml = `
+version: 1
+teams: { eng: {} }
+groups: { sre: {}, leads: {} }
+users: { ana: { groups: [sre, leads] } }
+agents: { coder: { team: eng, classes: [demo, careful], servers: [files] }, free: { team: eng } }
+servers: { files: { command: x }, git: { command: x } }
+tools: { files/write: { effects: [write], reversibility: reversible } }
+`;
+const configOf = (text: string): Config => parseConfig(new TextEncoder().encode(text), "/srv/lanyard.yaml");
+const clock = stillClock(1000);
+const sources = (config = configOf(yaml)) => ({ config: () => config, clock, catalog: { pin: () => ({ definition: "H", refuse: null }) } });
+
+const action: Action = { protocol: "mcp", server: "files", method: "tools/call", tool: "write", name: "files/write", args: { path: "a" }, params: {}, digest: "D" };
+const principal: Principal = { session: "ses_1", agent: "coder", user: "ana", purpose: "p", chain: ["ses_0"], tools: null, labels: ["secret"], expiresAtMs: 2000 };
+
+test("facts come from the configuration, the session and the catalog", () => {
+  expect(gather(sources(), action, principal, { id: "apr_1", groups: ["sre", "leads"], bundle: "B", definition: "H" })).toMatchInlineSnapshot(`
+    {
+      "input": {
+        "action": "files/write",
+        "agent": {
+          "classes": [
+            "careful",
+            "demo",
+          ],
+          "id": "coder",
+          "team": "eng",
+        },
+        "approvals": [
+          "leads",
+          "sre",
+        ],
+        "args": {
+          "path": "a",
+        },
+        "nowMs": 1000,
+        "session": {
+          "depth": 1,
+          "id": "ses_1",
+          "isolation": "none",
+          "labels": [
+            "secret",
+          ],
+          "purpose": "p",
+        },
+        "user": {
+          "groups": [
+            "leads",
+            "sre",
+          ],
+          "id": "ana",
+        },
+      },
+      "pin": {
+        "contract": {
+          "effects": [
+            "write",
+          ],
+          "reversibility": "reversible",
+        },
+        "definition": "H",
+        "refuse": null,
+      },
+    }
+  `);
+});
+
+test("approvals come from a claimed approval alone, not from what the agent says", () => {
+  const claims = { ...action, args: { approvals: ["leads"] }, params: { approvals: ["leads"] } };
+  expect(gather(sources(), claims, principal, null).input.approvals).toEqual([]);
+});
+
+test("what no policy can allow is refused: another server, an unknown one, an action outside a narrowed session", () => {
+  const refusal = (changes: Partial<Action>, tools: string[] | null = null, agent = "coder") =>
+    gather(sources(), { ...action, ...changes }, { ...principal, tools, agent }, null).pin.refuse?.code ?? "none";
+  expect(refusal({ server: "git", name: "git/push" })).toBe("denied");
+  expect(refusal({ server: "git", name: "git/push" }, null, "free")).toBe("none");
+  expect(refusal({ server: "gone", name: "gone/x" }, null, "free")).toBe("not_found");
+  expect(refusal({}, ["files/read"])).toBe("denied");
+  expect(refusal({}, [])).toBe("denied");
+  expect(refusal({}, ["file/*"])).toBe("denied");
+  expect(refusal({}, ["files/*"])).toBe("none");
+  expect(refusal({ method: "resources/read", name: "files/mcp:resources/read" }, ["files/write"])).toBe("denied");
+  expect(refusal({ method: "resources/read", name: "files/mcp:resources/read" }, ["files/*"])).toBe("none");
+});
+
+test("a tool without a contract has no effects and unknown reversibility; other requests have no pinned definition", () => {
+  const { tool: _, ...request } = action;
+  expect(gather(sources(), { ...request, method: "resources/read", name: "files/mcp:resources/read" }, principal, null).pin).toEqual({
+    definition: null,
+    contract: { effects: [], reversibility: "unknown" },
+    refuse: null,
+  });
+});
+
+test("facts that cannot be had deny: the agent or the user is gone from the configuration", () => {
+  const without = (text: string, replacement = "") => () => gather(sources(configOf(yaml.replace(text, replacement))), action, principal, null);
+  const unavailable = (run: () => unknown) => {
+    try {
+      run();
+    } catch (error) {
+      return (error as Fault).code;
+    }
+    return "none";
+  };
+  expect(unavailable(without("coder:", "other:"))).toBe("facts_unavailable");
+  expect(unavailable(without("ana:", "cem:"))).toBe("facts_unavailable");
+});
+
+test("a session's lists are made of the servers it can reach", () => {
+  const config = configOf(yaml);
+  expect(reachableServers(config, principal)).toEqual(["files"]);
+  expect(reachableServers(config, { ...principal, agent: "free" })).toEqual(["files", "git"]);
+  expect(reachableServers(config, { ...principal, agent: "free", tools: ["git/log"] })).toEqual(["git"]);
+  expect(reachableServers(config, { ...principal, agent: "nobody" })).toEqual([]);
+});

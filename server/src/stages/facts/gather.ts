@@ -1,0 +1,59 @@
+import { Fault, type Action, type Principal, type ToolContract } from "@lanyard/contract";
+import type { Clock } from "../../base/clock.ts";
+import type { AgentEntry, Config } from "../../base/config/config.ts";
+import { toolsCover } from "../../base/mandate.ts";
+import type { Approval, Facts, Pin } from "../../base/path.ts";
+import type { Catalog } from "./catalog.ts";
+
+interface Sources {
+  readonly config: () => Config;
+  readonly catalog: Pick<Catalog, "pin">;
+  readonly clock: Clock;
+}
+
+const unknownContract: ToolContract = { effects: [], reversibility: "unknown" };
+
+/**
+ * Step 4: everything a decision depends on, from the configuration in force, the catalog and the session; of the agent's own words only the
+ * arguments. `approval` is one that was claimed for this very action. Throws Fault `facts_unavailable` when anything is missing.
+ */
+export function gather({ config, catalog, clock }: Sources, action: Action, principal: Principal, approval: Approval | null): Facts {
+  const now = config();
+  const agent = now.agents.get(principal.agent);
+  const user = now.users.get(principal.user);
+  if (!agent) throw new Fault("facts_unavailable", `agent \`${principal.agent}\` is no longer registered`);
+  if (!user) throw new Fault("facts_unavailable", `user \`${principal.user}\` is no longer registered`);
+  const pinned = action.method === "tools/call" ? catalog.pin(action.server, action.tool ?? "") : { definition: null, refuse: null };
+  return {
+    input: {
+      agent: { id: principal.agent, team: agent.team, classes: agent.classes },
+      user: { id: principal.user, groups: user.groups },
+      session: { id: principal.session, purpose: principal.purpose, depth: principal.chain.length, labels: principal.labels, isolation: "none" },
+      action: action.name,
+      args: action.args,
+      approvals: approval ? [...approval.groups].sort() : [],
+      nowMs: clock.nowMs(),
+    },
+    pin: {
+      definition: pinned.definition,
+      contract: now.tools.get(action.name) ?? unknownContract,
+      refuse: outOfReach(now, agent, action, principal) ?? pinned.refuse,
+    },
+  };
+}
+
+/** What no policy can allow, because the session, the agent or the configuration does not reach so far. */
+function outOfReach(config: Config, agent: AgentEntry, { server, name }: Action, { agent: id, session, tools }: Principal): Pin["refuse"] {
+  if (!config.servers.has(server)) return { code: "not_found", text: `no server \`${server}\` is registered` };
+  if (agent.servers && !agent.servers.includes(server)) return { code: "denied", text: `agent \`${id}\` may not use server \`${server}\`` };
+  if (!toolsCover(tools, name)) return { code: "denied", text: `session \`${session}\` was narrowed and does not reach \`${name}\`` };
+  return null;
+}
+
+/** The servers a session can reach at all, sorted: what its lists are made of. */
+export function reachableServers(config: Config, { agent, tools }: Principal): string[] {
+  const entry = config.agents.get(agent);
+  if (!entry) return [];
+  const named = (server: string) => tools === null || tools.some((tool) => tool.startsWith(`${server}/`));
+  return [...config.servers.keys()].filter((server) => (!entry.servers || entry.servers.includes(server)) && named(server)).sort();
+}

@@ -1,0 +1,100 @@
+import { Fault, type Principal } from "@lanyard/contract";
+import type { Clock } from "../../base/clock.ts";
+import type { Config } from "../../base/config/config.ts";
+import type { Log } from "../../base/log.ts";
+import type { Store } from "../../base/store/port.ts";
+import { Credentials, type Credential } from "./credentials.ts";
+import { doors, type Doors } from "./doors.ts";
+import { checkRequest, childOpening, rootOpening, type Caller, type SessionRequest } from "./opening.ts";
+import { Refusals } from "./refusals.ts";
+import { Sessions, type Session } from "./sessions.ts";
+
+export interface OpenedSession {
+  readonly principal: Principal;
+  /** The bearer token; returned this once. */
+  readonly token: string;
+}
+
+/** Step 3 of the path, and the administration of who can take part in it. */
+export interface Identity extends Doors, AsyncDisposable {
+  /** Takes one of the session's places. Throws Fault `too_many_calls`, `budget_spent`, `session_expired`. */
+  admit(principal: Principal): Disposable;
+  /**
+   * Opens a session: an operator for any agent, an agent for itself, a session a child of its own that can only narrow (I11).
+   * Throws Fault `invalid_request`, `not_found`, `forbidden`, `limit_exceeded`, `session_expired`, `ledger_unavailable`.
+   */
+  open(opener: "operator" | Caller, request: SessionRequest): Promise<OpenedSession>;
+  /** Ends a session and its children. A session may end itself and those below it. Throws Fault `not_found`, `forbidden`, `ledger_unavailable`. */
+  close(closer: "operator" | Caller, id: string, why: string): Promise<void>;
+  /** Open sessions, oldest first. */
+  sessions(): Session[];
+  /** Calls back with the id of each session that ends, for whatever reason. */
+  onClose(listener: (session: string) => void): { stop(): void };
+  /** A new credential; the secret is returned this once. Throws Fault `not_found`, `limit_exceeded`, `ledger_unavailable`. */
+  issue(kind: "agent" | "user", name: string, by: string): Promise<{ key: string; secret: string }>;
+  /** Revokes a credential and ends the sessions that were opened with it. */
+  revoke(key: string, by: string): Promise<void>;
+  credentials(): Credential[];
+}
+
+interface Rooms {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly config: () => Config;
+}
+
+export function identityStage(rooms: Rooms): Identity {
+  const { config } = rooms;
+  const sessions = new Sessions(rooms);
+  const credentials = new Credentials(rooms);
+  const refusals = new Refusals(rooms);
+
+  return {
+    ...doors({ sessions, credentials, refusals, config }),
+    admit: ({ session }) => sessions.admit(session),
+
+    async open(opener, request) {
+      checkRequest(request, config());
+      const { clock } = rooms;
+      const isChild = opener !== "operator" && opener.kind === "session";
+      const opening = isChild ? childOpening({ sessions, clock }, opener.principal, request) : rootOpening({ config: config(), clock }, opener, request);
+      const revoked = () => opening.credential !== null && !credentials.has(opening.credential);
+      if (revoked()) throw new Fault("forbidden", "the credential was revoked");
+      const { session, token } = await sessions.open(opening);
+      if (revoked()) {
+        await sessions.close(session.principal.session, "credential revoked");
+        throw new Fault("forbidden", "the credential was revoked");
+      }
+      return { principal: session.principal, token };
+    },
+
+    async close(closer, id, why) {
+      const session = sessions.get(id);
+      if (!session) throw new Fault("not_found", `no session \`${id}\` is open`);
+      if (closer !== "operator") {
+        const own = closer.kind === "session" && (id === closer.principal.session || session.principal.chain.includes(closer.principal.session));
+        if (!own) throw new Fault("forbidden", `session \`${id}\` is not yours to close`);
+      }
+      await sessions.close(id, why);
+    },
+
+    sessions: () => sessions.list(),
+    onClose: (listener) => sessions.onClose(listener),
+    issue: (kind, name, by) => credentials.issue(kind, name, by),
+
+    async revoke(key, by) {
+      const revoked = credentials.revoke(key, by);
+      const opened = sessions.list().filter(({ credential, principal }) => credential === key && principal.chain.length === 0);
+      const ended = await Promise.allSettled([revoked, ...opened.map(({ principal }) => sessions.close(principal.session, "credential revoked"))]);
+      for (const result of ended) if (result.status === "rejected") throw result.reason;
+    },
+
+    credentials: () => credentials.list(),
+
+    async [Symbol.asyncDispose]() {
+      await sessions[Symbol.asyncDispose]();
+      await refusals[Symbol.asyncDispose]();
+    },
+  };
+}

@@ -1,0 +1,325 @@
+import { Fault, type JsonObject, type Principal } from "@lanyard/contract";
+import type { Clock } from "../../base/clock.ts";
+import type { Config } from "../../base/config/config.ts";
+import type { Log } from "../../base/log.ts";
+import type { Mandate } from "../../base/mandate.ts";
+import type { Sealed, StateChange, Store } from "../../base/store/port.ts";
+import { fingerprint, newToken, TokenTable } from "./token.ts";
+
+/** An open session: who acts, what it may do at most, and what it has used of that. */
+export interface Session {
+  readonly principal: Principal;
+  readonly mandate: Mandate;
+  /** Id of the agent's credential it was opened with, or its root was; null when an operator opened it. */
+  readonly credential: string | null;
+  readonly openedAtMs: number;
+  /** Calls admitted, those of its children included. */
+  readonly calls: number;
+}
+
+/** What a new session is made of, everything checked. */
+export interface Opening {
+  readonly agent: string;
+  readonly user: string;
+  readonly purpose: string;
+  readonly mandate: Mandate;
+  readonly credential: string | null;
+  readonly parent: Session | null;
+}
+
+type Live = Session & {
+  readonly print: string;
+  /** Key of the sealed purpose. */
+  readonly payload: string;
+  readonly parent: Live | null;
+  readonly children: Set<Live>;
+  calls: number;
+  inFlight: number;
+  /** Those of `calls` that children made which are closed by now: the ledger's decisions of this session do not show them. */
+  spent: number;
+};
+
+const sweepMs = 5000;
+const endedKept = 1000;
+// Past this many the exact number of a restored session's calls no longer matters to anyone but a reader of `session.close`.
+const countedCalls = 10_000;
+
+/** Open sessions, by token and by id. They are state of the ledger and outlive the daemon; tokens are kept as hashes. */
+export class Sessions {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #config: () => Config;
+  readonly #log: Log;
+  readonly #table = new TokenTable<Live>();
+  readonly #live = new Map<string, Live>();
+  /** Fingerprints of sessions that ended lately, so that their holders read `session_expired` rather than a riddle. */
+  readonly #ended = new Set<string>();
+  /** Ended, but the ledger does not know yet. */
+  readonly #unrecorded = new Map<string, { readonly session: Live; readonly why: string }>();
+  readonly #listeners = new Set<(session: string) => void>();
+  #opening = 0;
+  #sweeper: { cancel(): void } | null = null;
+  #closed = false;
+
+  constructor({ store, clock, config, log }: { store: Store; clock: Clock; config: () => Config; log: Log }) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#config = config;
+    this.#log = log;
+    this.#restore();
+    this.#arm();
+  }
+
+  /** Durable on return. `token` is returned this once. Throws Fault `limit_exceeded`, `session_expired` (the parent's), `ledger_unavailable`. */
+  async open({ agent, user, purpose, mandate, credential, parent }: Opening): Promise<{ session: Session; token: string }> {
+    const above = parent ? this.#need(parent.principal.session) : null;
+    this.#checkRoom(above);
+    const token = newToken(this.#clock, "session");
+    const id = this.#clock.id("ses");
+    const chain = above ? [...above.principal.chain, above.principal.session] : [];
+    const sealed = this.#store.seal(`user:${user}`, purpose);
+    const openedAtMs = this.#clock.nowMs();
+    const live = makeLive({ id, agent, user, purpose, payload: sealed.payload, chain, mandate, credential, openedAtMs, print: fingerprint(token), parent: above });
+    this.#opening++;
+    try {
+      await this.#record(live, sealed);
+    } finally {
+      this.#opening--;
+    }
+    this.#keep(live);
+    if (above && !this.#live.has(above.principal.session)) {
+      await this.close(id, "parent closed");
+      throw new Fault("session_expired", `session \`${above.principal.session}\` was closed while its child was being opened`);
+    }
+    return { session: live, token };
+  }
+
+  /** The session a token belongs to. `ended` when it did until lately, null when nobody's. An expired session counts as ended. */
+  find(token: string): Session | "ended" | null {
+    const live = this.#table.find(token);
+    if (live) return live.mandate.expiresAtMs > this.#clock.nowMs() ? live : "ended";
+    return this.#ended.has(fingerprint(token)) ? "ended" : null;
+  }
+
+  get(id: string): Session | null {
+    return this.#live.get(id) ?? null;
+  }
+
+  /** Open sessions, oldest first. */
+  list(): Session[] {
+    return [...this.#live.values()].toSorted((a, b) => a.openedAtMs - b.openedAtMs);
+  }
+
+  /**
+   * Counts a call and takes a place for it until disposed, in the session and in every one above it: children share what their
+   * parent has (invariant I11). Throws Fault `too_many_calls`, `budget_spent`, `session_expired`.
+   */
+  admit(id: string): Disposable {
+    const line = lineage(this.#need(id));
+    const max = this.#config().limits.calls_per_session;
+    for (const { principal, mandate, calls, inFlight } of line) {
+      const { session } = principal;
+      if (inFlight >= max) throw new Fault("too_many_calls", `session \`${session}\` has ${max} calls in flight, the limit calls_per_session`);
+      if (mandate.maxCalls !== null && calls >= mandate.maxCalls) throw new Fault("budget_spent", `session \`${session}\` has used all of its ${mandate.maxCalls} calls`);
+    }
+    for (const session of line) {
+      session.calls++;
+      session.inFlight++;
+    }
+    let open = true;
+    return {
+      [Symbol.dispose]: () => {
+        if (open) for (const session of line) session.inFlight--;
+        open = false;
+      },
+    };
+  }
+
+  /** How many calls are left to a session, what those above it have left included; null means no limit. */
+  remaining(id: string): number | null {
+    const limited = lineage(this.#need(id)).flatMap(({ mandate, calls }) => (mandate.maxCalls === null ? [] : [mandate.maxCalls - calls]));
+    return limited.length === 0 ? null : Math.max(0, Math.min(...limited));
+  }
+
+  /**
+   * Ends a session and its children, at once; resolves when that is recorded. Throws Fault `not_found`, or `ledger_unavailable`
+   * when they have ended but the record is still owed (it is retried).
+   */
+  async close(id: string, why: string): Promise<void> {
+    const live = this.#live.get(id);
+    if (!live) throw new Fault("not_found", `no session \`${id}\` is open`);
+    const ending = descendants(live);
+    for (const session of ending) {
+      this.#forget(session);
+      this.#unrecorded.set(session.principal.session, { session, why: session === live ? why : "parent closed" });
+    }
+    await Promise.all(ending.map((session) => this.#recordEnd(session.principal.session)));
+  }
+
+  /** Calls back with the id of each session that ends, for whatever reason. */
+  onClose(listener: (session: string) => void): { stop(): void } {
+    this.#listeners.add(listener);
+    return { stop: () => void this.#listeners.delete(listener) };
+  }
+
+  /** Ends what expired, and writes what is owed. Runs every 5 s; never throws. */
+  async sweep(): Promise<void> {
+    const now = this.#clock.nowMs();
+    const owed = [...this.#unrecorded.keys()].map((id) => this.#recordEnd(id));
+    const expired = [...this.#live.values()].filter(({ mandate }) => mandate.expiresAtMs <= now);
+    const closed = expired.map(({ principal: { session } }) => (this.#live.has(session) ? this.close(session, "expired") : Promise.resolve()));
+    for (const result of await Promise.allSettled([...owed, ...closed])) {
+      if (result.status === "rejected") this.#log.warn("session.unrecorded", { error: result.reason });
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    this.#sweeper?.cancel();
+  }
+
+  #arm(): void {
+    if (this.#closed) return;
+    this.#sweeper = this.#clock.after(sweepMs, () => void this.sweep().finally(() => this.#arm()));
+  }
+
+  #need(id: string): Live {
+    const live = this.#live.get(id);
+    if (!live || live.mandate.expiresAtMs <= this.#clock.nowMs()) throw new Fault("session_expired", `session \`${id}\` has ended`);
+    return live;
+  }
+
+  #checkRoom(parent: Live | null): void {
+    const { limits } = this.#config();
+    if (this.#live.size + this.#opening >= limits.sessions) throw new Fault("limit_exceeded", `${limits.sessions} sessions are open, the limit sessions`);
+    if (!parent) return;
+    if (parent.principal.chain.length + 1 > limits.session_depth) {
+      throw new Fault("limit_exceeded", `session \`${parent.principal.session}\` already has ${limits.session_depth} above it, the limit session_depth`);
+    }
+    if (parent.children.size >= limits.session_children) {
+      throw new Fault("limit_exceeded", `session \`${parent.principal.session}\` has ${limits.session_children} children open, the limit session_children`);
+    }
+  }
+
+  async #record(live: Live, sealed: Sealed): Promise<void> {
+    const { session, agent, user, chain } = live.principal;
+    const { expiresAtMs } = live.mandate;
+    await this.#store.append(
+      { type: "session.open", session, agent, user, purpose: sealed.commitment, payload: sealed.payload, parent: chain.at(-1) ?? null, expires_at_ms: expiresAtMs },
+      { sealed, state: [{ kind: "session", key: session, value: stateOf(live) }] },
+    );
+  }
+
+  async #recordEnd(id: string): Promise<void> {
+    const owed = this.#unrecorded.get(id);
+    if (!owed) return;
+    this.#unrecorded.delete(id);
+    const { parent, calls } = owed.session;
+    const state: StateChange[] = [{ kind: "session", key: id, value: null }];
+    if (parent && this.#live.has(parent.principal.session)) state.push({ kind: "session", key: parent.principal.session, value: stateOf(parent) });
+    try {
+      await this.#store.append({ type: "session.close", session: id, why: owed.why, actions: calls }, { state });
+    } catch (error) {
+      this.#unrecorded.set(id, owed);
+      throw error;
+    }
+  }
+
+  #keep(live: Live): void {
+    this.#live.set(live.principal.session, live);
+    this.#table.set(live.print, live);
+    live.parent?.children.add(live);
+  }
+
+  #forget(live: Live): void {
+    this.#live.delete(live.principal.session);
+    this.#table.delete(live.print);
+    live.parent?.children.delete(live);
+    if (live.parent) live.parent.spent += live.calls;
+    for (const listener of this.#listeners) listener(live.principal.session);
+    this.#ended.add(live.print);
+    for (const oldest of this.#ended) {
+      if (this.#ended.size <= endedKept) break;
+      this.#ended.delete(oldest);
+    }
+  }
+
+  /** Sessions of the last run. One whose parent is gone is left out of use; the sweep that follows closes it. */
+  #restore(): void {
+    const states = this.#store.list("session").toSorted((a, b) => chainOf(a.value).length - chainOf(b.value).length);
+    for (const { key, value } of states) {
+      const live = this.#revive(key, value);
+      if (live.principal.chain.length > 0 && !live.parent) this.#unrecorded.set(key, { session: live, why: "parent closed" });
+      else this.#keep(live);
+    }
+  }
+
+  #revive(id: string, value: JsonObject): Live {
+    const payload = String(value["purpose"]);
+    const purpose = this.#store.unseal(payload)?.value;
+    const chain = chainOf(value);
+    const mandate: Mandate = {
+      tools: Array.isArray(value["tools"]) ? value["tools"].map(String) : null,
+      labels: Array.isArray(value["labels"]) ? value["labels"].map(String) : [],
+      audience: String(value["audience"]),
+      expiresAtMs: Number(value["expires_at_ms"]),
+      maxCalls: typeof value["max_calls"] === "number" ? value["max_calls"] : null,
+    };
+    const live = makeLive({
+      id,
+      agent: String(value["agent"]),
+      user: String(value["user"]),
+      purpose: typeof purpose === "string" ? purpose : "", // Erased with its user.
+      payload,
+      chain,
+      mandate,
+      credential: typeof value["credential"] === "string" ? value["credential"] : null,
+      openedAtMs: Number(value["opened_at_ms"]),
+      print: String(value["print"]),
+      parent: this.#live.get(chain.at(-1) ?? "") ?? null,
+    });
+    // An ask and its allow are two decisions of one call: counted high, never low.
+    const limit = Math.max(countedCalls, mandate.maxCalls ?? 0);
+    live.spent = Number(value["spent"]);
+    const made = live.spent + this.#store.entries({ session: id, types: ["decision"], limit }).length;
+    for (const session of lineage(live)) session.calls += made;
+    return live;
+  }
+}
+
+const chainOf = (value: JsonObject): string[] => (Array.isArray(value["chain"]) ? value["chain"].map(String) : []);
+
+type Parts = Omit<Live, "principal" | "children" | "calls" | "inFlight" | "spent"> & Omit<Opening, "parent"> & { readonly id: string; readonly chain: readonly string[] };
+
+function makeLive({ id, agent, user, purpose, chain, mandate, ...rest }: Parts): Live {
+  const { tools, labels, expiresAtMs } = mandate;
+  const principal: Principal = Object.freeze({ session: id, agent, user, purpose, chain, tools, labels, expiresAtMs });
+  return { principal, mandate, ...rest, children: new Set(), calls: 0, inFlight: 0, spent: 0 };
+}
+
+/** Invariant: the purpose's words are only in the payload, so that erasing the user erases them here too. */
+const stateOf = ({ principal, mandate, credential, openedAtMs, print, payload, spent }: Live): JsonObject => ({
+  print,
+  agent: principal.agent,
+  user: principal.user,
+  purpose: payload,
+  chain: [...principal.chain],
+  tools: mandate.tools && [...mandate.tools],
+  labels: [...mandate.labels],
+  audience: mandate.audience,
+  expires_at_ms: mandate.expiresAtMs,
+  max_calls: mandate.maxCalls,
+  credential,
+  opened_at_ms: openedAtMs,
+  spent,
+});
+
+/** The session and those above it, nearest first. */
+function lineage(session: Live): Live[] {
+  const line: Live[] = [];
+  for (let at: Live | null = session; at; at = at.parent) line.push(at);
+  return line;
+}
+
+/** The session and those below it, deepest first. */
+const descendants = (session: Live): Live[] => [...[...session.children].flatMap(descendants), session];

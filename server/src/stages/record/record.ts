@@ -1,0 +1,107 @@
+import { hash } from "node:crypto";
+import { Fault, type Action, type ErrorCode, type Json, type NewRecord, type Principal } from "@lanyard/contract";
+import { canonicalize } from "@lanyard/ledger";
+import type { Clock } from "../../base/clock.ts";
+import type { Answer } from "../../base/exchange.ts";
+import { limits } from "../../base/limits.ts";
+import type { Log } from "../../base/log.ts";
+import type { Approval, Facts, Intent, OutcomeStatus, Ruling } from "../../base/path.ts";
+import { decisionId } from "../../base/store/decision-id.ts";
+import type { Sealed, Store } from "../../base/store/port.ts";
+
+export interface RecordStage {
+  /** Writes what is about to happen. Durable on return; throws Fault `ledger_unavailable`, and then nothing may happen (invariant I1). */
+  intend(action: Action, principal: Principal, facts: Facts | null, ruling: Ruling, by: ErrorCode | "policy", approval: Approval | null): Promise<Intent>;
+  /**
+   * Writes how an intent ended. Never throws. Durable on return unless the disk refuses: then it returns and goes on trying until it is
+   * written, for an answer that exists must not wait for a disk; the intent is listed as open if the process dies before.
+   */
+  conclude(intent: Intent, principal: Principal, status: OutcomeStatus, code: ErrorCode | "", answer: Answer | null, startedUs: number): Promise<void>;
+  /** Outcomes that are not written yet. */
+  unwritten(): number;
+}
+
+const firstRetryMs = 250;
+const lastRetryMs = 5000;
+
+/** The subject whose key seals what a session did: the human on whose behalf, so that erasing them erases it. */
+const subjectOf = ({ user }: Principal): string => `user:${user}`;
+
+/** Steps 6 and 12 of the path. */
+export const recordStage = ({ store, clock, log }: { store: Store; clock: Clock; log: Log }): RecordStage => {
+  let unwritten = 0;
+
+  const tryConclude = async (outcome: () => { record: NewRecord; sealed: Sealed | null }, of: number): Promise<boolean> => {
+    try {
+      const { record, sealed } = outcome(); // sealed anew each time: the subject may have been erased meanwhile
+      await store.append(record, sealed ? { sealed } : {});
+      return true;
+    } catch (error) {
+      log.error("outcome not written", { of, error });
+      return !(error instanceof Fault && error.code === "ledger_unavailable"); // anything else is a bug that no retry heals
+    }
+  };
+
+  const retry = (attempt: () => Promise<boolean>, waitMs: number): void => {
+    clock.after(waitMs, () => {
+      void attempt().then((written) => (written ? unwritten-- : retry(attempt, Math.min(waitMs * 2, lastRetryMs))));
+    });
+  };
+
+  return {
+    async intend(action, principal, facts, ruling, by, approval) {
+      const sealed = facts && store.seal(subjectOf(principal), { input: facts.input } as unknown as Json);
+      const id = decisionId(clock);
+      const record = intentRecord({ id, action, principal, facts, ruling, by, approval, sealed });
+      const { seq } = await store.append(record, sealed ? { sealed } : {});
+      return { seq, id };
+    },
+
+    async conclude(intent, principal, status, code, answer, startedUs) {
+      const durationUs = Math.max(0, clock.monotonicUs() - startedUs);
+      const outcome = (): { record: NewRecord; sealed: Sealed | null } => {
+        const sealed = answer && store.seal(subjectOf(principal), kept(answer));
+        return {
+          record: { type: "outcome", of: intent.seq, status, code, result: sealed?.commitment ?? null, payload: sealed?.payload ?? null, duration_us: durationUs },
+          sealed,
+        };
+      };
+      const attempt = (): Promise<boolean> => tryConclude(outcome, intent.seq);
+      if (await attempt()) return;
+      unwritten++;
+      retry(attempt, firstRetryMs);
+    },
+
+    unwritten: () => unwritten,
+  };
+};
+
+const intentRecord = ({ id, action, principal, facts, ruling, by, approval, sealed }: {
+  id: string; action: Action; principal: Principal; facts: Facts | null; ruling: Ruling; by: ErrorCode | "policy"; approval: Approval | null; sealed: Sealed | null;
+}): NewRecord => ({
+  type: "decision",
+  id,
+  session: principal.session,
+  agent: principal.agent,
+  user: principal.user,
+  action: action.name,
+  digest: action.digest,
+  effect: ruling.decision.effect,
+  by,
+  policies: ruling.decision.reasons.slice(0, 256).map(({ policy }) => policy),
+  decision: hash("sha256", canonicalize(ruling.decision), "base64url"),
+  bundle: ruling.bundle,
+  input: sealed?.commitment ?? null,
+  tool: facts?.pin.definition ?? null,
+  reversibility: facts?.pin.contract.reversibility ?? "unknown",
+  approval: approval?.id ?? null,
+  payload: sealed?.payload ?? null,
+});
+
+/** What is kept of an answer: all of it, or past the limit result_payload_bytes its length and hash, against which a copy can be checked. */
+const kept = (answer: Answer): Json => {
+  const text = canonicalize(answer, "doubles");
+  const bytes = Buffer.byteLength(text);
+  if (bytes <= limits.result_payload_bytes.value) return answer as unknown as Json;
+  return { omitted: { bytes, sha256: hash("sha256", text, "base64url") } };
+};

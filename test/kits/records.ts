@@ -1,0 +1,47 @@
+import type { NewRecord, RecordType } from "@lanyard/contract";
+import { decisionId } from "../../server/src/base/store/decision-id.ts";
+import { systemClock } from "../../server/src/base/clock.ts";
+
+const hash = (text: string): string => Buffer.from(text.padEnd(32, ".").slice(0, 32)).toString("base64url");
+
+/** One valid record of every type. A type added to the contract is missing here until its example is, and then does not compile. */
+export const sampleRecords: { readonly [T in RecordType]: NewRecord & { readonly type: T } } = {
+  decision: {
+    type: "decision", id: "d_AAAAAAAAAAAAAAAA", session: "s_AAAAAAAAAAAAAAAA", agent: "coder", user: "ana", action: "files/write_file", digest: hash("digest"),
+    effect: "deny", by: "policy", policies: ["files.write", "org.base"], decision: hash("decision"), bundle: hash("bundle"), input: hash("input"),
+    tool: hash("tool"), reversibility: "reversible", approval: "ap_AAAAAAAAAAAAAAAA", payload: null,
+  },
+  outcome: { type: "outcome", of: 1, status: "failed", code: "upstream_timeout", result: null, payload: null, duration_us: 1234 },
+  "approval.request": { type: "approval.request", id: "ap_AAAAAAAAAAAAAAAA", of: 1, digest: hash("digest"), groups: ["leads"], session: "s_AAAAAAAAAAAAAAAA", expires_at_ms: 1_800_000_000_000 },
+  "approval.approve": { type: "approval.approve", id: "ap_AAAAAAAAAAAAAAAA", by: "user:ana", groups: ["leads"], comment: null, payload: null },
+  "approval.deny": { type: "approval.deny", id: "ap_AAAAAAAAAAAAAAAA", by: "user:ana", comment: null, payload: null },
+  "approval.expire": { type: "approval.expire", id: "ap_AAAAAAAAAAAAAAAA" },
+  "approval.use": { type: "approval.use", id: "ap_AAAAAAAAAAAAAAAA", of: 3 },
+  "session.open": { type: "session.open", session: "s_AAAAAAAAAAAAAAAA", agent: "coder", user: "ana", purpose: hash("purpose"), payload: null, parent: null, expires_at_ms: 1_800_000_000_000 },
+  "session.close": { type: "session.close", session: "s_AAAAAAAAAAAAAAAA", why: "ended", actions: 3 },
+  "session.refused": { type: "session.refused", code: "unauthenticated", door: "mcp", times: 2 },
+  "credential.issue": { type: "credential.issue", kind: "agent", name: "coder", key: "k_AAAAAAAAAAAAAAAA", by: "operator" },
+  "credential.revoke": { type: "credential.revoke", kind: "user", name: "ana", key: "k_AAAAAAAAAAAAAAAA", by: "operator" },
+  "catalog.quarantine": { type: "catalog.quarantine", server: "files", tool: "write_file", why: "changed", definition: hash("new"), approved: hash("old") },
+  "catalog.approve": { type: "catalog.approve", server: "files", tool: "write_file", definition: hash("new"), by: "operator" },
+  "catalog.gone": { type: "catalog.gone", server: "files", tool: "write_file" },
+  "bundle.activate": { type: "bundle.activate", bundle: hash("bundle"), before: hash("earlier"), policies: 12, by: "lanyard" },
+  "bundle.refuse": { type: "bundle.refuse", candidate: hash("bundle"), errors: 1, first: "a.cedar:3:1: \u201cunexpected\u201d token \u2028 here" },
+  "config.change": { type: "config.change", config: hash("config"), before: hash("earlier"), by: "operator" },
+  "access.read": { type: "access.read", by: "operator", what: "log", from: 0, to: 10, times: 1 },
+  "access.unseal": { type: "access.unseal", by: "user:ana", of: 7 },
+  "access.export": { type: "access.export", by: "operator", what: "ledger", from: 0, to: 10 },
+  erase: { type: "erase", subject: hash("subject"), payloads: 0, by: "operator", why: "asked to" },
+  "key.rotate": { type: "key.rotate", key: hash("key"), before: hash("earlier"), by: "operator" },
+  "ledger.open": { type: "ledger.open", key: hash("key"), version: "0.1.0", open_intents: [], more: 0 },
+  "ledger.close": { type: "ledger.close", why: "stopped" },
+  "ledger.gap": { type: "ledger.gap", from_ms: 1, to_ms: 2, refused: 3, why: "database or disk is full" },
+};
+
+/** A decision of its own: with `allow` it awaits an outcome. */
+export const someDecision = (effect: "allow" | "deny" | "ask" = "allow", changes: Partial<NewRecord & { type: "decision" }> = {}): NewRecord & { type: "decision" } => ({
+  ...sampleRecords.decision, id: decisionId(systemClock), effect, input: null, approval: null, ...changes,
+});
+
+/** An outcome of an intent. */
+export const someOutcome = (of: number): NewRecord & { type: "outcome" } => ({ ...sampleRecords.outcome, of, status: "done", code: "" });

@@ -1,0 +1,326 @@
+import { Fault, type LedgerRecord, type NewRecord } from "@lanyard/contract";
+import {
+  canonicalize, consistencyProof, leafHash, nodeHash, openCheckpoint, parseVerifierKey, verifyConsistency, verifyProof, type NodeSource,
+} from "@lanyard/ledger";
+import fc from "fast-check";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { limits } from "../../server/src/base/limits.ts";
+import { matches } from "../../server/src/base/store/filter.ts";
+import type { LogFilter, Store } from "../../server/src/base/store/port.ts";
+import { sampleRecords, someDecision, someOutcome } from "./records.ts";
+
+/** One place to store in: `open` opens it again and again, one store at a time; `clean` removes it. */
+export interface Place {
+  open(): Promise<Store>;
+  clean(): Promise<void>;
+}
+
+const close = (session: string, actions = 0): NewRecord => ({ type: "session.close", session, why: "test", actions });
+
+const codeOf = (promise: Promise<unknown>): Promise<string> =>
+  promise.then(() => "resolved", (error: unknown) => (error instanceof Fault ? error.code : `no fault: ${String(error)}`));
+
+const size = (store: Store): number => openCheckpoint(store.checkpoint(), [parseVerifierKey(store.verifierKey())]).size;
+
+/** The text of the port, as tests: what every store must do. */
+export const storeKit = (name: string, make: () => Promise<Place>): void => {
+  describe(name, () => {
+    let place: Place;
+    let store: Store;
+    const reopen = async (): Promise<void> => {
+      await store[Symbol.asyncDispose]();
+      store = await place.open();
+    };
+    beforeEach(async () => {
+      place = await make();
+      store = await place.open();
+    });
+    afterEach(async () => {
+      await store[Symbol.asyncDispose]();
+      await place.clean();
+    });
+
+    describe("records", () => {
+      test("an opened ledger begins with ledger.open and a checkpoint of it", () => {
+        expect(store.entry(0)).toMatchObject({ type: "ledger.open", v: 1, seq: 0, open_intents: [], more: 0 });
+        expect([store.size(), size(store), store.healthy()]).toEqual([1, 1, true]);
+      });
+
+      test("every type of record is kept as its canonical bytes", async () => {
+        await store.append(someDecision());
+        for (const record of Object.values(sampleRecords)) {
+          const { seq, atMs } = await store.append(record);
+          const kept = { ...record, v: 1, seq, at_ms: atMs };
+          expect(store.entry(seq)).toEqual(kept);
+          expect(Buffer.from(store.entryBytes(seq) ?? []).toString()).toBe(canonicalize(kept));
+        }
+      });
+
+      test("a thousand appends at once get one seq each, in the order they were made", async () => {
+        const receipts = await Promise.all(Array.from({ length: 1000 }, (_, at) => store.append(close("s", at))));
+        expect(receipts.map(({ seq }) => seq)).toEqual(Array.from({ length: 1000 }, (_, at) => at + 1));
+        expect(store.entries({ from: 400, to: 402 }).map((record) => record.type === "session.close" && record.actions)).toEqual([399, 400, 401]);
+      });
+
+      test.each<[string, unknown]>([
+        ["an unknown key", { ...close("s"), extra: 1 }],
+        ["an unknown type", { type: "session.unknown", session: "s" }],
+        ["a float", close("s", 1.5)],
+        ["an unsafe integer", close("s", 2 ** 53)],
+        ["a lone surrogate", { type: "session.close", session: "s\ud800", why: "x", actions: 0 }],
+        ["a missing key", { type: "session.close", session: "s" }],
+        ["an envelope of its own", { ...close("s"), seq: 7 }],
+      ])("%s is refused and leaves no trace", async (_, record) => {
+        expect(await codeOf(store.append(record as NewRecord))).toBe("internal");
+        expect((await store.append(close("s"))).seq).toBe(1);
+      });
+
+      test("a record of record_bytes is kept, one byte more is refused", async () => {
+        const long = (bytes: number): NewRecord => {
+          const policies = Array.from({ length: 250 }, (_, at) => String(at).padStart(256, "p"));
+          const missing = bytes - Buffer.byteLength(canonicalize({ ...someDecision("deny", { policies, id: "d" }), v: 1, seq: 1, at_ms: 1_700_000_000_000 }));
+          const filler = Array.from({ length: Math.ceil(missing / 259) }, () => "f".repeat(200));
+          const rest = missing - filler.length * 203;
+          const grown = filler.map((text, at) => text + "f".repeat(Math.floor((at + 1) * (rest / filler.length)) - Math.floor(at * (rest / filler.length))));
+          return someDecision("deny", { policies: [...policies, ...grown], id: "d" });
+        };
+        const { seq } = await store.append(long(limits.record_bytes.value));
+        expect(store.entryBytes(seq)?.length).toBe(limits.record_bytes.value);
+        expect(await codeOf(store.append(long(limits.record_bytes.value + 1)))).toBe("limit_exceeded");
+      });
+
+      test("pending_appends records wait, one more is refused", async () => {
+        const all = Array.from({ length: limits.pending_appends.value + 1 }, () => codeOf(store.append(close("s"))));
+        const codes = await Promise.all(all);
+        expect(codes.lastIndexOf("resolved")).toBe(limits.pending_appends.value - 1);
+        expect(codes.at(-1)).toBe("ledger_unavailable");
+      });
+
+      test("a closed store refuses", async () => {
+        await store[Symbol.asyncDispose]();
+        expect(await codeOf(store.append(close("s")))).toBe("ledger_unavailable");
+        expect(store.healthy()).toBe(false);
+        store = await place.open();
+        expect(store.entry(1)).toMatchObject({ type: "ledger.close" });
+      });
+    });
+
+    describe("intents and outcomes", () => {
+      test("an outcome ends an intent once; none is of a denial or of nothing", async () => {
+        const { seq } = await store.append(someDecision());
+        const denied = await store.append(someDecision("deny"));
+        expect(store.outcomeOf(seq)).toBeNull();
+        const both = [store.append(someOutcome(seq)), store.append(someOutcome(seq)), store.append(close("s"))];
+        expect(await Promise.all(both.map(codeOf))).toEqual(["resolved", "conflict", "resolved"]);
+        expect(await codeOf(store.append(someOutcome(seq)))).toBe("conflict");
+        expect(await codeOf(store.append(someOutcome(denied.seq)))).toBe("conflict");
+        expect(await codeOf(store.append(someOutcome(999)))).toBe("conflict");
+        expect(store.outcomeOf(seq)).toMatchObject({ type: "outcome", of: seq });
+      });
+
+      test("an intent of this run is not open; of an earlier run it is, and stays so until its outcome", async () => {
+        const intents = await Promise.all([someDecision(), someDecision(), someDecision("deny"), someDecision()].map((record) => store.append(record)));
+        await store.append(someOutcome(2));
+        expect(store.openIntents()).toEqual([]);
+        await reopen();
+        const open = [intents[0]?.seq, intents[3]?.seq];
+        expect(store.openIntents()).toEqual(open);
+        expect(store.entry(store.size() - 1)).toMatchObject({ type: "ledger.open", open_intents: open, more: 0 });
+        await reopen();
+        expect(store.openIntents()).toEqual(open);
+        await store.append(someOutcome(1));
+        expect(store.openIntents()).toEqual([open[1]]);
+        await reopen();
+        expect(store.openIntents()).toEqual([open[1]]);
+      });
+
+      test("a decision is found by its id, of either form", async () => {
+        for (let at = 0; at < 600; at++) void store.append(someDecision("deny"));
+        const made = await store.append(someDecision("deny", { id: "d_of-another-form" }));
+        const id = (store.entry(300) as LedgerRecord & { type: "decision" }).id;
+        expect([store.decisionById(id), store.decisionById("d_of-another-form"), store.decisionById("d_BBBBBBBBBBBBBBBB"), store.decisionById("nothing")]).toEqual([300, made.seq, null, null]);
+      });
+    });
+
+    describe("payloads", () => {
+      const value = { text: "4111 1111 1111 1111", amount: 12.5, deep: [{ "\u20ac": null }] };
+      const withInput = (subject: string): [NewRecord, { sealed: ReturnType<Store["seal"]> }] => {
+        const sealed = store.seal(subject, value);
+        return [someDecision("deny", { input: sealed.commitment, payload: sealed.payload }), { sealed }];
+      };
+
+      test("what is sealed opens, also in another run, and only the true value opens the commitment", async () => {
+        const [record, attached] = withInput("user:ana");
+        await store.append(record, attached);
+        await reopen();
+        const opened = store.unseal(attached.sealed.payload);
+        expect(opened?.value).toEqual(value);
+        const { commitment } = attached.sealed;
+        expect(store.opens(commitment, opened?.salt ?? "", value)).toBe(true);
+        expect(store.opens(commitment, opened?.salt ?? "", { ...value, amount: 12 })).toBe(false);
+        expect(store.opens(commitment, "AAAAAAAAAAAAAAAAAAAAAA", value)).toBe(false);
+      });
+
+      test("the same value twice commits differently", () => {
+        expect(store.seal("user:ana", value).commitment).not.toBe(store.seal("user:ana", value).commitment);
+      });
+
+      test("what was sealed but not appended is nowhere, and its number is not used again", async () => {
+        const unused = store.seal("user:ana", value);
+        expect(store.unseal(unused.payload)).toBeNull();
+        const [record, attached] = withInput("user:ana");
+        await store.append(record, attached);
+        expect(attached.sealed.payload).not.toBe(unused.payload);
+        expect([store.unseal("p999"), store.unseal("nonsense")]).toEqual([null, null]);
+      });
+
+      test("a record must name the payload it brings and commit to it", async () => {
+        const [record, attached] = withInput("user:ana");
+        expect(await codeOf(store.append({ ...record, payload: null } as NewRecord, attached))).toBe("internal");
+        expect(await codeOf(store.append(record))).toBe("internal");
+        expect(await codeOf(store.append({ ...record, input: store.seal("user:ana", value).commitment } as NewRecord, attached))).toBe("internal");
+        expect(await codeOf(store.append(record, attached))).toBe("resolved");
+      });
+
+      test("a value that is not JSON is refused", () => {
+        expect(() => store.seal("user:ana", { a: "\udc00" })).toThrow(Fault);
+      });
+
+      test("erasing a subject takes its payloads and leaves everyone else's, the records and their proofs", async () => {
+        const mine = [withInput("user:ana"), withInput("user:ana")];
+        const other = withInput("user:ben");
+        for (const [record, attached] of [...mine, other]) await store.append(record, attached);
+        const late = withInput("user:ana");
+        const { seq } = await store.erase("user:ana", "operator", "asked to");
+        expect(store.entry(seq)).toMatchObject({ type: "erase", payloads: 2, by: "operator", why: "asked to" });
+        expect(mine.map(([, { sealed }]) => store.unseal(sealed.payload))).toEqual([null, null]);
+        expect(store.unseal(other[1].sealed.payload)?.value).toEqual(value);
+        expect(await codeOf(store.append(late[0], late[1]))).toBe("conflict");
+        const after = withInput("user:ana");
+        await store.append(after[0], after[1]);
+        await reopen();
+        expect(store.unseal(after[1].sealed.payload)?.value).toEqual(value);
+        expect(store.unseal(mine[0]?.[1].sealed.payload ?? "")).toBeNull();
+        expect(verifyProof(store.prove(1), [parseVerifierKey(store.verifierKey())]).index).toBe(1);
+        expect((await store.erase("user:nobody", "operator", "asked to")).seq).toBe(store.size() - 1);
+      });
+    });
+
+    describe("state and objects", () => {
+      test("documents change with their record, outlive the run, and are nobody else's object", async () => {
+        const value = { token: "x", tags: ["a"], share: 0.5 };
+        await store.append(close("s"), { state: [{ kind: "session", key: "one", value }, { kind: "approval", key: "one", value: { of: 1 } }, { kind: "session", key: "two", value: {} }] });
+        value.tags.push("later");
+        expect(store.get("session", "one")).toEqual({ token: "x", tags: ["a"], share: 0.5 });
+        await store.append(close("s"), { state: [{ kind: "session", key: "two", value: null }, { kind: "approval", key: "one", value: { of: 2 } }] });
+        await reopen();
+        expect(store.list("session")).toEqual([{ key: "one", value: { token: "x", tags: ["a"], share: 0.5 } }]);
+        expect([store.get("approval", "one"), store.get("session", "two"), store.get("catalog", "one")]).toEqual([{ of: 2 }, null, null]);
+      });
+
+      test("the record commits to each change", async () => {
+        await store.append(close("s"), { state: [{ kind: "session", key: "one", value: {} }, { kind: "session", key: "two", value: null }] });
+        const { state } = store.entry(1) as LedgerRecord;
+        expect(state).toEqual([[expect.any(String), expect.any(String)], [expect.any(String), null]]);
+      });
+
+      test("a record that is refused changes no document", async () => {
+        expect(await codeOf(store.append(someOutcome(99), { state: [{ kind: "session", key: "one", value: {} }] }))).toBe("conflict");
+        await store.append(close("s"));
+        expect(store.get("session", "one")).toBeNull();
+      });
+
+      test("state_changes documents change with one record, one more is refused", async () => {
+        const changes = (count: number) => Array.from({ length: count }, (_, at) => ({ kind: "catalog" as const, key: `${at}`, value: { at } }));
+        expect(await codeOf(store.append(close("s"), { state: changes(limits.state_changes.value) }))).toBe("resolved");
+        expect(await codeOf(store.append(close("s"), { state: changes(limits.state_changes.value + 1) }))).toBe("limit_exceeded");
+      });
+
+      test("an object has the hash of its bytes as its address", async () => {
+        const address = store.putObject(Buffer.from("abc"));
+        expect(address).toBe("ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0");
+        expect(store.putObject(Buffer.from("abc"))).toBe(address);
+        await reopen();
+        expect(Buffer.from(store.getObject(address) ?? []).toString()).toBe("abc");
+        expect(store.getObject("A".repeat(43))).toBeNull();
+      });
+    });
+
+    describe("reading", () => {
+      test("a filter finds what a walk over all records finds", async () => {
+        const names = ["a", "b", "c"];
+        const made = fc.sample(fc.tuple(fc.constantFrom("allow", "deny", "ask" as const), fc.constantFrom(...names), fc.constantFrom(...names), fc.constantFrom("files/read", "files/write", "db/read")), 700);
+        // Rare values in one place each: a whole block can be skipped for them, and must not be where they are.
+        await Promise.all(made.map(([effect, agent, session, action], at) => store.append(at === 300 ? close("rare") : someDecision(effect as "allow", { agent: at === 500 ? "rare" : agent, session, action }))));
+        const all = store.entries({ limit: 10_000 });
+        expect(all.length).toBe(701);
+        const optional = <T,>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 2 });
+        const filters = fc.record({
+          from: optional(fc.nat(720)), to: optional(fc.nat(720)), sinceMs: optional(fc.constantFrom(...all.map((record) => record.at_ms))),
+          types: optional(fc.subarray(["decision", "session.close", "ledger.open", "erase"] as const)),
+          session: optional(fc.constantFrom(...names, "rare", "none")), agent: optional(fc.constantFrom(...names, "rare", "none")),
+          effect: optional(fc.constantFrom("allow", "deny", "ask")), action: optional(fc.constantFrom("files/read", "files/*", "*", "db/*", "none", "none/*")),
+          limit: optional(fc.integer({ min: 1, max: 900 })), newest: optional(fc.boolean()),
+        });
+        fc.assert(fc.property(filters, (random) => {
+          const filter = Object.fromEntries(Object.entries(random).filter(([, value]) => value !== undefined)) as LogFilter;
+          const expected = all.filter((record) => matches(filter, record));
+          const limit = filter.limit ?? 1000;
+          const wanted = filter.newest ? expected.slice(-limit) : expected.slice(0, limit);
+          expect(store.entries(filter).map(({ seq }) => seq)).toEqual(wanted.map(({ seq }) => seq));
+        }), { numRuns: 100 });
+      });
+
+      test("followers hear every record once it is durable, in order; one that throws or stops disturbs nobody", async () => {
+        const heard: number[] = [];
+        const stopped: number[] = [];
+        store.follow(() => {
+          throw new Error("a listener's bug");
+        });
+        const first = store.follow(({ seq }) => stopped.push(seq));
+        store.follow((record) => heard.push(record.seq === store.size() - 1 || record.seq < store.size() ? record.seq : -1));
+        await Promise.all(Array.from({ length: 100 }, () => store.append(close("s"))));
+        first.stop();
+        await store.append(close("s"));
+        expect(heard).toEqual(Array.from({ length: 101 }, (_, at) => at + 1));
+        expect(stopped).toHaveLength(100);
+      });
+
+      test("what is not there is null", () => {
+        expect([store.entry(1), store.entry(-1), store.entry(0.5), store.entryBytes(7), store.outcomeOf(0)]).toEqual([null, null, null, null, null]);
+        expect(() => store.prove(1)).toThrow(Fault);
+      });
+    });
+
+    describe("the tree", () => {
+      test("every record of a ledger past two blocks has a proof, and only for itself", async () => {
+        await Promise.all(Array.from({ length: 600 }, (_, at) => store.append(close("s", at))));
+        await reopen();
+        const keys = [parseVerifierKey(store.verifierKey())];
+        for (const seq of [0, 1, 2, 254, 255, 256, 257, 511, 512, 600, 601, 602]) {
+          const proof = store.prove(seq);
+          expect(verifyProof(proof, keys)).toMatchObject({ index: seq, entry: new Uint8Array(store.entryBytes(seq) ?? []) });
+          expect(() => verifyProof(proof, keys, Buffer.from("another"))).toThrow();
+        }
+      });
+
+      test("every checkpoint is consistent with those before, over runs", async () => {
+        const keys = [parseVerifierKey(store.verifierKey())];
+        const notes = [store.checkpoint()];
+        for (const count of [1, 3, 250, 2, 300]) {
+          await Promise.all(Array.from({ length: count }, () => store.append(close("s"))));
+          notes.push(store.checkpoint());
+          if (count === 250) await reopen();
+        }
+        const leaves = Array.from({ length: store.size() }, (_, seq) => leafHash(store.entryBytes(seq) ?? new Uint8Array()));
+        const node: NodeSource = (level, index) => (level === 0 ? (leaves[index] as Uint8Array) : nodeHash(node(level - 1, index * 2), node(level - 1, index * 2 + 1)));
+        const checkpoints = notes.map((note) => openCheckpoint(note, keys));
+        for (let at = 1; at < checkpoints.length; at++) {
+          const [older, newer] = [checkpoints[at - 1], checkpoints[at]];
+          if (!older || !newer) throw new Error("unreachable");
+          expect(verifyConsistency(older.size, older.root, newer.size, newer.root, consistencyProof(older.size, newer.size, node))).toBe(true);
+        }
+      });
+    });
+  });
+};
