@@ -20,7 +20,10 @@ export interface Action {
   readonly args: JsonObject;
   /** Parameters as the agent sent them, forwarded unchanged but for the tool's name. */
   readonly params: JsonObject;
-  /** base64url SHA-256 over the RFC 8785 bytes of `{"action": name, "args": args}`; an approval binds to it. */
+  /**
+   * base64url SHA-256 over the RFC 8785 bytes of `{"action": name, "args": args}`, and of a tool call's other parameters (but `_meta`) as
+   * `params` where there are any; an approval binds to it.
+   */
   readonly digest: string;
 }
 

@@ -34,7 +34,7 @@ export const recordBodies = {
     /** Hash of the tool's pinned definition; null for anything but a catalogued tool. */
     tool: hash.nullable(),
     reversibility: z.enum(["read", "reversible", "compensable", "irreversible", "unknown"]),
-    /** The approval that lifted an ask, by its id. */
+    /** The approval that lifted an ask, by its id; an allow that names one has spent it. */
     approval: id.nullable(),
     /** Key of the encrypted payload with DecisionInput; null when there is none. */
     payload: id.nullable(),
@@ -53,7 +53,6 @@ export const recordBodies = {
   "approval.approve": body({ id, by: actor, groups: z.array(id).max(64), comment: hash.nullable(), payload: id.nullable() }),
   "approval.deny": body({ id, by: actor, comment: hash.nullable(), payload: id.nullable() }),
   "approval.expire": body({ id }),
-  "approval.use": body({ id, of: count }),
   "session.open": body({ session: id, agent: id, user: id, purpose: hash, payload: id.nullable(), parent: id.nullable(), expires_at_ms: count }),
   "session.close": body({ session: id, why: id, actions: count }),
   /** Refused at the door: no session could be established. Repeats within a second fold into `times`. */

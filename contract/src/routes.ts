@@ -67,7 +67,8 @@ export const routes = {
     path: "/v1/catalog/approve",
     roles: ["operator"],
     says: "accepts the definitions that were shown",
-    body: z.strictObject({ server: name, tool: name.optional(), definition: name.optional() }),
+    /** `definitions`: tool -> hash as it was shown; without it, everything of the server that is quarantined now. */
+    body: z.strictObject({ server: name, definitions: z.record(name, name).optional() }),
   },
 
   credential_issue: {

@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, type KeyObject } from "node:crypto";
+import { createPrivateKey, generateKeyPairSync, sign, type KeyObject } from "node:crypto";
 import { cosignedBytes, fromBase64, keyId, toBase64, VerifyError } from "./verify.ts";
 
 /** A key that signs notes. `type` 1 signs the note, 4 cosigns it with a time (C2SP tlog-cosignature). */
@@ -66,6 +66,3 @@ export const cosignatureLine = (text: string, signer: Signer, seconds: number): 
   stamped.set(sign(null, cosignedBytes(text, BigInt(seconds)), signer.key), 8);
   return signatureLine(signer, stamped);
 };
-
-/** The verifier key that belongs to a private key: lets a reader of the data folder check with the public half alone. */
-export const publicHalf = ({ key }: Signer): KeyObject => createPublicKey(key);

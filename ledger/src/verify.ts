@@ -38,25 +38,14 @@ const canonicalObject = (value: object, doubles: boolean, depth: number): string
   const proto: unknown = Object.getPrototypeOf(value);
   if (proto !== Object.prototype && proto !== null) return fail("an object is no plain JSON object");
   const keys = Object.keys(value);
-  for (let at = 1; at < keys.length; at++) {
-    // Section 3.2.3 sorts by UTF-16 code units, which is how ECMAScript compares strings. Most objects arrive sorted.
-    if ((keys[at - 1] as string) > (keys[at] as string)) {
-      keys.sort();
-      break;
-    }
-  }
+  // Section 3.2.3 sorts by UTF-16 code units, which is how ECMAScript compares strings. Most objects arrive sorted.
+  if (keys.some((key, at) => at > 0 && key < (keys[at - 1] as string))) keys.sort();
   let text = "{";
   for (const key of keys) {
     const item = canonicalValue((value as Record<string, unknown>)[key], doubles, depth);
     text += text.length > 1 ? `,${canonicalString(key)}:${item}` : `${canonicalString(key)}:${item}`;
   }
   return `${text}}`;
-};
-
-const canonicalArray = (value: readonly unknown[], doubles: boolean, depth: number): string => {
-  let text = "[";
-  for (let at = 0; at < value.length; at++) text += (at > 0 ? "," : "") + canonicalValue(value[at], doubles, depth);
-  return `${text}]`;
 };
 
 const canonicalValue = (value: unknown, doubles: boolean, depth: number): string => {
@@ -70,14 +59,14 @@ const canonicalValue = (value: unknown, doubles: boolean, depth: number): string
     case "object":
       if (value === null) return "null";
       if (depth === 0) return fail(`a value is nested deeper than ${canonicalDepth} levels`);
-      return Array.isArray(value) ? canonicalArray(value, doubles, depth - 1) : canonicalObject(value, doubles, depth - 1);
+      if (Array.isArray(value)) return `[${Array.from(value, (item) => canonicalValue(item, doubles, depth - 1)).join()}]`; // `from`: a hole is no JSON
+      return canonicalObject(value, doubles, depth - 1);
     default:
       return fail(`a value of type \`${typeof value}\` is not JSON`);
   }
 };
 
-/** Levels of nesting that {@link canonicalize} follows: the gateway's own limit is lower, this one only saves the stack. */
-export const canonicalDepth = 128;
+const canonicalDepth = 128; // levels of nesting; the gateway's own limit is lower, this one only saves the stack
 
 /**
  * RFC 8785 text of a plain JSON value. Own keys only. Throws {@link VerifyError} on lone surrogates, `undefined`, class instances, too
@@ -127,8 +116,7 @@ export const nodeHash = (left: Uint8Array, right: Uint8Array): Uint8Array => {
   return hash("sha256", pair, "buffer");
 };
 
-/** Root of the empty tree: the hash of nothing. */
-export const emptyRoot = (): Uint8Array => hash("sha256", "", "buffer");
+const emptyRoot = (): Uint8Array => hash("sha256", "", "buffer");
 
 /** True when two byte strings are equal; nothing here is secret. */
 export const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, at) => byte === b[at]);
@@ -206,15 +194,8 @@ export const verifyConsistency = (
 
 // --- C2SP signed-note ---
 
-/** A key that notes are checked with, parsed from `<name>+<hex key id>+<base64 of type and key>`. */
-export interface VerifierKey {
-  readonly name: string;
-  /** Four bytes: the start of SHA-256 over name, newline, type and key. */
-  readonly id: Uint8Array;
-  /** 0x01 Ed25519 over the note; 0x04 timestamped cosignature (C2SP tlog-cosignature). */
-  readonly type: number;
-  readonly key: KeyObject;
-}
+/** A key that notes are checked with. `id` is four bytes; `type` 1 is Ed25519 over the note, 4 a cosignature with its time (C2SP tlog-cosignature). */
+export type VerifierKey = { readonly name: string; readonly id: Uint8Array; readonly type: number; readonly key: KeyObject };
 
 /** Key id of C2SP signed-note: `SHA-256(name || 0x0A || type || public key)[:4]`. */
 export const keyId = (name: string, type: number, publicKey: Uint8Array): Uint8Array => {
@@ -251,10 +232,9 @@ export interface SignedNote {
 /** Splits a note into text and signatures. Throws {@link VerifyError}. At most 64 signatures. */
 export const parseNote = (note: string): SignedNote => {
   const split = note.lastIndexOf("\n\n");
-  if (split < 0 || !note.endsWith("\n")) return fail("a note lacks its blank line or final newline");
-  if (/[\u0000-\u0009\u000b-\u001f]/.test(note) || !note.isWellFormed()) return fail("a note holds control characters");
+  if (split < 0 || !note.endsWith("\n") || /[\u0000-\u0009\u000b-\u001f]/.test(note) || !note.isWellFormed()) return fail("this is no signed note");
   const lines = note.slice(split + 2, -1).split("\n");
-  if (lines.length > 64) return fail("a note has more than 64 signatures");
+  if (lines.length > 64) return fail("more than 64 signatures");
   const signatures = lines.map((line) => {
     const [, name = "", encoded = ""] = /^\u2014 (\S+) (\S+)$/u.exec(line) ?? [];
     const bytes = fromBase64(encoded);
@@ -264,7 +244,7 @@ export const parseNote = (note: string): SignedNote => {
   return { text: note.slice(0, split + 1), signatures };
 };
 
-/** The bytes a cosignature signs (C2SP tlog-cosignature, Ed25519), `seconds` since the epoch. */
+/** What a cosignature signs (C2SP tlog-cosignature, Ed25519), `seconds` since the epoch. */
 export const cosignedBytes = (text: string, seconds: bigint): Uint8Array => utf8.encode(`cosignature/v1\ntime ${seconds}\n${text}`);
 
 const signs = (key: VerifierKey, text: string, signature: Uint8Array): boolean => {
@@ -277,23 +257,14 @@ const signs = (key: VerifierKey, text: string, signature: Uint8Array): boolean =
 /** Believes a note: returns its text when one of `keys` signed it. Throws {@link VerifyError}, also when a known key's signature is wrong. */
 export const openNote = (note: string, keys: readonly VerifierKey[]): string => {
   const { text, signatures } = parseNote(note);
-  let good = 0;
-  for (const { name, id, signature } of signatures) {
-    const key = keys.find((known) => known.name === name && sameBytes(known.id, id));
-    if (key === undefined) continue; // unknown keys must be ignored
-    if (!signs(key, text, signature)) return fail(`the signature of \`${name}\` does not match`);
-    good++;
-  }
-  return good > 0 ? text : fail("no trusted key signed this note");
+  const known = signatures.flatMap(({ name, id, signature }) => keys.filter((key) => key.name === name && sameBytes(key.id, id)).map((key) => ({ key, signature })));
+  for (const { key, signature } of known) if (!signs(key, text, signature)) return fail(`the signature of \`${key.name}\` does not match`);
+  return known.length > 0 ? text : fail("no trusted key signed this note"); // unknown keys must be ignored
 };
 
 // --- C2SP tlog-checkpoint and tlog-proof ---
 
-export interface Checkpoint {
-  readonly origin: string;
-  readonly size: number;
-  readonly root: Uint8Array;
-}
+export type Checkpoint = { readonly origin: string; readonly size: number; readonly root: Uint8Array };
 
 const decimal = (text: string): number | null =>
   /^(0|[1-9][0-9]{0,15})$/.test(text) && Number.isSafeInteger(Number(text)) ? Number(text) : null;
@@ -314,25 +285,15 @@ export const openCheckpoint = (note: string, keys: readonly VerifierKey[]): Chec
   return checkpoint;
 };
 
-export interface TlogProof {
-  /** Opaque; in this ledger the record's bytes. */
-  readonly extra: Uint8Array | null;
-  readonly index: number;
-  readonly path: readonly Uint8Array[];
-  /** The signed note, verbatim. */
-  readonly checkpoint: string;
-}
+/** `extra` is opaque, in this ledger the record's bytes; `checkpoint` the signed note, verbatim. */
+export type TlogProof = { readonly extra: Uint8Array | null; readonly index: number; readonly path: readonly Uint8Array[]; readonly checkpoint: string };
 
-const proofHeader = "c2sp.org/tlog-proof@v1";
-
-/** Writes a tlog-proof file. */
-export const formatProof = ({ extra, index, path, checkpoint }: TlogProof): string =>
-  [proofHeader, ...(extra ? [`extra ${toBase64(extra)}`] : []), `index ${index}`, ...path.map(toBase64), "", checkpoint].join("\n");
+export const proofHeader = "c2sp.org/tlog-proof@v1";
 
 /** Reads a tlog-proof file. Throws {@link VerifyError}. */
 export const parseProof = (file: string): TlogProof => {
-  const split = file.indexOf("\n\n");
-  const [header, ...lines] = file.slice(0, Math.max(split, 0)).split("\n");
+  const split = Math.max(file.indexOf("\n\n"), 0);
+  const [header, ...lines] = file.slice(0, split).split("\n");
   if (header !== proofHeader) return fail("missing the header of a tlog-proof");
   const extraLine = lines[0]?.startsWith("extra ") ? lines.shift() : undefined;
   const extra = extraLine === undefined ? null : (fromBase64(extraLine.slice(6)) ?? fail("extra data is not base64"));
@@ -359,16 +320,13 @@ export const verifyProof = (file: string, keys: readonly VerifierKey[], entry?: 
 
 export const exportHeader = "lanyard-ledger-export/v1";
 
-/** What {@link verifyExport} found: nothing means that every record is as it was when the checkpoint was signed. */
-export interface ExportReport {
-  readonly size: number;
-  readonly findings: readonly { readonly seq: number | null; readonly what: string }[];
-}
-
-/** Checks an export's lines after its header (10 GB need no memory). `from` is a checkpoint remembered from before, already opened. */
+/**
+ * Checks an export's lines after its header (10 GB need no memory). `from` is a checkpoint remembered from before, already opened. No
+ * findings means that every record is as it was when the checkpoint was signed.
+ */
 export const verifyExport = async (
   lines: AsyncIterable<string> | Iterable<string>, keys: readonly VerifierKey[], from: Checkpoint | null = null,
-): Promise<ExportReport> => {
+): Promise<{ size: number; findings: readonly { seq: number | null; what: string }[] }> => {
   const findings: { seq: number | null; what: string }[] = [];
   const tail: string[] = [];
   let tree = emptyFrontier;

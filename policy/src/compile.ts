@@ -29,7 +29,7 @@ const engineName = (): string => `cedar-wasm/${getCedarVersion()} lanyard/1`;
 /**
  * Compiles policies against a catalog: parses each by itself, checks annotations and remedies, validates strictly against the schema
  * generated from the catalog. All errors at once, each with its place. Pure but for the time it takes: 60 ms for a few policies, seconds
- * for a thousand; {@link compileAside} does it in a worker. Throws Fault `invalid_config` on a server's name that cannot be an action.
+ * for a thousand; the compiler does it in a worker. Throws Fault `invalid_config` on a server's name that cannot be an action.
  */
 export const compile = (source: Source): Compiled => {
   const { actions, notes } = actionsOf(source);

@@ -27,5 +27,5 @@ const answer = (questions: readonly Question[]): Answers => {
 parentPort?.on("message", (order: Order) => {
   if (order.kind === "load") rules.set(order.hash, openRules(decodeBundle(order.bytes)));
   else if (order.kind === "drop") rules.delete(order.hash);
-  else parentPort?.postMessage(answer(order.questions));
+  else parentPort?.postMessage(answer(order.questions), []);
 });

@@ -2,7 +2,6 @@ import { Worker } from "node:worker_threads";
 import { Fault, type Decision, type DecisionInput } from "@lanyard/contract";
 import { addressOf, decodeBundle, type Bundle, type Policy } from "./bundle.ts";
 import { denyUnasked } from "./combine.ts";
-import type { Compiled, Source } from "./compile.ts";
 import { openRules, type Rules } from "./head.ts";
 import type { Answers, Order } from "./protocol.ts";
 
@@ -201,26 +200,4 @@ export class Engine implements AsyncDisposable {
   }
 }
 
-const unavailable = (message: string, cause?: unknown): Fault => new Fault("engine_unavailable", message, { cause });
-
-/**
- * Compiles in a thread of its own, so that decisions go on meanwhile. Rejects with Fault `engine_unavailable` when it takes longer than
- * `patienceMs`, and with Fault `invalid_config` as {@link compile} does.
- */
-export const compileAside = async (source: Source, { after, patienceMs }: { after: After; patienceMs: number }): Promise<Compiled> => {
-  const worker = new Worker(new URL("./compile-worker.ts", import.meta.url), { workerData: source });
-  const result = Promise.withResolvers<Compiled>();
-  const alarm = after(patienceMs, () => result.reject(unavailable(`policies were not compiled within ${patienceMs} ms`)));
-  worker.on("message", (answer: { compiled: Compiled } | { failed: string }) => {
-    if ("compiled" in answer) result.resolve(answer.compiled);
-    else result.reject(new Fault("invalid_config", answer.failed));
-  });
-  worker.on("error", (cause) => result.reject(unavailable("compiling policies failed", cause)));
-  worker.on("exit", () => result.reject(unavailable("compiling policies failed")));
-  try {
-    return await result.promise;
-  } finally {
-    alarm.cancel();
-    await worker.terminate();
-  }
-};
+export const unavailable = (message: string, cause?: unknown): Fault => new Fault("engine_unavailable", message, { cause });

@@ -1,8 +1,8 @@
-import { excerptAt, placeAt, type Place, type PolicyFile } from "./split.ts";
+import { excerptAt, placeAt, type SourcePlace, type PolicyFile } from "./split.ts";
 
 /** What is wrong with a policy, where, and what to do. */
 export interface PolicyProblem {
-  readonly place: Place;
+  readonly place: SourcePlace;
   /** Lowercase; the author's words in backticks. */
   readonly message: string;
   /** What to do about it; may be empty. */

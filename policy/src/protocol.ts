@@ -1,3 +1,5 @@
+import type { Compiled } from "./compile.ts";
+
 // What the engine and its worker say to each other. Inputs and decisions travel as JSON text: one string crosses threads faster than
 // an object of a hundred values, and what arrives is what a record would hold.
 
@@ -19,3 +21,6 @@ export interface Answers {
   readonly decisions: readonly string[];
   readonly broken: string | null;
 }
+
+/** From the compiling thread, for the one source it was sent: a result, or the text of the Fault `invalid_config` that was thrown. */
+export type CompileAnswer = { readonly compiled: Compiled } | { readonly failed: string };

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { measure, requestArguments, typedInput } from "./input.ts";
 import { actionsOf, schemaFromTools, type ApprovedTool } from "./schema.ts";
-import { shapeOfInput } from "./shape.ts";
+import { shapeOfInput, type RecordShape } from "./shape.ts";
 
 const tool = (inputSchema: JsonObject, name = "do"): ApprovedTool => ({
   server: "s",
@@ -37,8 +37,9 @@ describe("the shape of a tool's arguments", () => {
   });
 
   it("merges alternatives into optional fields", () => {
-    const schema = { oneOf: [properties({ kind: { const: "a" }, n: { type: "integer" } }, ["kind", "n"]), properties({ kind: { const: "b" }, n: { type: "number" } }, ["kind"])] };
-    expect(fieldsOf(schema)).toEqual(['kind: {"kind":"string"}', 'n?: {"kind":"decimal"}']);
+    const one = properties({ kind: { const: "a" }, n: { type: "integer" }, only: { type: "string" } }, ["kind", "n", "only"]);
+    const two = properties({ kind: { const: "b" }, n: { type: "number" } }, ["kind"]);
+    expect(fieldsOf({ oneOf: [one, two] })).toEqual(['kind: {"kind":"string"}', 'n?: {"kind":"decimal"}', 'only?: {"kind":"string"}']);
   });
 
   it("keeps its own fields beside alternatives that only say what is required", () => {
@@ -47,6 +48,12 @@ describe("the shape of a tool's arguments", () => {
 
   it("tags a value of several types by its kind", () => {
     expect(fieldsOf(properties({ id: { type: ["string", "integer", "null"] } }))).toEqual(['id?: {"kind":"tagged","of":[{"kind":"long"},{"kind":"string"}]}']);
+  });
+
+  it.each(["__entity", "__extn", "__expr"])("leaves out a field by which Cedar would take the arguments for something else: %s", (name) => {
+    const schema = properties({ [name]: properties({ type: { type: "string" }, id: { type: "string" } }), ok: { type: "string" } });
+    expect(fieldsOf(schema)).toEqual(['ok?: {"kind":"string"}']);
+    expect(shapeOf(schema).notes).toEqual([`/properties/${name}: has a name that Cedar keeps for itself; policy cannot see it`]);
   });
 
   it.each<[string, Json]>([
@@ -67,9 +74,9 @@ describe("the shape of a tool's arguments", () => {
   });
 
   it("knows no tool that borrows the name of a request", () => {
-    const { actions, notes } = actionsOf({ servers: [], tools: [tool(properties({ x: { type: "string" } }), "mcp:resources/read")] });
-    expect(actions.find(({ name }) => name === "s/mcp:resources/read")?.definition).toBeNull();
-    expect(notes).toEqual([{ action: "s/mcp:resources/read", at: "", text: expect.stringContaining("may not have this name") }]);
+    const { actions, notes } = actionsOf({ servers: [], tools: ["mcp:resources/read", "mcp:vendor/new"].map((name) => tool({}, name)) });
+    expect(actions.filter(({ definition }) => definition !== null)).toEqual([]);
+    expect(notes.map(({ action }) => action)).toEqual(["s/mcp:resources/read", "s/mcp:vendor/new"]);
   });
 
   it("refuses a server whose name could be mistaken for a part of another action", () => {
@@ -105,6 +112,16 @@ const anyArgs = fc.dictionary(
   { maxKeys: 5 },
 ) as fc.Arbitrary<JsonObject>;
 
+const typedOrRefused = (shape: RecordShape, args: JsonObject): unknown => {
+  try {
+    measure(args);
+    return typedInput(shape, args);
+  } catch (error) {
+    if (error instanceof Fault && error.code === "malformed_call") return error.code;
+    throw error;
+  }
+};
+
 describe("any tool at all", () => {
   it("has a schema that Cedar takes, and arguments that fit it or are refused", () => {
     fc.assert(
@@ -114,14 +131,8 @@ describe("any tool at all", () => {
         expect(checkParseSchema(cedar as never)).toEqual({ type: "success" });
         const action = actionsOf(catalog).actions.find(({ name }) => name === "s/do");
         for (const args of several) {
-          let input: unknown;
-          try {
-            measure(args);
-            input = typedInput(action?.input ?? { kind: "record", fields: [] }, args);
-          } catch (error) {
-            expect((error as Fault).code).toBe("malformed_call");
-            continue;
-          }
+          const input = typedOrRefused(action?.input ?? { kind: "record", fields: [] }, args);
+          if (input === "malformed_call") continue;
           const context = { input, user: { __entity: { type: "User", id: "u" } }, session: { id: "", purpose: "", depth: 0, labels: [], isolation: "" }, approvals: [], remedies: [], now: { __extn: { fn: "datetime", arg: "2026-01-01" } } };
           const answer = checkParseContext({ context: context as never, schema: cedar as never, action: { type: "Action", id: "s/do" } });
           expect(answer).toEqual({ type: "success" });
@@ -130,6 +141,16 @@ describe("any tool at all", () => {
       { numRuns: 60 },
     );
   }, 60_000);
+});
+
+describe("arguments", () => {
+  it("have no fields but their own, whatever a tool names them", () => {
+    const names = ["constructor", "toString", "__proto__", "hasOwnProperty"];
+    const shape = shapeOfInput(JSON.parse(`{"type":"object","properties":{${names.map((name) => `"${name}":{"type":"string"}`).join(",")}}}`), () => {});
+    expect(shape.fields).toHaveLength(4);
+    expect(JSON.stringify(typedInput(shape, {}))).toBe("{}");
+    expect(JSON.stringify(typedInput(shape, JSON.parse('{"__proto__":"x"}')))).toBe('{"__proto__":"x"}');
+  });
 });
 
 describe("the bounds of arguments", () => {

@@ -5,7 +5,7 @@ export interface PolicyFile {
 }
 
 /** A position in a file: line and column count from 1, columns in characters (code points). */
-export interface Place {
+export interface SourcePlace {
   readonly file: string;
   readonly line: number;
   readonly column: number;
@@ -49,7 +49,7 @@ export const splitPolicies = (file: PolicyFile): Chunk[] => {
 export const offsetOfBytes = (text: string, bytes: number): number => new TextDecoder().decode(new TextEncoder().encode(text).subarray(0, bytes)).length;
 
 /** Line and column of an offset into a file. */
-export const placeAt = (file: PolicyFile, offset: number): Place => {
+export const placeAt = (file: PolicyFile, offset: number): SourcePlace => {
   const before = file.text.slice(0, Math.min(offset, file.text.length));
   const lineStart = before.lastIndexOf("\n") + 1;
   return { file: file.file, line: before.split("\n").length, column: [...before.slice(lineStart)].length + 1 };

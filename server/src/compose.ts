@@ -232,7 +232,11 @@ function administration(rooms: Core, engine: Engine, net: { servers(): JsonObjec
     catalog: {
       entries: (): readonly CatalogEntry[] => catalog.entries(),
       diff: (server, tool) => catalog.diff(server, tool),
-      approve: (which, by) => catalog.approve(which, by),
+      approve: async (wanted, by) => {
+        const approved = await Promise.all(wanted.map((which) => catalog.approve(which, by)));
+        await decision.recompile("catalog changed"); // what was approved can be called as soon as this is answered
+        return approved.flat();
+      },
     },
     policies,
     replay: (from, to) => replay({ store, engine }, from, to),

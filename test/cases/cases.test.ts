@@ -96,15 +96,11 @@ for (const name of readdirSync(folder).filter((entry) => entry.endsWith(".yaml")
     });
     if (!compiled.ok) return;
     const bundle = engine.load(compiled.bytes);
-    for (const one of file.cases) {
-      if (one.sees) it(one.it, () => expect(engine.visible(bundle, agentOf(file, one.agent), Object.keys(file.tools))).toEqual(one.sees));
-      else {
-        it(one.it, async () => {
-          const { effect, reasons, approvers, errors } = await engine.decide(bundle, inputOf(file, one));
-          const told = { effect, because: reasons.map(({ policy }) => policy), approvers, errors: errors.map(({ policy, message }) => `${policy}: ${message}`) };
-          expect(told).toEqual({ effect: one.expect, because: one.because, approvers: one.approvers, errors: one.errors });
-        });
-      }
-    }
+    it.each(file.cases.filter(({ sees }) => sees))("$it", (one) => expect(engine.visible(bundle, agentOf(file, one.agent), Object.keys(file.tools))).toEqual(one.sees));
+    it.each(file.cases.filter(({ sees }) => !sees))("$it", async (one) => {
+      const { effect, reasons, approvers, errors } = await engine.decide(bundle, inputOf(file, one));
+      const told = { effect, because: reasons.map(({ policy }) => policy), approvers, errors: errors.map(({ policy, message }) => `${policy}: ${message}`) };
+      expect(told).toEqual({ effect: one.expect, because: one.because, approvers: one.approvers, errors: one.errors });
+    });
   });
 }

@@ -7,6 +7,7 @@ import { delimiter, dirname, join } from "node:path";
 //
 //   $ lanyard limits | head -2        run by sh in a scratch folder; `lanyard` is the real program
 //   & lanyard serve                   started in the background; goes on after its first line
+//   $ eventually test -s out.txt      tries until it succeeds, ten seconds at most
 //
 // The runner plays the commands and writes the text anew with what they really printed; the test compares the two texts. What differs
 // from run to run is replaced by a name: <id>, <time>, <dir>, ... Files for the scratch folder follow as in txtar: `-- name --`.
@@ -37,27 +38,46 @@ const partsOf = (block: string): Part[] => {
 
 /** Runs of text that are never twice the same, and what stands for them. The first that matches wins. */
 const volatile: readonly (readonly [RegExp, string])[] = [
-  [/\b[a-z]+_[A-Za-z0-9_-]{40,}/g, "<secret>"],
-  [/\b(?:s|d|a|k|i|p|g|c)_[A-Za-z0-9_-]{16}(?![A-Za-z0-9_-])/g, "<id>"],
+  [/\blyd_[a-z]+_[A-Za-z0-9_-]{20,}/g, "<secret>"],
+  [/\b([a-z]{1,6})_(?=[A-Za-z_-]*[0-9A-Z])[A-Za-z0-9_-]{16}(?![A-Za-z0-9_-])/g, "<$1>"],
   [/(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{43}=?(?![A-Za-z0-9_-])/g, "<hash>"],
+  [/\b(bundle) [A-Za-z0-9_-]{12}\b/g, "$1 <hash>"],
+  [/\blanyard\.local\/[A-Za-z0-9_-]+/g, "lanyard.local/<key>"],
   [/\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?Z?/g, "<time>"],
   [/\b\d\d:\d\d:\d\d\.\d{3}\b/g, "<time>"],
-  [/\b1\d{12}\b/g, "<ms>"],
+  [/\b1\d{12}\b/g, "<time>"],
   [/\b\d+(?:\.\d+)? (ms|us|µs)\b/g, "<n> $1"],
+  [/\b\d+\.\d+ s\b/g, "<n> s"],
+  [/^ *\d+ {2}(?=<time>)/gm, "<seq>  "],
+  [/\b(explain|call of) \d+\b/g, "$1 <seq>"],
+  [/"of":\d+/g, '"of":<seq>'],
+  [/\b\d+ entries\b/g, "<n> entries"],
   [/127\.0\.0\.1:\d{2,5}/g, "127.0.0.1:<port>"],
 ];
 
 const settle = (output: string, folder: string): string =>
   volatile.reduce((text, [pattern, name]) => text.replaceAll(pattern, name), output.replaceAll(folder, "<dir>")).replace(/\n+$/, "");
 
-export interface World extends AsyncDisposable {
+/** A command that takes longer hangs; it is ended with all it started, and `[exit SIGKILL]` fails the journey. */
+const commandLimitMs = 20_000;
+
+const killGroup = ({ pid }: ChildProcess): void => {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // It has ended by itself.
+  }
+};
+
+export interface Scratch extends AsyncDisposable {
   readonly folder: string;
   /** Plays the block's commands and returns it with the output they really gave. */
   play(block: string): Promise<string>;
 }
 
 /** A scratch folder with these files in it, and a shell in which `lanyard` is the program of this repository. */
-export function openWorld(root: string, files: Readonly<Record<string, string>>, template?: string): World {
+export function openScratch(root: string, files: Readonly<Record<string, string>>, template?: string): Scratch {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "journey-")));
   if (template) cpSync(template, folder, { recursive: true });
   for (const [name, text] of Object.entries(files)) {
@@ -68,23 +88,28 @@ export function openWorld(root: string, files: Readonly<Record<string, string>>,
   mkdirSync(bin);
   const launcher = (name: string, line: string): void => writeFileSync(join(bin, name), `#!/bin/sh\nexec ${line} "$@"\n`, { mode: 0o755 });
   launcher("lanyard", `'${process.execPath}' '${join(root, "server/src/cli/main.ts")}'`);
+  writeFileSync(join(bin, "eventually"), '#!/bin/sh\nn=0; until "$@" >/dev/null 2>&1; do n=$((n+1)); [ $n -lt 100 ] || { echo "never: $*"; exit 1; }; sleep 0.1; done\n', { mode: 0o755 });
   launcher("node", `'${process.execPath}'`);
   const env = { PATH: [bin, process.env["PATH"]].join(delimiter), HOME: folder, TZ: "UTC", NO_COLOR: "1", LANYARD_HOME: join(folder, ".lanyard-home"), LANYARD_LOG: "error" };
   const background: { child: ChildProcess; ended: Promise<unknown> }[] = [];
 
   const run = ({ line, isBackground }: Command): Promise<string> =>
     new Promise((done) => {
-      const child = spawn("sh", ["-c", isBackground ? `exec ${line}` : line], { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] });
+      const child = spawn("sh", ["-c", isBackground ? `exec ${line}` : line], { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"], detached: true });
+      const limit = setTimeout(() => killGroup(child), commandLimitMs);
       let output = "";
       const add = (chunk: Buffer): void => {
         output += chunk.toString("utf8");
-        if (isBackground && output.includes("\n")) done(settle(output, folder));
+        if (!isBackground || !output.includes("\n")) return;
+        clearTimeout(limit);
+        done(settle(output, folder));
       };
       child.stdout.on("data", add);
       child.stderr.on("data", add);
       const ended = new Promise((resolve) => child.once("close", resolve));
       if (isBackground) background.push({ child, ended });
       child.once("close", (code, signal) => {
+        clearTimeout(limit);
         const exit = code === 0 ? "" : `\n[exit ${code ?? signal}]`;
         done(`${settle(output, folder)}${exit}`.replace(/^\n/, ""));
       });
@@ -106,7 +131,9 @@ export function openWorld(root: string, files: Readonly<Record<string, string>>,
     },
     [Symbol.asyncDispose]: async () => {
       for (const { child } of background) child.kill("SIGTERM");
+      const limit = setTimeout(() => background.forEach(({ child }) => killGroup(child)), commandLimitMs);
       await Promise.all(background.map(({ ended }) => ended));
+      clearTimeout(limit);
       rmSync(folder, { recursive: true, force: true });
     },
   };

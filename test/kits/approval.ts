@@ -50,7 +50,8 @@ export async function approvalWorld() {
         type: "decision", id: clock.id("d"), session, agent: "coder", user: "ana", action: "files/write", digest: hash(mark), effect, by: "policy", policies: [],
         decision: hash("D"), bundle: hash("B"), input: sealed.commitment, tool: hash("H"), reversibility: "reversible", approval, payload: sealed.payload,
       },
-      { sealed },
+      // As the record stage does: the allow that names an approval takes its state away in the same commit.
+      { sealed, ...(effect === "allow" && approval !== null && { state: [{ kind: "approval" as const, key: approval, value: null }] }) },
     );
   };
   return {
@@ -64,11 +65,12 @@ export async function approvalWorld() {
       return store;
     },
     decided,
-    records: (...types: RecordType[]) => store.entries({ types: types.length > 0 ? types : ["approval.request", "approval.approve", "approval.deny", "approval.expire", "approval.use"] }),
+    records: (...types: RecordType[]) => store.entries({ types: types.length > 0 ? types : ["approval.request", "approval.approve", "approval.deny", "approval.expire"] }),
     /** What mediation does with an ask: the decision is recorded, then the call is held. */
-    async call({ session = "s1", mark = "a", ruling = rulingOf(), facts = factsOf() } = {}) {
+    async call({ session = "s1", mark = "a", ruling = rulingOf(), facts = factsOf(), aborted = false } = {}) {
       const { seq } = await decided("ask", null, session, mark);
       const client = new AbortController();
+      if (aborted) client.abort();
       const progress: { progress: number; message?: string }[] = [];
       const exchange: Exchange = { era: "stateful", signal: client.signal, progress: (update) => progress.push(update), notify: () => {}, ask: () => Promise.reject(new Error("not asked")) };
       let ended: Hold | Fault | null = null;

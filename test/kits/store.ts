@@ -76,13 +76,12 @@ export const storeKit = (name: string, make: () => Promise<Place>): void => {
       });
 
       test("a record of record_bytes is kept, one byte more is refused", async () => {
+        const bytesOf = (record: NewRecord): number => Buffer.byteLength(canonicalize({ ...record, v: 1, seq: 1, at_ms: 1_700_000_000_000 }));
         const long = (bytes: number): NewRecord => {
-          const policies = Array.from({ length: 250 }, (_, at) => String(at).padStart(256, "p"));
-          const missing = bytes - Buffer.byteLength(canonicalize({ ...someDecision("deny", { policies, id: "d" }), v: 1, seq: 1, at_ms: 1_700_000_000_000 }));
-          const filler = Array.from({ length: Math.ceil(missing / 259) }, () => "f".repeat(200));
-          const rest = missing - filler.length * 203;
-          const grown = filler.map((text, at) => text + "f".repeat(Math.floor((at + 1) * (rest / filler.length)) - Math.floor(at * (rest / filler.length))));
-          return someDecision("deny", { policies: [...policies, ...grown], id: "d" });
+          const policies = Array.from({ length: 240 }, () => "p".repeat(256));
+          for (let missing = bytes - bytesOf(someDecision("deny", { policies })); missing > 0; missing = bytes - bytesOf(someDecision("deny", { policies })))
+            policies.push("p".repeat(Math.max(1, Math.min(256, missing - 3) - (missing - 259 < 4 && missing > 259 ? 4 : 0))));
+          return someDecision("deny", { policies });
         };
         const { seq } = await store.append(long(limits.record_bytes.value));
         expect(store.entryBytes(seq)?.length).toBe(limits.record_bytes.value);

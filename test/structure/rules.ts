@@ -1,4 +1,4 @@
-import { dotted, walk, type SourceFile, type TreeNode } from "./source.ts";
+import { dotted, walk, type SourceFile, type SyntaxNode } from "./source.ts";
 
 /** A rule of the house. `check` gets every source at once and says where each violation is. */
 export interface Rule {
@@ -75,6 +75,7 @@ const packages: readonly { readonly path: RegExp; readonly may: RegExp; readonly
     may: /^(@lanyard\/contract|@cedar-policy\/cedar-wasm(\/nodejs)?|node:crypto|node:worker_threads)$/,
     why: "a decision depends on its inputs and nothing else, so that replay gives the same bytes",
   },
+  { path: /^server\/src\/cli\/demo\.ts$/, may: /^(\(computed\)|node:.*|@lanyard\/contract|commander)$/, why: "the scratch world is a plain script of the demo's folder" },
   {
     path: /^server\//,
     may: /^(node:.*|@lanyard\/(contract|policy|ledger)|(@hono\/node-server|commander|hono|picocolors|undici|yaml|zod)(\/.*)?)$/,
@@ -198,16 +199,24 @@ const fileBudget: Rule = {
   broken: { "ledger/src/a.ts": "\n".repeat(402) },
 };
 
+const isFunctionNode = (node: SyntaxNode): boolean => node.type.includes("Function");
+
+/** Lines of a function; in a test without those of the functions inside, for a suite is a list of tests. */
+const linesOf = (source: SourceFile, node: SyntaxNode): number => {
+  const lines = source.lineOf(node.end) - source.lineOf(node.start) + 1;
+  if (!isTest(source)) return lines;
+  const inner = [...walk(node["body"])].filter(({ node: below, parent }) => isFunctionNode(below) && !(parent && isFunctionNode(parent)));
+  return lines - inner.reduce((sum, { node: below }) => sum + source.lineOf(below.end) - source.lineOf(below.start), 0);
+};
+
 const functionBudget: Rule = {
   name: "a function has at most 70 lines",
-  why: "a function is read in one look; the body of a describe() is a list, not a function",
+  why: "a function is read in one look",
   check: (sources) =>
     sources.flatMap((source) =>
       [...walk(source.program)]
-        .filter(({ node, parent }) => node.type.includes("Function") && !dotted(parent?.["callee"]).startsWith("describe"))
-        .map(({ node }) => ({ node, lines: source.lineOf(node.end) - source.lineOf(node.start) + 1 }))
-        .filter(({ lines }) => lines > 70)
-        .map(({ node, lines }) => at(source, node, `a function of ${lines} lines`)),
+        .filter(({ node }) => isFunctionNode(node) && linesOf(source, node) > 70)
+        .map(({ node }) => at(source, node, `a function of ${linesOf(source, node)} lines`)),
     ),
   broken: { "ledger/src/a.ts": `export const a = () => {${"\n".repeat(71)}};` },
 };
@@ -260,13 +269,13 @@ const noAny: Rule = {
 
 const modifiers: Rule = {
   name: "privacy is `#private`",
-  why: "a TypeScript modifier is a wish; `#` is kept at run time, where secrets are",
-  check: (sources) => sources.flatMap((source) => [...walk(source.program)].filter(({ node }) => Boolean(node["accessibility"])).map(({ node }) => at(source, node, "uses a modifier"))),
+  why: "a TypeScript modifier is a wish; `#` is kept at run time, where secrets are; only a constructor has no other way to be private",
+  check: (sources) => sources.flatMap((source) => [...walk(source.program)].filter(({ node }) => node["accessibility"] && node["kind"] !== "constructor").map(({ node }) => at(source, node, "uses a modifier"))),
   broken: { "ledger/src/a.ts": "export class A { private b = 1; c = () => this.b; }" },
 };
 
 /** Files that are run, not imported. */
-const programs = /^server\/src\/cli\/main\.ts$|^ledger\/src\/verify\.ts$|worker\.ts$/;
+const programs = /^server\/src\/(cli\/main|base\/store\/checkpointer)\.ts$|^ledger\/src\/verify\.ts$|worker\.ts$/;
 
 const effects: Rule = {
   name: "importing a file does nothing",
@@ -275,7 +284,7 @@ const effects: Rule = {
     product(sources)
       .filter(({ path }) => !programs.test(path))
       .flatMap((source) =>
-        (source.program.body as unknown as TreeNode[])
+        (source.program.body as unknown as SyntaxNode[])
           .filter((node) => /^(ExpressionStatement|For|While|Try|Throw)/.test(node.type) || (node.type === "ImportDeclaration" && (node["specifiers"] as unknown[]).length === 0))
           .map((node) => at(source, node, "does something at import")),
       ),

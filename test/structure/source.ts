@@ -3,7 +3,7 @@ import { dirname, join, relative } from "node:path";
 import { parseSync, type Program } from "oxc-parser";
 
 /** A node of the syntax tree, as ESTree has it; only what the rules look at is named. */
-export interface TreeNode {
+export interface SyntaxNode {
   readonly type: string;
   readonly start: number;
   readonly end: number;
@@ -30,10 +30,10 @@ export interface SourceFile {
   lineOf(offset: number): number;
 }
 
-const isNode = (value: unknown): value is TreeNode => typeof value === "object" && value !== null && "type" in value && "start" in value;
+const isNode = (value: unknown): value is SyntaxNode => typeof value === "object" && value !== null && "type" in value && "start" in value;
 
 /** Every node below `node`, with its parent, parents first. */
-export function* walk(node: unknown, parent?: TreeNode): Generator<{ node: TreeNode; parent: TreeNode | undefined }> {
+export function* walk(node: unknown, parent?: SyntaxNode): Generator<{ node: SyntaxNode; parent: SyntaxNode | undefined }> {
   if (Array.isArray(node)) for (const item of node) yield* walk(item, parent);
   if (!isNode(node)) return;
   yield { node, parent };
@@ -57,9 +57,9 @@ const packageEntry = (from: string): string | undefined => {
 
 const isFunction = (value: unknown): boolean => isNode(value) && /Function/.test(value.type);
 
-const declared = (declaration: TreeNode): { name: string; isNoun: boolean }[] => {
+const declared = (declaration: SyntaxNode): { name: string; isNoun: boolean }[] => {
   const list = declaration["declarations"];
-  if (Array.isArray(list)) return list.map((item: TreeNode) => ({ name: dotted(item["id"]), isNoun: !isFunction(item["init"]) }));
+  if (Array.isArray(list)) return list.map((item: SyntaxNode) => ({ name: dotted(item["id"]), isNoun: !isFunction(item["init"]) }));
   const name = dotted(declaration["id"]);
   return name ? [{ name, isNoun: !isFunction(declaration) }] : [];
 };
@@ -81,9 +81,9 @@ export const parse = (path: string, text: string): SourceFile => {
       start,
     })),
     ...module.staticExports.flatMap(({ entries, start }) => entries.flatMap(({ moduleRequest }) => (moduleRequest ? [{ from: moduleRequest.value, names: [], start }] : []))),
-    ...module.dynamicImports.map(({ moduleRequest, start }) => ({ from: text.slice(moduleRequest.start, moduleRequest.end).replace(/^["'`]|["'`]$/g, ""), names: [], start })),
+    ...module.dynamicImports.map(({ moduleRequest, start }) => ({ from: /^(["'])(.*)\1$/.exec(text.slice(moduleRequest.start, moduleRequest.end))?.[2] ?? "(computed)", names: [], start })),
   ];
-  const nodes = program.body as unknown as TreeNode[];
+  const nodes = program.body as unknown as SyntaxNode[];
   return {
     path,
     text,

@@ -20,7 +20,7 @@ export const encodeHeader = (value: string): string =>
 /** The value a header stands for; null when its encoding is broken. */
 export function decodeHeader(value: string): string | null {
   const encoded = /^=\?base64\?([A-Za-z0-9+/]*={0,2})\?=$/.exec(value);
-  if (encoded) return Buffer.from(encoded[1]!, "base64").toString("utf8");
+  if (encoded) return Buffer.from(encoded[1] ?? "", "base64").toString("utf8");
   return value.startsWith("=?base64?") || !plain.test(value) ? null : value;
 }
 

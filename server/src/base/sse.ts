@@ -48,8 +48,9 @@ export function eventReader(limitBytes: number, onEvent: (event: SseEvent) => vo
     if (!/[\r\n]/.test(text)) return;
     // A lone CR at the very end may be the first half of CRLF: wait for the next chunk.
     const lines = parts.join("").split(/\r\n|\n|\r(?!$)/);
-    parts = [lines.pop() ?? ""];
+    const rest = lines.pop() ?? "";
     for (const one of lines) line(one);
-    held = parts[0]!.length + data.reduce((sum, { length }) => sum + length, 0);
+    parts = [rest];
+    held = rest.length + data.reduce((sum, { length }) => sum + length, 0);
   };
 }

@@ -33,10 +33,8 @@ export function catalogVerbs(program: Command, context: Context): void {
       const diffs = await showDiffs(context, server, tool, false);
       const api = await context.reach({ daemonOnly: true });
       // Each definition is approved by its hash: what changed after it was shown stays in quarantine.
-      const approved: unknown[] = [];
-      for (const { tool: name, seen } of diffs) {
-        approved.push(...(await api.call<{ approved: unknown[] }>("catalog_approve", { body: { server, tool: name, definition: seen } })).approved);
-      }
+      const definitions = Object.fromEntries(diffs.map(({ tool: name, seen }) => [name, seen]));
+      const { approved } = await api.call<{ approved: unknown[] }>("catalog_approve", { body: { server, definitions } });
       context.out(options.json ? json({ approved }) : `${approved.length} definition${approved.length === 1 ? "" : "s"} of ${server} approved`);
       if (diffs.length === 0) process.exitCode = exit.failed;
     });

@@ -44,20 +44,21 @@ export function connectVerb(program: Command, context: Context): void {
       }
       const file = resolve(context.configPath());
       const { agent, user } = whoActs(loadConfig(file), options);
-      const edit = planConnect(client, launch(file, agent, user), around);
+      const edit = planConnect(client, launch(file, agent, user, context.variable("LANYARD_HOME")), around);
       if (edit.after === edit.before) return context.out(`${edit.file} needs no change`);
       if (!(await agreed(context, edit, options))) return;
       await ensureCredential(context, around.lanyardHome, agent);
       applyConnect(client, edit, around);
-      context.out(`wrote ${edit.file}; ${knownClients[client].then}`);
+      context.out(`wrote ${edit.file}; ${knownClients[client].afterwards}`);
       context.out(`undo with: lanyard connect ${client} --undo`);
     });
 }
 
 /** The launcher in bin/ installs what is missing by itself, so the entry survives an update of Node or of Lanyard. */
-const launch = (config: string, agent: string, user: string): Launch => ({
+const launch = (config: string, agent: string, user: string, home: string | undefined): Launch => ({
   command: join(import.meta.dirname, "../../../bin/lanyard.mjs"),
   args: ["--config", config, "mcp", "--agent", agent, "--on-behalf-of", user],
+  ...(home && { env: { LANYARD_HOME: resolve(home) } }),
 });
 
 /** The one that was asked for, else the only one there is. Throws Fault `invalid_request` listing the choices. */

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { Fault } from "@lanyard/contract";
+import { Fault, type JsonObject } from "@lanyard/contract";
 import type { Environment } from "../base/config/environment.ts";
 import { spliceJson, spliceToml } from "./splice.ts";
 
@@ -9,6 +9,8 @@ import { spliceJson, spliceToml } from "./splice.ts";
 export interface Launch {
   readonly command: string;
   readonly args: readonly string[];
+  /** Variables a client would not hand on by itself. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Where things lie for the user who connects. */
@@ -28,31 +30,31 @@ export interface KnownClient {
   /** `text` with the entry `lanyard` in it; everything else stays as it is. */
   write(text: string, launch: Launch): string;
   /** What the user does next. */
-  readonly then: string;
+  readonly afterwards: string;
 }
 
 const mcpServer = ["mcpServers", "lanyard"] as const;
-const plain = ({ command, args }: Launch): { command: string; args: string[] } => ({ command, args: [...args] });
+const plain = ({ command, args, env }: Launch): JsonObject => ({ command, args: [...args], ...(env && { env: { ...env } }) });
 
 export const knownClients = {
   claude: {
     program: "claude",
     file: ({ cwd }) => join(cwd, ".mcp.json"),
     write: (text, launch) => spliceJson(text, mcpServer, { type: "stdio", ...plain(launch) }),
-    then: "start `claude` in this folder and accept the project's server; `/mcp` lists it",
+    afterwards: "start `claude` in this folder and accept the project's server; `/mcp` lists it",
   },
   codex: {
     program: "codex",
     file: ({ home, environment }) => join(environment["CODEX_HOME"] || join(home, ".codex"), "config.toml"),
     // Its own time-outs are 10 s to start and 60 s a call; ours are the limits call_ms and hold_ms.
     write: (text, launch) => spliceToml(text, "mcp_servers.lanyard", { ...plain(launch), startup_timeout_sec: 30, tool_timeout_sec: 650 }),
-    then: "start `codex`; `/mcp` lists it",
+    afterwards: "start `codex`; `/mcp` lists it",
   },
   gemini: {
     program: "gemini",
     file: ({ home }) => join(home, ".gemini", "settings.json"),
     write: (text, launch) => spliceJson(text, mcpServer, plain(launch)),
-    then: "start `gemini`; `/mcp` lists it",
+    afterwards: "start `gemini`; `/mcp` lists it",
   },
 } as const satisfies Record<string, KnownClient>;
 

@@ -11,7 +11,7 @@ import { operatorSocket } from "../base/sockets.ts";
 import { compose } from "../compose.ts";
 import { answers, client, daemonTransport, localTransport } from "./client.ts";
 import type { Context } from "./context.ts";
-import { answerIn, checkClients, checkConfig, checkData, checkDenial, checkNode, checkPort, checkServers, isHealthy, type Check, type Patient } from "./doctor.ts";
+import { answerIn, checkClients, checkConfig, checkData, checkDenial, checkNode, checkPort, checkServers, isHealthy, type Symptom, type Patient } from "./doctor.ts";
 import { exit, json, printable } from "./terminal.ts";
 
 export function doctorVerb(program: Command, context: Context): void {
@@ -21,7 +21,7 @@ export function doctorVerb(program: Command, context: Context): void {
     .option("--json", "as one JSON object")
     .addHelpText("after", "\nExample:\n  lanyard doctor")
     .action(async (options: { json?: boolean }) => {
-      const checks: Check[] = [];
+      const checks: Symptom[] = [];
       for await (const check of examine(context)) {
         checks.push(check);
         if (!options.json) for (const line of lines(check, context)) context.out(line);
@@ -31,12 +31,12 @@ export function doctorVerb(program: Command, context: Context): void {
     });
 }
 
-const lines = ({ name, state, found, todo }: Check, { colour }: Context): string[] => {
+const lines = ({ name, state, found, todo }: Symptom, { colour }: Context): string[] => {
   const sign = { ok: colour.green("✓"), warn: colour.yellow("!"), bad: colour.red("✗") }[state];
   return [`${sign} ${name.padEnd(16)} ${printable(found)}`, ...(todo ? [`  ${" ".repeat(16)} -> ${printable(todo)}`] : [])];
 };
 
-async function* examine(context: Context): AsyncGenerator<Check> {
+async function* examine(context: Context): AsyncGenerator<Symptom> {
   const environment = systemEnvironment();
   yield checkNode(process.versions.node);
   const { check, config } = checkConfig(context.configPath());
@@ -50,13 +50,13 @@ async function* examine(context: Context): AsyncGenerator<Check> {
   yield* checkClients({ home: homedir(), cwd: process.cwd(), lanyardHome: settings(environment).home, environment });
 }
 
-async function* examineDaemon(patient: Patient, config: Config): AsyncGenerator<Check> {
+async function* examineDaemon(patient: Patient, config: Config): AsyncGenerator<Symptom> {
   yield* checkServers(await patient.api.call("status"));
   yield await checkDenial(patient, config);
 }
 
 /** No daemon runs: one of our own on the same configuration, with a ledger that is thrown away. */
-async function* examineOwn(config: Config): AsyncGenerator<Check> {
+async function* examineOwn(config: Config): AsyncGenerator<Symptom> {
   const data = mkdtempSync(join(tmpdir(), "lanyard-doctor-"));
   try {
     const scratch: Config = { ...config, data, listen: { host: "127.0.0.1", port: 0 } };

@@ -1,6 +1,6 @@
 import { accessSync, closeSync, constants, existsSync, fsyncSync, mkdirSync, openSync, rmSync, statfsSync, statSync, writeSync } from "node:fs";
 import { createServer } from "node:net";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { Fault, isObject, type JsonObject } from "@lanyard/contract";
 import type { Clock } from "../base/clock.ts";
 import type { Config } from "../base/config/config.ts";
@@ -9,25 +9,25 @@ import type { Client } from "./client.ts";
 import { isConnected, knownClients, type ClientName, type Surroundings } from "./connect.ts";
 
 /** One thing the doctor looked at. `todo` is what to do about it; empty when all is well. */
-export interface Check {
+export interface Symptom {
   readonly name: string;
   readonly state: "ok" | "warn" | "bad";
   readonly found: string;
   readonly todo: string;
 }
 
-const ok = (name: string, found: string): Check => ({ name, state: "ok", found, todo: "" });
-const warn = (name: string, found: string, todo: string): Check => ({ name, state: "warn", found, todo });
-const bad = (name: string, found: string, todo: string): Check => ({ name, state: "bad", found, todo });
+const ok = (name: string, found: string): Symptom => ({ name, state: "ok", found, todo: "" });
+const warn = (name: string, found: string, todo: string): Symptom => ({ name, state: "warn", found, todo });
+const bad = (name: string, found: string, todo: string): Symptom => ({ name, state: "bad", found, todo });
 
 /** `version` without the leading v. */
-export function checkNode(version: string): Check {
+export function checkNode(version: string): Symptom {
   const [major = 0, minor = 0] = version.split(".").map(Number);
   const isRecent = major > 24 || (major === 24 && minor >= 12);
   return isRecent ? ok("node", version) : bad("node", version, "use Node 24.12 or newer; `npm start` and bin/lanyard.mjs install one by themselves");
 }
 
-export function checkConfig(path: string): { readonly check: Check; readonly config: Config | null } {
+export function checkConfig(path: string): { readonly check: Symptom; readonly config: Config | null } {
   try {
     const config = loadConfig(path);
     const found = `${config.file}: ${config.agents.size} agents, ${config.users.size} users, ${config.servers.size} servers`;
@@ -39,12 +39,19 @@ export function checkConfig(path: string): { readonly check: Check; readonly con
   }
 }
 
+// Not `recursive: true`: Node's own loop never ends where a file system says ENOENT for a folder that has a parent, as /proc does.
+const makeFolder = (folder: string): void => {
+  const missing: string[] = [];
+  for (let at = folder; !existsSync(at); at = dirname(at)) missing.unshift(at);
+  for (const at of missing) mkdirSync(at, { mode: 0o700 });
+};
+
 const minFreeBytes = 256 * 1024 * 1024;
 
 /** The data folder: ours alone, with room, and its disk keeps what it acknowledges. Makes the folder when it is missing. */
-export function checkData(folder: string, clock: Clock): Check[] {
+export function checkData(folder: string, clock: Clock): Symptom[] {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder);
     accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
     return [bad("data folder", `${folder}: ${(error as Error).message}`, "make the folder writable for the user that runs Lanyard, or set `data:` in lanyard.yaml")];
@@ -59,7 +66,7 @@ export function checkData(folder: string, clock: Clock): Check[] {
   ];
 }
 
-const checkSync = (folder: string, clock: Clock): Check => {
+const checkSync = (folder: string, clock: Clock): Symptom => {
   const path = join(folder, `.doctor-${clock.id("sync")}`);
   try {
     const file = openSync(path, "wx", 0o600);
@@ -80,7 +87,7 @@ const checkSync = (folder: string, clock: Clock): Check => {
 };
 
 /** Whether the daemon listens already, or could. */
-export async function checkPort({ host, port }: { host: string; port: number }, isRunning: boolean): Promise<Check> {
+export async function checkPort({ host, port }: { host: string; port: number }, isRunning: boolean): Promise<Symptom> {
   if (isRunning) return ok("daemon", `runs at ${host}:${port}`);
   const failure = await new Promise<NodeJS.ErrnoException | null>((done) => {
     const probe = createServer().once("error", done);
@@ -91,7 +98,7 @@ export async function checkPort({ host, port }: { host: string; port: number }, 
 }
 
 /** Every registered server, as the daemon sees it. */
-export function checkServers(status: JsonObject): Check[] {
+export function checkServers(status: JsonObject): Symptom[] {
   const servers = Array.isArray(status["servers"]) ? status["servers"].filter(isObject) : [];
   return servers.map((server) => {
     const name = `server ${String(server["server"])}`;
@@ -100,7 +107,7 @@ export function checkServers(status: JsonObject): Check[] {
   });
 }
 
-export function checkClients(around: Surroundings): Check[] {
+export function checkClients(around: Surroundings): Symptom[] {
   const folders = (around.environment["PATH"] ?? "").split(delimiter).filter(Boolean);
   return (Object.keys(knownClients) as ClientName[]).map((name) => {
     const where = folders.map((folder) => join(folder, knownClients[name].program)).find((path) => existsSync(path));
@@ -121,7 +128,7 @@ export interface Patient {
  * The proof that a denied action is denied: a session that may do nothing calls a real tool. The answer must be a refusal the model can
  * read, and the ledger must hold a denial and no outcome for it.
  */
-export async function checkDenial({ api, send }: Patient, config: Config): Promise<Check> {
+export async function checkDenial({ api, send }: Patient, config: Config): Promise<Symptom> {
   const name = "denial";
   const [agent] = config.agents.keys();
   const user = agent && (config.agents.get(agent)?.onBehalfOf ?? [...config.users.keys()])[0];
@@ -173,5 +180,5 @@ export function answerIn(body: string): JsonObject {
 }
 
 /** True when nothing is bad. Warnings do not fail. */
-export const isHealthy = (checks: readonly Check[]): boolean => checks.every(({ state }) => state !== "bad");
+export const isHealthy = (checks: readonly Symptom[]): boolean => checks.every(({ state }) => state !== "bad");
 

@@ -51,7 +51,7 @@ describe("spliceJson", () => {
 });
 
 describe("spliceToml", () => {
-  const entries = { command: "/a b/lanyard", args: ["mcp", "--agent", `q"uote`], tool_timeout_sec: 650 };
+  const entries = { command: "/a b/lanyard", args: ["mcp", "--agent", `q"uote`], tool_timeout_sec: 650, env: { A: "b" } };
 
   it("adds a marked block and replaces it, leaving the rest alone", () => {
     const text = `# mine\nmodel = "o4"\n\n[mcp_servers.other]\ncommand = "x"\n`;
@@ -69,6 +69,7 @@ describe("spliceToml", () => {
       command = "/a b/lanyard"
       args = ["mcp","--agent","q\\"uote"]
       tool_timeout_sec = 650
+      env = { "A" = "b" }
       # <<< lanyard
       "
     `);

@@ -1,4 +1,4 @@
-import { Fault, type Json } from "@lanyard/contract";
+import { Fault, isObject, type Json } from "@lanyard/contract";
 
 // Edits of other programs' configuration as text: everything that is not ours stays byte for byte, comments included.
 
@@ -84,11 +84,17 @@ export function spliceJson(text: string, path: readonly [string, ...string[]], v
 
 const nest = (path: readonly string[], value: Json): Json => path.reduceRight<Json>((inner, key) => ({ [key]: inner }), value);
 
+/** JSON's strings, numbers and lists are TOML's; an object becomes an inline table. */
+const toml = (value: Json): string => {
+  if (isObject(value)) return `{ ${Object.entries(value).map(([key, inner]) => `${JSON.stringify(key)} = ${toml(inner)}`).join(", ")} }`;
+  return JSON.stringify(value).replaceAll("\u007f", "\\u007f");
+};
+
 const begin = "# >>> lanyard: written by `lanyard connect`, taken out by `lanyard connect --undo`";
 const end = "# <<< lanyard";
 
 /**
- * Puts a table of strings, numbers and lists of strings at the end of a TOML text, between two marks; replaces what stood between them.
+ * Puts a table at the end of a TOML text, between two marks; replaces what stood between them.
  * Throws Fault `invalid_config` when the table is there already without our marks, because TOML allows no table twice.
  */
 export function spliceToml(text: string, table: string, entries: Readonly<Record<string, Json>>): string {
@@ -98,7 +104,7 @@ export function spliceToml(text: string, table: string, entries: Readonly<Record
   const parent = table.split(".")[0] ?? table;
   const taken = rest.split("\n").findIndex((line) => line.replaceAll(/[\s"']/g, "").startsWith(`[${table}]`) || new RegExp(`^\\s*${parent}\\s*[.=]`).test(line));
   if (taken >= 0) throw new Fault("invalid_config", `line ${taken + 1} already defines \`${rest.split("\n")[taken]?.trim()}\`; take it out and try again`);
-  const lines = Object.entries(entries).map(([key, value]) => `${key} = ${JSON.stringify(value).replaceAll("\u007f", "\\u007f")}`);
+  const lines = Object.entries(entries).map(([key, value]) => `${key} = ${toml(value)}`);
   const before = rest.trimEnd();
   return `${before}${before ? "\n\n" : ""}${[begin, `[${table}]`, ...lines, end].join("\n")}\n`;
 }

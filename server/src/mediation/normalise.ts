@@ -12,8 +12,9 @@ export function normalise({ server, method, tool, params }: InboundCall): Action
   if (name.length > limits.name_chars.value) {
     throw new Fault("malformed_call", `a name of ${name.length} characters is over the limit name_chars (${limits.name_chars.value})`);
   }
+  const { name: _name, arguments: _arguments, ...others } = withoutMeta(params);
   const args = isTool ? argumentsOf(params) : withoutMeta(params);
-  return { protocol: "mcp", server, method, ...(tool !== undefined && { tool }), name, args, params, digest: digestOf(name, args) };
+  return { protocol: "mcp", server, method, ...(tool !== undefined && { tool }), name, args, params, digest: digestOf(name, args, isTool ? others : {}) };
 }
 
 function argumentsOf(params: JsonObject): JsonObject {
@@ -29,10 +30,14 @@ function withoutMeta(params: JsonObject): JsonObject {
   return rest;
 }
 
-/** RFC 8785 makes equal calls equal bytes, whatever the order of their keys; it refuses lone surrogates, which have no UTF-8 form. */
-function digestOf(action: string, args: JsonObject): string {
+/**
+ * RFC 8785 makes equal calls equal bytes, whatever the order of their keys; it refuses lone surrogates, which have no UTF-8 form. What else
+ * a tool call carries (answers to a server's questions, extensions) is passed on, so an approval must bind to it as well.
+ */
+function digestOf(action: string, args: JsonObject, params: JsonObject): string {
   try {
-    return createHash("sha256").update(canonicalize({ action, args })).digest("base64url");
+    const bound: JsonObject = Object.keys(params).length > 0 ? { action, args, params } : { action, args };
+    return createHash("sha256").update(canonicalize(bound, "doubles")).digest("base64url");
   } catch (cause) {
     throw new Fault("malformed_call", `the arguments of \`${action}\` have no canonical form: a lone surrogate, or a number JSON cannot carry`, { cause });
   }

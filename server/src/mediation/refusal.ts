@@ -19,6 +19,10 @@ const refused = (code: ErrorCode, intent: Intent, ...lines: (string | false)[]):
 const reasonsOf = (ruling: Ruling): string[] =>
   ruling.decision.reasons.map(({ policy, text }) => `Why: ${text || "the policy gives no reason."} (policy \`${policy}\`)`);
 
+/** Names that begin with `lanyard.` are no author's: there the engine itself says what it could not do. */
+const failureOf = ({ policy, message }: Ruling["decision"]["errors"][number]): string =>
+  policy.startsWith("lanyard.") ? `Why: ${message}.` : `Why: policy \`${policy}\` could not be evaluated for this call, and a policy that errors denies.`;
+
 const publicText = (error: unknown): string => (error instanceof Fault ? error.message : "an internal error");
 
 export const refusal = {
@@ -29,7 +33,7 @@ export const refusal = {
       "denied",
       intent,
       `Denied by policy: \`${action.name}\` was not carried out.`,
-      ...failed.map(({ policy }) => `Why: policy \`${policy}\` could not be evaluated for this call, and a policy that errors denies.`),
+      ...failed.map(failureOf),
       ...reasonsOf(ruling),
       reasons.length + failed.length === 0 && "Why: no policy permits this call, and what is not permitted is denied.",
       "What to do: do not retry the same call; choose another way, or tell the user what you need and why.",

@@ -24,6 +24,7 @@ export class LiveConfig {
   #timer: { cancel(): void } | null = null;
   #working: Promise<unknown> = Promise.resolve();
   #closed = false;
+  #lastRefusal = "";
 
   constructor({ first, store, clock, log }: { first: Config; store: Store; clock: Clock; log: Log }) {
     this.#current = first;
@@ -50,7 +51,10 @@ export class LiveConfig {
     this.#arm();
   }
 
-  /** Looks at the file now. Resolves with true when another configuration is in force afterwards; throws Fault `invalid_config`, `ledger_unavailable`. */
+  /**
+   * Looks at the file now. Resolves with true when another configuration is in force afterwards. Throws Fault `invalid_config` (once for
+   * the same bytes), `ledger_unavailable`.
+   */
   reload(): Promise<boolean> {
     const turn = this.#working.then(() => this.#look());
     this.#working = turn.catch(() => {});
@@ -70,6 +74,7 @@ export class LiveConfig {
       throw error;
     });
     this.#current = after;
+    this.#lastRefusal = "";
     this.#log.info("config.changed", { config: hash, restart_needed: needsRestart(before, after) });
     for (const listener of this.#listeners) listener(after, before);
     return true;
@@ -94,7 +99,6 @@ export class LiveConfig {
     });
   }
 
-  #lastRefusal = "";
   #refused(error: unknown): void {
     const problems = error instanceof Fault ? error.message : "an internal error";
     // A file that is missing for a while would otherwise be reported twice a second.

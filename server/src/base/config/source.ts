@@ -1,5 +1,5 @@
 import { Fault } from "@lanyard/contract";
-import { isCollection, isMap, isPair, LineCounter, parseDocument, visit, type Document, type Node } from "yaml";
+import { isCollection, isMap, isPair, LineCounter, parseDocument, visit, type Document, type Pair } from "yaml";
 
 export type Path = readonly PropertyKey[];
 
@@ -22,28 +22,28 @@ export interface Problem {
 }
 
 const maxProblems = 50;
+const maxNoted = 1000;
 
 /** Reads YAML 1.2. Duplicate keys, tags, anchors and aliases are problems: none is needed, and each can make a file mean what it does not show. */
 export function yamlSource(bytes: Uint8Array, file: string): YamlSource {
   const problems: Problem[] = [];
   const lines = new LineCounter();
+  const places = new Set<number>();
   const add = (offset: number, message: string) => {
-    const { line, col } = lines.linePos(offset);
-    const place = { line: Math.max(1, line), column: Math.max(1, col) };
     // One place, one problem: a parser that lost its way reports the same spot over and over.
-    if (!problems.some((known) => known.line === place.line && known.column === place.column)) problems.push({ ...place, message });
+    if (places.has(offset) || places.size >= maxNoted) return;
+    places.add(offset);
+    const { line, col } = lines.linePos(offset);
+    problems.push({ line: Math.max(1, line), column: Math.max(1, col), message });
   };
   const document = parse(bytes, file, lines);
   for (const { pos, message } of [...document.errors, ...document.warnings]) add(pos[0], message.charAt(0).toLowerCase() + message.slice(1));
   visit(document, {
-    Pair: (_, { key }) => {
-      // Schemas skip this one key in silence, for it is no ordinary property in JavaScript.
-      if ((key as Node & { value?: unknown }).value === "__proto__") add(rangeStart(key) ?? 0, "`__proto__` is not allowed as a key");
-    },
-    Alias: (_, node) => add(node.range?.[0] ?? 0, "aliases (`*name`) are not used here; write the value out"),
+    Alias: (_, node) => add(rangeStart(node) ?? 0, "aliases (`*name`) are not used here; write the value out"),
     Node: (_, node) => {
-      if ("anchor" in node && node.anchor) add(node.range?.[0] ?? 0, `anchors (\`&${node.anchor}\`) are not used here`);
-      if (node.tag?.startsWith("!")) add(node.range?.[0] ?? 0, `tags (\`${node.tag}\`) are not used here`);
+      if (isMap(node)) checkKeys(node.items, add);
+      if ("anchor" in node && node.anchor) add(rangeStart(node) ?? 0, `anchors (\`&${node.anchor}\`) are not used here`);
+      if (node.tag?.startsWith("!")) add(rangeStart(node) ?? 0, `tags (\`${node.tag}\`) are not used here`);
     },
   });
   return {
@@ -61,11 +61,22 @@ export function yamlSource(bytes: Uint8Array, file: string): YamlSource {
 function parse(bytes: Uint8Array, file: string, lineCounter: LineCounter): Document {
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    return parseDocument(text, { lineCounter, uniqueKeys: true, strict: true, prettyErrors: false, logLevel: "error", stringKeys: true });
+    return parseDocument(text, { lineCounter, uniqueKeys: false, strict: true, prettyErrors: false, logLevel: "error", stringKeys: true });
   } catch (cause) {
     // Bytes that are no UTF-8, or nesting so deep that the parser runs out of stack.
     const why = cause instanceof RangeError ? "it is nested too deeply" : "it is not UTF-8";
     throw new Fault("invalid_config", `${file}:1:1: the file cannot be read as YAML: ${why}`, { cause });
+  }
+}
+
+/** Keys twice, which the parser would look for by comparing each with each; and the one key that schemas skip in silence. */
+function checkKeys(items: readonly Pair[], add: (offset: number, message: string) => void): void {
+  const seen = new Set<string>();
+  for (const { key } of items) {
+    const name = String((key as { value?: unknown } | null)?.value);
+    if (seen.has(name)) add(rangeStart(key) ?? 0, `the key \`${name}\` is there twice`);
+    if (name === "__proto__") add(rangeStart(key) ?? 0, "`__proto__` is not allowed as a key");
+    seen.add(name);
   }
 }
 
@@ -76,7 +87,7 @@ function offsetOf(document: Document, path: Path, at: "value" | "key"): number {
     if (!isCollection(node)) return;
     const last = index === path.length - 1;
     if (isMap(node)) {
-      const pair = node.items.find((item) => isPair(item) && String((item.key as Node & { value?: unknown }).value) === String(step));
+      const pair = node.items.find((item) => isPair(item) && String((item.key as { value?: unknown }).value) === String(step));
       const key = rangeStart(pair?.key);
       const value = rangeStart(pair?.value);
       offset = (last && at === "key" ? key : (value ?? key)) ?? offset;

@@ -10,7 +10,7 @@ CREATE TABLE zone (block INTEGER PRIMARY KEY, words BLOB NOT NULL) STRICT;      
 CREATE TABLE outcome (intent INTEGER PRIMARY KEY, seq INTEGER NOT NULL) STRICT;
 CREATE TABLE left_open (seq INTEGER PRIMARY KEY) STRICT;                                    -- open intents of earlier runs
 CREATE TABLE subject (id INTEGER PRIMARY KEY, tag BLOB NOT NULL UNIQUE, wrapped BLOB NOT NULL) STRICT;
-CREATE TABLE payload (id INTEGER PRIMARY KEY, subject INTEGER NOT NULL, box BLOB) STRICT;   -- box is null once erased
+CREATE TABLE payload (id INTEGER PRIMARY KEY, subject INTEGER NOT NULL, box BLOB) STRICT;   -- box is null and subject 0 once erased
 CREATE INDEX payload_subject ON payload (subject);
 CREATE TABLE state (kind TEXT, key TEXT, text TEXT NOT NULL, salt BLOB NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (kind, key)) STRICT, WITHOUT ROWID;
 CREATE TABLE object (hash BLOB PRIMARY KEY, bytes BLOB NOT NULL) STRICT, WITHOUT ROWID;

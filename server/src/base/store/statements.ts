@@ -25,7 +25,7 @@ const texts = {
   payload: "SELECT box, tag, wrapped FROM payload JOIN subject ON subject.id = payload.subject WHERE payload.id = ? AND box IS NOT NULL",
   nextPayload: "SELECT coalesce(max(id), -1) + 1 AS next FROM payload",
   countPayloads: "SELECT count(*) AS count FROM payload JOIN subject ON subject.id = payload.subject WHERE subject.tag = ?",
-  eraseBoxes: "UPDATE payload SET box = NULL WHERE subject = ?",
+  eraseBoxes: "UPDATE payload SET box = NULL, subject = 0 WHERE subject = ?",
   putState: "INSERT INTO state VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET text = excluded.text, salt = excluded.salt, seq = excluded.seq",
   dropState: "DELETE FROM state WHERE kind = ? AND key = ?",
   state: "SELECT kind, key, text, salt, seq FROM state ORDER BY kind, key",

@@ -29,6 +29,7 @@ export const checkPayloads = (report: Report, sql: Statements, tenant: KeyObject
     const number = payloadNumber(fields.payload);
     const row = number === null ? undefined : (sql.payloadRow.get(number) as { subject: number; box: Uint8Array | null } | undefined);
     if (!row) return report({ seq: record.seq, what: `the payload \`${fields.payload}\` is missing` });
+    if ((row.box === null) !== (row.subject === 0)) return report({ seq: record.seq, what: `the payload \`${fields.payload}\` is neither whole nor erased` });
     if (row.box === null || tenant === null) return;
     const key = keyOf(tenant, row.subject);
     if (!key) return report({ seq: record.seq, what: `the key of the payload \`${fields.payload}\` is missing or was changed` });

@@ -58,7 +58,7 @@ const stateForm = (state: unknown): boolean =>
   state.every((pair: unknown) => Array.isArray(pair) && pair.length === 2 && typeof pair[0] === "string" && (pair[1] === null || typeof pair[1] === "string"));
 
 /** Every record has its type's form, and time does not run backwards. */
-export const checkForm = (report: Report): Check => {
+export const checkForm = (report: Report, sql: Statements): Check => {
   let before = 0;
   return {
     see(record) {
@@ -69,7 +69,10 @@ export const checkForm = (report: Report): Check => {
       if (at_ms < before) report({ seq, what: "the record is older than the one before it", expected: `at least ${before}`, found: String(at_ms) });
       before = Math.max(before, at_ms);
     },
-    end() {},
+    end() {
+      const { at_ms } = sql.head.get() as { at_ms: number };
+      if (at_ms !== before) report({ seq: null, what: "the time of the last commit is not that of the last record", expected: String(before), found: String(at_ms) });
+    },
   };
 };
 
@@ -101,8 +104,9 @@ export const checkOutcomes = (report: Report, sql: Statements): Check => {
       const left = new Set((sql.leftOpen.all() as { seq: number }[]).map(({ seq }) => seq));
       for (const seq of left) if (!open.has(seq)) report({ seq, what: "the database lists an open intent that is none" });
       for (const seq of open) if (seq < lastOpen && !left.has(seq)) report({ seq, what: "the database does not list an intent that is open" });
-      const from = (sql.head.get() as { open_from: number }).open_from;
-      for (const seq of open) if (seq >= lastOpen && seq < from && !left.has(seq)) report({ seq, what: "the database would not look for this open intent after a crash", expected: `at most ${seq}`, found: String(from) });
+      const { open_from: from, size } = sql.head.get() as { open_from: number; size: number };
+      const oldest = open.values().find((seq) => !left.has(seq)) ?? size;
+      if (from !== oldest) report({ seq: null, what: "the database would look for open intents from the wrong record after a crash", expected: String(oldest), found: String(from) });
     },
   };
 };

@@ -115,7 +115,7 @@ export const verifyStore = async (folder: string, { from, key, progress }: Verif
   const remembered = from === undefined ? null : opened(report, "the remembered checkpoint", from, [verifier]);
   checkSchema(report, database);
   const checks = [
-    checkTree(report, sql, signed, remembered), checkForm(report), checkOutcomes(report, sql), checkZones(report, sql),
+    checkTree(report, sql, signed, remembered), checkForm(report, sql), checkOutcomes(report, sql), checkZones(report, sql),
     checkPayloads(report, sql, readTenant(folder)), checkState(report, sql),
   ];
   const records = walk(report, sql, checks, head.size, progress);

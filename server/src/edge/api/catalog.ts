@@ -20,8 +20,8 @@ export const catalogHandlers = ({ catalog }: Rooms): Record<"catalog_list" | "ca
     return { json: { diffs: wanted.map((entry) => ({ ...row(entry), diff: catalog.diff(entry.server, entry.tool) })) } };
   },
   catalog_approve: async ({ actor, body }) => {
-    const { server, tool, definition } = body as { server: string; tool?: string; definition?: string };
-    const approved = await catalog.approve({ server, ...(tool && { tool }), ...(definition && { hash: definition }) }, actor);
-    return { json: { approved: approved.map(row) } };
+    const { server, definitions } = body as { server: string; definitions?: Record<string, string> };
+    const wanted = definitions ? Object.entries(definitions).map(([tool, hash]) => ({ server, tool, hash })) : [{ server }];
+    return { json: { approved: (await catalog.approve(wanted, actor)).map(row) } };
   },
 });

@@ -40,7 +40,8 @@ export interface Rooms {
   readonly catalog: {
     entries(): readonly CatalogEntry[];
     diff(server: string, tool: string): string;
-    approve(which: { server: string; tool?: string; hash?: string }, by: string): Promise<readonly CatalogEntry[]>;
+    /** Resolves once what was approved is in force. */
+    approve(which: readonly { server: string; tool?: string; hash?: string }[], by: string): Promise<readonly CatalogEntry[]>;
   };
   /** Policies of a bundle by id; null when its bytes are not in the store. */
   policies(bundle: string): ReadonlyMap<string, PolicyText> | null;

@@ -149,7 +149,7 @@ function indexOf(method: ListMethod, listings: readonly Listing[]): Index {
     }
   }
   const named = method === "tools/list" || method === "prompts/list" ? [...byName] : [];
-  const places = named.filter(([, servers]) => servers.length === 1).map(([name, [server]]): [string, Place] => [name, { server: server!, name }]);
+  const places = named.flatMap(([name, [server, second]]): [string, Place][] => (server !== undefined && second === undefined ? [[name, { server, name }]] : []));
   return { places: new Map(places), addresses, templates };
 }
 

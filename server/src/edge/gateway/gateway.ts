@@ -57,7 +57,8 @@ export class Gateway implements AsyncDisposable {
   /** Puts a request that names something at a server onto the path of an action. */
   async call(caller: Visitor, { method, params = {} }: RpcRequest, exchange: Exchange): Promise<Answer> {
     const { token, audience } = caller;
-    const destination = caller.servers.length === 1 ? direct(caller.servers[0]!, method, params) : await route(this.directory, caller, method, params, exchange);
+    const [only, second] = caller.servers;
+    const destination = only !== undefined && second === undefined ? direct(only, method, params) : await route(this.directory, caller, method, params, exchange);
     const reply = await this.options.mediate({ token, audience, method, exchange, ...destination });
     return inEra(caller.era, method, toWire(method, reply));
   }

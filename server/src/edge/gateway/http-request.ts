@@ -48,9 +48,13 @@ export function readBody(req: IncomingMessage, limitBytes: number): Promise<Buff
       req.removeAllListeners("data");
       reject(over());
     });
-    req.once("end", () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
+    let whole = false;
+    req.once("end", () => {
+      whole = true;
+      resolve(Buffer.concat(chunks));
+    });
     req.once("error", reject);
-    req.once("close", () => reject(new Fault("malformed_call", "the request ended early")));
+    req.once("close", () => whole || reject(new Fault("malformed_call", "the request ended early")));
   });
 }
 

@@ -40,9 +40,9 @@ export async function listen(gateway: Gateway, caller: Visitor, request: RpcRequ
     watching.add(uri);
     places.set(uri, server);
   }
-  const agreed = Object.keys(flags).filter((flag) => kinds.has(flags[flag]!));
+  const agreed = Object.entries(flags).filter(([, list]) => kinds.has(list));
   tell("notifications/subscriptions/acknowledged", {
-    notifications: { ...Object.fromEntries(agreed.map((flag) => [flag, true])), ...(watching.size > 0 && { resourceSubscriptions: [...watching] }) },
+    notifications: { ...Object.fromEntries(agreed.map(([flag]) => [flag, true])), ...(watching.size > 0 && { resourceSubscriptions: [...watching] }) },
   });
   for (const one of early) tell(...one);
   early = null;
@@ -58,7 +58,7 @@ function filterOf(value: Json | undefined, limit: number): Filter {
   const uris = value["resourceSubscriptions"] ?? [];
   if (!Array.isArray(uris) || !uris.every((uri) => typeof uri === "string")) throw new RpcError(rpcCodes.invalidParams, "`resourceSubscriptions` is not a list of strings");
   if (uris.length > limit) throw new RpcError(rpcCodes.invalidParams, `\`resourceSubscriptions\` is over the limit subscriptions (${limit})`);
-  return { kinds: new Set(Object.keys(flags).flatMap((flag) => (value[flag] === true ? [flags[flag]!] : []))), uris };
+  return { kinds: new Set(Object.entries(flags).flatMap(([flag, list]) => (value[flag] === true ? [list] : []))), uris };
 }
 
 /** Stateful servers announce changes on an open connection, stateless ones when asked to; both are seen to before the acknowledgement. */
@@ -71,7 +71,8 @@ async function watchLists({ options: { upstreams, log } }: Gateway, { servers, p
 /** The server that now announces the resource, or null: unknown, or not allowed. */
 async function subscribe(gateway: Gateway, caller: Visitor, uri: string, exchange: Exchange): Promise<string | null> {
   try {
-    const server = caller.servers.length === 1 ? caller.servers[0]! : await gateway.directory.serverOf(caller, uri, exchange);
+    const [only, second] = caller.servers;
+    const server = only !== undefined && second === undefined ? only : await gateway.directory.serverOf(caller, uri, exchange);
     const answer = await gateway.call(caller, { jsonrpc: "2.0", id: 0, method: "resources/subscribe", params: { uri } }, exchange);
     return "result" in answer ? server : null;
   } catch (error) {

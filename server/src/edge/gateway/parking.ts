@@ -161,6 +161,6 @@ function refuse(call: Call, why: string): void {
 
 /** What makes two requests the same call: everything but the answers and the transport's own. */
 function printOf({ audience }: Visitor, { method, params = {} }: RpcRequest): string {
-  const { _meta, inputResponses, requestState, ...call } = params;
+  const { _meta, inputResponses: _answers, requestState: _state, ...call } = params;
   return createHash("sha256").update(canonicalize({ audience, method, call })).digest("base64url");
 }

@@ -50,7 +50,9 @@ export class Approvals {
     this.#clock = clock;
     this.#log = log;
     this.#config = config;
-    for (const { key, value } of store.list("approval")) this.#restore(fromState(store, key, value));
+    for (const { key, value } of store.list("approval")) {
+      this.#keep({ request: fromState(store, key, value), claimed: false, denial: null, waiting: new Set(), written: Promise.resolve() });
+    }
     this.#following = store.follow((record) => this.#heed(record));
     this.#arm();
   }
@@ -263,28 +265,14 @@ export class Approvals {
     this.#owe(id, () => this.#store.append({ type: "approval.expire", id }, { state: [{ kind: "approval", key: id, value: null }] }));
   }
 
-  /** Invariant: the allow decision that names an approval is what spends it, for it is durable before any effect; `approval.use` only says so. */
-  #spend({ id, seq }: { id: string; seq: number }): void {
-    const held = this.#held.get(id);
-    if (!held) return;
-    this.#drop(held);
-    this.#owe(id, () => this.#store.append({ type: "approval.use", id, of: seq }, { state: [{ kind: "approval", key: id, value: null }] }));
-  }
-
+  /** Invariant: the allow decision that names an approval spends it: the same commit takes its state away, before any effect. */
   #heed(record: LedgerRecord): void {
-    if (record.type === "decision" && record.effect === "allow" && record.approval !== null) this.#spend({ id: record.approval, seq: record.seq });
+    if (record.type === "decision" && record.effect === "allow" && record.approval !== null) {
+      const held = this.#held.get(record.approval);
+      if (held) this.#drop(held);
+    }
     if (record.type !== "session.close") return;
     for (const held of [...this.#held.values()]) if (held.request.session === record.session) this.#end(held);
-  }
-
-  /** After a crash the ledger may know of a use that the request's state does not. */
-  #restore(request: ApprovalRequest): void {
-    this.#keep({ request, claimed: false, denial: null, waiting: new Set(), written: Promise.resolve() });
-    if (request.state !== "approved") return;
-    const { id, session, of } = request;
-    const uses = this.#store.entries({ from: of, types: ["decision"], session, effect: "allow", limit: Number.MAX_SAFE_INTEGER });
-    const use = uses.find((record) => record.type === "decision" && record.approval === id);
-    if (use) this.#spend({ id, seq: use.seq });
   }
 
   #keep(held: Held): void {

@@ -213,7 +213,7 @@ export class HttpLink implements Link {
           overflow();
         } else chunks.push(chunk);
       },
-      end: () => this.#whole(flight, method, status, chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)),
+      end: () => this.#whole(flight, method, status, Buffer.concat(chunks)),
     };
   }
 

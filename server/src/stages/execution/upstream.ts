@@ -211,8 +211,10 @@ export class Upstream implements AsyncDisposable {
     const { clock, limits, log, environment } = this.#tools;
     const { spec } = this;
     if ("url" in spec) {
+      const pool = this.#pool;
+      if (!pool) throw new Error("an HTTP server without a pool");
       const { pathname, search } = new URL(spec.url);
-      const target = { name: spec.name, path: pathname + search, pool: this.#pool!, headers: spec.headers(), headerMap: this.headerMap };
+      const target = { name: spec.name, path: pathname + search, pool, headers: spec.headers(), headerMap: this.headerMap };
       return (events) => new HttpLink({ clock, limits }, target, events);
     }
     const target = { name: spec.name, command: spec.command, args: spec.args, cwd: spec.cwd, environment: { ...environment, ...spec.env() } };

@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { Fault, type Action, type ErrorCode, type Json, type NewRecord, type Principal } from "@lanyard/contract";
+import { Fault, type Action, type Decision, type ErrorCode, type Json, type NewRecord, type Principal } from "@lanyard/contract";
 import { canonicalize } from "@lanyard/ledger";
 import type { Clock } from "../../base/clock.ts";
 import type { Answer } from "../../base/exchange.ts";
@@ -53,7 +53,9 @@ export const recordStage = ({ store, clock, log }: { store: Store; clock: Clock;
       const sealed = facts && store.seal(subjectOf(principal), { input: facts.input } as unknown as Json);
       const id = decisionId(clock);
       const record = intentRecord({ id, action, principal, facts, ruling, by, approval, sealed });
-      const { seq } = await store.append(record, sealed ? { sealed } : {});
+      // Invariant: I6, the commit that permits an effect takes away the approval that permits it; no crash can leave one without the other.
+      const spent = approval ? ([{ kind: "approval", key: approval.id, value: null }] as const) : [];
+      const { seq } = await store.append(record, { ...(sealed && { sealed }), ...(approval && record.effect === "allow" && { state: spent }) });
       return { seq, id };
     },
 
@@ -78,7 +80,7 @@ export const recordStage = ({ store, clock, log }: { store: Store; clock: Clock;
 
 const intentRecord = ({ id, action, principal, facts, ruling, by, approval, sealed }: {
   id: string; action: Action; principal: Principal; facts: Facts | null; ruling: Ruling; by: ErrorCode | "policy"; approval: Approval | null; sealed: Sealed | null;
-}): NewRecord => ({
+}): Extract<NewRecord, { type: "decision" }> => ({
   type: "decision",
   id,
   session: principal.session,
@@ -88,7 +90,7 @@ const intentRecord = ({ id, action, principal, facts, ruling, by, approval, seal
   digest: action.digest,
   effect: ruling.decision.effect,
   by,
-  policies: ruling.decision.reasons.slice(0, 256).map(({ policy }) => policy),
+  policies: determining(ruling.decision),
   decision: hash("sha256", canonicalize(ruling.decision), "base64url"),
   bundle: ruling.bundle,
   input: sealed?.commitment ?? null,
@@ -97,6 +99,9 @@ const intentRecord = ({ id, action, principal, facts, ruling, by, approval, seal
   approval: approval?.id ?? null,
   payload: sealed?.payload ?? null,
 });
+
+/** Ids of the policies that made the decision what it is: its reasons, and what failed to evaluate, sorted. */
+const determining = ({ reasons, errors }: Decision): string[] => [...new Set([...reasons, ...errors].map(({ policy }) => policy))].sort().slice(0, 256);
 
 /** What is kept of an answer: all of it, or past the limit result_payload_bytes its length and hash, against which a copy can be checked. */
 const kept = (answer: Answer): Json => {
