@@ -21,7 +21,7 @@ describe("RFC 8785", () => {
     [1.0000000000000001e23, "1.0000000000000001e+23"], [999999999999999700000, "999999999999999700000"], [999999999999999900000, "999999999999999900000"], [1e21, "1e+21"],
     [9.999999999999997e-7, "9.999999999999997e-7"], [0.000001, "0.000001"], [333333333.3333332, "333333333.3333332"], [333333333.33333325, "333333333.33333325"],
     [333333333.3333333, "333333333.3333333"], [333333333.3333334, "333333333.3333334"], [333333333.33333343, "333333333.33333343"], [-0.0000033333333333333333, "-0.0000033333333333333333"],
-    [1424953923781206.2, "1424953923781206.2"],
+    [Number("1424953923781206.25"), "1424953923781206.2"],
   ])("number %s", (value, text) => {
     expect(canonicalize(value, "doubles")).toBe(text);
   });
@@ -61,8 +61,8 @@ describe("RFC 8785", () => {
 
   test.each<[string, unknown]>([
     ["a float", 1.5], ["2^53", 2 ** 53], ["NaN", NaN], ["infinity", Infinity], ["a lone surrogate", "a\ud800"], ["one in a key", { "\udc00": 1 }], ["undefined", undefined],
-    ["undefined in an object", { a: undefined }], ["a hole", [1, , 2]], ["a bigint", 1n], ["a function", () => 1], ["a date", new Date(0)], ["a map", new Map()],
-    ["a class instance", new (class A {})()],
+    ["undefined in an object", { a: undefined }], ["a hole", new Array(2)], ["a bigint", 1n], ["a function", () => 1], ["a date", new Date(0)], ["a map", new Map()],
+    ["a class instance", new URL("http://localhost")],
   ])("%s is refused", (_, value) => {
     expect(() => canonicalize(value)).toThrow(VerifyError);
   });

@@ -73,9 +73,14 @@ name = "mock"
 base_url = "${model.url}/v1"
 wire_api = "responses"
 env_key = "MOCK_KEY"
+
+[features]
+plugins = false
+apps = false
+remote_plugin = false
 `,
     ),
-  command: (stage) => ({ argv: [process.execPath, bin(stage, "@openai/codex/bin/codex.js"), "exec", "--skip-git-repo-check", "go"], env: { MOCK_KEY: "none" } }),
+  command: (stage) => ({ argv: [process.execPath, bin(stage, "@openai/codex/bin/codex.js"), "exec", "--skip-git-repo-check", "-c", `mcp_servers.lanyard.default_tools_approval_mode="approve"`, "go"], env: { MOCK_KEY: "none" } }),
 };
 
 export const gemini: Agent = {

@@ -90,7 +90,7 @@ export function openScratch(root: string, files: Readonly<Record<string, string>
   launcher("lanyard", `'${process.execPath}' '${join(root, "server/src/cli/main.ts")}'`);
   writeFileSync(join(bin, "eventually"), '#!/bin/sh\nn=0; until "$@" >/dev/null 2>&1; do n=$((n+1)); [ $n -lt 100 ] || { echo "never: $*"; exit 1; }; sleep 0.1; done\n', { mode: 0o755 });
   launcher("node", `'${process.execPath}'`);
-  const env = { PATH: [bin, process.env["PATH"]].join(delimiter), HOME: folder, TZ: "UTC", NO_COLOR: "1", LANYARD_HOME: join(folder, ".lanyard-home"), LANYARD_LOG: "error" };
+  const env = { PATH: [bin, process.env["PATH"]].join(delimiter), HOME: folder, TZ: "UTC", NO_COLOR: "1", LANYARD_HOME: join(folder, ".lanyard-home"), LANYARD_LOG: "error", LANYARD_SOURCE: root };
   const background: { child: ChildProcess; ended: Promise<unknown> }[] = [];
 
   const run = ({ line, isBackground }: Command): Promise<string> =>

@@ -34,13 +34,10 @@ const sortedKeys = (value: object): string[] => {
   return keys;
 };
 
-/** A list of keys as one word. Throws RangeError for a key with a comma: no record has one. */
+/** A list of keys as one word. Throws RangeError for a key that is empty or has a comma: no record has one. */
 const keyList = (keys: readonly string[]): string => {
-  const list = keys.join(",");
-  let commas = 0;
-  for (let at = list.indexOf(","); at >= 0; at = list.indexOf(",", at + 1)) commas++;
-  if (commas !== Math.max(0, keys.length - 1)) throw new RangeError("a key to pack holds a comma");
-  return list;
+  for (const key of keys) if (key === "" || key.includes(",")) throw new RangeError(`a key to pack is empty or holds a comma: \`${key}\``);
+  return keys.join(",");
 };
 
 /** Bytes of the leaf hash kept behind a packed record: they tell a verifier which record of a block was changed. The tree proves it. */
@@ -52,78 +49,89 @@ export const packRow = (record: unknown, leaf: Uint8Array, words: Words): Buffer
 /** The canonical text of a row. Throws RangeError. */
 export const unpackRow = (body: Uint8Array, words: Words): string => unpack(body.subarray(0, -markSize), words);
 
-/** Packs plain JSON without floats: what a record is. The buffer is fresh. */
+/** Where the next byte goes. */
+interface Cursor {
+  bytes: Buffer;
+  at: number;
+  readonly words: Words;
+}
+
+const room = (to: Cursor, size: number): void => {
+  if (to.at + size <= to.bytes.length) return;
+  const larger = Buffer.allocUnsafe(Math.max(to.bytes.length * 2, to.at + size));
+  to.bytes.copy(larger, 0, 0, to.at);
+  to.bytes = larger;
+};
+
+const put = (to: Cursor, byte: number): void => {
+  to.bytes[to.at++] = byte;
+};
+
+const putVarint = (to: Cursor, value: number): void => {
+  let rest = value;
+  for (; rest > 127; rest = Math.floor(rest / 128)) put(to, (rest % 128) + 128);
+  put(to, rest);
+};
+
+const putWord = (to: Cursor, text: string): void => {
+  const id = to.words.idOf(text);
+  if (id < smallWords) return put(to, tag.smallWord + id);
+  put(to, tag.word);
+  putVarint(to, id);
+};
+
+const putInteger = (to: Cursor, value: number): void => {
+  if (value >= 0 && value < smallInts) return put(to, tag.smallInt + value);
+  put(to, value < 0 ? tag.minus : tag.plus);
+  putVarint(to, Math.abs(value));
+};
+
+const putString = (to: Cursor, text: string, repeats: boolean): void => {
+  if (repeats && text.length <= 256) return putWord(to, text);
+  if (text.length === 43 && hashText.test(text)) {
+    put(to, tag.hash);
+    to.at += to.bytes.write(text, to.at, 32, "base64url");
+  } else if (text.length < 30 && idText.test(text)) {
+    const split = text.length - 17;
+    put(to, tag.id);
+    putWord(to, text.slice(0, split));
+    to.at += to.bytes.write(text.slice(split + 1), to.at, 12, "base64url");
+  } else if (text.length < 17 && numberText.test(text)) {
+    put(to, tag.number);
+    put(to, text.charCodeAt(0));
+    putVarint(to, Number(text.slice(1)));
+  } else {
+    const size = Buffer.byteLength(text);
+    room(to, size + 16);
+    put(to, tag.text);
+    putVarint(to, size);
+    to.at += to.bytes.write(text, to.at, size, "utf8");
+  }
+};
+
+const putValue = (to: Cursor, value: unknown, repeats: boolean): void => {
+  room(to, 64);
+  if (typeof value === "string") putString(to, value, repeats);
+  else if (typeof value === "number") putInteger(to, value);
+  else if (value === null) put(to, tag.null);
+  else if (typeof value === "boolean") put(to, value ? tag.true : tag.false);
+  else if (Array.isArray(value)) {
+    put(to, tag.array);
+    putVarint(to, value.length);
+    for (const item of value) putValue(to, item, repeats);
+  } else {
+    const keys = sortedKeys(value as object);
+    put(to, tag.object);
+    putWord(to, keyList(keys));
+    for (const key of keys) putValue(to, (value as Record<string, unknown>)[key], repeating.has(key));
+  }
+};
+
+/** Packs plain JSON without floats: what a record is. */
 export const pack = (value: unknown, words: Words): Buffer => {
-  let out = Buffer.allocUnsafe(512);
-  let at = 0;
-  const room = (size: number): void => {
-    if (at + size <= out.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(out.length * 2, at + size));
-    out.copy(larger, 0, 0, at);
-    out = larger;
-  };
-  const varint = (value: number): void => {
-    let rest = value;
-    for (; rest > 127; rest = Math.floor(rest / 128)) out[at++] = (rest % 128) + 128;
-    out[at++] = rest;
-  };
-  const word = (text: string): void => {
-    const id = words.idOf(text);
-    if (id < smallWords) out[at++] = tag.smallWord + id;
-    else {
-      out[at++] = tag.word;
-      varint(id);
-    }
-  };
-  const integer = (value: number): void => {
-    if (value >= 0 && value < smallInts) out[at++] = tag.smallInt + value;
-    else {
-      out[at++] = value < 0 ? tag.minus : tag.plus;
-      varint(Math.abs(value));
-    }
-  };
-  const string = (text: string, repeats: boolean): void => {
-    if (repeats && text.length <= 256) word(text);
-    else if (text.length === 43 && hashText.test(text)) {
-      out[at++] = tag.hash;
-      at += out.write(text, at, 32, "base64url");
-    } else if (text.length < 30 && idText.test(text)) {
-      out[at++] = tag.id;
-      const split = text.length - 17;
-      word(text.slice(0, split));
-      at += out.write(text.slice(split + 1), at, 12, "base64url");
-    } else if (text.length < 17 && numberText.test(text)) {
-      out[at++] = tag.number;
-      out[at++] = text.charCodeAt(0);
-      varint(Number(text.slice(1)));
-    } else {
-      const size = Buffer.byteLength(text);
-      room(size + 16);
-      out[at++] = tag.text;
-      varint(size);
-      at += out.write(text, at, size, "utf8");
-    }
-  };
-  const any = (value: unknown, repeats: boolean): void => {
-    room(64);
-    if (typeof value === "string") string(value, repeats);
-    else if (typeof value === "number") integer(value);
-    else if (value === null) out[at++] = tag.null;
-    else if (typeof value === "boolean") out[at++] = value ? tag.true : tag.false;
-    else if (Array.isArray(value)) {
-      out[at++] = tag.array;
-      varint(value.length);
-      for (const item of value) any(item, repeats);
-    } else object(value as Record<string, unknown>);
-  };
-  const object = (value: Record<string, unknown>): void => {
-    const keys = sortedKeys(value);
-    out[at++] = tag.object;
-    word(keyList(keys));
-    for (const key of keys) any(value[key], repeating.has(key));
-  };
-  any(value, false);
-  return out.subarray(0, at);
+  const cursor: Cursor = { bytes: Buffer.allocUnsafe(512), at: 0, words };
+  putValue(cursor, value, false);
+  return cursor.bytes.subarray(0, cursor.at);
 };
 
 /** The canonical JSON text that was packed. Throws RangeError when the bytes are no packed value. */

@@ -30,7 +30,7 @@ const ownFile = (path: string): string => {
 const claim = (folder: string): Disposable => {
   const lock = new DatabaseSync(ownFile(join(folder, "lock.db")), { timeout: 0 });
   try {
-    lock.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
+    lock.exec("PRAGMA journal_mode = MEMORY; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
   } catch (cause) {
     lock.close();
     if ((cause as { errcode?: number }).errcode === 5) throw new Fault("conflict", `opening the data folder \`${folder}\`: another daemon uses it`, { cause });

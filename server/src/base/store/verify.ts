@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { Fault, type LedgerRecord } from "@lanyard/contract";
 import { exportHeader, openCheckpoint, parseVerifierKey, VerifyError, type Checkpoint, type VerifierKey } from "@lanyard/ledger";
@@ -43,14 +44,14 @@ const openToRead = (folder: string): DatabaseSync => {
     database.exec("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; BEGIN; SELECT size FROM head");
     return database;
   };
+  if (!existsSync(file)) throw new Fault("not_found", `reading the ledger in \`${folder}\`: there is none`);
   try {
     return open(file);
-  } catch (cause) {
+  } catch {
     // A folder that cannot be written offers no place for the log's index; then nobody writes either.
-    if ((cause as { errcode?: number }).errcode === undefined) throw new Fault("not_found", `reading the ledger in \`${folder}\`: there is none`, { cause });
     try {
       return open(`file:${encodeURI(file)}?immutable=1`);
-    } catch {
+    } catch (cause) {
       throw new Fault("ledger_unavailable", `reading the ledger in \`${folder}\`: it cannot be opened`, { cause });
     }
   }
@@ -135,6 +136,6 @@ export const exportLedger = function* (folder: string): Generator<string> {
     for (const { body } of sql.entries.all(start, Math.min(start + chunk, size)) as { body: Uint8Array }[]) yield unpackRow(body, words);
   }
   yield "";
-  yield checkpoint.trimEnd();
+  yield* checkpoint.trimEnd().split("\n");
 };
 

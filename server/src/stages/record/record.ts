@@ -31,6 +31,17 @@ const subjectOf = ({ user }: Principal): string => `user:${user}`;
 export const recordStage = ({ store, clock, log }: { store: Store; clock: Clock; log: Log }): RecordStage => {
   let unwritten = 0;
 
+  // An answer that is no JSON (a lone surrogate) has no canonical bytes to commit to: the outcome then says that it had none.
+  const sealAnswer = (principal: Principal, answer: Answer | null): Sealed | null => {
+    try {
+      return answer && store.seal(subjectOf(principal), kept(answer));
+    } catch (error) {
+      if (error instanceof Fault && error.code === "ledger_unavailable") throw error;
+      log.warn("answer not sealed", { error });
+      return null;
+    }
+  };
+
   const tryConclude = async (outcome: () => { record: NewRecord; sealed: Sealed | null }, of: number): Promise<boolean> => {
     try {
       const { record, sealed } = outcome(); // sealed anew each time: the subject may have been erased meanwhile
@@ -62,7 +73,7 @@ export const recordStage = ({ store, clock, log }: { store: Store; clock: Clock;
     async conclude(intent, principal, status, code, answer, startedUs) {
       const durationUs = Math.max(0, clock.monotonicUs() - startedUs);
       const outcome = (): { record: NewRecord; sealed: Sealed | null } => {
-        const sealed = answer && store.seal(subjectOf(principal), kept(answer));
+        const sealed = sealAnswer(principal, answer);
         return {
           record: { type: "outcome", of: intent.seq, status, code, result: sealed?.commitment ?? null, payload: sealed?.payload ?? null, duration_us: durationUs },
           sealed,
