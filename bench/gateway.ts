@@ -54,6 +54,7 @@ class Target {
         let text = "";
         response.on("data", (chunk: Buffer) => (text += chunk.toString())).on("end", () => resolve({ text, headers: response.headers }));
       });
+      outgoing.setTimeout(30_000, () => outgoing.destroy(new Error(`no answer from ${this.#url.href} for 30 s`)));
       outgoing.on("error", reject).end(body);
     });
   }

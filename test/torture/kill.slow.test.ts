@@ -64,8 +64,8 @@ test(`${kills} times SIGKILL under load: nothing acknowledged is lost, no effect
   for (let from = 0; from < store.size(); from += 10_000) {
     for (const record of store.entries({ from, to: from + 9_999, limit: 10_000, types: ["decision"] })) {
       if (record.type !== "decision" || !record.payload) continue;
-      const input = (store.unseal(record.payload)?.value as { input: { args: { n: number } } }).input;
-      intents.set(input.args.n, record.seq);
+      const opened = store.unseal(record.payload) as { value: { input: { args: { n: number } } } } | null;
+      if (opened) intents.set(opened.value.input.args.n, record.seq);
     }
   }
   expect(acknowledged.filter((mine) => !intents.has(mine) || store.outcomeOf(intents.get(mine) ?? -1) === null)).toEqual([]);

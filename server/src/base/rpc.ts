@@ -58,7 +58,7 @@ export function toAnswer(error: unknown): Extract<Answer, { error: unknown }> {
 export function readMessage(bytes: Buffer, depthLimit: number): RpcReading {
   if (!isUtf8(bytes)) return bad("parse_error", "the message is not valid UTF-8");
   const text = bytes.toString("utf8");
-  if (tooDeep(text, depthLimit)) return bad("limit_exceeded", `the message is nested deeper than the limit json_depth (${depthLimit} levels)`);
+  if (tooDeep(text, depthLimit)) return bad("limit_exceeded", `the message is nested deeper than the limit json_depth (${depthLimit} levels)`, idOf(text));
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -69,6 +69,16 @@ export function readMessage(bytes: Buffer, depthLimit: number): RpcReading {
 }
 
 const bad = (code: ErrorCode, message: string, id: RpcId | null = null): RpcReading => ({ fault: new Fault(code, message), id });
+/** The id of a message that is refused unread. Parsing is safe at any depth, walking the value is what is not. */
+function idOf(text: string): RpcId | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isObject(value) && isId(value["id"]) ? value["id"] : null;
+  } catch {
+    return null;
+  }
+}
+
 const isId = (value: unknown): value is RpcId => (typeof value === "string" && value.length <= 256) || Number.isSafeInteger(value);
 const surrogateEscape = /\\u[dD][89a-fA-F]/;
 

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { Fault } from "@lanyard/contract";
 import type { Command } from "commander";
+import { systemClock } from "../base/clock.ts";
 import { loadConfig } from "../base/config/read.ts";
 import { verifyStore, type VerifyOptions, type VerifyReport } from "../base/store/verify.ts";
 import type { Context } from "./context.ts";
@@ -75,11 +76,11 @@ function textOf(file: string): string {
 
 /** Verifies and says so in lines for people; progress goes to standard error on a terminal. */
 export async function verifyLines(data: string, options: VerifyOptions, { colour, live }: Pick<Terminal, "colour" | "live">): Promise<{ lines: string[]; intact: boolean }> {
-  const started = performance.now();
+  const startedUs = systemClock.monotonicUs();
   const progress = (done: number, all: number): void => void process.stderr.write(`\r  ${done} of ${all} entries`);
   const report: VerifyReport = await verifyStore(data, { ...options, ...(live && { progress }) });
   if (live) process.stderr.write("\r\x1b[K");
-  const seconds = ((performance.now() - started) / 1000).toFixed(2);
+  const seconds = ((systemClock.monotonicUs() - startedUs) / 1_000_000).toFixed(2);
   if (report.findings.length === 0) {
     const against = options.from ? "consistent with the checkpoint you kept" : "keep a checkpoint (`lanyard audit checkpoint`) elsewhere, and later verify `--from` it: only then is a restored backup found";
     return { lines: [`${colour.green("intact")}: ${report.records} entries of ${report.ledger} verified in ${seconds} s; ${against}`], intact: true };

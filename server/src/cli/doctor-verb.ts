@@ -62,31 +62,26 @@ async function* examineOwn(config: Config): AsyncGenerator<Symptom> {
     const scratch: Config = { ...config, data, listen: { host: "127.0.0.1", port: 0 } };
     await using daemon = await compose({ config: scratch, environment: systemEnvironment(), log: silent });
     await daemon.ready();
-    yield* examineDaemon({ api: client(localTransport((sent) => daemon.api(sent, { operator: true }))), send: sender(daemon.url) }, scratch);
+    yield* examineDaemon({ api: client(localTransport((sent) => daemon.api(sent, { operator: true }))), send }, scratch);
   } finally {
     rmSync(data, { recursive: true, force: true });
   }
 }
 
-const running = (config: Config): Patient => ({
-  api: client(daemonTransport({ socket: operatorSocket(config.data) })),
-  send: sender(`http://${config.listen.host.includes(":") ? `[${config.listen.host}]` : config.listen.host}:${config.listen.port}`),
-});
+const running = (config: Config): Patient => ({ api: client(daemonTransport({ socket: operatorSocket(config.data) })), send });
 
-const sender =
-  (url: string): Patient["send"] =>
-  async (token, server, message) => {
-    const { body } = await request(`${url}/mcp/${server}`, {
-      method: "POST",
-      headers: {
-        authorization: `Bearer ${token}`,
-        "content-type": "application/json",
-        accept: "application/json, text/event-stream",
-        "mcp-protocol-version": "2026-07-28",
-        "mcp-method": "tools/call",
-        "mcp-name": String((message["params"] as { name: string }).name),
-      },
-      body: JSON.stringify(message),
-    });
-    return answerIn(await body.text());
-  };
+const send: Patient["send"] = async (url, token, message) => {
+  const { body } = await request(url, {
+    method: "POST",
+    headers: {
+      authorization: `Bearer ${token}`,
+      "content-type": "application/json",
+      accept: "application/json, text/event-stream",
+      "mcp-protocol-version": "2026-07-28",
+      "mcp-method": "tools/call",
+      "mcp-name": String((message["params"] as { name: string }).name),
+    },
+    body: JSON.stringify(message),
+  });
+  return answerIn(await body.text());
+};

@@ -58,7 +58,7 @@ describe("the proof of a denial", () => {
   const patient = (answer: Json, records: readonly JsonObject[], tools: Json = [{ server: "notes", tool: "read_note", state: "approved" }]): Patient & { closed: string[]; opened: JsonObject[] } => {
     const opened: JsonObject[] = [];
     const closed: string[] = [];
-    const answers: Record<string, Json> = { catalog_list: { tools }, session_open: { session: "s_1", token: "t" }, session_close: {} };
+    const answers: Record<string, Json> = { catalog_list: { tools }, session_open: { session: "s_1", token: "t", url: "http://gateway/mcp" }, session_close: {} };
     return {
       opened,
       closed,
@@ -73,7 +73,10 @@ describe("the proof of a denial", () => {
           yield* records as Iterable<T>;
         },
       },
-      send: async () => answer as JsonObject,
+      send: async (url) => {
+        expect(url).toBe("http://gateway/mcp/notes");
+        return answer as JsonObject;
+      },
     };
   };
   const config = loadConfig(world);

@@ -120,8 +120,8 @@ export function checkClients(around: Surroundings): Symptom[] {
 /** How the doctor reaches a daemon: its API as the operator, and the gateway's door as an agent. */
 export interface Patient {
   readonly api: Client;
-  /** One MCP request of 2026-07-28; resolves with the JSON-RPC message that answers it. */
-  send(token: string, server: string, request: JsonObject): Promise<JsonObject>;
+  /** One MCP request of 2026-07-28 to a door of the gateway; resolves with the JSON-RPC message that answers it. */
+  send(url: string, token: string, request: JsonObject): Promise<JsonObject>;
 }
 
 /**
@@ -136,11 +136,11 @@ export async function checkDenial({ api, send }: Patient, config: Config): Promi
   const { tools } = await api.call<{ tools: { server: string; tool: string; state: string }[] }>("catalog_list");
   const target = tools.find(({ state }) => state === "approved") ?? tools[0];
   if (!target) return warn(name, "not tried: no server showed a tool", "register a server, and see that it starts");
-  const opened = await api.call<{ session: string; token: string }>("session_open", {
+  const opened = await api.call<{ session: string; token: string; url: string }>("session_open", {
     body: { agent, on_behalf_of: user, purpose: "lanyard doctor: prove a denial", minutes: 1, tools: [] },
   });
   try {
-    const answer = await send(opened.token, target.server, toolCall(target.tool));
+    const answer = await send(`${opened.url}/${target.server}`, opened.token, toolCall(target.tool));
     const records: JsonObject[] = [];
     for await (const record of api.lines("log", { query: { session: opened.session } })) records.push(record);
     const denial = records.find((record) => record["type"] === "decision" && record["effect"] === "deny");

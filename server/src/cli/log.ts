@@ -1,5 +1,6 @@
 import { Fault } from "@lanyard/contract";
 import type { Command } from "commander";
+import { systemClock } from "../base/clock.ts";
 import type { Context } from "./context.ts";
 import { json } from "./terminal.ts";
 import { timelineLine, type LogLine } from "./timeline.ts";
@@ -54,7 +55,7 @@ export function logVerb(program: Command, context: Context): void {
 const unitsMs: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** `90s`, `15m`, `2h`, `7d` ago, or an ISO 8601 time, as milliseconds since the epoch. Throws Fault `invalid_request`. */
-export function sinceMs(text: string, nowMs: number = Date.now()): number {
+export function sinceMs(text: string, nowMs: number = systemClock.nowMs()): number {
   const [, count, unit] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
   if (count && unit) return nowMs - Number(count) * (unitsMs[unit] ?? 0);
   const at = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;

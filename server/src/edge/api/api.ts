@@ -3,25 +3,11 @@ import { Hono } from "hono";
 import { approvalHandlers } from "./approvals.ts";
 import { catalogHandlers } from "./catalog.ts";
 import { credentialHandlers } from "./credentials.ts";
+import type { ApiResult, Handler } from "./handler.ts";
 import { ledgerHandlers } from "./ledger.ts";
 import { actorOf, type Peer, type Rooms } from "./rooms.ts";
 import { sessionHandlers } from "./sessions.ts";
 import { statusHandlers } from "./status.ts";
-
-/** One request as a handler sees it: authenticated, authorised, its body and query checked against the route's schema. */
-export interface ApiCall {
-  readonly caller: Peer;
-  /** The caller as the ledger names it. */
-  readonly actor: string;
-  readonly at: Readonly<Record<string, string>>;
-  readonly body: JsonObject;
-  readonly query: JsonObject;
-  readonly signal: AbortSignal;
-}
-
-/** JSON, or text as it is, or an async stream of objects sent one a line (NDJSON). */
-export type ApiResult = { json: object } | { text: string } | { lines: AsyncIterable<object> };
-export type Handler = (call: ApiCall) => ApiResult | Promise<ApiResult>;
 
 /** Whether a request came through the operator socket; TCP never does. */
 export interface Way {

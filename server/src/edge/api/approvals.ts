@@ -1,5 +1,5 @@
 import { Fault } from "@lanyard/contract";
-import type { Handler } from "./api.ts";
+import type { Handler } from "./handler.ts";
 import type { Rooms } from "./rooms.ts";
 
 export const approvalHandlers = ({ approvals }: Rooms): Record<"approval_list" | "approval_decide", Handler> => ({

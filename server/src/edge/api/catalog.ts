@@ -1,5 +1,5 @@
 import type { CatalogEntry } from "@lanyard/contract";
-import type { Handler } from "./api.ts";
+import type { Handler } from "./handler.ts";
 import type { Rooms } from "./rooms.ts";
 
 const row = ({ server, tool, state, why, approvedHash, seenHash }: CatalogEntry): object => ({

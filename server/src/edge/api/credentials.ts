@@ -1,4 +1,4 @@
-import type { Handler } from "./api.ts";
+import type { Handler } from "./handler.ts";
 import type { Rooms } from "./rooms.ts";
 
 type CredentialRoute = "credential_issue" | "credential_list" | "credential_revoke";

@@ -1,6 +1,6 @@
 import { Fault, type JsonObject, type LedgerRecord, type RecordType } from "@lanyard/contract";
 import type { LogFilter } from "../../base/store/port.ts";
-import type { ApiCall, Handler } from "./api.ts";
+import type { ApiCall, Handler } from "./handler.ts";
 import { explain } from "./explain.ts";
 import type { Rooms } from "./rooms.ts";
 

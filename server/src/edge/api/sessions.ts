@@ -1,7 +1,7 @@
 import { Fault } from "@lanyard/contract";
 import type { Session } from "../../stages/identity/sessions.ts";
 import type { SessionRequest } from "../../stages/identity/opening.ts";
-import type { ApiCall, Handler } from "./api.ts";
+import type { ApiCall, Handler } from "./handler.ts";
 import type { Rooms } from "./rooms.ts";
 
 export const sessionHandlers = ({ identity, url }: Rooms): Record<"session_open" | "session_list" | "session_close", Handler> => ({

@@ -47,7 +47,7 @@ export class Connection implements AsyncDisposable {
       message: (message, about) => this.#receive(message, about),
       garbled: (why, about) => this.#garbled(why, about),
       released: (about) => this.#pending.get(about)?.exchange.release?.(),
-      closed: (why) => this.#end(why),
+      closed: (why, but) => this.#end(why, but),
     });
   }
 
@@ -124,7 +124,7 @@ export class Connection implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const end = new Error("closed by Lanyard");
     await this.#link[Symbol.asyncDispose]();
-    this.#end(end);
+    this.#end(end, null);
   }
 
   /** Puts `_meta` into the words of the server's lifecycle; a progress token becomes ours, since clients' tokens may clash. */
@@ -152,12 +152,8 @@ export class Connection implements AsyncDisposable {
   }
 
   #garbled(why: Error, about: RpcId | null): void {
-    if (about !== null) this.#pending.get(about)?.reject(new Fault("uncertain", `the server's answer could not be read: ${why.message}`));
-    else if (why instanceof Fault) return; // A stray line among others, such as a log line on stdout: the rest may still be fine.
-    else {
-      this.#end(why);
-      void this[Symbol.asyncDispose]();
-    }
+    const doubted = about === null ? [...this.#pending.values()] : [this.#pending.get(about)];
+    for (const pending of doubted) pending?.reject(new Fault("uncertain", `the server's answer could not be read: ${why.message}`));
   }
 
   /** A request of the server to the client. Invariant: it reaches only the session whose call is open. */
@@ -201,10 +197,10 @@ export class Connection implements AsyncDisposable {
     return [...this.#pending.values()].findLast(({ method }) => method !== "subscriptions/listen")?.exchange ?? null;
   }
 
-  #end(why: Error): void {
+  #end(why: Error, but: RpcId | null): void {
     if (this.#closed) return;
     this.#closed = why;
-    for (const pending of [...this.#pending.values()]) pending.reject(why instanceof Fault ? why : new Fault("uncertain", why.message));
+    for (const [id, pending] of [...this.#pending]) if (id !== but) pending.reject(why instanceof Fault ? why : new Fault("uncertain", why.message));
     this.onClose(why);
   }
 }

@@ -91,14 +91,14 @@ export class HttpLink implements Link {
     giveUp.cancel();
   }
 
-  #close(why: Error): void {
+  #close(why: Error, but: RpcId | null = null): void {
     if (this.#gone) return;
     this.#gone = why;
     for (const flight of this.#flights.values()) {
       flight.cancelled = true;
-      flight.controller?.abort(why);
+      if (flight.about === null || flight.about !== but) flight.controller?.abort(why);
     }
-    this.#events.closed(why);
+    this.#events.closed(why, but);
   }
 
   #common(session: string | null = this.#session): Record<string, string> {
@@ -186,7 +186,7 @@ export class HttpLink implements Link {
 
   #reader(flight: Flight, method: string, status: number, type: string, controller: Dispatcher.DispatchController): { take: (chunk: Buffer) => void; end: () => void } {
     const overflow = () => {
-      this.#events.garbled(new Error(`a message of the server is over the limit result_bytes (${this.#limits.result_bytes} bytes)`), flight.about);
+      if (flight.about !== null) this.#events.garbled(new Error(`a message of the server is over the limit result_bytes (${this.#limits.result_bytes} bytes)`), flight.about);
       flight.answered = true;
       controller.abort(new Error("over the limit result_bytes"));
     };
@@ -221,7 +221,7 @@ export class HttpLink implements Link {
   #whole(flight: Flight, method: string, status: number, body: Buffer): void {
     const { name } = this.#target;
     if (status === 404 && this.#session !== null) {
-      this.#close(new Error(`server \`${name}\` no longer knows its session`));
+      this.#close(new Error(`server \`${name}\` no longer knows its session`), flight.about);
       throw new Fault("upstream_unavailable", `server \`${name}\` no longer knows its session`);
     }
     const reading = body.length > 0 && flight.about !== null ? readMessage(body, this.#limits.json_depth) : null;
@@ -247,7 +247,7 @@ export class HttpLink implements Link {
     if (data === null || data === "") return;
     const reading = readMessage(Buffer.from(data, "utf8"), this.#limits.json_depth);
     if ("message" in reading) this.#hand(flight, reading.message);
-    else this.#events.garbled(reading.fault, flight.about);
+    else if (flight.about !== null) this.#events.garbled(reading.fault, flight.about);
   }
 
   #hand(flight: Flight, message: RpcMessage): void {

@@ -4,12 +4,12 @@ import type { RpcId, RpcMessage } from "../../base/rpc.ts";
 export interface LinkEvents {
   /** A message; `about` is the request on whose own response stream it came, which only HTTP can tell. */
   message(message: RpcMessage, about: RpcId | null): void;
-  /** A message that is none, or is over a limit. `about` as above; null breaks the whole link. */
+  /** An answer that cannot be read, or is over a limit: to the request `about`, or to some request, which puts all in doubt. */
   garbled(why: Error, about: RpcId | null): void;
   /** The server ended the stream of this request and will answer on a later one (SEP-1699). */
   released(about: RpcId): void;
-  /** The link is gone, once. */
-  closed(why: Error): void;
+  /** The link is gone, once. `but` is a request whose own rejection tells more. */
+  closed(why: Error, but: RpcId | null): void;
 }
 
 /** One way to a server: carries whole JSON-RPC messages and knows nothing of what they mean. */

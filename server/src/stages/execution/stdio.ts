@@ -18,6 +18,7 @@ export interface StdioTarget {
 }
 
 const graceMs = 2000;
+const openBrace = 0x7b;
 
 /** Spawns the server, without a shell and in a process group of its own, so that whatever it starts ends with it. */
 export class StdioLink implements Link {
@@ -33,7 +34,7 @@ export class StdioLink implements Link {
     const end = (why: Error) => {
       if (this.#gone) return;
       this.#gone = why;
-      events.closed(why);
+      events.closed(why, null);
     };
     this.#exited = new Promise((resolve) => {
       this.#child.once("exit", (code, signal) => {
@@ -52,9 +53,14 @@ export class StdioLink implements Link {
     const onLine = (line: Buffer) => {
       const reading = readMessage(line, limits.json_depth);
       if ("message" in reading) events.message(reading.message, null);
-      else events.garbled(reading.fault, reading.id);
+      // What is no JSON-RPC is what programs print who forget that stdout is spoken for: an answer is lost only with what looks like one.
+      else if (reading.id !== null || (line[0] === openBrace && reading.fault.code !== "malformed_call")) events.garbled(reading.fault, reading.id);
+      else log.debug("server.noise", { server: name, line: line.toString("utf8", 0, 200) });
     };
-    const onOverflow = () => events.garbled(new Error(`a message of the server is over the limit result_bytes (${limits.result_bytes} bytes)`), null);
+    const onOverflow = () => {
+      events.garbled(new Error(`a message of the server is over the limit result_bytes (${limits.result_bytes} bytes)`), null);
+      void this[Symbol.asyncDispose]();
+    };
     readLines(this.#child.stdout, limits.result_bytes, onLine, onOverflow);
     logLines(this.#child.stderr, limits.stderr_bytes, (line) => log.info("server.stderr", { server: name, line }));
   }

@@ -1,0 +1,17 @@
+import type { JsonObject } from "@lanyard/contract";
+import type { Peer } from "./rooms.ts";
+
+/** One request as a handler sees it: authenticated, authorised, its body and query checked against the route's schema. */
+export interface ApiCall {
+  readonly caller: Peer;
+  /** The caller as the ledger names it. */
+  readonly actor: string;
+  readonly at: Readonly<Record<string, string>>;
+  readonly body: JsonObject;
+  readonly query: JsonObject;
+  readonly signal: AbortSignal;
+}
+
+/** JSON, or text as it is, or an async stream of objects sent one a line (NDJSON). */
+export type ApiResult = { json: object } | { text: string } | { lines: AsyncIterable<object> };
+export type Handler = (call: ApiCall) => ApiResult | Promise<ApiResult>;
