@@ -2,9 +2,10 @@
 // Usage: node scripts/bootstrap.mjs demo|test|bench|soak|lanyard|programs [arguments]
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
+import module from "node:module";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
-import { dependencies, environment, Hint, nodeIsRecent, programs, recentNode, root } from "./install.mjs";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { compileCache, dependencies, environment, Hint, nodeIsRecent, programs, recentNode, root } from "./install.mjs";
 
 const cli = "server/src/cli/main.ts";
 
@@ -20,9 +21,9 @@ const plans = {
 const usage = "usage: npm start | npm test | npm run bench -- NAME [--json] | npm run soak | npm run lanyard -- ARGUMENTS";
 
 // Ctrl-C reaches the whole foreground group by itself; any other signal only this process, so it is handed on.
-const runIn = (node, entry, args, env) =>
+const againIn = (node) =>
   new Promise((done) => {
-    const child = spawn(node, [entry, ...args], { stdio: "inherit", env });
+    const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: "inherit" });
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
       process.on(signal, () => (signal === "SIGINT" && process.stdin.isTTY ? undefined : child.kill(signal)));
     }
@@ -46,9 +47,9 @@ const main = async ([script, ...rest]) => {
   const entry = join(root, plan.entry);
   if (!existsSync(entry)) throw new Hint(`there is no \`${plan.entry}\`. ${usage}`);
   const [node, , servers] = await Promise.all([recentNode(), dependencies(Boolean(plan.full)), plan.demo && programs("demo/servers")]);
-  const env = environment(node, servers ? { LANYARD_DEMO_SERVERS: servers } : {});
-  if (!nodeIsRecent()) return void (process.exitCode = await runIn(node, entry, plan.args, env));
-  Object.assign(process.env, env);
+  if (!nodeIsRecent()) return void (process.exitCode = await againIn(node));
+  Object.assign(process.env, environment(node, servers ? { LANYARD_DEMO_SERVERS: servers } : {}));
+  module.enableCompileCache(compileCache());
   process.argv = [process.execPath, entry, ...plan.args];
   await import(pathToFileURL(entry).href);
 };

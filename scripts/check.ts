@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { environment, programs, root } from "./install.mjs";
+import { compileCache, environment, programs, root } from "./install.mjs";
 
 interface Step {
   readonly name: string;
@@ -19,7 +19,11 @@ const { values, positionals } = parseArgs({
   },
 });
 
-const env = environment(process.execPath, { NO_COLOR: process.stdout.isTTY ? undefined : "1", LANYARD_SOAK: values.soak ? "1" : undefined });
+const env = environment(process.execPath, {
+  NO_COLOR: process.stdout.isTTY ? undefined : "1",
+  LANYARD_SOAK: values.soak ? "1" : undefined,
+  NODE_COMPILE_CACHE: compileCache(),
+});
 
 /** Runs a tool of node_modules. A quiet one shows its output only when it fails, so that several can run side by side. */
 const step = (name: string, tool: string, args: readonly string[], isQuiet: boolean): Promise<Step> =>
@@ -39,8 +43,8 @@ const step = (name: string, tool: string, args: readonly string[], isQuiet: bool
     child.on("close", (code) => finish(code === 0));
   });
 
-const vitest = (name: string, projects: readonly string[]): Promise<Step> =>
-  step(name, "vitest", ["run", ...projects.flatMap((project) => ["--project", project]), ...(values.update ? ["--update"] : []), ...positionals], false);
+const vitest = (name: string, projects: readonly string[], filters = positionals): Promise<Step> =>
+  step(name, "vitest", ["run", ...projects.flatMap((project) => ["--project", project]), ...(values.update ? ["--update"] : []), ...filters], false);
 
 /** Real agents are large; they are fetched while the quick checks run. */
 const fetchAgents = (): Promise<Step> => {
@@ -68,7 +72,7 @@ const all = async (): Promise<Step[]> => {
 };
 
 const steps = values.soak
-  ? [await vitest("soak", ["slow"])]
+  ? [await vitest("soak: two hundred kills under load", ["slow"], positionals.length > 0 ? positionals : ["kill"])]
   : positionals.length > 0
     ? [await vitest("tests", values.fast ? ["fast"] : ["fast", "slow"])]
     : await all();

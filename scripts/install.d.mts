@@ -3,3 +3,4 @@ export const root: string;
 /** See install.mjs: installs the programs pinned in `folder` (relative to the root) into the cache and resolves with where they lie. */
 export function programs(folder: string, what?: string): Promise<string>;
 export function environment(node: string, extra?: Record<string, string | undefined>): NodeJS.ProcessEnv;
+export function compileCache(): string;

@@ -27,9 +27,11 @@ export const nodeIsRecent = () => {
   return major > 24 || (major === 24 && minor >= 12);
 };
 
-/** Folder for everything installed outside the dependency tree; `$XDG_CACHE_HOME/lanyard` or `~/.cache/lanyard`. */
-export const cacheFolder = () => {
-  const folder = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "lanyard");
+// Folder for everything installed outside the dependency tree.
+const cachePath = () => join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "lanyard");
+
+const cacheFolder = () => {
+  const folder = cachePath();
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   } catch (error) {
@@ -80,7 +82,7 @@ const npmFlags = [
   "--engine-strict=false",
   "--prefer-offline",
   ...["--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"],
-  ...["--fetch-retries=3", "--fetch-retry-mintimeout=500", "--fetch-retry-maxtimeout=4000"], // offline is said within seconds
+  ...["--fetch-retries=3", "--fetch-retry-mintimeout=500", "--fetch-retry-maxtimeout=2000"], // offline is said within seconds
 ];
 
 // npm run by the npm that runs us, else the one on the PATH.
@@ -152,12 +154,16 @@ const installOnce = async (what, key, prepare, npmArgs = []) => {
     const fresh = `${folder}.new`;
     rmSync(fresh, { recursive: true, force: true });
     mkdirSync(fresh, { recursive: true, mode: 0o700 });
-    await progress(`installing ${what}`, async () => {
-      const check = prepare(fresh);
-      await npm(["ci", ...npmArgs], fresh, what);
-      if (check) check(fresh);
-      renameSync(fresh, folder);
-    });
+    try {
+      await progress(`installing ${what}`, async () => {
+        const check = prepare(fresh);
+        await npm(["ci", ...npmArgs], fresh, what);
+        if (check) check(fresh);
+        renameSync(fresh, folder);
+      });
+    } finally {
+      rmSync(fresh, { recursive: true, force: true });
+    }
   });
   return folder;
 };
@@ -229,3 +235,6 @@ export const dependencies = async (isFull) => {
 
 /** The environment for a program run by `node`: that Node comes first on the PATH, so that its children find it too. */
 export const environment = (node, extra = {}) => ({ ...process.env, PATH: [dirname(node), process.env.PATH].filter(Boolean).join(delimiter), ...extra });
+
+/** Where Node keeps what it compiled: halves the time a command takes to start. */
+export const compileCache = () => join(cachePath(), "compiled");

@@ -18,6 +18,8 @@ export type DecisionInput = {
   };
   /** Cedar action id, as in {@link Action.name}. */
   readonly action: string;
+  /** Hash of the tool's pinned definition, null for anything but a tool: policies compiled against another one do not decide. */
+  readonly definition?: string | null;
   /** Tool arguments as sent by the agent. */
   readonly args: JsonObject;
   /** Groups that have approved this very action. */

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { Fault, isObject, type Json, type JsonObject } from "@lanyard/contract";
+import type { ArgumentRead } from "./reads.ts";
 import type { ActionShape, CedarSchema } from "./schema.ts";
 
 /** A reference to an entity, as Cedar's JSON form has it. */
@@ -34,6 +35,8 @@ export interface Policy {
   readonly approvers: readonly string[];
   /** True when it has neither `when` nor `unless`: its head decides. */
   readonly unconditional: boolean;
+  /** The arguments its conditions speak about. */
+  readonly reads: readonly ArgumentRead[];
   readonly head: { readonly principal: Scope; readonly action: Scope; readonly resource: Scope };
 }
 

@@ -3,6 +3,7 @@ import type { Json } from "@lanyard/contract";
 import { getCedarVersion, policyToJson, validate, type DetailedError, type PolicyJson, type ValidationError } from "@cedar-policy/cedar-wasm/nodejs";
 import { namedActions, readAnnotations, type Annotations, type Objection } from "./lint.ts";
 import { nearest, problemAt, type PolicyProblem } from "./problem.ts";
+import { readsOf } from "./reads.ts";
 import { actionsOf, schemaOf, type ActionShape, type ToolSet } from "./schema.ts";
 import type { Note } from "./shape.ts";
 import { offsetOfBytes, placeAt, splitPolicies, type Chunk, type PolicyFile } from "./split.ts";
@@ -151,5 +152,6 @@ const toPolicy = ({ chunk, json, annotations }: Parsed): Policy => ({
   text: chunk.text,
   keyword: chunk.keyword,
   unconditional: json.conditions.length === 0,
+  reads: readsOf(json),
   head: { principal: json.principal as Scope, action: json.action as Scope, resource: json.resource as Scope },
 });

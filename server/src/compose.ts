@@ -244,10 +244,11 @@ function administration(rooms: Core, engine: Engine, net: { servers(): JsonObjec
       const active = decision.active();
       return {
         version,
+        daemon: net.url() === "" ? "not running" : `listens at ${net.url()}`,
         ledger: store.healthy() ? "ok" : "refusing: calls are denied until it can write again",
         entries: store.size(),
         open_intents: store.openIntents(),
-        bundle: active && { hash: active.hash, policies: active.policies, warnings: active.warnings.length },
+        bundle: active ? { hash: active.hash, policies: active.policies, warnings: active.warnings.length } : store.get("setting", "bundle"),
         policy_errors: [...decision.refusal()],
         config: live.current().hash,
         sessions: identity.sessions().length,

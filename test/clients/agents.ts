@@ -21,7 +21,7 @@ export interface Ended {
 }
 
 /** How a real agent is started without anybody at the terminal and told to use the model on loopback. */
-export interface Agent {
+export interface RealAgent {
   /** Writes what it needs beside the connection to Lanyard. */
   prepare(stage: Stage): void;
   command(stage: Stage): { readonly argv: readonly string[]; readonly env: Readonly<Record<string, string>> };
@@ -34,7 +34,7 @@ const write = (path: string, text: string): void => {
 
 const bin = ({ installed }: Stage, ...path: string[]): string => join(installed, "node_modules", ...path);
 
-export const claude: Agent = {
+export const claude: RealAgent = {
   prepare: () => {},
   command: (stage) => ({
     // Its launcher is put in place by an install script, which is never run; the binary itself comes as a package.
@@ -54,7 +54,7 @@ export const claude: Agent = {
   }),
 };
 
-export const codex: Agent = {
+export const codex: RealAgent = {
   prepare: ({ home, model }) =>
     write(
       join(home, ".codex/config.toml"),
@@ -83,13 +83,12 @@ remote_plugin = false
   command: (stage) => ({ argv: [process.execPath, bin(stage, "@openai/codex/bin/codex.js"), "exec", "--skip-git-repo-check", "-c", `mcp_servers.lanyard.default_tools_approval_mode="approve"`, "go"], env: { MOCK_KEY: "none" } }),
 };
 
-export const gemini: Agent = {
+const geminiWith = (mcpServers: object): RealAgent => ({
   prepare: ({ home }) =>
     write(
       join(home, ".gemini/settings.json"),
       JSON.stringify({
-        // Filled in by gemini-cli itself from what `lanyard run` sets.
-        mcpServers: { lanyard: { httpUrl: "$LANYARD_MCP_URL", headers: { Authorization: "Bearer $LANYARD_TOKEN" }, trust: true } },
+        mcpServers,
         security: { auth: { selectedType: "gemini-api-key" }, folderTrust: { enabled: false } },
         privacy: { usageStatisticsEnabled: false },
         telemetry: { enabled: false },
@@ -100,9 +99,14 @@ export const gemini: Agent = {
     argv: [process.execPath, bin(stage, "@google/gemini-cli/bundle/gemini.js"), "-p", "go", "-m", "gemini-2.5-flash", "--approval-mode", "yolo"],
     env: { GEMINI_API_KEY: "none", GOOGLE_GEMINI_BASE_URL: stage.model.url, GEMINI_CLI_NO_RELAUNCH: "true", GEMINI_CLI_TRUST_WORKSPACE: "true" },
   }),
-};
+});
 
-export const aiSdk: Agent = {
+export const gemini = geminiWith({});
+
+/** Over HTTP; gemini-cli fills in what `lanyard run` sets. */
+export const geminiOverHttp = geminiWith({ lanyard: { httpUrl: "$LANYARD_MCP_URL", headers: { Authorization: "Bearer $LANYARD_TOKEN" } } });
+
+export const aiSdk: RealAgent = {
   prepare: () => {},
   command: (stage) => ({
     argv: [process.execPath, join(import.meta.dirname, "ai-sdk.mjs")],

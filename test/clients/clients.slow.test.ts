@@ -4,7 +4,7 @@ import type { JsonObject } from "@lanyard/contract";
 import { beforeAll, describe, expect, it } from "vitest";
 import { programs, root } from "../../scripts/install.mjs";
 import { approveCatalog, DaemonProcess, program, World } from "../daemon.ts";
-import { aiSdk, claude, codex, gemini, ownFolder, runIn, startWall, type Agent, type Stage } from "./agents.ts";
+import { aiSdk, claude, codex, gemini, geminiOverHttp, ownFolder, runIn, startWall, type RealAgent, type Stage } from "./agents.ts";
 import { startModel, type PlannedCall } from "./model.ts";
 
 // Real agents, headless, against a model server that follows a plan. Each must list the tools that policy lets it see, make an allowed
@@ -22,10 +22,11 @@ const plan: PlannedCall[] = [
 /** How the agent comes to Lanyard: by what `lanyard connect` wrote, or inside `lanyard run`. */
 type Way = "connect" | "run";
 
-const journeys: readonly { readonly name: string; readonly agent: Agent; readonly way: Way }[] = [
+const journeys: readonly { readonly name: string; readonly agent: RealAgent; readonly way: Way }[] = [
   { name: "claude", agent: claude, way: "connect" },
   { name: "codex", agent: codex, way: "connect" },
-  { name: "gemini", agent: gemini, way: "run" },
+  { name: "gemini", agent: gemini, way: "connect" },
+  { name: "gemini over HTTP", agent: geminiOverHttp, way: "run" },
   { name: "AI SDK", agent: aiSdk, way: "run" },
 ];
 

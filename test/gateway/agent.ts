@@ -45,18 +45,18 @@ export const stateless = (version: Version): boolean => version === "2026-07-28"
 
 /** What both faces share: lifecycles, questions, and what was heard. */
 abstract class Base {
-  protected readonly options: Required<AgentOptions>;
+  readonly options: Required<AgentOptions>;
   readonly #heard: Wire[] = [];
   readonly #waiting: { method: string; resolve: (message: Wire) => void }[] = [];
-  protected ids = 0;
+  ids = 0;
 
   constructor(options: AgentOptions) {
     this.options = { path: "/mcp", capabilities: { elicitation: {} }, ...options };
   }
 
-  protected abstract exchange(method: string, params: Json, hooks: Hooks): Promise<Wire>;
-  protected abstract tell(message: Wire): Promise<void>;
-  protected abstract openEar(): Promise<void>;
+  abstract exchange(method: string, params: Json, hooks: Hooks): Promise<Wire>;
+  abstract tell(message: Wire): Promise<void>;
+  abstract openEar(): Promise<void>;
 
   async start(): Promise<Wire> {
     const { version, capabilities } = this.options;
@@ -88,7 +88,7 @@ abstract class Base {
     return new Promise((resolve) => this.#waiting.push({ method, resolve }));
   }
 
-  protected hear(message: Wire): void {
+  hear(message: Wire): void {
     const at = this.#waiting.findIndex(({ method }) => method === message.method);
     if (at === -1) this.#heard.push(message);
     else this.#waiting.splice(at, 1)[0]?.resolve(message);
@@ -131,11 +131,11 @@ export class HttpAgent extends Base implements Agent {
     });
   }
 
-  protected async tell(message: Wire): Promise<void> {
+  async tell(message: Wire): Promise<void> {
     await (await this.#post(message, this.#end.signal)).arrayBuffer();
   }
 
-  protected async exchange(method: string, params: Json, hooks: Hooks): Promise<Wire> {
+  async exchange(method: string, params: Json, hooks: Hooks): Promise<Wire> {
     const id = ++this.ids;
     const cancelled = hooks.signal ?? new AbortController().signal;
     const byClosing = stateless(this.options.version);
@@ -155,7 +155,7 @@ export class HttpAgent extends Base implements Agent {
     return { id: null };
   }
 
-  protected async openEar(): Promise<void> {
+  async openEar(): Promise<void> {
     const { token, version } = this.options;
     const response = await fetch(this.#url, {
       signal: this.#end.signal,
@@ -221,11 +221,11 @@ export class StdioAgent extends Base implements Agent {
     else this.hear(message);
   }
 
-  protected async tell(message: Wire): Promise<void> {
+  async tell(message: Wire): Promise<void> {
     this.#socket.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
   }
 
-  protected async exchange(method: string, params: Json, hooks: Hooks): Promise<Wire> {
+  async exchange(method: string, params: Json, hooks: Hooks): Promise<Wire> {
     const id = ++this.ids;
     return new Promise((resolve) => {
       this.#open.set(id, { hooks, resolve });
@@ -238,7 +238,7 @@ export class StdioAgent extends Base implements Agent {
     });
   }
 
-  protected async openEar(): Promise<void> {}
+  async openEar(): Promise<void> {}
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#socket.destroy();

@@ -10,6 +10,7 @@ import { serveToy, type ServedToy, type ToyEra } from "./toy.ts";
 const program = join(import.meta.dirname, "toy.ts");
 const spawned = (name: string, era: ToyEra = "stateful") => ({ name, command: process.execPath, args: [program, era], env: () => ({}) });
 const served = (name: string, { url }: ServedToy) => ({ name, url, headers: () => ({}) });
+const toolsOf = ({ result }: Wire): string[] => ((result?.["tools"] ?? []) as { name: string }[]).map(({ name }) => name);
 const textOf = ({ result }: Wire): string => (result?.["content"] as { text: string }[] | undefined)?.[0]?.text ?? "";
 
 let open: AsyncDisposableStack;
@@ -29,9 +30,8 @@ describe("several servers behind one door", () => {
   it("shows colliding names as server__name, in the order of servers and names, and finds each again", async () => {
     const gateway = await gatewayTo({ servers: [served("beta", await toy()), served("alpha", await toy("stateless"))] });
     const agent = await agentAt(gateway);
-    const { result } = await agent.request("tools/list");
-    const names = (result?.["tools"] as { name: string }[]).map(({ name }) => name);
-    expect(names.slice(0, 3)).toEqual(["alpha__ask", "alpha__big", "alpha__crash"]);
+    const names = toolsOf(await agent.request("tools/list"));
+    expect(names.slice(0, 3)).toEqual(["alpha__ask", "alpha__big", "alpha__child"]);
     expect(names).toEqual(names.toSorted());
     expect(textOf(await call(agent, "beta__echo", { text: "to beta" }))).toBe("to beta");
     expect(gateway.calls.at(-1)).toMatchObject({ server: "beta", tool: "echo", params: { name: "beta__echo" } });
@@ -58,7 +58,7 @@ describe("several servers behind one door", () => {
   it("goes on with the others when one is out of reach", async () => {
     const gateway = await gatewayTo({ servers: [served("alpha", await toy()), { name: "down", url: "http://127.0.0.1:9/mcp", headers: () => ({}) }] });
     const agent = await agentAt(gateway);
-    expect(((await agent.request("tools/list")).result?.["tools"] as { name: string }[]).map(({ name }) => name)).toContain("echo");
+    expect(toolsOf(await agent.request("tools/list"))).toContain("echo");
     expect((await call(agent, "down__echo")).result).toMatchObject({ isError: true });
   });
 
@@ -66,7 +66,7 @@ describe("several servers behind one door", () => {
     const gateway = await gatewayTo({ servers: [served("alpha", await toy())], view: (_who, _server, tools) => tools.filter(({ name }) => name === "echo") });
     const agent = await agentAt(gateway);
     expect((await agent.request("tools/list")).result?.["tools"]).toHaveLength(1);
-    expect(gateway.seen.get("alpha")).toHaveLength(11);
+    expect(gateway.seen.get("alpha")).toHaveLength(14);
   });
 });
 
@@ -80,7 +80,7 @@ describe("isolation", () => {
     expect(textOf(await call(two, "journal"))).not.toContain("level alert");
     await gateway.gateway.ended("session-1");
     expect((await one.request("ping")).error?.message).toContain("no such MCP session");
-    expect(gateway.upstreams.state()).toMatchObject([{ server: "toy", connections: 2 }]); // session-2's and the spare
+    expect(gateway.upstreams.state()).toMatchObject([{ server: "toy", connections: 2, failures: 0 }]); // session-2's and the spare
   });
 
   it("does not let an MCP session id be used with another session's token, or at another door", async () => {
@@ -218,9 +218,9 @@ describe("results", () => {
   });
 
   it("of a list over the limit are an error that names it", async () => {
-    const gateway = await gatewayTo({ servers: [served("toy", await toy())], limits: { list_items: 10 } });
-    expect((await (await agentAt(gateway)).request("tools/list")).error?.message).toContain("the limit list_items (10)");
-    const wider = await gatewayTo({ servers: [served("toy", await toy())], limits: { list_items: 11 } });
+    const gateway = await gatewayTo({ servers: [served("toy", await toy())], limits: { list_items: 13 } });
+    expect((await (await agentAt(gateway)).request("tools/list")).error?.message).toContain("the limit list_items (13)");
+    const wider = await gatewayTo({ servers: [served("toy", await toy())], limits: { list_items: 14 } });
     expect((await (await agentAt(wider)).request("tools/list")).error).toBeUndefined();
   });
 });

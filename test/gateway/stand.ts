@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import { createServer as createSocketServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { Fault, type Principal, type ToolDefinition } from "@lanyard/contract";
-import { systemClock } from "../../server/src/base/clock.ts";
+import { systemClock, type Clock } from "../../server/src/base/clock.ts";
 import { defaultLimits, type Limits } from "../../server/src/base/limits.ts";
 import { silent, type Log } from "../../server/src/base/log.ts";
 import { gateway, type Gateway } from "../../server/src/edge/gateway/gateway.ts";
@@ -24,6 +24,7 @@ export interface StandOptions {
   readonly deny?: (call: InboundCall) => boolean;
   readonly view?: GatewayOptions["view"];
   readonly log?: Log;
+  readonly clock?: Clock;
   /** Folder for the Unix socket; without it there is no stdio face. */
   readonly folder?: string;
   /** Accepts calls without a token as those of `anyone`, for suites that cannot send one. */
@@ -44,11 +45,11 @@ export interface Stand extends AsyncDisposable {
 /** The gateway on a path that allows everything: faces, execution and inspection are the real ones, the other steps are left out. */
 export async function stand(options: StandOptions): Promise<Stand> {
   const limits = { ...defaultLimits, ...options.limits };
-  const log = options.log ?? silent;
+  const { log = silent, clock = systemClock } = options;
   const seen: Stand["seen"] = new Map();
   const calls: InboundCall[] = [];
   const { PATH = "", HOME = "" } = process.env;
-  const servers = upstreams({ servers: options.servers, environment: { PATH, HOME }, clock: systemClock, limits, log });
+  const servers = upstreams({ servers: options.servers, environment: { PATH, HOME }, clock, limits, log });
   const identify = (token: string | null): Principal => {
     const session = token?.startsWith("session-") ? token : options.open ? "anyone" : null;
     if (session === null) throw new Fault("unauthenticated", "no session has this token");
@@ -76,7 +77,7 @@ export async function stand(options: StandOptions): Promise<Stand> {
     view: options.view ?? ((_principal, _server, tools) => tools),
     seen: (server, tools) => void seen.set(server, tools),
     upstreams: servers,
-    clock: systemClock,
+    clock,
     limits,
     log,
   });

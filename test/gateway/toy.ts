@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
@@ -16,7 +17,7 @@ interface Message {
 export type ToyEra = "stateful" | "stateless";
 
 const capabilities = { tools: { listChanged: true }, resources: { subscribe: true, listChanged: true }, prompts: {}, completions: {}, logging: {} };
-const names = ["echo", "progress", "ask", "slow", "journal", "touch", "crash", "big", "deep", "garble", "hidden"];
+const names = ["echo", "progress", "ask", "slow", "journal", "touch", "crash", "big", "deep", "garble", "hidden", "insist", "child", "noise"];
 const tools = names.map((name) => ({ name, description: `The toy's ${name}`, inputSchema: { type: "object" }, "x-toy": { kept: true } }));
 const say = (text: string): Json => ({ content: [{ type: "text", text }] });
 const meta = (params: Json | undefined): Json => (params?.["_meta"] ?? {}) as Json;
@@ -152,6 +153,15 @@ class Toy {
         return say("x".repeat(Number(args["bytes"])));
       case "deep":
         return say(JSON.stringify(args)).constructor === Object ? { content: [], structuredContent: nested(Number(args["levels"])) } : {};
+      case "insist":
+        return { resultType: "input_required", inputRequests: { who: { method: "elicitation/create", params: { message: "Again?" } } } };
+      case "child":
+        // A grandchild of the gateway that ignores the end of its parent's input.
+        return say(String(spawn("sleep", ["600"], { stdio: "ignore" }).pid));
+      case "noise":
+        process.stdout.write('plain words on stdout\n{"level":30,"msg":"a log line"}\n');
+        process.stderr.write(`${"x".repeat(Number(args["bytes"]))}\n`);
+        return say("noisy");
       case "garble":
         return { content: [{ type: "text", text: "\ud800" }] };
     }

@@ -3,7 +3,8 @@ import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } f
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 
-// A journey is a text that a person can follow: commands after `$ `, what they print below, `[exit n]` when that is not 0.
+// A journey is a text that a person can follow: commands after `$ `, what they print below, `[exit n]` when that is not 0, then an empty
+// line. Empty lines of the output itself are left out, so that its end is plain.
 //
 //   $ lanyard limits | head -2        run by sh in a scratch folder; `lanyard` is the real program
 //   & lanyard serve                   started in the background; goes on after its first line
@@ -28,7 +29,7 @@ const partsOf = (block: string): Part[] => {
     if (line.startsWith("$ ") || isBackground) {
       parts.push({ command: { line: line.slice(2), isBackground } });
       isOutput = true;
-    } else if (line === "" || line.startsWith("#")) {
+    } else if (line === "") {
       parts.push({ prose: line });
       isOutput = false;
     } else if (!isOutput) parts.push({ prose: line });
@@ -49,14 +50,14 @@ const volatile: readonly (readonly [RegExp, string])[] = [
   [/\b\d+(?:\.\d+)? (ms|us|µs)\b/g, "<n> $1"],
   [/\b\d+\.\d+ s\b/g, "<n> s"],
   [/^ *\d+ {2}(?=<time>)/gm, "<seq>  "],
-  [/\b(explain|call of) \d+\b/g, "$1 <seq>"],
+  [/\b(explain|call of|entry|at size) \d+\b(?!:)/g, "$1 <seq>"],
   [/"of":\d+/g, '"of":<seq>'],
   [/\b\d+ entries\b/g, "<n> entries"],
   [/127\.0\.0\.1:\d{2,5}/g, "127.0.0.1:<port>"],
 ];
 
 const settle = (output: string, folder: string): string =>
-  volatile.reduce((text, [pattern, name]) => text.replaceAll(pattern, name), output.replaceAll(folder, "<dir>")).replace(/\n+$/, "");
+  volatile.reduce((text, [pattern, name]) => text.replaceAll(pattern, name), output.replaceAll(folder, "<dir>")).replace(/\n{2,}/g, "\n").replace(/^\n|\n$/g, "");
 
 /** A command that takes longer hangs; it is ended with all it started, and `[exit SIGKILL]` fails the journey. */
 const commandLimitMs = 20_000;
@@ -90,7 +91,8 @@ export function openScratch(root: string, files: Readonly<Record<string, string>
   launcher("lanyard", `'${process.execPath}' '${join(root, "server/src/cli/main.ts")}'`);
   writeFileSync(join(bin, "eventually"), '#!/bin/sh\nn=0; until "$@" >/dev/null 2>&1; do n=$((n+1)); [ $n -lt 100 ] || { echo "never: $*"; exit 1; }; sleep 0.1; done\n', { mode: 0o755 });
   launcher("node", `'${process.execPath}'`);
-  const env = { PATH: [bin, process.env["PATH"]].join(delimiter), HOME: folder, TZ: "UTC", NO_COLOR: "1", LANYARD_HOME: join(folder, ".lanyard-home"), LANYARD_LOG: "error", LANYARD_SOURCE: root };
+  const { NODE_COMPILE_CACHE } = process.env; // a journey starts the program some ten times
+  const env = { ...(NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE }), PATH: [bin, process.env["PATH"]].join(delimiter), HOME: folder, TZ: "UTC", NO_COLOR: "1", LANYARD_HOME: join(folder, ".lanyard-home"), LANYARD_LOG: "error", LANYARD_SOURCE: root };
   const background: { child: ChildProcess; ended: Promise<unknown> }[] = [];
 
   const run = ({ line, isBackground }: Command): Promise<string> =>

@@ -110,10 +110,10 @@ export const storeKit = (name: string, make: () => Promise<Place>): void => {
         const denied = await store.append(someDecision("deny"));
         expect(store.outcomeOf(seq)).toBeNull();
         const both = [store.append(someOutcome(seq)), store.append(someOutcome(seq)), store.append(close("s"))];
-        expect(await Promise.all(both.map(codeOf))).toEqual(["resolved", "conflict", "resolved"]);
-        expect(await codeOf(store.append(someOutcome(seq)))).toBe("conflict");
-        expect(await codeOf(store.append(someOutcome(denied.seq)))).toBe("conflict");
-        expect(await codeOf(store.append(someOutcome(999)))).toBe("conflict");
+        expect(await Promise.all(both.map(codeOf))).toEqual(["resolved", "internal", "resolved"]);
+        expect(await codeOf(store.append(someOutcome(seq)))).toBe("internal");
+        expect(await codeOf(store.append(someOutcome(denied.seq)))).toBe("internal");
+        expect(await codeOf(store.append(someOutcome(999)))).toBe("internal");
         expect(store.outcomeOf(seq)).toMatchObject({ type: "outcome", of: seq });
       });
 
@@ -181,6 +181,23 @@ export const storeKit = (name: string, make: () => Promise<Place>): void => {
         expect(await codeOf(store.append(record, attached))).toBe("resolved");
       });
 
+      test("a payload is appended once, by the store that sealed it", async () => {
+        const [record, attached] = withInput("user:ana");
+        expect(await Promise.all([store.append(record, attached), store.append(record, attached)].map(codeOf))).toEqual(["resolved", "internal"]);
+        expect(await codeOf(store.append(record, attached))).toBe("internal");
+        const foreign = { ...store.seal("user:ana", value) };
+        expect(await codeOf(store.append(someDecision("deny", { input: foreign.commitment, payload: foreign.payload }), { sealed: foreign }))).toBe("internal");
+      });
+
+      test("what was sealed while an erasure was on its way does not bring the key back", async () => {
+        const first = withInput("user:ana");
+        await store.append(first[0], first[1]);
+        const erasing = store.erase("user:ana", "operator", "asked to");
+        const late = withInput("user:ana");
+        expect(await Promise.all([erasing, store.append(late[0], late[1])].map(codeOf))).toEqual(["resolved", "conflict"]);
+        expect([store.unseal(first[1].sealed.payload), store.unseal(late[1].sealed.payload)]).toEqual([null, null]);
+      });
+
       test("a value that is not JSON is refused", () => {
         expect(() => store.seal("user:ana", { a: "\udc00" })).toThrow(Fault);
       });
@@ -208,8 +225,10 @@ export const storeKit = (name: string, make: () => Promise<Place>): void => {
     describe("state and objects", () => {
       test("documents change with their record, outlive the run, and are nobody else's object", async () => {
         const value = { token: "x", tags: ["a"], share: 0.5 };
-        await store.append(close("s"), { state: [{ kind: "session", key: "one", value }, { kind: "approval", key: "one", value: { of: 1 } }, { kind: "session", key: "two", value: {} }] });
+        const changing = store.append(close("s"), { state: [{ kind: "session", key: "one", value }, { kind: "approval", key: "one", value: { of: 1 } }, { kind: "session", key: "two", value: {} }] });
         value.tags.push("later");
+        await changing;
+        value.tags.push("later still");
         expect(store.get("session", "one")).toEqual({ token: "x", tags: ["a"], share: 0.5 });
         await store.append(close("s"), { state: [{ kind: "session", key: "two", value: null }, { kind: "approval", key: "one", value: { of: 2 } }] });
         await reopen();
@@ -223,8 +242,12 @@ export const storeKit = (name: string, make: () => Promise<Place>): void => {
         expect(state).toEqual([[expect.any(String), expect.any(String)], [expect.any(String), null]]);
       });
 
+      test("a document that is no JSON is refused", async () => {
+        expect(await codeOf(store.append(close("s"), { state: [{ kind: "session", key: "one", value: { a: "\ud800" } }] }))).toBe("internal");
+      });
+
       test("a record that is refused changes no document", async () => {
-        expect(await codeOf(store.append(someOutcome(99), { state: [{ kind: "session", key: "one", value: {} }] }))).toBe("conflict");
+        expect(await codeOf(store.append(someOutcome(99), { state: [{ kind: "session", key: "one", value: {} }] }))).toBe("internal");
         await store.append(close("s"));
         expect(store.get("session", "one")).toBeNull();
       });

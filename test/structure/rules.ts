@@ -114,8 +114,8 @@ const powers: readonly OnlyHere[] = [
   {
     what: "child processes",
     modules: /^(node:)?(child_process|cluster)$/,
-    where: /^server\/src\/(stages\/execution\/|cli\/(run|demo|doctor)\.ts$)/,
-    why: "an action is carried out only behind a recorded intent; `run` starts the agent itself, `demo` its scratch repository, `doctor` asks clients for their version, all in the operator's own process",
+    where: /^server\/src\/(stages\/execution\/|cli\/run\.ts$)/,
+    why: "an action is carried out only behind a recorded intent; `lanyard run` starts the agent itself, as the person at the terminal asked",
     bad: `import { spawn } from "node:child_process"; export const a = spawn;`,
   },
   {

@@ -35,7 +35,7 @@ export function demoVerb(program: Command, context: Context): void {
       await prepare(folder, environment, options.port);
       mkdirSync(join(folder, "data"), { recursive: true, mode: 0o700 });
       const logFile = join(folder, "daemon.log");
-      const log = logger({ clock: systemClock, write: (line) => writeFileSync(logFile, `${line}\n`, { flag: "a" }) });
+      const log = logger({ clock: systemClock, write: (line) => writeFileSync(logFile, line, { flag: "a", mode: 0o600 }) });
       await using daemon = await compose({ config: loadConfig(join(folder, "lanyard.yaml")), environment, log });
       context.out(`  the daemon listens at ${daemon.url}/mcp; ledger and keys in ${join(folder, "data")}; its log in ${logFile}`);
 

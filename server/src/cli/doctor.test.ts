@@ -40,7 +40,7 @@ describe("doctor", () => {
   });
 
   it("is unhealthy when a server does not answer", () => {
-    const checks = checkServers({ servers: [{ server: "a", up: true }, { server: "b", up: false }] });
+    const checks = checkServers({ servers: [{ server: "a", version: "2025-11-25", failures: 0 }, { server: "b", version: null, failures: 3 }] });
     expect(checks.map(({ state }) => state)).toEqual(["ok", "bad"]);
     expect(isHealthy(checks)).toBe(false);
   });
@@ -84,7 +84,7 @@ describe("the proof of a denial", () => {
   it("is a refusal the model can read, and a record of it", async () => {
     const healthy = patient(refusal, [denied]);
     expect(await checkDenial(healthy, config)).toMatchObject({ state: "ok", found: "`notes/read_note` by a session without permission was refused and recorded as entry 7" });
-    expect(healthy.opened).toMatchObject([{ agent: "clerk", tools: [] }]);
+    expect(healthy.opened).toMatchObject([{ agent: "clerk", tools: ["notes/lanyard-doctor"] }]);
     expect(healthy.closed).toEqual([`{"id":"s_1"}`]);
   });
 

@@ -102,8 +102,10 @@ export function checkServers(status: JsonObject): Symptom[] {
   const servers = Array.isArray(status["servers"]) ? status["servers"].filter(isObject) : [];
   return servers.map((server) => {
     const name = `server ${String(server["server"])}`;
-    if (server["up"] === true) return ok(name, "answers");
-    return bad(name, "does not answer", "run its command by hand; the daemon's log has what it wrote to standard error");
+    const hint = "run its command by hand; the daemon's log has what it wrote to standard error";
+    if (typeof server["version"] !== "string") return bad(name, "never answered", hint);
+    if (Number(server["failures"]) > 0) return warn(name, `answers, after ${String(server["failures"])} failures`, hint);
+    return ok(name, `answers, MCP ${server["version"]}`);
   });
 }
 
@@ -137,7 +139,7 @@ export async function checkDenial({ api, send }: Patient, config: Config): Promi
   const target = tools.find(({ state }) => state === "approved") ?? tools[0];
   if (!target) return warn(name, "not tried: no server showed a tool", "register a server, and see that it starts");
   const opened = await api.call<{ session: string; token: string; url: string }>("session_open", {
-    body: { agent, on_behalf_of: user, purpose: "lanyard doctor: prove a denial", minutes: 1, tools: [] },
+    body: { agent, on_behalf_of: user, purpose: "lanyard doctor: prove a denial", minutes: 1, tools: [`${target.server}/lanyard-doctor`] },
   });
   try {
     const answer = await send(`${opened.url}/${target.server}`, opened.token, toolCall(target.tool));

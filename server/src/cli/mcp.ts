@@ -29,7 +29,7 @@ export function mcpVerb(program: Command, context: Context): void {
     .action(async (options: McpOptions) => {
       const config = loadConfig(context.configPath());
       const held = settings(systemEnvironment());
-      const log = logger({ clock: systemClock, write: (line) => void process.stderr.write(`${line}\n`), level: held.logLevel });
+      const log = logger({ clock: systemClock, write: (line) => void process.stderr.write(line), level: held.logLevel });
       const session = await sessionFor(context, held, options);
       try {
         const path = options.server ? `/mcp/${options.server}` : "/mcp";

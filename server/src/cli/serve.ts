@@ -15,7 +15,7 @@ export function serveVerb(program: Command, context: Context): void {
     .addHelpText("after", "\nLog lines go to standard error as JSON (LANYARD_LOG=debug|info|warn|error).\n\nExample:\n  lanyard serve --config lanyard.yaml")
     .action(async (options: { json?: boolean }) => {
       const environment = systemEnvironment();
-      const log = logger({ clock: systemClock, write: (line) => void process.stderr.write(`${line}\n`), level: settings(environment).logLevel });
+      const log = logger({ clock: systemClock, write: (line) => void process.stderr.write(line), level: settings(environment).logLevel });
       const config = loadConfig(context.configPath());
       const stopped = new Promise<string>((resolve) => {
         for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve(signal));

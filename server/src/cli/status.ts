@@ -14,7 +14,7 @@ export function statusVerb(program: Command, context: Context): void {
       if (options.json) return context.out(json(status));
       const { servers, ...rest } = status as { servers: JsonObject[] } & JsonObject;
       for (const [name, value] of Object.entries(rest)) context.out(`${context.colour.dim(name.padEnd(12))}${typeof value === "string" ? value : brief(value, 400)}`);
-      const cells = servers.map((server) => [String(server["server"]), String(server["kind"]), server["up"] ? "up" : "down", String(server["failures"] ?? "")]);
-      for (const line of table(["server", "kind", "state", "failures"], cells, context.colour)) context.out(line);
+      const cells = servers.map((server) => [String(server["server"]), String(server["kind"]), server["version"] === null ? "never reached" : `speaks ${String(server["version"])}`, String(server["failures"]), String(server["connections"])]);
+      for (const line of table(["server", "kind", "state", "failures", "connections"], cells, context.colour)) context.out(line);
     });
 }

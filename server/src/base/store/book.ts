@@ -1,17 +1,15 @@
 import { hash } from "node:crypto";
 import { Fault, type Json, type JsonObject, type LedgerRecord, type NewRecord } from "@lanyard/contract";
-import {
-  emptyFrontier, formatProof, inclusionProof, leafHash, nodeHash, openCheckpoint, parseVerifierKey, peaksAt, rootOf, sameBytes, VerifyError,
-  type Frontier, type Signer,
-} from "@lanyard/ledger";
+import { emptyFrontier, formatProof, inclusionProof, VerifyError, type Frontier, type Signer } from "@lanyard/ledger";
 import type { Clock } from "../clock.ts";
 import { limits } from "../limits.ts";
 import { decisionAgeMs, decisionMs } from "./decision-id.ts";
-import { checkBox, checked, draft, storedLevel, type Draft, type Item } from "./draft.ts";
+import { checkBox, checked, draft, written, type Draft, type Item } from "./draft.ts";
 import { matches } from "./filter.ts";
 import type { Head, Medium } from "./medium.ts";
 import type { LogFilter, Receipt, Sealed, StateChange, StateKind, Store } from "./port.ts";
-import { opens, Vault, type Box } from "./vault.ts";
+import { nodesOf, recall, remember, type State } from "./recall.ts";
+import { opens, Vault } from "./vault.ts";
 
 /** Told of trouble that no caller hears of. */
 export type Alarm = (event: string, fields: Readonly<Record<string, unknown>>) => void;
@@ -29,7 +27,6 @@ export interface BookOptions {
 }
 
 const retryMs = 1000;
-const block = 2 ** storedLevel;
 
 /**
  * The store's one implementation over any medium: group commit, the tree, state, recovery. Everything between two turns of the event
@@ -41,7 +38,7 @@ export class Book implements Store {
   readonly #signer: Signer;
   readonly #vault: Vault;
   readonly #alarm: Alarm;
-  readonly #state = new Map<StateKind, Map<string, JsonObject>>();
+  #state: State = new Map();
   readonly #listeners = new Set<(record: LedgerRecord) => void>();
   /** Allow decisions of this run without an outcome, ascending; their calls run in this process. */
   readonly #openNow = new Set<number>();
@@ -54,7 +51,7 @@ export class Book implements Store {
   #tree: Frontier = emptyFrontier;
   #head: Head = { size: 0, atMs: 0, checkpoint: "", openFrom: 0 };
   #gap: { readonly fromMs: number; refused: number; readonly why: string } | null = null;
-  #leaves: { block: number; hashes: Uint8Array[] } = { block: -1, hashes: [] };
+  #retry: { cancel(): void } | null = null;
 
   private constructor({ clock, medium, signer, tenant, alarm }: BookOptions) {
     this.#clock = clock;
@@ -70,7 +67,7 @@ export class Book implements Store {
    */
   static async open(options: BookOptions): Promise<Book> {
     const book = new Book(options);
-    book.#load(options.medium.head(), 0);
+    book.#reading(() => book.#recall(0));
     const open = book.openIntents();
     const key = hash("sha256", options.signer.vkey, "base64url");
     await book.append({ type: "ledger.open", key, version: options.version, open_intents: open.slice(0, 1024), more: Math.max(0, open.length - 1024) });
@@ -79,22 +76,26 @@ export class Book implements Store {
 
   append(record: NewRecord, { sealed, state = [] }: { sealed?: Sealed; state?: readonly StateChange[] } = {}): Promise<Receipt> {
     return new Promise((resolve, reject) => {
-      const box = (sealed as Box | undefined) ?? null; // every Sealed comes from seal() below
       const copy = checked(record);
-      checkBox(copy, box);
-      if (state.length > limits.state_changes.value) throw new Fault("limit_exceeded", `appending a record \`${record.type}\`: more than state_changes, ${limits.state_changes.value}`);
-      this.#enqueue({ record: copy, box, state, erase: null, resolve, reject });
+      const box = sealed ? this.#vault.take(sealed) : null;
+      const refuse = (fault: Fault): void => {
+        if (box) this.#vault.giveBack(box);
+        reject(fault);
+      };
+      try {
+        checkBox(copy, box);
+        this.#enqueue({ record: copy, box, state: written(record.type, state), erase: null, resolve, reject: refuse });
+      } catch (error) {
+        refuse(error as Fault);
+      }
     });
   }
 
-  async erase(subject: string, by: string, why: string): Promise<Receipt> {
-    const tag = this.#vault.tag(subject);
-    const payloads = this.#reading(() => this.#medium.payloadsOf(tag));
-    // What was sealed before but not yet appended must not bring the key back: from here on it is refused.
-    this.#vault.forget(subject);
+  erase(subject: string, by: string, why: string): Promise<Receipt> {
     return new Promise((resolve, reject) => {
-      const record = checked({ type: "erase", subject: tag.toString("base64url"), payloads, by, why });
-      this.#enqueue({ record, box: null, state: [], erase: tag, resolve, reject });
+      const tag = this.#vault.tag(subject);
+      const record = checked({ type: "erase", subject: tag.toString("base64url"), payloads: 0, by, why });
+      this.#enqueue({ record, box: null, state: [], erase: { subject, tag }, resolve, reject });
     });
   }
 
@@ -120,10 +121,15 @@ export class Book implements Store {
     for (const item of this.#queue) {
       if (items.length >= limits.batch_records.value || (item.erase && items.length > 0)) break;
       items.push(item);
-      if (item.erase) break; // an erasure is a commit of its own: nothing sealed under the key is in it
+      if (item.erase) break; // a commit of its own: what was committed before is counted and erased, what comes after is sealed anew
     }
     this.#queue.splice(0, items.length);
     return items;
+  }
+
+  #counted(item: Item): Item {
+    if (!item.erase || item.record.type !== "erase") return item;
+    return { ...item, record: { ...item.record, payloads: this.#medium.payloadsOf(item.erase.tag) } };
   }
 
   #flush(): void {
@@ -133,12 +139,15 @@ export class Book implements Store {
       if (this.#gap) this.#recover();
       const atMs = Math.max(this.#head.atMs, this.#clock.nowMs());
       const gap = this.#gap;
-      const waiting = gap ? [gapItem(gap, atMs), ...taken] : taken;
-      drafted = draft({ clock: this.#clock, signer: this.#signer, tree: this.#tree, atMs, openNow: this.#openNow, leftOpen: this.#leftOpen, newlyLeft: this.#newlyLeft }, waiting);
+      const waiting = [...(gap ? [gapItem(gap, atMs)] : []), ...taken.map((item) => this.#counted(item))];
+      drafted = draft({
+        clock: this.#clock, signer: this.#signer, vault: this.#vault, tree: this.#tree, atMs,
+        openNow: this.#openNow, leftOpen: this.#leftOpen, newlyLeft: this.#newlyLeft,
+      }, waiting);
       if (drafted.items.length === 0) return;
       this.#medium.commit(drafted.batch);
     } catch (cause) {
-      this.#refuse(drafted ? drafted.items.filter((item) => taken.includes(item)) : taken, cause);
+      this.#refuse(drafted?.items ?? taken, cause);
       return;
     }
     this.#settle(drafted);
@@ -151,7 +160,8 @@ export class Book implements Store {
     this.#newlyLeft = [];
     this.#tree = tree;
     this.#head = batch.head;
-    for (const row of batch.state) this.#remember(row.kind, row.key, row.text);
+    for (const { kind, key, text } of batch.state) remember(this.#state, kind, key, text);
+    for (const { erase } of items) if (erase) this.#vault.forget(erase.subject);
     for (const { record, box } of batch.leaves) {
       if (box) box.subject.stored = true;
       this.#track(record);
@@ -184,9 +194,12 @@ export class Book implements Store {
       this.#gap = { fromMs: Math.max(this.#head.atMs, this.#clock.nowMs()), refused: 0, why: reasonOf(cause) };
       this.#alarm("ledger unavailable", { error: cause });
     }
-    this.#gap.refused += items.length;
-    for (const item of items) item.reject(new Fault("ledger_unavailable", `appending a record \`${item.record.type}\`: ${why}`, { cause }));
-    this.#clock.after(retryMs, () => this.#gap && !this.#closed && this.#queue.length === 0 && this.#flush());
+    for (const item of items) {
+      if (item.record.type !== "ledger.gap") this.#gap.refused++;
+      item.reject(new Fault("ledger_unavailable", `appending a record \`${item.record.type}\`: ${why}`, { cause }));
+    }
+    this.#retry?.cancel();
+    this.#retry = this.#clock.after(retryMs, () => this.#gap && !this.#closed && this.#queue.length === 0 && this.#flush());
   }
 
   // A commit that failed at its sync may still be on disk: then the disk is right, and its intents are open.
@@ -195,56 +208,19 @@ export class Book implements Store {
     const head = this.#medium.head();
     if (head.size === this.#tree.size && head.checkpoint === this.#head.checkpoint) return;
     if (head.size <= this.#tree.size) throw new Fault("ledger_unavailable", `recovering the ledger: the disk holds ${head.size} records where ${this.#tree.size} were acknowledged`);
-    this.#load(head, this.#tree.size);
+    this.#recall(this.#tree.size);
   }
 
-  #load(head: Head, from: number): void {
-    this.#reading(() => {
-      this.#head = head;
-      this.#leaves.block = -1;
-      this.#tree = this.#tail(head);
-      this.#vault.advance(this.#medium.nextPayload());
-      this.#state.clear();
-      for (const { kind, key, text } of this.#medium.state()) this.#remember(kind, key, text);
-      for (const seq of this.#medium.leftOpen()) this.#leftOpen.add(seq);
-      for (let start = Math.max(head.openFrom, from); start < head.size; start += block) this.#findOpen(start, Math.min(start + block, head.size));
-    });
-  }
-
-  #findOpen(from: number, to: number): void {
-    for (const text of this.#medium.texts(from, to)) {
-      const record = JSON.parse(text) as LedgerRecord;
-      if (record.type === "outcome") this.#openNow.delete(record.of);
-      if (record.type !== "decision" || record.effect !== "allow" || this.#medium.outcomeOf(record.seq) !== null || this.#leftOpen.has(record.seq)) continue;
-      this.#leftOpen.add(record.seq);
-      this.#newlyLeft.push(record.seq);
+  #recall(from: number): void {
+    const { head, tree, state, leftOpen, found, concluded } = recall(this.#medium, this.#signer, from);
+    [this.#head, this.#tree, this.#state] = [head, tree, state];
+    this.#vault.advance(this.#medium.nextPayload());
+    for (const seq of [...leftOpen, ...found]) this.#leftOpen.add(seq);
+    this.#newlyLeft.push(...found);
+    for (const seq of concluded) {
+      this.#openNow.delete(seq);
+      this.#leftOpen.delete(seq);
     }
-  }
-
-  /** The tree's right edge, checked against the last checkpoint: a ledger that was cut or changed there is not continued. */
-  #tail(head: Head): Frontier {
-    if (head.size === 0) return emptyFrontier;
-    const signed = openCheckpoint(head.checkpoint, [parseVerifierKey(this.#signer.vkey)]);
-    const tree = { size: head.size, peaks: peaksAt(head.size, (level, index) => this.#node(level, index)) };
-    if (signed.size !== head.size || !sameBytes(signed.root, rootOf(tree)))
-      throw new Fault("ledger_unavailable", "opening the ledger: its records are not those of its last checkpoint; see `lanyard audit verify`");
-    return tree;
-  }
-
-  #node(level: number, index: number): Uint8Array {
-    if (level >= storedLevel) return this.#medium.node(level, index);
-    if (level > 0) return nodeHash(this.#node(level - 1, index * 2), this.#node(level - 1, index * 2 + 1));
-    const at = Math.floor(index / block);
-    const cached = this.#leaves;
-    if (cached.block !== at || cached.hashes.length <= index % block) this.#leaves = { block: at, hashes: this.#medium.texts(at * block, Math.min((at + 1) * block, this.#head.size)).map(leafHash) };
-    return this.#leaves.hashes[index % block] as Uint8Array;
-  }
-
-  #remember(kind: StateKind, key: string, text: string | null): void {
-    const documents = this.#state.get(kind) ?? new Map<string, JsonObject>();
-    this.#state.set(kind, documents);
-    if (text === null) documents.delete(key);
-    else documents.set(key, JSON.parse(text) as JsonObject);
   }
 
   #reading<T>(read: () => T): T {
@@ -361,7 +337,7 @@ export class Book implements Store {
   prove(seq: number): string {
     const bytes = this.entryBytes(seq);
     if (bytes === null) throw new Fault("not_found", `proving record \`${seq}\`: the ledger has ${this.#head.size} records`);
-    const path = this.#reading(() => inclusionProof(seq, this.#head.size, (level, index) => this.#node(level, index)));
+    const path = this.#reading(() => inclusionProof(seq, this.#head.size, nodesOf(this.#medium, this.#head.size)));
     return formatProof({ extra: bytes, index: seq, path, checkpoint: this.#head.checkpoint });
   }
 
@@ -377,6 +353,7 @@ export class Book implements Store {
     if (this.#closed) return;
     const last = this.append({ type: "ledger.close", why: "stopped" }).catch((error: unknown) => this.#alarm("ledger not closed", { error }));
     this.#closed = true;
+    this.#retry?.cancel();
     await last;
     this.#medium[Symbol.dispose]();
   }
@@ -384,7 +361,7 @@ export class Book implements Store {
 
 const reasonOf = (cause: unknown): string => {
   const text = (cause as { readonly errstr?: unknown; readonly code?: unknown } | null)?.errstr ?? (cause instanceof Error ? cause.message : "unknown");
-  return String(text).slice(0, 200) || "unknown";
+  return String(text).slice(0, 200).toWellFormed() || "unknown";
 };
 
 const gapItem = ({ fromMs, refused, why }: { fromMs: number; refused: number; why: string }, atMs: number): Item => ({

@@ -5,15 +5,15 @@ import type { Clock } from "../clock.ts";
 import { limits } from "../limits.ts";
 import type { Batch, Leaf, StateRow, TreeNode } from "./medium.ts";
 import type { Receipt, StateChange } from "./port.ts";
-import { commitmentOf, type Box } from "./vault.ts";
+import { commitmentOf, type Box, type Vault } from "./vault.ts";
 
 /** An append that waits for its commit. */
 export interface Item {
   readonly record: NewRecord;
   readonly box: Box | null;
-  readonly state: readonly StateChange[];
-  /** Tag of the subject whose key and payloads go with this record. */
-  readonly erase: Uint8Array | null;
+  readonly state: readonly Pick<StateRow, "kind" | "key" | "text">[];
+  /** The subject whose key and payloads go with this record. */
+  readonly erase: { readonly subject: string; readonly tag: Buffer } | null;
   readonly resolve: (receipt: Receipt) => void;
   readonly reject: (fault: Fault) => void;
 }
@@ -45,8 +45,15 @@ export const checkBox = (record: NewRecord, box: Box | null): void => {
   if (box && (field === undefined || fields[field] !== box.commitment)) throw new Fault("internal", `appending a record \`${record.type}\`: it does not commit to its payload`);
 };
 
-const stateRows = (clock: Clock, changes: readonly StateChange[], seq: number): StateRow[] =>
-  changes.map(({ kind, key, value }) => ({ kind, key, text: value === null ? null : canonicalize(value, "doubles"), salt: clock.random(16), seq }));
+/** State changes as they will be written, so that nobody changes them while they wait. Throws Fault `limit_exceeded`, `internal`. */
+export const written = (type: RecordType, changes: readonly StateChange[]): Item["state"] => {
+  if (changes.length > limits.state_changes.value) throw new Fault("limit_exceeded", `appending a record \`${type}\`: more than state_changes, ${limits.state_changes.value}`);
+  try {
+    return changes.map(({ kind, key, value }) => ({ kind, key, text: value === null ? null : canonicalize(value, "doubles") }));
+  } catch (cause) {
+    throw new Fault("internal", `appending a record \`${type}\`: a state document is no JSON`, { cause });
+  }
+};
 
 const commitments = (rows: readonly StateRow[]): [string, string | null][] =>
   rows.map(({ kind, key, text, salt }) => [stateTag(kind, key), text === null ? null : commitmentOf(salt, Buffer.from(text))]);
@@ -55,6 +62,7 @@ const commitments = (rows: readonly StateRow[]): [string, string | null][] =>
 export interface Desk {
   readonly clock: Clock;
   readonly signer: Signer;
+  readonly vault: Vault;
   readonly tree: Frontier;
   readonly atMs: number;
   readonly openNow: ReadonlySet<number>;
@@ -84,7 +92,7 @@ export const draft = (desk: Desk, waiting: readonly Item[]): Draft => {
   };
   for (const item of waiting) {
     try {
-      const rows = stateRows(clock, item.state, tree.size);
+      const rows = item.state.map((change): StateRow => ({ ...change, salt: clock.random(16), seq: tree.size }));
       const leaf = leafOf(desk, item, tree.size, rows, concluded);
       leaves.push(leaf);
       items.push(item);
@@ -103,7 +111,7 @@ export const draft = (desk: Desk, waiting: readonly Item[]): Draft => {
     head: { size: tree.size, atMs, checkpoint, openFrom },
     leftOpen: desk.newlyLeft,
     ended: [...concluded].filter((seq) => desk.leftOpen.has(seq)),
-    erase: items.find(({ erase }) => erase !== null)?.erase ?? null,
+    erase: items.find(({ erase }) => erase !== null)?.erase?.tag ?? null,
   };
   return { batch, tree, items };
 };
@@ -113,11 +121,11 @@ const oldest = (open: ReadonlySet<number>, concluded: ReadonlySet<number>): numb
   return undefined;
 };
 
-const leafOf = ({ atMs, openNow, leftOpen }: Desk, { record, box }: Item, seq: number, rows: readonly StateRow[], concluded: ReadonlySet<number>): Leaf => {
-  if (box?.subject.erased) throw new Fault("conflict", `appending a record \`${record.type}\`: its subject was erased meanwhile`);
+const leafOf = ({ atMs, vault, openNow, leftOpen }: Desk, { record, box }: Item, seq: number, rows: readonly StateRow[], concluded: ReadonlySet<number>): Leaf => {
+  if (box && vault.stale(box)) throw new Fault("conflict", `appending a record \`${record.type}\`: its subject was erased meanwhile`);
   // Invariant: I2, an outcome ends an open intent, and each once.
   if (record.type === "outcome" && (concluded.has(record.of) || !(openNow.has(record.of) || leftOpen.has(record.of))))
-    throw new Fault("conflict", `recording an outcome of \`${record.of}\`: that is no open intent`);
+    throw new Fault("internal", `recording an outcome of \`${record.of}\`: that is no open intent`);
   const envelope = inOrder({ ...record, v: 1, seq, at_ms: atMs, ...(rows.length > 0 ? { state: commitments(rows) } : {}) });
   const text = textOf(envelope);
   return { record: envelope, text, hash: leafHash(text), box };

@@ -9,7 +9,7 @@ export interface Words {
   idOf(text: string): number;
   /** The word as a JSON string. Throws RangeError when no word has this number. */
   quoted(id: number): string;
-  /** The word taken as a list of keys, each as `"key":`. Throws RangeError likewise. */
+  /** The word taken as a list of keys, the first as `"key":`, the others as `,"key":`. Throws RangeError likewise. */
   keys(id: number): readonly string[];
 }
 
@@ -49,7 +49,7 @@ export const packRow = (record: unknown, leaf: Uint8Array, words: Words): Buffer
 /** The canonical text of a row. Throws RangeError. */
 export const unpackRow = (body: Uint8Array, words: Words): string => unpack(body.subarray(0, -markSize), words);
 
-/** Where the next byte goes. */
+/** Where the next byte goes to, or comes from. */
 interface Cursor {
   bytes: Buffer;
   at: number;
@@ -134,68 +134,72 @@ export const pack = (value: unknown, words: Words): Buffer => {
   return cursor.bytes.subarray(0, cursor.at);
 };
 
+const byte = (from: Cursor): number => {
+  if (from.at >= from.bytes.length) throw new RangeError("a packed record ends early");
+  return from.bytes[from.at++] as number;
+};
+
+const varint = (from: Cursor): number => {
+  let value = 0;
+  for (let scale = 1; ; scale *= 128) {
+    const next = byte(from);
+    value += (next & 127) * scale;
+    if (next < 128) return value;
+    if (scale > 2 ** 49) throw new RangeError("a packed number is too long");
+  }
+};
+
+const slice = (from: Cursor, size: number, encoding: "utf8" | "base64url"): string => {
+  from.at += size;
+  if (from.at > from.bytes.length) throw new RangeError("a packed record ends early");
+  return from.bytes.toString(encoding, from.at - size, from.at);
+};
+
+const wordId = (from: Cursor): number => {
+  const first = byte(from);
+  if (first >= tag.smallWord) return first - tag.smallWord;
+  if (first === tag.word) return varint(from);
+  throw new RangeError(`no packed word begins with ${first}`);
+};
+
+const arrayText = (from: Cursor): string => {
+  const count = varint(from);
+  let text = "[";
+  for (let item = 0; item < count; item++) text += item > 0 ? `,${valueText(from)}` : valueText(from);
+  return `${text}]`;
+};
+
+const objectText = (from: Cursor): string => {
+  let text = "{";
+  for (const key of from.words.keys(wordId(from))) text += key + valueText(from);
+  return `${text}}`;
+};
+
+const valueText = (from: Cursor): string => {
+  const first = byte(from);
+  if (first >= tag.smallWord) return from.words.quoted(first - tag.smallWord);
+  if (first >= tag.smallInt) return String(first - tag.smallInt);
+  switch (first) {
+    case tag.null: return "null";
+    case tag.true: return "true";
+    case tag.false: return "false";
+    case tag.plus: return canonicalize(varint(from));
+    case tag.minus: return canonicalize(-varint(from));
+    case tag.text: return canonicalize(slice(from, varint(from), "utf8"));
+    case tag.hash: return `"${slice(from, 32, "base64url")}"`;
+    case tag.id: return `${from.words.quoted(wordId(from)).slice(0, -1)}_${slice(from, 12, "base64url")}"`;
+    case tag.word: return from.words.quoted(varint(from));
+    case tag.array: return arrayText(from);
+    case tag.object: return objectText(from);
+    case tag.number: return canonicalize(String.fromCharCode(byte(from)) + varint(from));
+    default: throw new RangeError(`no packed value begins with ${first}`);
+  }
+};
+
 /** The canonical JSON text that was packed. Throws RangeError when the bytes are no packed value. */
 export const unpack = (bytes: Uint8Array, words: Words): string => {
-  const from = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  let at = 0;
-  const byte = (): number => {
-    if (at >= from.length) throw new RangeError("a packed record ends early");
-    return from[at++] as number;
-  };
-  const varint = (): number => {
-    let value = 0;
-    for (let scale = 1; ; scale *= 128) {
-      const next = byte();
-      value += (next & 127) * scale;
-      if (next < 128) return value;
-      if (scale > 2 ** 49) throw new RangeError("a packed number is too long");
-    }
-  };
-  const slice = (size: number, encoding: "utf8" | "base64url"): string => {
-    if (at + size > from.length) throw new RangeError("a packed record ends early");
-    at += size;
-    return from.toString(encoding, at - size, at);
-  };
-  const wordId = (): number => {
-    const first = byte();
-    if (first >= tag.smallWord) return first - tag.smallWord;
-    return first === tag.word ? varint() : fail(first);
-  };
-  const fail = (first: number): never => {
-    throw new RangeError(`no packed value begins with ${first}`);
-  };
-  const items = (count: number): string => {
-    let text = "";
-    for (let item = 0; item < count; item++) text += item > 0 ? `,${any()}` : any();
-    return text;
-  };
-  const object = (): string => {
-    let text = "{";
-    const keys = words.keys(wordId());
-    for (let key = 0; key < keys.length; key++) text += key > 0 ? `,${keys[key]}${any()}` : `${keys[key]}${any()}`;
-    return `${text}}`;
-  };
-  const any = (): string => {
-    const first = byte();
-    if (first >= tag.smallWord) return words.quoted(first - tag.smallWord);
-    if (first >= tag.smallInt) return String(first - tag.smallInt);
-    switch (first) {
-      case tag.null: return "null";
-      case tag.true: return "true";
-      case tag.false: return "false";
-      case tag.plus: return String(varint());
-      case tag.minus: return canonicalize(-varint());
-      case tag.text: return canonicalize(slice(varint(), "utf8"));
-      case tag.hash: return `"${slice(32, "base64url")}"`;
-      case tag.id: return `${words.quoted(wordId()).slice(0, -1)}_${slice(12, "base64url")}"`;
-      case tag.word: return words.quoted(varint());
-      case tag.array: return `[${items(varint())}]`;
-      case tag.object: return object();
-      case tag.number: return `"${String.fromCharCode(byte())}${varint()}"`;
-      default: return fail(first);
-    }
-  };
-  const text = any();
-  if (at !== from.length) throw new RangeError("bytes follow a packed record");
+  const cursor: Cursor = { bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), at: 0, words };
+  const text = valueText(cursor);
+  if (cursor.at !== bytes.length) throw new RangeError("bytes follow a packed record");
   return text;
 };

@@ -45,7 +45,8 @@ export interface Store extends AsyncDisposable {
   /**
    * Commits a record, the payload it names and the state it changes, all or nothing; resolves once they are on disk.
    * Rejects with Fault `ledger_unavailable` within 50 ms when the disk refuses; nothing is then kept. Recovers by itself, and then
-   * first appends `ledger.gap`.
+   * first appends `ledger.gap`. Rejects with `conflict` when the payload's subject was erased after it was sealed (seal again), with
+   * `limit_exceeded` past a limit, with `internal` for what is no record or an outcome of no open intent.
    */
   append(record: NewRecord, attached?: { sealed?: Sealed; state?: readonly StateChange[] }): Promise<Receipt>;
 

@@ -18,8 +18,8 @@ export interface Subject {
   readonly key: KeyObject;
   /** True once its row is on disk. */
   stored: boolean;
-  /** True from the moment its key is destroyed: what was sealed with it but not yet appended must not be. */
-  erased: boolean;
+  /** Number of erasures before it was read or made. */
+  readonly born: number;
 }
 
 /** {@link Sealed} with what has to be written. */
@@ -102,7 +102,12 @@ export class Vault {
   readonly #tenant: KeyObject;
   readonly #tenantBytes: Buffer;
   readonly #subjects = new Map<string, Subject>();
+  /** Boxes made here and not appended yet. */
+  readonly #loose = new WeakSet<Sealed>();
+  /** When each subject was erased in this run, counted in erasures. */
+  readonly #erased = new Map<string, number>();
   #next: number;
+  #erasures = 0;
 
   /** `tenant` is 32 secret bytes, `next` the first payload number never used. */
   constructor({ clock, shelf, tenant, next }: { clock: Clock; shelf: Shelf; tenant: Buffer; next: number }) {
@@ -125,7 +130,25 @@ export class Vault {
     const payload = `p${number}`;
     const salt = this.#clock.random(saltSize);
     const bytes = lock(subject.key, this.#clock.random(nonceSize), Buffer.from(payload), Buffer.concat([salt, plain]));
-    return { payload, commitment: commitmentOf(salt, plain), number, subject, bytes };
+    const box: Box = { payload, commitment: commitmentOf(salt, plain), number, subject, bytes };
+    this.#loose.add(box);
+    return box;
+  }
+
+  /** Takes a box to append it, once. Throws Fault `internal` for one that was not made here or is appended already. */
+  take(sealed: Sealed): Box {
+    if (!this.#loose.delete(sealed)) throw new Fault("internal", `appending the payload \`${sealed.payload}\`: it was not sealed by this store, or is appended already`);
+    return sealed as Box;
+  }
+
+  /** For a box whose append was refused: it may be tried again. */
+  giveBack(box: Box): void {
+    this.#loose.add(box);
+  }
+
+  /** True when a box's key was destroyed after it was sealed: appending it would bring the key back. */
+  stale({ subject }: Box): boolean {
+    return (this.#erased.get(subject.tag.toString("latin1")) ?? 0) > subject.born;
   }
 
   /** Opens a payload; null when there is none or it was erased. Throws Fault `internal` when its bytes were changed. */
@@ -145,8 +168,7 @@ export class Vault {
 
   /** Forgets a subject whose key was destroyed; the next value sealed for it gets a new key. */
   forget(subjectName: string): void {
-    const subject = this.#subjects.get(subjectName);
-    if (subject) subject.erased = true;
+    this.#erased.set(this.tag(subjectName).toString("latin1"), ++this.#erasures);
     this.#subjects.delete(subjectName);
   }
 
@@ -164,12 +186,12 @@ export class Vault {
   #read(tag: Buffer, wrapped: Uint8Array): Subject {
     const key = unwrap(this.#tenant, tag, wrapped);
     if (key === null) throw new Fault("internal", "reading the key of a data subject: it or the tenant key was changed");
-    return { tag, wrapped, key, stored: true, erased: false };
+    return { tag, wrapped, key, stored: true, born: this.#erasures };
   }
 
   #create(tag: Buffer): Subject {
     const key = this.#clock.random(keySize);
-    return { tag, wrapped: lock(this.#tenant, this.#clock.random(nonceSize), tag, key), key: createSecretKey(key), stored: false, erased: false };
+    return { tag, wrapped: lock(this.#tenant, this.#clock.random(nonceSize), tag, key), key: createSecretKey(key), stored: false, born: this.#erasures };
   }
 
   // A key that is not on disk yet lives only here and in boxes that wait: it must stay, or its subject would get a second one.

@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { recordBodies, type LedgerRecord } from "@lanyard/contract";
 import { grow, leafHash, rootOf, sameBytes, emptyFrontier, type Checkpoint, type Frontier } from "@lanyard/ledger";
 import { storedLevel } from "./draft.ts";
@@ -53,19 +54,23 @@ export const checkTree = (report: Report, sql: Statements, head: Checkpoint | nu
   };
 };
 
-const stateForm = (state: unknown): boolean =>
-  Array.isArray(state) && state.length > 0 &&
-  state.every((pair: unknown) => Array.isArray(pair) && pair.length === 2 && typeof pair[0] === "string" && (pair[1] === null || typeof pair[1] === "string"));
+const envelope = {
+  v: z.literal(1),
+  seq: z.int().min(0),
+  at_ms: z.int().min(0),
+  state: z.array(z.tuple([z.string(), z.string().nullable()])).min(1).optional(),
+};
+const forms = new Map<string, z.ZodType>(Object.entries(recordBodies).map(([type, body]) => [type, z.strictObject({ ...body.shape, ...envelope, type: z.literal(type) })]));
 
 /** Every record has its type's form, and time does not run backwards. */
 export const checkForm = (report: Report, sql: Statements): Check => {
   let before = 0;
   return {
     see(record) {
-      const { v, seq, at_ms, type, state, ...body } = record;
-      const parsed = Object.hasOwn(recordBodies, type) ? recordBodies[type].safeParse(body) : null;
-      if (!parsed?.success) report({ seq, what: `the record does not have the form of \`${String(type)}\`${parsed ? `: ${parsed.error.issues[0]?.path.join(".") ?? ""} ${parsed.error.issues[0]?.message ?? ""}` : ""}` });
-      if (v !== 1 || !Number.isSafeInteger(at_ms) || (state !== undefined && !stateForm(state))) report({ seq, what: "the record's envelope is not of this version" });
+      const { seq, at_ms, type } = record;
+      const issue = forms.get(type)?.safeParse(record).error?.issues[0];
+      if (issue) report({ seq, what: `the record does not have the form of \`${type}\`: ${issue.path.join(".")}: ${issue.message}` });
+      if (!forms.has(type)) report({ seq, what: `there is no type of record \`${type}\`` });
       if (at_ms < before) report({ seq, what: "the record is older than the one before it", expected: `at least ${before}`, found: String(at_ms) });
       before = Math.max(before, at_ms);
     },

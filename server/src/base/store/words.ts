@@ -52,7 +52,7 @@ export class WordBook implements Words {
     const keys = list === "" ? [] : list.split(",");
     // Sorted and each once: with this, what is unpacked is canonical by construction.
     if (keys.some((key, at) => at > 0 && key <= (keys[at - 1] as string))) throw new RangeError(`word ${id} is no list of keys`);
-    const prefixes = keys.map((key) => `${canonicalize(key)}:`);
+    const prefixes = keys.map((key, at) => `${at > 0 ? "," : ""}${canonicalize(key)}:`);
     if (this.#keys.size >= maxCached) this.#keys.clear();
     this.#keys.set(id, prefixes);
     return prefixes;

@@ -22,8 +22,9 @@ export function beginStream(res: ServerResponse, clock: Clock, headers: Record<s
 /** Writes a whole JSON answer. */
 export function writeJson(res: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {
   if (res.headersSent || res.destroyed) return;
-  const bytes = Buffer.from(JSON.stringify(body), "utf8");
-  res.writeHead(status, { "content-type": "application/json", "content-length": bytes.length, ...headers }).end(bytes);
+  const text = JSON.stringify(body);
+  // As a string it leaves together with the head in one write.
+  res.writeHead(status, { "content-type": "application/json", "content-length": Buffer.byteLength(text), ...headers }).end(text);
 }
 
 export interface HttpAnswerOptions {

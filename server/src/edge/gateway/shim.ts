@@ -35,8 +35,8 @@ class Shim {
   #connecting: Promise<Socket> | null = null;
   /** The client's `initialize` and `notifications/initialized`, to be said again to a daemon that was restarted. */
   #handshake: { readonly id: RpcId; readonly lines: Buffer[] } | null = null;
-  /** Set while a replayed `initialize` is not answered yet: the client has had its answer long since. */
-  #swallow: RpcId | null = null;
+  /** Set while a replayed `initialize` is not answered yet; its answer is not for the client, who has had one long since. */
+  #replayed: { readonly id: RpcId; done(): void } | null = null;
 
   constructor(options: ShimOptions) {
     this.#options = options;
@@ -82,23 +82,39 @@ class Shim {
       socket.once("error", reject);
       socket.once("connect", () => {
         socket.off("error", reject).on("error", () => {});
-        socket.once("close", () => this.#lost());
+        socket.once("close", () => {
+          this.#lost();
+          reject(new Error("the daemon hung up"));
+        });
         readLines(socket, resultBytes * 2, (line) => this.#inward(line), () => socket.destroy());
         socket.write(`${JSON.stringify({ token, path: door })}\n`);
-        if (this.#handshake) {
-          this.#swallow = this.#handshake.id;
-          for (const line of this.#handshake.lines) socket.write(Buffer.concat([line, newline]));
-        }
-        this.#socket = socket;
-        resolve(socket);
+        this.#replay(socket, () => {
+          this.#socket = socket;
+          resolve(socket);
+        });
       });
     });
+  }
+
+  /** Says the client's handshake again, in its order, before anything else is sent. */
+  #replay(socket: Socket, done: () => void): void {
+    const [initialize, initialized] = this.#handshake?.lines ?? [];
+    if (!this.#handshake || !initialize) return done();
+    socket.write(Buffer.concat([initialize, newline]));
+    this.#replayed = {
+      id: this.#handshake.id,
+      done: () => {
+        this.#replayed = null;
+        if (initialized) socket.write(Buffer.concat([initialized, newline]));
+        done();
+      },
+    };
   }
 
   #inward(line: Buffer): void {
     const reading = readMessage(line, depth * 2);
     if ("message" in reading && isResponse(reading.message) && reading.message.id !== null) {
-      if (reading.message.id === this.#swallow) return void (this.#swallow = null);
+      if (reading.message.id === this.#replayed?.id) return this.#replayed.done();
       this.#open.delete(reading.message.id);
     }
     this.#options.stdout.write(Buffer.concat([line, newline]));

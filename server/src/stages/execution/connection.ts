@@ -32,6 +32,7 @@ export class Connection implements AsyncDisposable {
   #introduction: Introduction | null = null;
   #lastId = 0;
   #closed: Error | null = null;
+  #released = false;
   /** Set by the owner; called for notices and, once, at the end. */
   onNotice: Notice = () => {};
   onClose: (why: Error) => void = () => {};
@@ -71,6 +72,11 @@ export class Connection implements AsyncDisposable {
 
   get closed(): Error | null {
     return this.#closed;
+  }
+
+  /** True when Lanyard closed it, as opposed to the server. */
+  get released(): boolean {
+    return this.#released;
   }
 
   /** Requests in flight. */
@@ -122,9 +128,9 @@ export class Connection implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const end = new Error("closed by Lanyard");
+    this.#released = true;
+    this.#end(new Error("closed by Lanyard"), null);
     await this.#link[Symbol.asyncDispose]();
-    this.#end(end, null);
   }
 
   /** Puts `_meta` into the words of the server's lifecycle; a progress token becomes ours, since clients' tokens may clash. */

@@ -26,6 +26,8 @@ export class StdioLink implements Link {
   readonly #exited: Promise<void>;
   readonly #clock: Clock;
   #gone: Error | null = null;
+  /** Set as soon as nobody is there to read, which may be before all that was said has been read. */
+  #deaf: Error | null = null;
 
   constructor({ clock, limits, log }: { clock: Clock; limits: Limits; log: Log }, target: StdioTarget, events: LinkEvents) {
     this.#clock = clock;
@@ -39,6 +41,7 @@ export class StdioLink implements Link {
     this.#exited = new Promise((resolve) => {
       this.#child.once("exit", (code, signal) => {
         const why = new Error(`server \`${name}\` exited (${signal ?? `code ${code}`})`);
+        this.#deaf = why;
         this.#killGroup("SIGKILL");
         this.#child.once("close", () => end(why)); // Not before: what it said last may still be in the pipe.
         clock.after(500, () => end(why)); // Somebody who left the group may keep the pipe open.
@@ -58,7 +61,9 @@ export class StdioLink implements Link {
       else log.debug("server.noise", { server: name, line: line.toString("utf8", 0, 200) });
     };
     const onOverflow = () => {
-      events.garbled(new Error(`a message of the server is over the limit result_bytes (${limits.result_bytes} bytes)`), null);
+      const why = new Error(`a message of the server is over the limit result_bytes (${limits.result_bytes} bytes)`);
+      events.garbled(why, null);
+      end(why); // Nothing more can be read from it.
       void this[Symbol.asyncDispose]();
     };
     readLines(this.#child.stdout, limits.result_bytes, onLine, onOverflow);
@@ -66,7 +71,7 @@ export class StdioLink implements Link {
   }
 
   send(message: RpcMessage): Promise<void> {
-    const gone = this.#gone;
+    const gone = this.#gone ?? this.#deaf;
     if (gone) return Promise.reject(gone instanceof Fault ? gone : new Fault("upstream_unavailable", gone.message));
     this.#child.stdin.write(`${JSON.stringify(message)}\n`);
     return Promise.resolve();
@@ -80,7 +85,7 @@ export class StdioLink implements Link {
 
   /** Closes its stdin, as the protocol asks; then SIGTERM, then SIGKILL, each to the whole group. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#gone) return;
+    if (this.#child.pid === undefined || this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     this.#child.stdin.end();
     const steps = [this.#clock.after(graceMs, () => this.#killGroup("SIGTERM")), this.#clock.after(2 * graceMs, () => this.#killGroup("SIGKILL"))];
     await this.#exited;

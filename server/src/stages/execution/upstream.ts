@@ -194,7 +194,7 @@ export class Upstream implements AsyncDisposable {
     if (!kept) return;
     this.#places.delete(connection);
     kept.place[Symbol.dispose]();
-    if (this.#disposed || why.message === "closed by Lanyard") return;
+    if (connection.released) return;
     if (this.#tools.clock.nowMs() - kept.sinceMs >= steadyMs) this.#failures = 0;
     this.#failed();
     this.#tools.log.warn("server.ended", { server: this.spec.name, why: why.message, failures: this.#failures });

@@ -41,6 +41,7 @@ test("facts come from the configuration, the session and the catalog", () => {
         "args": {
           "path": "a",
         },
+        "definition": "H",
         "nowMs": 1000,
         "session": {
           "depth": 1,

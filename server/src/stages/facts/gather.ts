@@ -30,6 +30,7 @@ export function gather({ config, catalog, clock }: Sources, action: Action, prin
       user: { id: principal.user, groups: user.groups },
       session: { id: principal.session, purpose: principal.purpose, depth: principal.chain.length, labels: principal.labels, isolation: "none" },
       action: action.name,
+      definition: pinned.definition,
       args: action.args,
       approvals: approval ? [...approval.groups].sort() : [],
       nowMs: clock.nowMs(),

@@ -2,6 +2,8 @@ import { Fault, type Action, type Json } from "@lanyard/contract";
 import type { Answer } from "../../base/exchange.ts";
 import type { Limits } from "../../base/limits.ts";
 
+const surrogate = "has a lone surrogate, which no UTF-8 text can carry";
+
 /**
  * Step 11: looks at what a server answered before the agent does. Throws Fault `result_withheld` when it is too large, too deep or has
  * text that no UTF-8 can carry (a lone surrogate would make the record and the agent see different bytes).
@@ -15,7 +17,7 @@ export function inspect({ limits }: { limits: Limits }, action: Action, answer: 
     const { value, depth } = at;
     if (typeof value === "string") {
       left -= value.length;
-      if (!value.isWellFormed()) throw withheld("has a lone surrogate, which no UTF-8 text can carry");
+      if (!value.isWellFormed()) throw withheld(surrogate);
     } else left -= 4;
     if (left < 0) throw withheld(`is over the limit result_bytes (${limits.result_bytes} bytes)`);
     if (typeof value !== "object" || value === null) continue;
@@ -24,6 +26,7 @@ export function inspect({ limits }: { limits: Limits }, action: Action, answer: 
     else
       for (const [key, child] of Object.entries(value)) {
         left -= key.length;
+        if (!key.isWellFormed()) throw withheld(surrogate);
         open.push({ value: child, depth: depth + 1 });
       }
   }

@@ -114,7 +114,7 @@ describe("an outcome", () => {
     expect(store.entries({ types: ["ledger.gap"] })).toHaveLength(1);
   });
 
-  test("whose subject was erased while the disk was sick is sealed anew", async () => {
+  test("whose subject is erased between sealing and appending is sealed anew", async () => {
     const intent = await intend();
     const erased = store.erase("user:ana", "operator", "asked to");
     await Promise.all([erased, stage.conclude(intent, principal, "done", "", { result: {} }, clock.monotonicUs())]);

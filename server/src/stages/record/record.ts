@@ -49,7 +49,8 @@ export const recordStage = ({ store, clock, log }: { store: Store; clock: Clock;
       return true;
     } catch (error) {
       log.error("outcome not written", { of, error });
-      return !(error instanceof Fault && error.code === "ledger_unavailable"); // anything else is a bug that no retry heals
+      // `conflict`: the subject was erased between sealing and appending. Anything else is a bug that no retry heals.
+      return !(error instanceof Fault && (error.code === "ledger_unavailable" || error.code === "conflict"));
     }
   };
 

@@ -1,0 +1,75 @@
+import { Fault, type JsonObject, type LedgerRecord } from "@lanyard/contract";
+import { emptyFrontier, leafHash, nodeHash, openCheckpoint, parseVerifierKey, peaksAt, rootOf, sameBytes, type Frontier, type NodeSource, type Signer } from "@lanyard/ledger";
+import { storedLevel } from "./draft.ts";
+import type { Head, Medium } from "./medium.ts";
+import type { StateKind } from "./port.ts";
+
+/** State documents by kind and key. */
+export type State = Map<StateKind, Map<string, JsonObject>>;
+
+/** What a book knows of the medium it is written on. */
+export interface Recollection {
+  readonly head: Head;
+  readonly tree: Frontier;
+  readonly state: State;
+  /** Open intents that the medium lists. */
+  readonly leftOpen: readonly number[];
+  /** Open intents found behind those, which it does not list yet. */
+  readonly found: readonly number[];
+  /** Intents that records from `from` on conclude. */
+  readonly concluded: readonly number[];
+}
+
+const block = 2 ** storedLevel;
+
+/** Nodes of a medium's tree: the wide ones it stores, the narrow ones from its records. Remembers one block of leaves. */
+export const nodesOf = (medium: Medium, size: number): NodeSource => {
+  let known = -1;
+  let leaves: Uint8Array[] = [];
+  const node: NodeSource = (level, index) => {
+    if (level >= storedLevel) return medium.node(level, index);
+    if (level > 0) return nodeHash(node(level - 1, index * 2), node(level - 1, index * 2 + 1));
+    const at = Math.floor(index / block);
+    if (at !== known) leaves = medium.texts(at * block, Math.min((at + 1) * block, size)).map(leafHash);
+    known = at;
+    return leaves[index % block] as Uint8Array;
+  };
+  return node;
+};
+
+/** Puts a document in its place, or takes it away. */
+export const remember = (state: State, kind: StateKind, key: string, text: string | null): void => {
+  const documents = state.get(kind) ?? new Map<string, JsonObject>();
+  state.set(kind, documents);
+  if (text === null) documents.delete(key);
+  else documents.set(key, JSON.parse(text) as JsonObject);
+};
+
+// A ledger that was cut or changed at its end is not continued: what would be signed next would vouch for the change.
+const tail = (medium: Medium, head: Head, signer: Signer): Frontier => {
+  if (head.size === 0) return emptyFrontier;
+  const signed = openCheckpoint(head.checkpoint, [parseVerifierKey(signer.vkey)]);
+  const tree = { size: head.size, peaks: peaksAt(head.size, nodesOf(medium, head.size)) };
+  if (signed.size !== head.size || !sameBytes(signed.root, rootOf(tree)))
+    throw new Fault("ledger_unavailable", "opening the ledger: its records are not those of its last checkpoint; see `lanyard audit verify`");
+  return tree;
+};
+
+/** Reads a medium from its end back to the oldest intent that may be open; records before `from` are known already. */
+export const recall = (medium: Medium, signer: Signer, from: number): Recollection => {
+  const head = medium.head();
+  const tree = tail(medium, head, signer);
+  const state: State = new Map();
+  for (const { kind, key, text } of medium.state()) remember(state, kind, key, text);
+  const leftOpen = medium.leftOpen();
+  const listed = new Set(leftOpen);
+  const found: number[] = [];
+  const concluded: number[] = [];
+  for (let start = Math.max(head.openFrom, from); start < head.size; start += block)
+    for (const text of medium.texts(start, Math.min(start + block, head.size))) {
+      const record = JSON.parse(text) as LedgerRecord;
+      if (record.type === "outcome") concluded.push(record.of);
+      if (record.type === "decision" && record.effect === "allow" && !listed.has(record.seq) && medium.outcomeOf(record.seq) === null) found.push(record.seq);
+    }
+  return { head, tree, state, leftOpen, found, concluded };
+};
