@@ -39,31 +39,25 @@ const canonicalObject = (value: object, doubles: boolean, depth: number): string
   if (proto !== Object.prototype && proto !== null) return fail("an object is no plain JSON object");
   const keys = Object.keys(value);
   // Section 3.2.3 sorts by UTF-16 code units, which is how ECMAScript compares strings. Most objects arrive sorted.
-  if (keys.some((key, at) => at > 0 && key < (keys[at - 1] as string))) keys.sort();
+  for (let at = 1; at < keys.length; at++) if ((keys[at - 1] as string) > (keys[at] as string)) keys.sort();
   let text = "{";
-  for (const key of keys) {
-    const item = canonicalValue((value as Record<string, unknown>)[key], doubles, depth);
-    text += text.length > 1 ? `,${canonicalString(key)}:${item}` : `${canonicalString(key)}:${item}`;
-  }
+  for (const key of keys) text += `${text === "{" ? "" : ","}${canonicalString(key)}:${canonicalValue((value as Record<string, unknown>)[key], doubles, depth)}`;
   return `${text}}`;
 };
 
+const canonicalArray = (value: readonly unknown[], doubles: boolean, depth: number): string => {
+  let text = "[";
+  for (let at = 0; at < value.length; at++) text += (at > 0 ? "," : "") + canonicalValue(value[at], doubles, depth);
+  return `${text}]`;
+};
+
 const canonicalValue = (value: unknown, doubles: boolean, depth: number): string => {
-  switch (typeof value) {
-    case "string":
-      return canonicalString(value);
-    case "number":
-      return canonicalNumber(value, doubles);
-    case "boolean":
-      return value ? "true" : "false";
-    case "object":
-      if (value === null) return "null";
-      if (depth === 0) return fail(`a value is nested deeper than ${canonicalDepth} levels`);
-      if (Array.isArray(value)) return `[${Array.from(value, (item) => canonicalValue(item, doubles, depth - 1)).join()}]`; // `from`: a hole is no JSON
-      return canonicalObject(value, doubles, depth - 1);
-    default:
-      return fail(`a value of type \`${typeof value}\` is not JSON`);
-  }
+  if (typeof value === "string") return canonicalString(value);
+  if (typeof value === "number") return canonicalNumber(value, doubles);
+  if (value === null || typeof value === "boolean") return String(value);
+  if (typeof value !== "object") return fail(`a value of type \`${typeof value}\` is not JSON`);
+  if (depth === 0) return fail(`a value is nested deeper than ${canonicalDepth} levels`);
+  return Array.isArray(value) ? canonicalArray(value, doubles, depth - 1) : canonicalObject(value, doubles, depth - 1);
 };
 
 const canonicalDepth = 128; // levels of nesting; the gateway's own limit is lower, this one only saves the stack

@@ -100,7 +100,7 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
   await live.start();
   await decision.start();
 
-  const servers = held.use(new Upstreams({ servers: [...config.servers].map((entry) => spec(entry, environment)), environment: childEnvironment(environment), clock, limits: rooms.limits, log }));
+  const servers = held.use(new Upstreams({ servers: [...config.servers].map((entry) => spec(entry, environment)), environment: childEnvironment(environment), clock, limits: rooms.limits, log, seen: (server, tools) => catalog.seen(server, tools) }));
   const stages = pathOf(rooms, servers);
   const face = held.use(
     new Gateway({
@@ -157,7 +157,7 @@ function pathOf({ clock, log, store, live, identity, catalog, decision, approval
     claim: (principal, action) => approvals.claim(principal, action),
     unclaim: (approval, why) => approvals.unclaim(approval, why),
     hold: (...call) => approvals.hold(...call),
-    execute: (action, principal, exchange) => execute({ upstreams: servers, limits }, action, principal, exchange),
+    execute: (action, principal, exchange) => execute({ upstreams: servers, limits, pin: (server, tool) => catalog.pin(server, tool) }, action, principal, exchange),
     inspect: (action, answer) => inspect({ limits }, action, answer),
   };
 }
@@ -192,9 +192,9 @@ function linkChanges({ live, catalog, decision, store, log }: Core, face: Gatewa
   });
 }
 
-async function probe({ catalog, log }: Core, servers: Upstreams, server: string): Promise<void> {
+async function probe({ log }: Core, servers: Upstreams, server: string): Promise<void> {
   try {
-    await catalog.seen(server, await servers.probe(server));
+    await servers.probe(server);
   } catch (error) {
     log.warn("server.unreachable", { server, error });
   }

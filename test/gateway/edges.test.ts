@@ -201,7 +201,8 @@ describe("servers that fail", () => {
 
   it("get no more than a spare's worth of processes for a probe", async () => {
     const gateway = await gatewayTo({ servers: [spawned("toy")] });
-    expect((await gateway.upstreams.probe("toy")).map(({ name }) => name)).toContain("echo");
+    await gateway.upstreams.probe("toy");
+    expect(gateway.seen.get("toy")?.map(({ name }) => name)).toContain("echo");
     expect(gateway.upstreams.state()).toMatchObject([{ connections: 1, version: "2025-11-25", kind: "stdio" }]);
   });
 });

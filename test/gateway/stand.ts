@@ -6,7 +6,7 @@ import { systemClock, type Clock } from "../../server/src/base/clock.ts";
 import { defaultLimits, type Limits } from "../../server/src/base/limits.ts";
 import { silent, type Log } from "../../server/src/base/log.ts";
 import { gateway, type Gateway } from "../../server/src/edge/gateway/gateway.ts";
-import type { GatewayOptions } from "../../server/src/edge/gateway/caller.ts";
+import type { GatewayOptions } from "../../server/src/edge/gateway/visitor.ts";
 import { mcpHttp } from "../../server/src/edge/gateway/mcp-http.ts";
 import { mcpStdio } from "../../server/src/edge/gateway/mcp-stdio.ts";
 import { normalise } from "../../server/src/mediation/normalise.ts";
@@ -49,7 +49,7 @@ export async function stand(options: StandOptions): Promise<Stand> {
   const seen: Stand["seen"] = new Map();
   const calls: InboundCall[] = [];
   const { PATH = "", HOME = "" } = process.env;
-  const servers = upstreams({ servers: options.servers, environment: { PATH, HOME }, clock, limits, log });
+  const servers = upstreams({ servers: options.servers, environment: { PATH, HOME }, clock, limits, log, seen: async (server, tools) => void seen.set(server, tools) });
   const identify = (token: string | null): Principal => {
     const session = token?.startsWith("session-") ? token : options.open ? "anyone" : null;
     if (session === null) throw new Fault("unauthenticated", "no session has this token");
@@ -65,7 +65,7 @@ export async function stand(options: StandOptions): Promise<Stand> {
       return refusal.denied(action, intent, { decision, bundle: null }, "policy", "");
     }
     try {
-      return { kind: "done", intent, answer: inspect({ limits }, action, await execute({ upstreams: servers, limits }, action, principal, call.exchange)) };
+      return { kind: "done", intent, answer: inspect({ limits }, action, await execute({ upstreams: servers, limits, pin: () => ({ refuse: null }) }, action, principal, call.exchange)) };
     } catch (error) {
       if (error instanceof Fault && error.code === "result_withheld") return refusal.withheld(action, intent, error);
       return error instanceof Fault && error.code === "upstream_unavailable" ? refusal.unreached(action, intent, error) : refusal.uncertain(action, intent, error);

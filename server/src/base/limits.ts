@@ -19,6 +19,7 @@ export const limits = {
   approvals: { value: 1000, unit: "requests", why: "open requests for approval of one daemon; more than people can read" },
   approvals_per_session: { value: 32, unit: "requests", why: "open requests of one session, so that one agent cannot bury all others' cards" },
   config_bytes: { value: 1024 * 1024, unit: "bytes", why: "lanyard.yaml; a hundred times what a large organisation writes" },
+  catalog_refresh_ms: { value: 60_000, unit: "ms", why: "how long a server in use can change its tools without saying so before Lanyard looks" },
   definition_bytes: { value: 256 * 1024, unit: "bytes", why: "one tool's definition; past it the tool stays out of the catalog" },
   catalog_changes_per_hour: { value: 4000, unit: "changes", why: "definitions of one server that are recorded; past it they only stay quarantined" },
   record_bytes: { value: 64 * 1024 - 1, unit: "bytes", why: "one ledger record; an entry bundle of C2SP tlog-tiles holds no longer one" },

@@ -19,6 +19,7 @@ export function eventReader(limitBytes: number, onEvent: (event: SseEvent) => vo
   let parts: string[] = [];
   let held = 0;
   let data: string[] = [];
+  let gathered = 0;
   let id: string | undefined;
   let retryMs: number | undefined;
 
@@ -28,6 +29,7 @@ export function eventReader(limitBytes: number, onEvent: (event: SseEvent) => vo
         onEvent({ data: data.length > 0 ? data.join("\n") : null, ...(id !== undefined && { id }), ...(retryMs !== undefined && { retryMs }) });
       }
       data = [];
+      gathered = 0;
       id = undefined;
       retryMs = undefined;
       return;
@@ -35,7 +37,10 @@ export function eventReader(limitBytes: number, onEvent: (event: SseEvent) => vo
     const colon = text.indexOf(":");
     const field = colon === -1 ? text : text.slice(0, colon);
     const value = colon === -1 ? "" : text.slice(text[colon + 1] === " " ? colon + 2 : colon + 1);
-    if (field === "data") data.push(value);
+    if (field === "data") {
+      data.push(value);
+      gathered += value.length + 1; // An empty line of data is held too.
+    }
     else if (field === "id" && !value.includes("\0")) id = value;
     else if (field === "retry" && /^\d{1,9}$/.test(value)) retryMs = Number(value);
   };
@@ -51,6 +56,6 @@ export function eventReader(limitBytes: number, onEvent: (event: SseEvent) => vo
     const rest = lines.pop() ?? "";
     for (const one of lines) line(one);
     parts = [rest];
-    held = rest.length + data.reduce((sum, { length }) => sum + length, 0);
+    held = rest.length + gathered;
   };
 }

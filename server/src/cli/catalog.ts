@@ -1,7 +1,7 @@
 import type { JsonObject } from "@lanyard/contract";
 import type { Command } from "commander";
 import type { Context } from "./context.ts";
-import { exit, json, table } from "./terminal.ts";
+import { exit, json, printable, table } from "./terminal.ts";
 
 export function catalogVerbs(program: Command, context: Context): void {
   const catalog = program
@@ -52,7 +52,7 @@ async function showDiffs(context: Context, server: string, tool: string | undefi
   if (asJson) context.out(json({ diffs }));
   const { colour } = context;
   for (const { tool: name, why, diff } of asJson ? [] : diffs) {
-    context.out(colour.bold(`${server}/${name}: ${why}`));
+    context.out(colour.bold(printable(`${server}/${name}: ${why}`)));
     for (const line of diff.split("\n")) context.out(line.startsWith("+") ? colour.green(line) : line.startsWith("-") ? colour.red(line) : line);
   }
   return diffs;

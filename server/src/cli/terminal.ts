@@ -38,10 +38,11 @@ export const processTerminal = (): Terminal => {
   };
 };
 
-/** Control characters of foreign text could move the cursor or hide words; they are shown escaped. */
-export const printable = (text: string): string =>
-  // oxlint-disable-next-line no-control-regex -- control characters are what is being looked for
-  text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+// Controls but the tab, formats (bidirectional, zero width, tags), separators of lines, and what Unicode lets a reader ignore.
+const hidden = /(?!\t)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
+
+/** Foreign text for one line of output: it could move the cursor, hide words, or begin a line that looks like ours. */
+export const printable = (text: string): string => text.replace(hidden, (c) => `\\u{${c.codePointAt(0)?.toString(16).padStart(4, "0") ?? "?"}}`);
 
 export const json = (value: unknown): string => JSON.stringify(value);
 

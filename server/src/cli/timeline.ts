@@ -41,7 +41,7 @@ function summary(line: Exclude<LogLine, { type: "decision" }>): string {
     case "bundle.activate":
       return `bundle ${line.bundle.slice(0, 12)} active: ${line.policies} policies`;
     case "bundle.refuse":
-      return `bundle refused, the old one stays: ${line.first}`;
+      return `bundle refused, the old one stays: ${line.first.split("\n", 1)[0]}`;
     case "ledger.open":
       return `ledger opened${line.open_intents.length ? `; OPEN INTENTS: ${line.open_intents.join(", ")}${line.more ? ` and ${line.more} more` : ""}` : ""}`;
     case "ledger.gap":

@@ -87,7 +87,7 @@ async function carryOut(stages: Stages, action: Action, principal: Principal, in
     return { kind: "done", answer, intent };
   } catch (error) {
     if (ending.code === "result_withheld") return refusal.withheld(action, intent, error);
-    if (error instanceof Fault && error.code === "upstream_unavailable") {
+    if (error instanceof Fault && (error.code === "upstream_unavailable" || error.code === "quarantined")) {
       ending = { status: "refused", code: error.code, answer: null };
       return refusal.unreached(action, intent, error);
     }

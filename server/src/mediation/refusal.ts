@@ -69,8 +69,8 @@ export const refusal = {
       "What to do: retry the identical call; it will be put to a person again.",
     ),
 
-  unreached: (action: Action, intent: Intent, error: unknown): Reply =>
-    refused("upstream_unavailable", intent, `Not carried out: \`${action.name}\` never reached the server.`, `Why: ${publicText(error)}.`, "What to do: retry later."),
+  unreached: (action: Action, intent: Intent, error: Fault): Reply =>
+    refused(error.code, intent, `Not carried out: \`${action.name}\` never reached the server.`, `Why: ${error.message}.`, `What to do: ${errors[error.code].remedy}.`),
 
   withheld: (action: Action, intent: Intent, error: unknown): Reply =>
     refused(

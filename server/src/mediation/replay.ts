@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { Fault, isObject, type Decision, type DecisionInput, type Json, type LedgerRecord } from "@lanyard/contract";
+import { Fault, isObject, type Decision, type DecisionInput, type Json, type JsonObject, type LedgerRecord } from "@lanyard/contract";
 import { canonicalize } from "@lanyard/ledger";
 import type { Engine } from "@lanyard/policy";
 import type { Store } from "../base/store/port.ts";
@@ -65,12 +65,30 @@ const again = async ({ store, engine }: ReplayDeps, record: DecisionRecord): Pro
     if (bundle !== record.bundle) return broken("the bundle's bytes do not have the address that the record names");
     const full = await engine.decide(bundle, input);
     const now = { effect: full.effect, policies: full.reasons.map(({ policy }) => policy), decision: hashOf(full), full };
-    return now.decision === recorded.decision ? { seq, kind: "same" } : { seq, kind: "differs", why: "the same facts now decide otherwise", recorded, now };
+    if (now.decision !== recorded.decision) return { seq, kind: "differs", why: "the same facts now decide otherwise", recorded, now };
+    const untrue = contradiction(record, input, full);
+    return untrue === null ? { seq, kind: "same" } : { seq, kind: "differs", why: `the record's \`${untrue}\` is not what was decided`, recorded, now };
   } catch (error) {
     if (error instanceof Fault && error.code === "invalid_config") return broken("the bundle cannot be read");
     if (error instanceof Fault) return impossible(error.message);
     throw error;
   }
+};
+
+/** The first field of a record that tells something else than its input and its decision. */
+const contradiction = (record: DecisionRecord, { agent, user, session, action, approvals, definition }: DecisionInput, { effect, reasons, errors }: Decision): string | null => {
+  const told: Partial<Record<keyof DecisionRecord, Json>> = {
+    agent: agent.id,
+    user: user.id,
+    session: session.id,
+    action,
+    effect,
+    policies: [...new Set([...reasons, ...errors].map(({ policy }) => policy))].sort().slice(0, 256),
+    ...(definition !== undefined && { tool: definition }),
+    ...(approvals.length === 0 && { approval: null }),
+  };
+  const fields = record as unknown as JsonObject;
+  return Object.keys(told).find((name) => JSON.stringify(fields[name]) !== JSON.stringify(told[name as keyof DecisionRecord])) ?? null;
 };
 
 const hashOf = (decision: Decision): string => hash("sha256", canonicalize(decision), "base64url");

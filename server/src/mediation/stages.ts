@@ -25,7 +25,7 @@ export interface Stages {
   /** Gives a claimed approval back when the call did not come to be; `void` when the bundle or the tool's definition has changed since. */
   unclaim(approval: Approval, why: "unused" | "void"): void;
   hold(action: Action, principal: Principal, intent: Intent, facts: Facts, ruling: Ruling, exchange: Exchange): Promise<Hold>;
-  /** Throws Fault when it is certain that the server never got the call; anything else that is thrown leaves it uncertain. */
+  /** Throws Fault `upstream_unavailable` or `quarantined` when it is certain that the server never got the call; anything else that is thrown leaves it uncertain. */
   execute(action: Action, principal: Principal, exchange: Exchange): Promise<Answer>;
   /** Throws Fault `result_withheld`. */
   inspect(action: Action, answer: Answer): Answer;

@@ -7,7 +7,9 @@ import { templatePattern } from "./environment.ts";
 const nameHint = "a name is 1 to 64 letters, digits, `.`, `_` or `-`, and starts with a letter or digit";
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, nameHint);
 // The aggregated tool list joins server and tool by `__` where two servers collide; a server's name must leave that readable.
-const serverName = name.refine((text) => !text.includes("__"), "the name of a server must not contain `__`");
+const serverName = name
+  .refine((text) => !text.includes("__"), "the name of a server must not contain `__`")
+  .refine((text) => !text.endsWith("_"), "the name of a server must not end with `_`: `a___x` could be `_x` of `a` or `x` of `a_`");
 const contractName = z.string().max(limits.name_chars.value).regex(/^[^/]+\/.+$/s, "a contract is named `<server>/<tool>`");
 
 const maxTextChars = 4096;

@@ -82,8 +82,11 @@ async function* follow(rooms: Rooms, call: ApiCall): AsyncGenerator<object> {
   const queue: LedgerRecord[] = [];
   let wake = (): void => {};
   const filter = filterOf(call.query);
+  let behind = false;
   const subscription = rooms.store.follow((record) => {
-    queue.push(record);
+    // Here and not where it is read: a reader who reads nothing must not make the queue grow.
+    if (behind ||= queue.length >= followBacklog) queue.length = 0;
+    else queue.push(record);
     wake();
   });
   const stop = (): void => wake();
@@ -94,10 +97,10 @@ async function* follow(rooms: Rooms, call: ApiCall): AsyncGenerator<object> {
     await recordRead(rooms, call.actor, "log --follow", shown[0]?.seq ?? rooms.store.size(), rooms.store.size());
     for (const record of shown) yield lineOf(rooms, record);
     while (!call.signal.aborted) {
+      if (behind) throw new Fault("limit_exceeded", `the reader of the log fell ${followBacklog} entries behind`);
       const record = queue.shift();
       if (record && record.seq > last && matches(filter, record)) yield lineOf(rooms, record);
-      if (queue.length > followBacklog) throw new Fault("limit_exceeded", `the reader of the log fell ${followBacklog} entries behind`);
-      if (queue.length === 0 && !call.signal.aborted) await new Promise<void>((resolve) => (wake = resolve));
+      if (queue.length === 0 && !behind && !call.signal.aborted) await new Promise<void>((resolve) => (wake = resolve));
     }
   } finally {
     call.signal.removeEventListener("abort", stop);

@@ -3,7 +3,7 @@ import type { Clock } from "../../base/clock.ts";
 import type { ClientFacts } from "../../base/exchange.ts";
 import type { Limits } from "../../base/limits.ts";
 import { RpcError, rpcCodes, type RpcId, type RpcMessage, type RpcResponse } from "../../base/rpc.ts";
-import type { Visitor } from "./caller.ts";
+import type { Visitor } from "./visitor.ts";
 import { mayBeAsked } from "./line.ts";
 
 interface Asked {
@@ -110,19 +110,19 @@ export class Clients {
   }
 
   /** Adds a client; the one idle longest makes room when there are too many. */
-  open(caller: Visitor, facts: ClientFacts): StatefulClient {
+  open(visitor: Visitor, facts: ClientFacts): StatefulClient {
     const limit = this.#options.limits.client_sessions;
     if (this.#clients.size >= limit) {
       const idle = [...this.#clients.values()].filter((client) => !client.busy).toSorted((a, b) => a.lastSeenMs - b.lastSeenMs)[0];
       if (!idle) throw new Fault("limit_exceeded", `over the limit client_sessions (${limit})`);
       this.close(idle);
     }
-    const client = new StatefulClient(this.#options, caller, facts);
+    const client = new StatefulClient(this.#options, visitor, facts);
     this.#clients.set(client.id, client);
     return client;
   }
 
-  /** The caller's client. Invariant: an id is worth nothing without the token of the session it was made in, at the same door. */
+  /** The visitor's client. Invariant: an id is worth nothing without the token of the session it was made in, at the same door. */
   find(id: string, { principal, audience }: Visitor): StatefulClient {
     const client = this.#clients.get(id);
     if (!client || client.session !== principal.session || client.audience !== audience) throw new Fault("not_found", "there is no such MCP session; `initialize` again");

@@ -3,7 +3,7 @@ import type { Answer, Exchange } from "../../base/exchange.ts";
 import { lanyardIdentity, lists, metaKeys, type ListMethod } from "../../base/mcp.ts";
 import { RpcError, rpcCodes } from "../../base/rpc.ts";
 import type { Listing } from "../../stages/execution/upstreams.ts";
-import type { Visitor, GatewayOptions } from "./caller.ts";
+import type { Visitor, GatewayOptions } from "./visitor.ts";
 import { inEra } from "./translate.ts";
 
 /** A thing as the agent sees it, and where it really is. */
@@ -37,33 +37,33 @@ export class Directory {
     this.#options = options;
   }
 
-  /** Answers a list request: all pages in one, only what the caller may see. Throws Fault `upstream_unavailable`, `limit_exceeded`. */
-  async list(caller: Visitor, method: ListMethod, params: JsonObject, exchange: Exchange): Promise<Answer> {
+  /** Answers a list request: all pages in one, only what the visitor may see. Throws Fault `upstream_unavailable`, `limit_exceeded`. */
+  async list(visitor: Visitor, method: ListMethod, params: JsonObject, exchange: Exchange): Promise<Answer> {
     if (params["cursor"] !== undefined) throw new RpcError(rpcCodes.invalidParams, "`cursor` is unknown: Lanyard gives every list in one page");
-    const listings = await this.#fetch(caller, method, exchange);
+    const listings = await this.#fetch(visitor, method, exchange);
     const { items: key } = lists[method];
     const [only] = listings;
-    const single = caller.servers.length === 1 && only !== undefined;
+    const single = visitor.servers.length === 1 && only !== undefined;
     const places = single ? null : indexOf(method, listings).places;
-    const shown = await Promise.all(listings.map((listing) => this.#shown(caller, method, listing, places)));
-    this.#remember(caller, method, listings);
-    const own = caller.era === "stateless" ? { _meta: { [metaKeys.serverInfo]: lanyardIdentity } } : {};
-    return inEra(caller.era, method, { result: { ...(single ? only.rest : own), [key]: shown.flat() } });
+    const shown = await Promise.all(listings.map((listing) => this.#shown(visitor, method, listing, places)));
+    this.#remember(visitor, method, listings);
+    const own = visitor.era === "stateless" ? { _meta: { [metaKeys.serverInfo]: lanyardIdentity } } : {};
+    return inEra(visitor.era, method, { result: { ...(single ? only.rest : own), [key]: shown.flat() } });
   }
 
   /** Where a shown name leads. Throws RpcError when it leads nowhere. */
-  async resolve(caller: Visitor, method: Named, shown: string, exchange: Exchange): Promise<Place> {
-    const { places } = await this.#index(caller, method, exchange);
-    const place = places.get(shown) ?? explicit(shown, caller.servers);
+  async resolve(visitor: Visitor, method: Named, shown: string, exchange: Exchange): Promise<Place> {
+    const { places } = await this.#index(visitor, method, exchange);
+    const place = places.get(shown) ?? explicit(shown, visitor.servers);
     if (!place) throw new RpcError(rpcCodes.invalidParams, `there is no ${method === "tools/list" ? "tool" : "prompt"} \`${shown.slice(0, 100)}\``);
     return place;
   }
 
   /** The server that has a resource. Throws RpcError when none has, or two. */
-  async serverOf(caller: Visitor, uri: string, exchange: Exchange): Promise<string> {
-    const { addresses } = await this.#index(caller, "resources/list", exchange);
+  async serverOf(visitor: Visitor, uri: string, exchange: Exchange): Promise<string> {
+    const { addresses } = await this.#index(visitor, "resources/list", exchange);
     const listed = addresses.get(uri);
-    const { templates } = listed ? { templates: [] } : await this.#index(caller, "resources/templates/list", exchange);
+    const { templates } = listed ? { templates: [] } : await this.#index(visitor, "resources/templates/list", exchange);
     const found = listed ?? new Set(templates.filter(({ prefix }) => prefix !== "" && uri.startsWith(prefix)).map(({ server }) => server));
     const [server] = found;
     if (server !== undefined && found.size === 1) return server;
@@ -106,15 +106,15 @@ export class Directory {
     return method === "tools/list" || method === "prompts/list" ? sorted.map((item) => (places.has(nameIn(item)) ? item : { ...item, name: qualified(server, nameIn(item)) })) : sorted;
   }
 
-  #remember(caller: Visitor, method: ListMethod, listings: Listing[]): void {
-    if (caller.servers.length > 1) this.#indexesOf(caller).set(method, Promise.resolve(indexOf(method, listings)));
+  #remember(visitor: Visitor, method: ListMethod, listings: Listing[]): void {
+    if (visitor.servers.length > 1) this.#indexesOf(visitor).set(method, Promise.resolve(indexOf(method, listings)));
   }
 
-  #index(caller: Visitor, method: ListMethod, exchange: Exchange): Promise<Index> {
-    const indexes = this.#indexesOf(caller);
+  #index(visitor: Visitor, method: ListMethod, exchange: Exchange): Promise<Index> {
+    const indexes = this.#indexesOf(visitor);
     const known = indexes.get(method);
     if (known) return known;
-    const built = this.#fetch(caller, method, exchange).then((listings) => indexOf(method, listings));
+    const built = this.#fetch(visitor, method, exchange).then((listings) => indexOf(method, listings));
     indexes.set(method, built);
     built.catch(() => indexes.delete(method));
     return built;

@@ -4,7 +4,7 @@ import { isList } from "../../base/mcp.ts";
 import type { InboundCall } from "../../base/path.ts";
 import { RpcError, rpcCodes, type RpcRequest } from "../../base/rpc.ts";
 import { Announcements } from "./announcements.ts";
-import type { Visitor, GatewayOptions } from "./caller.ts";
+import type { Visitor, GatewayOptions } from "./visitor.ts";
 import { Clients } from "./clients.ts";
 import { Directory } from "./directory.ts";
 import { discovery } from "./greeting.ts";
@@ -29,10 +29,10 @@ export class Gateway implements AsyncDisposable {
   }
 
   /**
-   * The caller behind a token at a door: `mcp` or `mcp/<server>`. Throws the Faults of `identify`, and `not_found` for a server that
-   * is none or that the caller may not use: the two look the same from outside.
+   * The visitor behind a token at a door: `mcp` or `mcp/<server>`. Throws the Faults of `identify`, and `not_found` for a server that
+   * is none or that the visitor may not use: the two look the same from outside.
    */
-  caller(token: string | null, audience: string, era: Era): Visitor {
+  visitor(token: string | null, audience: string, era: Era): Visitor {
     const { identify, serversOf, upstreams } = this.options;
     const principal = identify(token, audience);
     const all = serversOf ? serversOf(principal).toSorted() : upstreams.servers;
@@ -43,24 +43,23 @@ export class Gateway implements AsyncDisposable {
   }
 
   /** Answers any request that is neither `initialize` nor a subscription. Throws Fault or RpcError for the face to write. */
-  async answer(caller: Visitor, request: RpcRequest, exchange: Exchange): Promise<Answer> {
+  async answer(visitor: Visitor, request: RpcRequest, exchange: Exchange): Promise<Answer> {
     const { method, params = {} } = request;
-    if (isList(method)) return this.directory.list(caller, method, params, exchange);
-    if (method === "server/discover" && caller.era === "stateless") return { result: await discovery(this.options, caller) };
-    const stateful = statefulOnly.has(method);
-    if (stateful && caller.era === "stateless") throw new RpcError(rpcCodes.methodNotFound, `\`${method}\` is not part of this version of MCP`);
+    if (isList(method)) return this.directory.list(visitor, method, params, exchange);
+    if (method === "server/discover" && visitor.era === "stateless") return { result: await discovery(this.options, visitor) };
+    if (statefulOnly.has(method) && visitor.era === "stateless") throw new RpcError(rpcCodes.methodNotFound, `\`${method}\` is not part of this version of MCP`);
     if (method === "ping") return { result: {} };
-    if (caller.era === "stateless") return this.parking.call(caller, request, exchange, (open) => this.call(caller, request, open));
-    return this.call(caller, request, exchange);
+    if (visitor.era === "stateless") return this.parking.call(visitor, request, exchange, (open) => this.call(visitor, request, open));
+    return this.call(visitor, request, exchange);
   }
 
   /** Puts a request that names something at a server onto the path of an action. */
-  async call(caller: Visitor, { method, params = {} }: RpcRequest, exchange: Exchange): Promise<Answer> {
-    const { token, audience } = caller;
-    const [only, second] = caller.servers;
-    const destination = only !== undefined && second === undefined ? direct(only, method, params) : await route(this.directory, caller, method, params, exchange);
+  async call(visitor: Visitor, { method, params = {} }: RpcRequest, exchange: Exchange): Promise<Answer> {
+    const { token, audience } = visitor;
+    const [only, second] = visitor.servers;
+    const destination = only !== undefined && second === undefined ? direct(only, method, params) : await route(this.directory, visitor, method, params, exchange);
     const reply = await this.options.mediate({ token, audience, method, exchange, ...destination });
-    return inEra(caller.era, method, toWire(method, reply));
+    return inEra(visitor.era, method, toWire(method, reply));
   }
 
   /** What tools are shown has changed by Lanyard's own doing: a new policy, an approval in the catalog. */

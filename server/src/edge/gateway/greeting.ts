@@ -1,20 +1,20 @@
 import { isObject, type Json, type JsonObject } from "@lanyard/contract";
 import { lanyardIdentity, metaKeys, statefulVersions, statelessVersion, type Introduction } from "../../base/mcp.ts";
-import type { Visitor, GatewayOptions } from "./caller.ts";
+import type { Visitor, GatewayOptions } from "./visitor.ts";
 
 /** Every version a client may ask for, newest first. */
 export const spokenVersions: readonly string[] = [statelessVersion, ...statefulVersions];
 
 /** Answer to `initialize`. A version Lanyard does not speak is answered with the newest stateful one, as the lifecycle asks. */
-export async function initialization(options: GatewayOptions, caller: Visitor, requested: unknown): Promise<JsonObject> {
+export async function initialization(options: GatewayOptions, visitor: Visitor, requested: unknown): Promise<JsonObject> {
   const protocolVersion = statefulVersions.find((version) => version === requested) ?? statefulVersions[0];
-  const { capabilities, info, instructions } = await introduceAll(options, caller);
+  const { capabilities, info, instructions } = await introduceAll(options, visitor);
   return { protocolVersion, capabilities, serverInfo: info, ...(instructions !== null && { instructions }) };
 }
 
 /** Answer to `server/discover`. */
-export async function discovery(options: GatewayOptions, caller: Visitor): Promise<JsonObject> {
-  const { capabilities, info, instructions } = await introduceAll(options, caller);
+export async function discovery(options: GatewayOptions, visitor: Visitor): Promise<JsonObject> {
+  const { capabilities, info, instructions } = await introduceAll(options, visitor);
   return {
     resultType: "complete",
     supportedVersions: [...spokenVersions],
@@ -53,7 +53,6 @@ async function introduceAll({ upstreams, log }: GatewayOptions, { servers, era }
 function offered({ capabilities, era }: Introduction, to: Visitor["era"]): JsonObject {
   if (era === to) return capabilities;
   const { tasks: _tasks, ...rest } = capabilities;
-  // A stateless server lets single resources be watched with `subscriptions/listen`, which Lanyard does for a stateful client.
   return rest;
 }
 

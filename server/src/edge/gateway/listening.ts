@@ -3,7 +3,7 @@ import type { Answer, Exchange } from "../../base/exchange.ts";
 import { metaKeys } from "../../base/mcp.ts";
 import { RpcError, rpcCodes, type RpcId, type RpcMessage, type RpcRequest } from "../../base/rpc.ts";
 import { changedList } from "./directory.ts";
-import type { Visitor } from "./caller.ts";
+import type { Visitor } from "./visitor.ts";
 import type { Gateway } from "./gateway.ts";
 
 /** What a client wants to hear (2026-07-28, basic/patterns/subscriptions, notification filter). */
@@ -18,9 +18,9 @@ const flags: Readonly<Record<string, string>> = { toolsListChanged: "tools/list"
  * Serves one `subscriptions/listen` until the client goes away or its session ends. Each resource is asked for as an action of its own,
  * so what policy does not let the agent watch is left out of the acknowledgement. Throws RpcError for a filter that is none.
  */
-export async function listen(gateway: Gateway, caller: Visitor, request: RpcRequest, exchange: Exchange, send: (message: RpcMessage) => void): Promise<Answer> {
+export async function listen(gateway: Gateway, visitor: Visitor, request: RpcRequest, exchange: Exchange, send: (message: RpcMessage) => void): Promise<Answer> {
   const { kinds, uris } = filterOf(request.params?.["notifications"], gateway.options.limits.subscriptions);
-  const { session } = caller.principal;
+  const { session } = visitor.principal;
   const watching = new Set<string>();
   let early: [string, JsonObject][] | null = [];
   const tell = (method: string, params: JsonObject) => send({ jsonrpc: "2.0", method, params: marked(params, request.id) });
@@ -31,11 +31,11 @@ export async function listen(gateway: Gateway, caller: Visitor, request: RpcRequ
     else tell(method, params);
   };
   const over = Promise.withResolvers<void>();
-  using _ear = gateway.announcements.add({ session, servers: caller.servers, watching, hear, end: over.resolve });
+  using _ear = gateway.announcements.add({ session, servers: visitor.servers, watching, hear, end: over.resolve });
   const places = new Map<string, string>();
-  if (kinds.size > 0) await watchLists(gateway, caller);
+  if (kinds.size > 0) await watchLists(gateway, visitor);
   for (const uri of uris) {
-    const server = await subscribe(gateway, caller, uri, exchange);
+    const server = await subscribe(gateway, visitor, uri, exchange);
     if (server === null) continue;
     watching.add(uri);
     places.set(uri, server);
@@ -69,11 +69,11 @@ async function watchLists({ options: { upstreams, log } }: Gateway, { servers, p
 }
 
 /** The server that now announces the resource, or null: unknown, or not allowed. */
-async function subscribe(gateway: Gateway, caller: Visitor, uri: string, exchange: Exchange): Promise<string | null> {
+async function subscribe(gateway: Gateway, visitor: Visitor, uri: string, exchange: Exchange): Promise<string | null> {
   try {
-    const [only, second] = caller.servers;
-    const server = only !== undefined && second === undefined ? only : await gateway.directory.serverOf(caller, uri, exchange);
-    const answer = await gateway.call(caller, { jsonrpc: "2.0", id: 0, method: "resources/subscribe", params: { uri } }, exchange);
+    const [only, second] = visitor.servers;
+    const server = only !== undefined && second === undefined ? only : await gateway.directory.serverOf(visitor, uri, exchange);
+    const answer = await gateway.call(visitor, { jsonrpc: "2.0", id: 0, method: "resources/subscribe", params: { uri } }, exchange);
     return "result" in answer ? server : null;
   } catch (error) {
     if (error instanceof RpcError) return null;

@@ -5,7 +5,7 @@ import { factsOf } from "../../base/mcp.ts";
 import { isRequest, isResponse, readMessage, respond, RpcError, rpcCodes, toAnswer, type RpcMessage, type RpcRequest } from "../../base/rpc.ts";
 import { writeEvent } from "../../base/sse.ts";
 import { introducedBy, type StatefulClient } from "./clients.ts";
-import type { Visitor } from "./caller.ts";
+import type { Visitor } from "./visitor.ts";
 import type { Gateway } from "./gateway.ts";
 import { initialization } from "./greeting.ts";
 import { beginStream, HttpAnswer, writeJson } from "./http-answer.ts";
@@ -53,9 +53,9 @@ class HttpFace {
     if (req.method === "POST") return this.#post(visit);
     const id = req.headers["mcp-session-id"];
     if ((req.method !== "GET" && req.method !== "DELETE") || typeof id !== "string") return void res.writeHead(405, { allow: "POST" }).end();
-    const caller = this.#gateway.caller(visit.token, visit.door, "stateful");
-    const client = this.#gateway.clients.find(id, caller);
-    if (req.method === "GET") return this.#listen(visit, caller, client);
+    const visitor = this.#gateway.visitor(visit.token, visit.door, "stateful");
+    const client = this.#gateway.clients.find(id, visitor);
+    if (req.method === "GET") return this.#listen(visit, visitor, client);
     this.#gateway.clients.close(client);
     res.writeHead(204).end();
   }
@@ -78,7 +78,7 @@ class HttpFace {
   async #post(visit: Visit): Promise<void> {
     const { req, res, token, door } = visit;
     const { limits } = this.#gateway.options;
-    const known = this.#gateway.caller(token, door, "stateful"); // Before the body is read: strangers cost nothing.
+    const known = this.#gateway.visitor(token, door, "stateful"); // Before the body is read: strangers cost nothing.
     if (!/^application\/json\s*(;|$)/i.test(req.headers["content-type"] ?? "")) return void res.writeHead(415).end();
     const reading = readMessage(await readBody(req, limits.body_bytes), limits.json_depth);
     if ("fault" in reading) return this.#refuse(res, errors[reading.fault.code].status, reading.id, reading.fault);
@@ -94,7 +94,7 @@ class HttpFace {
     }
   }
 
-  async #stateless(visit: Visit, caller: Visitor, message: RpcMessage): Promise<void> {
+  async #stateless(visit: Visit, visitor: Visitor, message: RpcMessage): Promise<void> {
     const { req, res } = visit;
     if (isResponse(message)) throw new Fault("malformed_call", "this version of MCP has no responses from clients");
     if (!isRequest(message)) return void res.writeHead(202).end(); // It defines no notification from clients over HTTP either.
@@ -118,37 +118,37 @@ class HttpFace {
       send: (out) => answer.send(out),
       ask: () => Promise.reject(new RpcError(rpcCodes.internal, "this request cannot be asked anything")),
     });
-    if (message.method === "subscriptions/listen") return this.#subscribe(visit, caller, message, exchange, answer);
-    await this.#finish(caller.era, message, answer, exchange, () => this.#gateway.answer(caller, message, exchange));
+    if (message.method === "subscriptions/listen") return this.#subscribe(visit, visitor, message, exchange, answer);
+    await this.#finish(visitor.era, message, answer, exchange, () => this.#gateway.answer(visitor, message, exchange));
   }
 
-  async #subscribe({ res }: Visit, caller: Visitor, request: RpcRequest, exchange: Exchange, answer: HttpAnswer): Promise<void> {
+  async #subscribe({ res }: Visit, visitor: Visitor, request: RpcRequest, exchange: Exchange, answer: HttpAnswer): Promise<void> {
     if (!answer.streamable) throw new Fault("malformed_call", "`subscriptions/listen` needs `text/event-stream` in `Accept`");
-    using _place = this.#place(caller);
-    await this.#finish(caller.era, request, answer, exchange, () => listen(this.#gateway, caller, request, exchange, (out) => answer.send(out)));
+    using _place = this.#place(visitor);
+    await this.#finish(visitor.era, request, answer, exchange, () => listen(this.#gateway, visitor, request, exchange, (out) => answer.send(out)));
     if (!res.writableEnded) res.end();
   }
 
-  async #stateful(visit: Visit, caller: Visitor, message: RpcMessage): Promise<void> {
+  async #stateful(visit: Visit, visitor: Visitor, message: RpcMessage): Promise<void> {
     const { req, res } = visit;
     const sessionId = req.headers["mcp-session-id"];
-    if (isRequest(message) && message.method === "initialize" && sessionId === undefined) return this.#initialize(visit, caller, message);
+    if (isRequest(message) && message.method === "initialize" && sessionId === undefined) return this.#initialize(visit, visitor, message);
     if (typeof sessionId !== "string") throw new Fault("malformed_call", "the `Mcp-Session-Id` header is missing; `initialize` first");
-    const client = this.#gateway.clients.find(sessionId, caller);
+    const client = this.#gateway.clients.find(sessionId, visitor);
     if (isResponse(message)) client.settle(message);
-    else if (!isRequest(message)) heedStateful(this.#gateway, client, caller, message);
-    else return this.#request(visit, caller, client, message);
+    else if (!isRequest(message)) heedStateful(this.#gateway, client, visitor, message);
+    else return this.#request(visit, visitor, client, message);
     res.writeHead(202).end();
   }
 
-  async #initialize({ res }: Visit, caller: Visitor, request: RpcRequest): Promise<void> {
+  async #initialize({ res }: Visit, visitor: Visitor, request: RpcRequest): Promise<void> {
     const { params = {} } = request;
-    const result = await initialization(this.#gateway.options, caller, params["protocolVersion"]);
-    const client = this.#gateway.clients.open(caller, introducedBy(params, String(result["protocolVersion"])));
+    const result = await initialization(this.#gateway.options, visitor, params["protocolVersion"]);
+    const client = this.#gateway.clients.open(visitor, introducedBy(params, String(result["protocolVersion"])));
     writeJson(res, 200, respond(request.id, { result }), { "mcp-session-id": client.id });
   }
 
-  async #request(visit: Visit, caller: Visitor, client: StatefulClient, request: RpcRequest): Promise<void> {
+  async #request(visit: Visit, visitor: Visitor, client: StatefulClient, request: RpcRequest): Promise<void> {
     // Priming events with empty data came with 2025-11-25; older clients would stumble over them.
     const answer = this.#answer(visit, client.facts.version >= "2025-11-25" ? this.#replayOf(client) : undefined);
     const signal = client.begin(request.id);
@@ -163,7 +163,7 @@ class HttpFace {
           answer.streamable ? client.ask(method, params, (out) => answer.send(out)) : Promise.reject(new RpcError(rpcCodes.internal, "the client takes no event streams")),
         release: () => answer.release(),
       });
-      await this.#finish(caller.era, request, answer, exchange, () => answerStateful(this.#gateway, client, caller, request, exchange));
+      await this.#finish(visitor.era, request, answer, exchange, () => answerStateful(this.#gateway, client, visitor, request, exchange));
     } finally {
       client.finish(request.id);
     }
@@ -183,11 +183,11 @@ class HttpFace {
   }
 
   /** The GET stream of a stateful client: what belongs to no request, or with `Last-Event-ID` the rest of a broken answer. */
-  #listen({ req, res }: Visit, caller: Visitor, client: StatefulClient): void {
-    const { clock } = this.#gateway.options;
+  #listen({ req, res }: Visit, visitor: Visitor, client: StatefulClient): void {
+    const { clock, limits } = this.#gateway.options;
     if (!(req.headers.accept ?? "").includes("text/event-stream")) return void res.writeHead(406).end();
     const last = req.headers["last-event-id"];
-    const place = this.#place(caller);
+    const place = this.#place(visitor);
     res.once("close", () => place[Symbol.dispose]());
     if (typeof last === "string") {
       const kept = this.#replayOf(client).find(last);
@@ -197,8 +197,11 @@ class HttpFace {
     }
     this.#ears.get(client)?.[Symbol.dispose](); // One ear a client: a new stream takes over from one that may be dead.
     beginStream(res, clock);
-    const hear = (method: string, params: RpcRequest["params"]) => res.write(writeEvent({ data: JSON.stringify({ jsonrpc: "2.0", method, params }) }));
-    const following = hearStateful(this.#gateway, client, caller, hear, () => res.end());
+    const hear = (method: string, params: RpcRequest["params"]) => {
+      res.write(writeEvent({ data: JSON.stringify({ jsonrpc: "2.0", method, params }) }));
+      if (res.writableLength > limits.result_bytes) res.destroy(); // It does not read, and what waits for it is ours to hold.
+    };
+    const following = hearStateful(this.#gateway, client, visitor, hear, () => res.end());
     const atEnd = client.atEnd(() => res.end());
     const ear = {
       [Symbol.dispose]: () => {

@@ -4,7 +4,7 @@ import { readLines } from "../../base/lines.ts";
 import { factsOf, metaKeys } from "../../base/mcp.ts";
 import { isRequest, isResponse, readMessage, respond, RpcError, rpcCodes, toAnswer, type RpcId, type RpcMessage, type RpcNotification, type RpcRequest } from "../../base/rpc.ts";
 import { StatefulClient, introducedBy } from "./clients.ts";
-import type { Visitor } from "./caller.ts";
+import type { Visitor } from "./visitor.ts";
 import type { Gateway } from "./gateway.ts";
 import { initialization } from "./greeting.ts";
 import { checkMeta } from "./http-request.ts";
@@ -55,7 +55,7 @@ class StdioFace {
     try {
       if (!this.#hello) {
         this.#hello = helloOf(line);
-        this.#caller("stateful");
+        this.#visitor("stateful");
         return;
       }
     } catch (error) {
@@ -88,23 +88,23 @@ class StdioFace {
 
   async #stateless(request: RpcRequest, signal: AbortSignal): ReturnType<Gateway["answer"]> {
     checkMeta(request, undefined);
-    const caller = this.#caller("stateless");
+    const visitor = this.#visitor("stateless");
     const meta = request.params?.["_meta"];
     const ask = () => Promise.reject(new RpcError(rpcCodes.internal, "this request cannot be asked anything"));
     const exchange = openLine({ era: "stateless", client: factsOf(isObject(meta) ? meta : {}), request, signal, send: (out) => this.#write(out), ask });
-    if (request.method !== "subscriptions/listen") return this.#gateway.answer(caller, request, exchange);
-    const answer = await listen(this.#gateway, caller, request, exchange, (out) => this.#write(out));
+    if (request.method !== "subscriptions/listen") return this.#gateway.answer(visitor, request, exchange);
+    const answer = await listen(this.#gateway, visitor, request, exchange, (out) => this.#write(out));
     // The session ended, not the client's interest: on this transport that is said with a cancellation (basic/patterns/subscriptions).
     if (!signal.aborted) this.#write({ jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: request.id, reason: "the session has ended" } });
     return answer;
   }
 
   async #stateful(request: RpcRequest, signal: AbortSignal): ReturnType<Gateway["answer"]> {
-    const caller = this.#caller("stateful");
+    const visitor = this.#visitor("stateful");
     if (request.method === "initialize" && !this.#client) {
       const { params = {} } = request;
-      const result = await initialization(this.#gateway.options, caller, params["protocolVersion"]);
-      this.#client = new StatefulClient(this.#gateway.options, caller, introducedBy(params, String(result["protocolVersion"])));
+      const result = await initialization(this.#gateway.options, visitor, params["protocolVersion"]);
+      this.#client = new StatefulClient(this.#gateway.options, visitor, introducedBy(params, String(result["protocolVersion"])));
       return { result };
     }
     if (request.method === "ping") return { result: {} };
@@ -112,7 +112,7 @@ class StdioFace {
     if (!client) throw new RpcError(rpcCodes.invalidRequest, "`initialize` first");
     const ask = (method: string, params: JsonObject) => client.ask(method, params, (out) => this.#write(out));
     const exchange = openLine({ era: "stateful", client: client.facts, request, signal, send: (out) => this.#write(out), ask });
-    return answerStateful(this.#gateway, client, caller, request, exchange);
+    return answerStateful(this.#gateway, client, visitor, request, exchange);
   }
 
   #heed(notification: RpcNotification): void {
@@ -125,21 +125,21 @@ class StdioFace {
     const client = this.#client;
     if (!client) return;
     try {
-      const caller = this.#caller("stateful");
+      const visitor = this.#visitor("stateful");
       if (method === "notifications/initialized") {
         const hear = (heard: string, about: JsonObject) => this.#write({ jsonrpc: "2.0", method: heard, params: about });
-        this.#ear ??= hearStateful(this.#gateway, client, caller, hear, () => this.#socket.end());
+        this.#ear ??= hearStateful(this.#gateway, client, visitor, hear, () => this.#socket.end());
       }
-      heedStateful(this.#gateway, client, caller, notification);
+      heedStateful(this.#gateway, client, visitor, notification);
     } catch {
       // A notification has no answer: that the session is over, the next request will tell.
     }
   }
 
   /** Identified anew for each message, since the session may have ended since the last. */
-  #caller(era: Visitor["era"]): Visitor {
+  #visitor(era: Visitor["era"]): Visitor {
     if (!this.#hello) throw new Fault("unauthenticated", "no token");
-    return this.#gateway.caller(this.#hello.token, this.#hello.door, era);
+    return this.#gateway.visitor(this.#hello.token, this.#hello.door, era);
   }
 
   #write(message: RpcMessage): void {

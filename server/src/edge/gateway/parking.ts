@@ -5,7 +5,7 @@ import type { Clock } from "../../base/clock.ts";
 import type { Answer, Exchange } from "../../base/exchange.ts";
 import type { Limits } from "../../base/limits.ts";
 import { RpcError, rpcCodes, type RpcRequest } from "../../base/rpc.ts";
-import type { Visitor } from "./caller.ts";
+import type { Visitor } from "./visitor.ts";
 import { mayBeAsked } from "./line.ts";
 
 /** Marks a `requestState` as ours; a stateless server's own passes through untouched. */
@@ -51,11 +51,11 @@ export class Parking {
   }
 
   /** Runs `begin` with an exchange that can park, or goes on with the call that the request comes back for. */
-  call(caller: Visitor, request: RpcRequest, exchange: Exchange, begin: (open: Exchange) => Promise<Answer>): Promise<Answer> {
+  call(visitor: Visitor, request: RpcRequest, exchange: Exchange, begin: (open: Exchange) => Promise<Answer>): Promise<Answer> {
     const state = request.params?.["requestState"];
-    if (typeof state === "string" && state.startsWith(ours)) return this.#resume(caller, request, exchange, state);
+    if (typeof state === "string" && state.startsWith(ours)) return this.#resume(visitor, request, exchange, state);
     const call: Call = {
-      session: caller.principal.session,
+      session: visitor.principal.session,
       stop: new AbortController(),
       questions: new Map(),
       open: exchange,
@@ -67,7 +67,7 @@ export class Parking {
       expiry: null,
     };
     call.answer = begin(this.#exchange(call, exchange));
-    return this.#wait(call, caller, request, exchange);
+    return this.#wait(call, visitor, request, exchange);
   }
 
   /** A session is over, or all are: their questions stay unanswered. */
@@ -94,7 +94,7 @@ export class Parking {
   }
 
   /** Until the call is answered or asks something, whichever is first. */
-  #wait(call: Call, caller: Visitor, request: RpcRequest, exchange: Exchange): Promise<Answer> {
+  #wait(call: Call, visitor: Visitor, request: RpcRequest, exchange: Exchange): Promise<Answer> {
     const abort = () => call.stop.abort();
     if (exchange.signal.aborted) abort();
     exchange.signal.addEventListener("abort", abort, { once: true });
@@ -102,7 +102,7 @@ export class Parking {
     return new Promise<Answer>((resolve, reject) => {
       call.asked = () => {
         if (call.open !== exchange) return;
-        if (this.#count(call.session) < this.#limits.parked_calls) resolve({ result: this.#park(call, caller, request) });
+        if (this.#count(call.session) < this.#limits.parked_calls) resolve({ result: this.#park(call, visitor, request) });
         else refuse(call, `over the limit parked_calls (${this.#limits.parked_calls})`);
       };
       call.answer.then(resolve, reject);
@@ -113,9 +113,9 @@ export class Parking {
     });
   }
 
-  #park(call: Call, caller: Visitor, request: RpcRequest): JsonObject {
+  #park(call: Call, visitor: Visitor, request: RpcRequest): JsonObject {
     call.state = ours + this.#clock.id("call");
-    call.print = printOf(caller, request);
+    call.print = printOf(visitor, request);
     call.open = null;
     call.expiry = this.#clock.after(this.#limits.parked_ms, () => this.#giveUp(call));
     this.#parked.set(call.state, call);
@@ -123,9 +123,9 @@ export class Parking {
     return { resultType: "input_required", inputRequests, requestState: call.state };
   }
 
-  async #resume(caller: Visitor, request: RpcRequest, exchange: Exchange, state: string): Promise<Answer> {
+  async #resume(visitor: Visitor, request: RpcRequest, exchange: Exchange, state: string): Promise<Answer> {
     const call = this.#parked.get(state);
-    if (!call || call.session !== caller.principal.session || call.print !== printOf(caller, request)) {
+    if (!call || call.session !== visitor.principal.session || call.print !== printOf(visitor, request)) {
       throw new RpcError(rpcCodes.invalidParams, "`requestState` is unknown, expired, used before or belongs to another call; send the call anew without it");
     }
     const responses = request.params?.["inputResponses"];
@@ -138,7 +138,7 @@ export class Parking {
       call.questions.delete(key);
       question.resolve(response);
     }
-    return this.#wait(call, caller, request, exchange);
+    return this.#wait(call, visitor, request, exchange);
   }
 
   #giveUp(call: Call): void {

@@ -4,20 +4,20 @@ import { metaKeys } from "../../base/mcp.ts";
 import { RpcError, rpcCodes, type RpcNotification, type RpcRequest } from "../../base/rpc.ts";
 import { quiet } from "../../stages/execution/handshake.ts";
 import type { StatefulClient } from "./clients.ts";
-import type { Visitor } from "./caller.ts";
+import type { Visitor } from "./visitor.ts";
 import type { Gateway } from "./gateway.ts";
 
 /** Answers a request of a stateful client after its `initialize`: what depends on that client's state is done here. */
-export async function answerStateful(gateway: Gateway, client: StatefulClient, caller: Visitor, request: RpcRequest, exchange: Exchange): Promise<Answer> {
+export async function answerStateful(gateway: Gateway, client: StatefulClient, visitor: Visitor, request: RpcRequest, exchange: Exchange): Promise<Answer> {
   const { method, params = {} } = request;
   if (method === "initialize") throw new RpcError(rpcCodes.invalidRequest, "the session is initialized already");
-  if (method === "logging/setLevel") return setLevel(gateway, client, caller, params);
+  if (method === "logging/setLevel") return setLevel(gateway, client, visitor, params);
   const uri = typeof params["uri"] === "string" ? params["uri"] : null;
   if (method === "resources/unsubscribe" && uri !== null && client.watching.delete(uri) && gateway.announcements.watched(client.session, uri, client.watching)) return { result: {} };
   if (method === "resources/subscribe" && uri !== null && !client.watching.has(uri) && client.watching.size >= gateway.options.limits.subscriptions) {
     throw new RpcError(rpcCodes.invalidRequest, `over the limit subscriptions (${gateway.options.limits.subscriptions})`);
   }
-  const answer = await gateway.answer(caller, client.logLevel === null ? request : withLevel(request, client.logLevel), exchange);
+  const answer = await gateway.answer(visitor, client.logLevel === null ? request : withLevel(request, client.logLevel), exchange);
   if (method === "resources/subscribe" && uri !== null && "result" in answer) client.watching.add(uri);
   return answer;
 }

@@ -37,6 +37,8 @@ export class Connection implements AsyncDisposable {
   onNotice: Notice = () => {};
   onClose: (why: Error) => void = () => {};
   lastUsedMs: number;
+  /** Resolves once the catalog knows the tools that the server shows on this connection now; nothing is called before. */
+  shown: Promise<void> = Promise.resolve();
   /** Resources subscribed to by request; while there are any, the connection is not let go as idle. */
   readonly subscribed = new Set<string>();
 

@@ -1,17 +1,29 @@
 import { Fault, isObject, type Action, type Json, type JsonObject, type Principal } from "@lanyard/contract";
 import type { Answer, Exchange } from "../../base/exchange.ts";
 import type { Limits } from "../../base/limits.ts";
+import type { Pin } from "../../base/path.ts";
 import { RpcError, rpcCodes } from "../../base/rpc.ts";
 import type { Connection } from "./connection.ts";
 import type { Upstreams } from "./upstreams.ts";
 
+interface Executor {
+  readonly upstreams: Upstreams;
+  readonly limits: Limits;
+  /** What the catalog says of a tool at this moment. */
+  pin(server: string, tool: string): Pick<Pin, "refuse">;
+}
+
 /**
  * Step 10: carries an action out at its server, whatever lifecycle either end speaks. Throws Fault `upstream_unavailable` only when the
- * server certainly never acted on it; `upstream_timeout`, `uncertain` or anything else when it may have.
+ * server certainly never acted on it, `quarantined` when its definition changed after the decision; `upstream_timeout`, `uncertain` or
+ * anything else when it may have.
  */
-export async function execute({ upstreams, limits }: { upstreams: Upstreams; limits: Limits }, action: Action, principal: Principal, exchange: Exchange): Promise<Answer> {
+export async function execute({ upstreams, limits, pin }: Executor, action: Action, principal: Principal, exchange: Exchange): Promise<Answer> {
   for (let attempt = 1; ; attempt++) {
     const connection = await upstreams.connect(action.server, principal.session);
+    // A connection that was opened for this very call may have shown something else than what was decided on.
+    const refuse = action.tool === undefined ? null : pin(action.server, action.tool).refuse;
+    if (refuse) throw new Fault("quarantined", refuse.text);
     try {
       return await carry(upstreams, connection, action, principal, exchange, limits);
     } catch (error) {

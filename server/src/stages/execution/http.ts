@@ -111,7 +111,9 @@ export class HttpLink implements Link {
 
   #headersOf(message: RpcMessage): Record<string, string> {
     const stateless = this.#version === statelessVersion && "method" in message;
-    return { ...this.#common(), ...accept, "content-type": "application/json", ...(stateless && mirroredHeaders(message.method, message.params ?? {}, this.#target.headerMap)) };
+    const common = this.#common();
+    if ("method" in message && message.method === "initialize") delete common["mcp-protocol-version"]; // Not settled yet.
+    return { ...common, ...accept, "content-type": "application/json", ...(stateless && mirroredHeaders(message.method, message.params ?? {}, this.#target.headerMap)) };
   }
 
   /** The stream on which a stateful server says what belongs to no request. Servers that have none answer 405. */

@@ -24,6 +24,8 @@ export interface UpstreamTools {
   /** Takes one of the places for connections; throws Fault `upstream_unavailable` when there is none. */
   place(): Disposable;
   notice(session: string, server: string, ...notice: Parameters<Notice>): void;
+  /** Shows the catalog the tools that a connection has now. Rejects when the server does not list them. */
+  show(server: string, connection: Connection): Promise<void>;
 }
 
 /** Key of the one connection that all sessions share: a stateless HTTP server knows nobody, so there is nothing to keep apart. */
@@ -73,6 +75,7 @@ export class Upstream implements AsyncDisposable {
   async spare(): Promise<Connection> {
     if (this.#shared) return this.#hold(everybody);
     this.#spare ??= this.#start((connection) => {
+      connection.onNotice = (method) => this.#heed(connection, method);
       connection.onClose = (why) => {
         this.#spare = null;
         this.#ended(connection, why);
@@ -93,10 +96,29 @@ export class Upstream implements AsyncDisposable {
     if (!this.#disposed) this.spare().catch((error: unknown) => this.#tools.log.warn("server.unavailable", { server: this.spec.name, error }));
   }
 
-  /** The session's connection, opened if need be. Throws Fault `upstream_unavailable`. */
+  /**
+   * The session's connection, opened if need be. Throws Fault `upstream_unavailable`.
+   *
+   * Invariant: the catalog has seen the tools of a connection before anything is called on it, and again after the server said that they
+   * changed; a server cannot show one definition for approval and run another.
+   */
   async connect(session: string): Promise<Connection> {
     if (!this.#introduction) await this.spare();
-    return this.#hold(this.#shared ? everybody : session);
+    const connection = await this.#hold(this.#shared ? everybody : session);
+    await connection.shown;
+    return connection;
+  }
+
+  /** Looks again at the tools of every connection in use: not every server says when they change. */
+  async refresh(): Promise<void> {
+    const sinceMs = this.#tools.clock.nowMs() - this.#tools.limits.catalog_refresh_ms;
+    for (const held of this.#held.values()) {
+      const connection = await held.catch(() => null);
+      if (!connection || connection.closed || connection.lastUsedMs < sinceMs) continue;
+      const { lastUsedMs } = connection;
+      await this.#show(connection).catch(() => {});
+      connection.lastUsedMs = lastUsedMs; // a look is no use
+    }
   }
 
   /** The session's connection if it is open. */
@@ -154,7 +176,10 @@ export class Upstream implements AsyncDisposable {
     const warm = await spare?.catch(() => null);
     const own = (connection: Connection) => {
       connection.lastUsedMs = this.#tools.clock.nowMs();
-      connection.onNotice = (...notice) => this.#tools.notice(session, this.spec.name, ...notice);
+      connection.onNotice = (...notice) => {
+        this.#heed(connection, notice[0]);
+        connection.shown.catch(() => {}).finally(() => this.#tools.notice(session, this.spec.name, ...notice));
+      };
       connection.onClose = (why) => {
         if (!this.#disposed) this.#held.delete(session);
         this.#ended(connection, why);
@@ -174,6 +199,12 @@ export class Upstream implements AsyncDisposable {
     try {
       const connection = await Connection.open(this.#dial(), clock, limits.handshake_ms, this.#introduction?.era);
       this.#introduction = connection.introduction;
+      try {
+        await this.#show(connection);
+      } catch (error) {
+        await connection[Symbol.asyncDispose]();
+        throw error;
+      }
       this.#places.set(connection, { place, sinceMs: clock.nowMs() });
       prepare(connection);
       if (connection.closed) connection.onClose(connection.closed);
@@ -185,6 +216,15 @@ export class Upstream implements AsyncDisposable {
       this.#failed();
       throw error;
     }
+  }
+
+  #show(connection: Connection): Promise<void> {
+    connection.shown = this.#tools.show(this.spec.name, connection);
+    return connection.shown;
+  }
+
+  #heed(connection: Connection, method: string): void {
+    if (method === "notifications/tools/list_changed") this.#show(connection).catch((error: unknown) => this.#tools.log.warn("server.unlisted", { server: this.spec.name, error }));
   }
 
   readonly #places = new WeakMap<Connection, { place: Disposable; sinceMs: number }>();

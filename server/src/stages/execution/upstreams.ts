@@ -39,7 +39,11 @@ export class Upstreams implements AsyncDisposable {
 
   constructor(options: UpstreamsOptions) {
     this.#options = options;
-    const tools = { ...options, place: () => this.#place(), notice: (session: string, server: string, method: string, params: JsonObject) => this.#emit(session, server, method, params) };
+    const show = async (server: string, connection: Connection): Promise<void> => {
+      const { items } = await this.#list(server, connection, "tools/list", quiet);
+      await options.seen(server, items as unknown as readonly ToolDefinition[]);
+    };
+    const tools = { ...options, show, place: () => this.#place(), notice: (session: string, server: string, method: string, params: JsonObject) => this.#emit(session, server, method, params) };
     this.#upstreams = new Map(options.servers.map((spec) => [spec.name, new Upstream(tools, spec)]));
     this.#reap();
   }
@@ -71,10 +75,9 @@ export class Upstreams implements AsyncDisposable {
     return this.#server(server).connect(session);
   }
 
-  /** The tools a server shows, without a session: for the catalog. Throws Fault `upstream_unavailable` or `limit_exceeded`. */
-  async probe(server: string): Promise<readonly ToolDefinition[]> {
-    const { items } = await this.#list(server, await this.#server(server).spare(), "tools/list", quiet);
-    return items as unknown as readonly ToolDefinition[];
+  /** Makes the catalog see the tools of a server, without a session. Throws Fault `upstream_unavailable` or `limit_exceeded`. */
+  async probe(server: string): Promise<void> {
+    await this.#server(server).spare();
   }
 
   /** All pages of a list as the session sees it. Throws Fault `upstream_unavailable` or `limit_exceeded`. */
@@ -191,8 +194,8 @@ export class Upstreams implements AsyncDisposable {
   }
 
   #reap(): void {
-    this.#reaper = this.#options.clock.after(60_000, () => {
-      for (const server of this.#upstreams.values()) void server.reap();
+    this.#reaper = this.#options.clock.after(this.#options.limits.catalog_refresh_ms, () => {
+      for (const server of this.#upstreams.values()) void server.reap().then(() => server.refresh());
       this.#reap();
     });
   }
@@ -209,6 +212,8 @@ export interface UpstreamsOptions {
   readonly clock: Clock;
   readonly limits: Limits;
   readonly log: Log;
+  /** Told of every list of tools that a server shows; the catalog refuses what is new or changed before this resolves. */
+  seen(server: string, tools: readonly ToolDefinition[]): Promise<void>;
 }
 
 const watchKey = (session: string, server: string, uri: string | null): string => `${session}\n${server}\n${uri ?? ""}`;

@@ -5,7 +5,7 @@ import type { Config } from "../../base/config/config.ts";
 import type { Log } from "../../base/log.ts";
 import type { Pin } from "../../base/path.ts";
 import type { Store } from "../../base/store/port.ts";
-import { pinnedBytes, readable, suspicions } from "./definition.ts";
+import { pinnedBytes, readable, suspicions, visible } from "./definition.ts";
 import { lineDiff } from "./diff.ts";
 
 /** A definition and the hash it is pinned by. */
@@ -118,7 +118,8 @@ export class Catalog {
     const { approved, seen } = slot;
     const hints = suspicions(seen.definition).map((what) => `! look closely: ${what}`);
     const lines = lineDiff(readable(approved?.definition ?? null), readable(seen.definition));
-    return [`--- ${server}/${tool} approved ${approved?.hash ?? "(never)"}`, `+++ ${server}/${tool} seen ${seen.hash}`, ...hints, ...lines].join("\n");
+    const name = visible(`${server}/${tool}`);
+    return [`--- ${name} approved ${approved?.hash ?? "(never)"}`, `+++ ${name} seen ${seen.hash}`, ...hints, ...lines].join("\n");
   }
 
   /**
@@ -215,6 +216,8 @@ export class Catalog {
     const { name_chars, definition_bytes } = this.#config().limits;
     try {
       if (typeof tool.name !== "string" || tool.name === "" || `${server}/${tool.name}`.length > name_chars) return null;
+      // Its action would be that of an MCP request: who may read resources could call a tool named `mcp:resources/read`.
+      if (tool.name.startsWith("mcp:")) return null;
       const bytes = pinnedBytes(tool);
       if (bytes.length <= definition_bytes) return { hash: createHash("sha256").update(bytes).digest("base64url"), definition: tool };
       this.#log.warn("catalog.too_large", { server, tool: tool.name, bytes: bytes.length, limit: definition_bytes });

@@ -38,9 +38,16 @@ export function gather({ config, catalog, clock }: Sources, action: Action, prin
     pin: {
       definition: pinned.definition,
       contract: now.tools.get(action.name) ?? unknownContract,
-      refuse: outOfReach(now, agent, action, principal) ?? pinned.refuse,
+      refuse: ended(agent, principal, clock.nowMs()) ?? outOfReach(now, agent, action, principal) ?? pinned.refuse,
     },
   };
+}
+
+/** A call can be held for longer than what it was let in with lasts: what was checked at the door is checked again with every decision. */
+function ended({ onBehalfOf }: AgentEntry, { agent, user, session, expiresAtMs }: Principal, nowMs: number): Pin["refuse"] {
+  if (expiresAtMs <= nowMs) return { code: "session_expired", text: `session \`${session}\` has ended` };
+  if (onBehalfOf && !onBehalfOf.includes(user)) return { code: "denied", text: `agent \`${agent}\` may no longer act for \`${user}\`` };
+  return null;
 }
 
 /** What no policy can allow, because the session, the agent or the configuration does not reach so far. */
