@@ -92,6 +92,7 @@ export const routes = {
   },
   audit_checkpoint: { method: "GET", path: "/v1/audit/checkpoint", roles: ["operator"], says: "the signed checkpoint of the whole ledger" },
   audit_prove: { method: "GET", path: "/v1/audit/proof/:seq", roles: ["operator"], says: "a tlog-proof file of one entry" },
+  audit_export: { method: "GET", path: "/v1/audit/export", roles: ["operator"], says: "the whole ledger as the offline verifier reads it" },
   audit_key: { method: "GET", path: "/v1/audit/key", roles: ["operator"], says: "the key that verifies checkpoints" },
 } as const satisfies Record<string, Route>;
 

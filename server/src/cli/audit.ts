@@ -1,4 +1,5 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { createWriteStream, readFileSync, writeFileSync } from "node:fs";
+import { pipeline } from "node:stream/promises";
 import { Fault } from "@lanyard/contract";
 import type { Command } from "commander";
 import { systemClock } from "../base/clock.ts";
@@ -52,6 +53,16 @@ export function auditVerbs(program: Command, context: Context): void {
       if (options.output === "-") return context.out(proof.trimEnd());
       const file = options.output ?? `${entry.replace(/[^\w-]/g, "_")}.tlog-proof`;
       writeFileSync(file, proof);
+      context.out(`wrote ${file}`);
+    });
+
+  audit
+    .command("export <file>")
+    .description("writes the whole ledger, records and checkpoint, for an auditor to verify offline; payloads stay sealed here")
+    .addHelpText("after", '\nExample:\n  lanyard audit export ledger.txt && node ledger/src/verify.ts ledger.txt --key "$(lanyard audit key)"')
+    .action(async (file: string) => {
+      const lines = await (await context.reach()).raw("audit_export");
+      await pipeline(lines, createWriteStream(file, { mode: 0o600 }));
       context.out(`wrote ${file}`);
     });
 

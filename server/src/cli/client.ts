@@ -33,6 +33,8 @@ export interface ApiRequest {
 export interface Client {
   call<T = JsonObject>(route: RouteName, request?: ApiRequest): Promise<T>;
   text(route: RouteName, request?: ApiRequest): Promise<string>;
+  /** The body as it comes, for answers too long to hold. */
+  raw(route: RouteName, request?: ApiRequest): Promise<AsyncIterable<Uint8Array>>;
   lines<T = JsonObject>(route: RouteName, request?: ApiRequest): AsyncIterable<T>;
 }
 
@@ -46,6 +48,7 @@ export function client(transport: Transport, token?: string): Client {
   return {
     call: async <T>(route: RouteName, request?: ApiRequest) => JSON.parse(await (await send(route, request)).text()) as T,
     text: async (route, request) => (await send(route, request)).text(),
+    raw: async (route, request) => (await send(route, request)).chunks,
     async *lines<T>(route: RouteName, request?: ApiRequest) {
       let rest = "";
       const decoder = new TextDecoder();

@@ -69,6 +69,7 @@ describe("the proof of a denial", () => {
           return answers[route] as T;
         },
         text: async () => "",
+        raw: () => Promise.reject(new Error("doctor reads no streams")),
         async *lines<T>() {
           yield* records as Iterable<T>;
         },

@@ -91,15 +91,37 @@ const failure = (code: ErrorCode, message: string): Response => {
 function respond(result: ApiResult): Response {
   if ("json" in result) return Response.json(result.json);
   if ("text" in result) return new Response(result.text, { headers: { "content-type": "text/plain; charset=utf-8" } });
-  const lines = result.lines[Symbol.asyncIterator]();
+  return "textLines" in result ? streamed(textLines(result.textLines), "text/plain; charset=utf-8") : streamed(jsonLines(result.lines), "application/x-ndjson");
+}
+
+async function* jsonLines(values: AsyncIterable<object>): AsyncGenerator<string> {
+  for await (const value of values) yield `${JSON.stringify(value)}\n`;
+}
+
+const chunkChars = 65_536;
+
+/** Lines in pieces large enough that the piece, not the line, is what costs. */
+async function* textLines(lines: Iterable<string>): AsyncGenerator<string> {
+  let chunk = "";
+  for (const line of lines) {
+    chunk += `${line}\n`;
+    if (chunk.length < chunkChars) continue;
+    yield chunk;
+    chunk = "";
+  }
+  if (chunk) yield chunk;
+}
+
+/** Pulls one piece at a time, so that a slow reader holds back its source and nothing else. */
+function streamed(pieces: AsyncGenerator<string>, type: string): Response {
   const encoder = new TextEncoder();
   const stream = new ReadableStream<Uint8Array>({
     async pull(controller) {
-      const { done, value } = await lines.next();
+      const { done, value } = await pieces.next();
       if (done) controller.close();
-      else controller.enqueue(encoder.encode(`${JSON.stringify(value)}\n`));
+      else controller.enqueue(encoder.encode(value));
     },
-    cancel: async () => void (await lines.return?.()),
+    cancel: async () => void (await pieces.return(undefined)),
   });
-  return new Response(stream, { headers: { "content-type": "application/x-ndjson" } });
+  return new Response(stream, { headers: { "content-type": type } });
 }

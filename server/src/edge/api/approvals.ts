@@ -3,7 +3,7 @@ import type { Handler } from "./handler.ts";
 import type { Rooms } from "./rooms.ts";
 
 export const approvalHandlers = ({ approvals }: Rooms): Record<"approval_list" | "approval_decide", Handler> => ({
-  approval_list: () => ({ json: { approvals: approvals.list() } }),
+  approval_list: ({ caller }) => ({ json: { approvals: approvals.list(typeof caller !== "string" && caller.kind === "user" ? caller.name : undefined) } }),
   approval_decide: async ({ caller, at, body }) => {
     if (typeof caller === "string" || caller.kind !== "user") throw new Fault("forbidden", "a user approves or denies, as oneself");
     const verdict = body["verdict"] === "approve" ? "approve" : "deny";

@@ -4,7 +4,7 @@ import type { ApiCall, Handler } from "./handler.ts";
 import { explain } from "./explain.ts";
 import type { Rooms } from "./rooms.ts";
 
-type LedgerRoute = "log" | "explain" | "replay" | "audit_checkpoint" | "audit_prove" | "audit_key";
+type LedgerRoute = "log" | "explain" | "replay" | "audit_checkpoint" | "audit_prove" | "audit_export" | "audit_key";
 
 /** Reading the ledger. Every read is itself recorded (`access.read`, `access.unseal`) before anything is shown. */
 export const ledgerHandlers = (rooms: Rooms): Record<LedgerRoute, Handler> => ({
@@ -28,6 +28,10 @@ export const ledgerHandlers = (rooms: Rooms): Record<LedgerRoute, Handler> => ({
     const seq = seqOf(rooms, at["seq"] ?? "");
     await rooms.store.append({ type: "access.export", by: actor, what: "proof", from: seq, to: seq });
     return { text: rooms.store.prove(seq) };
+  },
+  audit_export: async ({ actor }) => {
+    await rooms.store.append({ type: "access.export", by: actor, what: "ledger", from: 0, to: rooms.store.size() - 1 });
+    return { textLines: rooms.exportLines() };
   },
   audit_key: () => ({ text: `${rooms.store.verifierKey()}\n` }),
 });

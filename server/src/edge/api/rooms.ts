@@ -34,7 +34,8 @@ export interface Rooms {
   url(): string;
   readonly identity: Pick<Identity, "authenticate" | "open" | "close" | "sessions" | "issue" | "revoke" | "credentials">;
   readonly approvals: {
-    list(): readonly JsonObject[];
+    /** With `user` only those that concern this user. */
+    list(user?: string): readonly JsonObject[];
     decide(id: string, verdict: "approve" | "deny", user: string, comment: string): Promise<JsonObject>;
   };
   readonly catalog: {
@@ -43,6 +44,8 @@ export interface Rooms {
     /** Resolves once what was approved is in force. */
     approve(which: readonly { server: string; tool?: string; hash?: string }[], by: string): Promise<readonly CatalogEntry[]>;
   };
+  /** The whole ledger, line by line, in the form that the offline verifier reads. */
+  exportLines(): Iterable<string>;
   /** Policies of a bundle by id; null when its bytes are not in the store. */
   policies(bundle: string): ReadonlyMap<string, PolicyText> | null;
   replay(from: number, to: number): AsyncIterable<object>;
