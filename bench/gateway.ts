@@ -6,7 +6,8 @@ import { approveCatalog, DaemonProcess, World } from "../test/daemon.ts";
 
 /**
  * What Lanyard costs a tool call: the same raw HTTP client calls the same tool of the reference server (a process of its own), straight
- * and through a real daemon with policies and a durable ledger, by turns in one run, so that a noisy machine is noisy for both.
+ * and through a real daemon with policies and a durable ledger, by turns in one run, so that a noisy machine is noisy for both. Client
+ * and server speak 2025-11-25, as nearly all published servers do; `--stateless` has both speak 2026-07-28.
  */
 const seconds = Number(process.argv[process.argv.indexOf("--seconds") + 1]) || 4;
 const era = process.argv.includes("--stateless") ? "stateless" : "stateful";
@@ -116,6 +117,7 @@ for (let at = 0; at < rounds / 4; at++) {
 for (const list of [times.raw, times.through, rates.raw, rates.through]) list.sort((a, b) => a - b);
 
 const result = {
+  client_and_server: version,
   raw_p50_ms: round(quantile(times.raw, 0.5)),
   p50_ms: round(quantile(times.through, 0.5)),
   added_p50_ms: round(quantile(times.through, 0.5) - quantile(times.raw, 0.5)),

@@ -18,6 +18,8 @@ export interface Action {
   readonly name: string;
   /** The arguments policy sees: `params.arguments` of a tool call, `params` without `_meta` of anything else. */
   readonly args: JsonObject;
+  /** What a tool call carries beside its name, its arguments and `_meta`: answers to a server's questions, extensions. Absent when there is nothing. */
+  readonly beside?: JsonObject;
   /** Parameters as the agent sent them, forwarded unchanged but for the tool's name. */
   readonly params: JsonObject;
   /**

@@ -1,6 +1,5 @@
 import { isObject, type Json, type JsonObject } from "@lanyard/contract";
 import type { PolicyJson } from "@cedar-policy/cedar-wasm/nodejs";
-import type { Policy } from "./bundle.ts";
 import type { RecordShape, Shape } from "./shape.ts";
 
 /** An argument that a policy speaks about, as the way to it from `context.input`. */
@@ -37,6 +36,11 @@ const pathOf = (value: Json | undefined): string[] | null => {
   return path && path.concat(Array.isArray(attr) ? attr.map(String) : String(attr));
 };
 
+interface Reader {
+  readonly id: string;
+  readonly reads: readonly ArgumentRead[];
+}
+
 /**
  * The first argument that the call carries and a policy speaks about, though the tool's schema does not let policy see it: undeclared, or of
  * no type that Cedar has. Null when there is none.
@@ -44,7 +48,7 @@ const pathOf = (value: Json | undefined): string[] | null => {
  * Invariant: such a call is denied. `context.input has path` is false of what policy is not shown, so a forbid guarded by it would not hold
  * while the server acts on that very path.
  */
-export const unseenRead = (policies: readonly Policy[], shape: RecordShape, args: JsonObject): { readonly policy: string; readonly path: readonly string[] } | null => {
+export const unseenRead = (policies: readonly Reader[], shape: RecordShape, args: JsonObject): { readonly policy: string; readonly path: readonly string[] } | null => {
   for (const { id, reads } of policies) {
     for (const read of reads) {
       const path = unseenAt(shape, args, read.path, read.value);

@@ -8,6 +8,7 @@ import type { Limits } from "./base/limits.ts";
 import type { Log } from "./base/log.ts";
 import type { Store } from "./base/store/port.ts";
 import { openSqlite } from "./base/store/sqlite.ts";
+import { exportLedger } from "./base/store/verify.ts";
 import { api, type Way } from "./edge/api/api.ts";
 import type { PolicyText, Rooms } from "./edge/api/rooms.ts";
 import { Gateway } from "./edge/gateway/gateway.ts";
@@ -226,7 +227,7 @@ function administration(rooms: Core, engine: Engine, net: { servers(): JsonObjec
     url: net.url,
     identity,
     approvals: {
-      list: () => approvals.list() as unknown as JsonObject[],
+      list: (user) => approvals.list(user) as unknown as JsonObject[],
       decide: async (id, verdict, user, comment) => (await approvals.decide(id, verdict, user, comment)) as unknown as JsonObject,
     },
     catalog: {
@@ -238,6 +239,7 @@ function administration(rooms: Core, engine: Engine, net: { servers(): JsonObjec
         return approved.flat();
       },
     },
+    exportLines: () => exportLedger(live.current().data),
     policies,
     replay: (from, to) => replay({ store, engine }, from, to),
     status: () => {

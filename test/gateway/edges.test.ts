@@ -62,11 +62,20 @@ describe("several servers behind one door", () => {
     expect((await call(agent, "down__echo")).result).toMatchObject({ isError: true });
   });
 
+  it("tells the catalog of each list it passes on, announced or not", async () => {
+    const gateway = await gatewayTo({ servers: [served("alpha", await toy("stateless"))] });
+    const agent = await agentAt(gateway);
+    await call(agent, "grow");
+    expect(gateway.seen.get("alpha")?.map(({ name }) => name)).not.toContain("grown");
+    expect(toolsOf(await agent.request("tools/list"))).toContain("grown");
+    expect(gateway.seen.get("alpha")?.map(({ name }) => name)).toContain("grown");
+  });
+
   it("shows only what the view lets through, and tells the catalog all", async () => {
     const gateway = await gatewayTo({ servers: [served("alpha", await toy())], view: (_who, _server, tools) => tools.filter(({ name }) => name === "echo") });
     const agent = await agentAt(gateway);
     expect((await agent.request("tools/list")).result?.["tools"]).toHaveLength(1);
-    expect(gateway.seen.get("alpha")).toHaveLength(14);
+    expect(gateway.seen.get("alpha")).toHaveLength(15);
   });
 });
 
@@ -219,9 +228,9 @@ describe("results", () => {
   });
 
   it("of a list over the limit are an error that names it", async () => {
-    const gateway = await gatewayTo({ servers: [served("toy", await toy())], limits: { list_items: 13 } });
-    expect((await (await agentAt(gateway)).request("tools/list")).error?.message).toContain("the limit list_items (13)");
-    const wider = await gatewayTo({ servers: [served("toy", await toy())], limits: { list_items: 14 } });
+    const gateway = await gatewayTo({ servers: [served("toy", await toy())], limits: { list_items: 14 } });
+    expect((await (await agentAt(gateway)).request("tools/list")).error?.message).toContain("the limit list_items (14)");
+    const wider = await gatewayTo({ servers: [served("toy", await toy())], limits: { list_items: 15 } });
     expect((await (await agentAt(wider)).request("tools/list")).error).toBeUndefined();
   });
 });

@@ -49,12 +49,12 @@ describe.each(mixes)("$version client over $face, $era server over $upstream", (
   it("lists all pages in the server's order and keeps what it does not know", async () => {
     const { result } = await agent.request("tools/list");
     const tools = result?.["tools"] as Record<string, unknown>[];
-    expect(tools.map(({ name }) => name)).toEqual(["echo", "progress", "ask", "slow", "journal", "touch", "crash", "big", "deep", "garble", "hidden", "insist", "child", "noise"]);
+    expect(tools.map(({ name }) => name)).toEqual(["echo", "progress", "ask", "slow", "journal", "touch", "crash", "big", "deep", "garble", "hidden", "insist", "child", "noise", "grow"]);
     expect(tools[0]).toMatchObject({ "x-toy": { kept: true } });
     expect(result?.["x-list"]).toBe(1);
     if (stateless(version)) expect(result).toMatchObject({ resultType: "complete", cacheScope: "private", ttlMs: era === "stateless" ? 5 : 0 });
     else expect(result).not.toHaveProperty("resultType");
-    expect(gateway.seen.get("toy")?.length).toBe(14);
+    expect(gateway.seen.get("toy")?.length).toBe(15);
   });
 
   it("calls a tool and passes the result on", async () => {

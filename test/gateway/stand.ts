@@ -5,14 +5,15 @@ import { Fault, type Principal, type ToolDefinition } from "@lanyard/contract";
 import { systemClock, type Clock } from "../../server/src/base/clock.ts";
 import { defaultLimits, type Limits } from "../../server/src/base/limits.ts";
 import { silent, type Log } from "../../server/src/base/log.ts";
-import { gateway, type Gateway } from "../../server/src/edge/gateway/gateway.ts";
+import { Gateway } from "../../server/src/edge/gateway/gateway.ts";
 import type { GatewayOptions } from "../../server/src/edge/gateway/visitor.ts";
 import { mcpHttp } from "../../server/src/edge/gateway/mcp-http.ts";
 import { mcpStdio } from "../../server/src/edge/gateway/mcp-stdio.ts";
 import { normalise } from "../../server/src/mediation/normalise.ts";
 import { refusal } from "../../server/src/mediation/refusal.ts";
 import { execute } from "../../server/src/stages/execution/execute.ts";
-import { upstreams, type Upstreams, type UpstreamSpec } from "../../server/src/stages/execution/upstreams.ts";
+import type { UpstreamSpec } from "../../server/src/stages/execution/upstream.ts";
+import { Upstreams } from "../../server/src/stages/execution/upstreams.ts";
 import { inspect } from "../../server/src/stages/inspection/inspect.ts";
 import type { InboundCall } from "../../server/src/base/path.ts";
 import type { Reply } from "../../server/src/mediation/stages.ts";
@@ -49,7 +50,8 @@ export async function stand(options: StandOptions): Promise<Stand> {
   const seen: Stand["seen"] = new Map();
   const calls: InboundCall[] = [];
   const { PATH = "", HOME = "" } = process.env;
-  const servers = upstreams({ servers: options.servers, environment: { PATH, HOME }, clock, limits, log, seen: async (server, tools) => void seen.set(server, tools) });
+  const show = async (server: string, tools: readonly ToolDefinition[]) => void seen.set(server, tools);
+  const servers = new Upstreams({ servers: options.servers, environment: { PATH, HOME }, clock, limits, log, seen: show });
   const identify = (token: string | null): Principal => {
     const session = token?.startsWith("session-") ? token : options.open ? "anyone" : null;
     if (session === null) throw new Fault("unauthenticated", "no session has this token");
@@ -71,7 +73,7 @@ export async function stand(options: StandOptions): Promise<Stand> {
       return error instanceof Fault && error.code === "upstream_unavailable" ? refusal.unreached(action, intent, error) : refusal.uncertain(action, intent, error);
     }
   };
-  const face = gateway({
+  const face = new Gateway({
     identify,
     mediate,
     view: options.view ?? ((_principal, _server, tools) => tools),

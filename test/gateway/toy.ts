@@ -17,7 +17,7 @@ interface Message {
 export type ToyEra = "stateful" | "stateless";
 
 const capabilities = { tools: { listChanged: true }, resources: { subscribe: true, listChanged: true }, prompts: {}, completions: {}, logging: {} };
-const names = ["echo", "progress", "ask", "slow", "journal", "touch", "crash", "big", "deep", "garble", "hidden", "insist", "child", "noise"];
+const names = ["echo", "progress", "ask", "slow", "journal", "touch", "crash", "big", "deep", "garble", "hidden", "insist", "child", "noise", "grow"];
 const tools = names.map((name) => ({ name, description: `The toy's ${name}`, inputSchema: { type: "object" }, "x-toy": { kept: true } }));
 const say = (text: string): Json => ({ content: [{ type: "text", text }] });
 const meta = (params: Json | undefined): Json => (params?.["_meta"] ?? {}) as Json;
@@ -34,6 +34,7 @@ class Toy {
   /** Open listens of the stateless era, by id. */
   readonly #listens = new Map<string | number, { filter: Json; send: (message: Message) => void }>();
   #asks = 0;
+  #tools = tools;
   /** Where unrelated messages go. */
   announce: (message: Message) => void = () => {};
 
@@ -81,7 +82,8 @@ class Toy {
         return { supportedVersions: ["2026-07-28"], capabilities, instructions: "Play nicely.", _meta: { "io.modelcontextprotocol/serverInfo": server } };
       case "tools/list":
         // Two pages, so that whoever reads one page only is found out.
-        return params["cursor"] === "two" ? page("tools", tools.slice(4)) : { ...page("tools", tools.slice(0, 4)), nextCursor: "two", "x-list": 1 };
+        if (params["cursor"] === "two") return page("tools", this.#tools.slice(4));
+        return { ...page("tools", this.#tools.slice(0, 4)), nextCursor: "two", "x-list": 1 };
       case "tools/call":
         return this.#call(params, id, send);
       case "resources/list":
@@ -155,6 +157,10 @@ class Toy {
         return say(JSON.stringify(args)).constructor === Object ? { content: [], structuredContent: nested(Number(args["levels"])) } : {};
       case "insist":
         return { resultType: "input_required", inputRequests: { who: { method: "elicitation/create", params: { message: "Again?" } } } };
+      case "grow":
+        // A new tool, and not a word about it.
+        this.#tools = [...this.#tools, { name: "grown", description: "New", inputSchema: { type: "object" }, "x-toy": { kept: true } }];
+        return say("grown");
       case "child":
         // A grandchild of the gateway that ignores the end of its parent's input.
         return say(String(spawn("sleep", ["600"], { stdio: "ignore" }).pid));

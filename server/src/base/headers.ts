@@ -5,9 +5,16 @@ import { isObject, type Json, type JsonObject } from "@lanyard/contract";
 /** Per tool: header name (`Mcp-Param-...`) and the path of the argument mirrored in it. */
 export type HeaderMap = Map<string, readonly { readonly header: string; readonly path: readonly string[] }[]>;
 
+const nameKeys: ReadonlyMap<string, string> = new Map([
+  ["tools/call", "name"],
+  ["prompts/get", "name"],
+  ["resources/read", "uri"],
+]);
+
 /** The parameter that `Mcp-Name` mirrors. */
 export const nameOf = (method: string, params: JsonObject): string | null => {
-  const value = method === "tools/call" || method === "prompts/get" ? params["name"] : method === "resources/read" ? params["uri"] : method.startsWith("tasks/") ? params["taskId"] : null;
+  const key = nameKeys.get(method) ?? (method.startsWith("tasks/") ? "taskId" : "");
+  const value = params[key];
   return typeof value === "string" ? value : null;
 };
 

@@ -36,7 +36,16 @@ export class RpcError extends Error {
   }
 }
 
-export const rpcCodes = { invalidRequest: -32600, methodNotFound: -32601, invalidParams: -32602, internal: -32603, headerMismatch: -32020, missingCapability: -32021, unsupportedVersion: -32022 } as const;
+/** The codes of JSON-RPC, and those that MCP 2026-07-28 adds (basic/index, error codes). */
+export const rpcCodes = {
+  invalidRequest: -32600,
+  methodNotFound: -32601,
+  invalidParams: -32602,
+  internal: -32603,
+  headerMismatch: -32020,
+  missingCapability: -32021,
+  unsupportedVersion: -32022,
+} as const;
 
 export const isRequest = (message: RpcMessage): message is RpcRequest => "method" in message && "id" in message;
 export const isResponse = (message: RpcMessage): message is RpcResponse => !("method" in message);

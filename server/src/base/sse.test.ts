@@ -38,6 +38,7 @@ describe("eventReader", () => {
     expect(readAll(Buffer.from(`data: ${"x".repeat(90)}\n\n`), [7], 100)).toHaveLength(1);
     expect(() => readAll(Buffer.from(`data: ${"x".repeat(101)}\n\n`), [7], 100)).toThrow(RangeError);
     expect(() => readAll(Buffer.from("data: xxxxxxxxx\n".repeat(50)), [16], 100)).toThrow(RangeError);
+    expect(() => readAll(Buffer.from("data\n".repeat(200)), [16], 100)).toThrow(RangeError); // Lines with nothing in them are held as well.
     expect(readAll(Buffer.from("data: xxxxxxxxx\n\n".repeat(50)), [17], 100)).toHaveLength(50);
   });
 });

@@ -40,8 +40,7 @@ export function eventReader(limitBytes: number, onEvent: (event: SseEvent) => vo
     if (field === "data") {
       data.push(value);
       gathered += value.length + 1; // An empty line of data is held too.
-    }
-    else if (field === "id" && !value.includes("\0")) id = value;
+    } else if (field === "id" && !value.includes("\0")) id = value;
     else if (field === "retry" && /^\d{1,9}$/.test(value)) retryMs = Number(value);
   };
 

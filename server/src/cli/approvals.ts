@@ -25,6 +25,7 @@ export function cardLines(card: JsonObject): string[] {
   return [
     `${field("id")}  ${field("state")}`,
     `  what      ${field("action")} ${brief(card["args"], 1000)}`,
+    ...(card["beside"] ? [`  with      ${brief(card["beside"], 1000)}`] : []),
     `  who       agent ${field("agent")} for ${field("user")}, session ${field("session")}`,
     `  waits for ${brief(card["groups"])}`,
     `  until     ${time(Number(card["expires_at_ms"]))}`,

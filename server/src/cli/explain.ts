@@ -11,6 +11,7 @@ interface Explanation {
   readonly proof: { tree_size: number; root: string; leaf_index: number; file: string };
   readonly policies?: readonly { id: string; text: string; reason: string; remedy: string; file: string; line: number }[];
   readonly input?: JsonObject | null;
+  readonly beside?: JsonObject | null;
   readonly input_state?: string;
   readonly approval?: readonly LedgerRecord[];
   readonly outcome?: Extract<LedgerRecord, { type: "outcome" }> | null;
@@ -51,6 +52,7 @@ function decisionLines(record: DecisionRecord, explained: Explanation, row: Row,
     row("who", `agent ${record.agent}, session ${record.session}${session ? ` (${printable(String(session["purpose"]))})` : ""}`),
     row("for whom", `${record.user}${user ? `, in groups ${brief(user["groups"])}` : ""}`),
     row("what", `${colour.bold(printable(record.action))} ${explained.input ? brief(explained.input["args"], 2000) : `arguments: ${explained.input_state}`}`),
+    ...(explained.beside ? [row("  with", brief(explained.beside, 2000))] : []),
     row("decision", `${paint(record.effect)}${record.by === "policy" ? "" : ` by ${record.by}`}`),
     ...(explained.policies ?? []).flatMap((policy) => [
       row("policy", `${policy.id}${policy.file ? `  ${policy.file}:${policy.line}` : ""}`),

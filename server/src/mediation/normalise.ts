@@ -14,7 +14,8 @@ export function normalise({ server, method, tool, params }: InboundCall): Action
   }
   const { name: _name, arguments: _arguments, ...others } = withoutMeta(params);
   const args = isTool ? argumentsOf(params) : withoutMeta(params);
-  return { protocol: "mcp", server, method, ...(tool !== undefined && { tool }), name, args, params, digest: digestOf(name, args, isTool ? others : {}) };
+  const beside = isTool && Object.keys(others).length > 0 ? { beside: others } : {};
+  return { protocol: "mcp", server, method, ...(tool !== undefined && { tool }), name, args, ...beside, params, digest: digestOf(name, args, beside.beside) };
 }
 
 function argumentsOf(params: JsonObject): JsonObject {
@@ -34,9 +35,9 @@ function withoutMeta(params: JsonObject): JsonObject {
  * RFC 8785 makes equal calls equal bytes, whatever the order of their keys; it refuses lone surrogates, which have no UTF-8 form. What else
  * a tool call carries (answers to a server's questions, extensions) is passed on, so an approval must bind to it as well.
  */
-function digestOf(action: string, args: JsonObject, params: JsonObject): string {
+function digestOf(action: string, args: JsonObject, params: JsonObject | undefined): string {
   try {
-    const bound: JsonObject = Object.keys(params).length > 0 ? { action, args, params } : { action, args };
+    const bound: JsonObject = params ? { action, args, params } : { action, args };
     return createHash("sha256").update(canonicalize(bound, "doubles")).digest("base64url");
   } catch (cause) {
     throw new Fault("malformed_call", `the arguments of \`${action}\` have no canonical form: a lone surrogate, or a number JSON cannot carry`, { cause });

@@ -70,6 +70,19 @@ describe("replay", () => {
     ]);
   });
 
+  it.each<[string, Partial<Extract<NewRecord, { type: "decision" }>>]>([
+    ["effect", { effect: "allow" }],
+    ["policies", { policies: ["small"] }],
+    ["agent", { agent: "another" }],
+    ["user", { user: "ben" }],
+    ["session", { session: "t" }],
+    ["action", { action: "s/undo" }],
+    ["approval", { approval: "apr_1" }],
+  ])("does not call a record the same whose `%s` was changed beside an honest decision", async (field, change) => {
+    const seq = await recordOf(inputOf(50), change);
+    expect(await replayed(seq)).toMatchObject([{ seq, kind: "differs", why: `the record's \`${field}\` is not what was decided` }]);
+  });
+
   it("does not believe a payload that the record does not commit to", async () => {
     const seq = await recordOf(inputOf(1));
     const swapped = {

@@ -60,6 +60,7 @@ agents:
 servers:
   files: { command: node, url: "http://x" }
   my__server: { command: node }
+  my_: { command: node }
 limits: { body_bytes: 99999999, bodybytes: 1 }
 `;
   expect(problems(text)).toMatchInlineSnapshot(`
@@ -69,8 +70,9 @@ limits: { body_bytes: 99999999, bodybytes: 1 }
       "6:3: \`bad name\`: a name is 1 to 64 letters, digits, \`.\`, \`_\` or \`-\`, and starts with a letter or digit",
       "8:10: \`servers.files\`: a server has either \`command\` or \`url\`, not both",
       "9:3: \`my__server\`: the name of a server must not contain \`__\`",
-      "10:23: \`limits.body_bytes\`: \`body_bytes\` may be lowered, not raised: at most 4194304 bytes",
-      "10:33: unknown key \`bodybytes\`; did you mean \`body_bytes\`?",
+      "10:3: \`my_\`: the name of a server must not end with \`_\`: \`a___x\` could be \`_x\` of \`a\` or \`x\` of \`a_\`",
+      "11:23: \`limits.body_bytes\`: \`body_bytes\` may be lowered, not raised: at most 4194304 bytes",
+      "11:33: unknown key \`bodybytes\`; did you mean \`body_bytes\`?",
     ]
   `);
 });

@@ -43,9 +43,6 @@ const keyList = (keys: readonly string[]): string => {
 /** Bytes of the leaf hash kept behind a packed record: they tell a verifier which record of a block was changed. The tree proves it. */
 export const markSize = 8;
 
-/** A record as its row has it: packed, then the beginning of its leaf hash. */
-export const packRow = (record: unknown, leaf: Uint8Array, words: Words): Buffer => Buffer.concat([pack(record, words), leaf.subarray(0, markSize)]);
-
 /** The canonical text of a row. Throws RangeError. */
 export const unpackRow = (body: Uint8Array, words: Words): string => unpack(body.subarray(0, -markSize), words);
 
@@ -127,12 +124,17 @@ const putValue = (to: Cursor, value: unknown, repeats: boolean): void => {
   }
 };
 
-/** Packs plain JSON without floats: what a record is. */
-export const pack = (value: unknown, words: Words): Buffer => {
-  const cursor: Cursor = { bytes: Buffer.allocUnsafe(512), at: 0, words };
+/** Packs plain JSON without floats, what a record is, with `tail` behind it. */
+export const pack = (value: unknown, words: Words, tail: Uint8Array = new Uint8Array()): Buffer => {
+  const cursor: Cursor = { bytes: Buffer.allocUnsafe(256), at: 0, words };
   putValue(cursor, value, false);
-  return cursor.bytes.subarray(0, cursor.at);
+  room(cursor, tail.length);
+  cursor.bytes.set(tail, cursor.at);
+  return cursor.bytes.subarray(0, cursor.at + tail.length);
 };
+
+/** A record as its row has it: packed, then the beginning of its leaf hash. */
+export const packRow = (record: unknown, leaf: Uint8Array, words: Words): Buffer => pack(record, words, leaf.subarray(0, markSize));
 
 const byte = (from: Cursor): number => {
   if (from.at >= from.bytes.length) throw new RangeError("a packed record ends early");

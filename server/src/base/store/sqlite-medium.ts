@@ -72,9 +72,9 @@ export class SqliteMedium implements Medium {
       throw new Error("the database file is not the one that was opened");
     }
     try {
-      this.#database.exec("BEGIN IMMEDIATE");
+      this.#sql.begin.run();
       this.#write(batch);
-      this.#database.exec("COMMIT");
+      this.#sql.commit.run();
     } catch (cause) {
       this.#rollBack(cause);
       throw cause;

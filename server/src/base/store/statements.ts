@@ -1,6 +1,8 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 
 const texts = {
+  begin: "BEGIN IMMEDIATE",
+  commit: "COMMIT",
   head: "SELECT size, at_ms, checkpoint, open_from FROM head",
   putHead: "UPDATE head SET size = ?, at_ms = ?, checkpoint = ?, open_from = ?",
   addEntry: "INSERT INTO entry VALUES (?, ?)",

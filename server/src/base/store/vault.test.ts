@@ -22,8 +22,9 @@ const stand = (key = tenant) => {
 
 test("HMAC-SHA256 is that of the standard", () => {
   fc.assert(fc.property(fc.uint8Array({ maxLength: 64 }), fc.uint8Array(), (key, message) => {
-    expect(hmac(key, message).toString("hex")).toBe(createHmac("sha256", key).update(message).digest("hex"));
+    expect(hmac(key, message, "buffer").toString("hex")).toBe(createHmac("sha256", key).update(message).digest("hex"));
   }));
+  for (const size of [4096, 4097, 100_000]) expect(hmac(tenant, Buffer.alloc(size, 7), "base64url")).toBe(createHmac("sha256", tenant).update(Buffer.alloc(size, 7)).digest("base64url"));
 });
 
 describe("a box", () => {

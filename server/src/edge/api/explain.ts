@@ -22,6 +22,7 @@ function explainDecision(rooms: Rooms, record: DecisionRecord): JsonObject {
   return {
     policies: record.policies.map((id) => ({ id, ...(policies?.get(id) ?? { text: "", reason: "", remedy: "", file: "", line: 0 }) })),
     input: unsealed ? (unsealed.value as JsonObject)["input"] ?? null : null,
+    beside: unsealed ? ((unsealed.value as JsonObject)["beside"] ?? null) : null,
     input_state: record.payload === null ? "never gathered" : unsealed ? stateOf(rooms, record, unsealed) : "erased",
     approval: record.approval ? approvalOf(rooms, record.approval, record.seq) : requestOf(rooms, record),
     outcome: outcome as unknown as Json,

@@ -89,7 +89,8 @@ async function* follow(rooms: Rooms, call: ApiCall): AsyncGenerator<object> {
   let behind = false;
   const subscription = rooms.store.follow((record) => {
     // Here and not where it is read: a reader who reads nothing must not make the queue grow.
-    if (behind ||= queue.length >= followBacklog) queue.length = 0;
+    behind = behind || queue.length >= followBacklog;
+    if (behind) queue.length = 0;
     else queue.push(record);
     wake();
   });

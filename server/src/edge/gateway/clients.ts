@@ -109,11 +109,11 @@ export class Clients {
     this.#options = options;
   }
 
-  /** Adds a client; the one idle longest makes room when there are too many. */
+  /** Adds a client. When there are too many, one that is idle makes room. */
   open(visitor: Visitor, facts: ClientFacts): StatefulClient {
     const limit = this.#options.limits.client_sessions;
     if (this.#clients.size >= limit) {
-      const idle = [...this.#clients.values()].filter((client) => !client.busy).toSorted((a, b) => a.lastSeenMs - b.lastSeenMs)[0];
+      const idle = this.#dispensable(visitor.principal.session);
       if (!idle) throw new Fault("limit_exceeded", `over the limit client_sessions (${limit})`);
       this.close(idle);
     }
@@ -122,10 +122,21 @@ export class Clients {
     return client;
   }
 
+  /** The client idle longest: of the session itself, or else of the one that has most. Nobody pushes out who has less than himself. */
+  #dispensable(session: string): StatefulClient | undefined {
+    const bySession = Object.groupBy(this.#clients.values(), (client) => client.session);
+    const own = bySession[session]?.length ?? 0;
+    const fullest = Object.values(bySession).reduce((most = [], clients = []) => (clients.length > most.length ? clients : most), []) ?? [];
+    const candidates = own > 0 ? (bySession[session] ?? []) : fullest;
+    return candidates.filter((client) => !client.busy).toSorted((a, b) => a.lastSeenMs - b.lastSeenMs)[0];
+  }
+
   /** The visitor's client. Invariant: an id is worth nothing without the token of the session it was made in, at the same door. */
   find(id: string, { principal, audience }: Visitor): StatefulClient {
     const client = this.#clients.get(id);
-    if (!client || client.session !== principal.session || client.audience !== audience) throw new Fault("not_found", "there is no such MCP session; `initialize` again");
+    if (!client || client.session !== principal.session || client.audience !== audience) {
+      throw new Fault("not_found", "there is no such MCP session; `initialize` again");
+    }
     client.lastSeenMs = this.#options.clock.nowMs();
     return client;
   }

@@ -25,8 +25,8 @@ type Named = "tools/list" | "prompts/list";
 
 /**
  * What the servers of a session have, as one list each. With one server the list passes as the server gave it, in its order. With
- * several it is ordered by server, then by name; a name that two servers use is shown as `server__name` for both, so that adding a
- * server can make a name unknown but never make it mean something else.
+ * several it is ordered by server, then by name; a name that two servers use, or that reads as if it were another server's, is shown as
+ * `server__name`, so that adding a server can make a name unknown but never make it mean something else.
  */
 export class Directory {
   readonly #options: GatewayOptions;
@@ -44,7 +44,7 @@ export class Directory {
     const { items: key } = lists[method];
     const [only] = listings;
     const single = visitor.servers.length === 1 && only !== undefined;
-    const places = single ? null : indexOf(method, listings).places;
+    const places = single ? null : indexOf(method, listings, visitor.servers).places;
     const shown = await Promise.all(listings.map((listing) => this.#shown(visitor, method, listing, places)));
     this.#remember(visitor, method, listings);
     const own = visitor.era === "stateless" ? { _meta: { [metaKeys.serverInfo]: lanyardIdentity } } : {};
@@ -53,8 +53,7 @@ export class Directory {
 
   /** Where a shown name leads. Throws RpcError when it leads nowhere. */
   async resolve(visitor: Visitor, method: Named, shown: string, exchange: Exchange): Promise<Place> {
-    const { places } = await this.#index(visitor, method, exchange);
-    const place = places.get(shown) ?? explicit(shown, visitor.servers);
+    const place = explicit(shown, visitor.servers) ?? (await this.#index(visitor, method, exchange)).places.get(shown);
     if (!place) throw new RpcError(rpcCodes.invalidParams, `there is no ${method === "tools/list" ? "tool" : "prompt"} \`${shown.slice(0, 100)}\``);
     return place;
   }
@@ -87,7 +86,7 @@ export class Directory {
       servers.map(async (server) => {
         try {
           const listing = await upstreams.list(server, principal.session, method, exchange);
-          if (method === "tools/list") await seen(server, listing.items as unknown as readonly ToolDefinition[]);
+          if (method === "tools/list") await seen(server, asTools(listing.items));
           return listing;
         } catch (error) {
           if (servers.length === 1) throw error;
@@ -100,21 +99,22 @@ export class Directory {
   }
 
   async #shown({ principal }: Visitor, method: ListMethod, { server, items }: Listing, places: Map<string, Place> | null): Promise<readonly Json[]> {
-    const allowed = method === "tools/list" ? ((await this.#options.view(principal, server, items as unknown as readonly ToolDefinition[])) as unknown as readonly JsonObject[]) : items;
+    const allowed = method === "tools/list" ? ((await this.#options.view(principal, server, asTools(items))) as unknown as readonly JsonObject[]) : items;
     if (!places) return allowed;
     const sorted = allowed.toSorted((a, b) => (nameIn(a) < nameIn(b) ? -1 : 1));
-    return method === "tools/list" || method === "prompts/list" ? sorted.map((item) => (places.has(nameIn(item)) ? item : { ...item, name: qualified(server, nameIn(item)) })) : sorted;
+    if (method !== "tools/list" && method !== "prompts/list") return sorted;
+    return sorted.map((item) => (places.has(nameIn(item)) ? item : { ...item, name: qualified(server, nameIn(item)) }));
   }
 
   #remember(visitor: Visitor, method: ListMethod, listings: Listing[]): void {
-    if (visitor.servers.length > 1) this.#indexesOf(visitor).set(method, Promise.resolve(indexOf(method, listings)));
+    if (visitor.servers.length > 1) this.#indexesOf(visitor).set(method, Promise.resolve(indexOf(method, listings, visitor.servers)));
   }
 
   #index(visitor: Visitor, method: ListMethod, exchange: Exchange): Promise<Index> {
     const indexes = this.#indexesOf(visitor);
     const known = indexes.get(method);
     if (known) return known;
-    const built = this.#fetch(visitor, method, exchange).then((listings) => indexOf(method, listings));
+    const built = this.#fetch(visitor, method, exchange).then((listings) => indexOf(method, listings, visitor.servers));
     indexes.set(method, built);
     built.catch(() => indexes.delete(method));
     return built;
@@ -128,16 +128,24 @@ export class Directory {
   }
 }
 
+/** What a server lists as tools is taken as such; what it says of them is checked where it is used. */
+const asTools = (items: readonly JsonObject[]): readonly ToolDefinition[] => items as unknown as readonly ToolDefinition[];
 const nameIn = (item: JsonObject): string => (typeof item["name"] === "string" ? item["name"] : "");
 const qualified = (server: string, name: string): string => `${server}__${name}`;
 
-/** `server__name` leads to its server whether or not the name is taken twice just now. */
+/** Servers that a name reads as naming: more than one where a server's name ends in `_`. */
+const namedIn = (shown: string, servers: readonly string[]): string[] => servers.filter((server) => shown.startsWith(`${server}__`));
+
+/**
+ * `server__name` leads to its server whether or not the name is taken twice just now. Invariant: it is read before any name that a
+ * server gave, so that no server can take a name that means another's.
+ */
 function explicit(shown: string, servers: readonly string[]): Place | null {
-  const server = servers.find((name) => shown.startsWith(`${name}__`));
-  return server === undefined ? null : { server, name: shown.slice(server.length + 2) };
+  const [server, second] = namedIn(shown, servers);
+  return server === undefined || second !== undefined ? null : { server, name: shown.slice(server.length + 2) };
 }
 
-function indexOf(method: ListMethod, listings: readonly Listing[]): Index {
+function indexOf(method: ListMethod, listings: readonly Listing[], servers: readonly string[]): Index {
   const byName = new Map<string, string[]>();
   const addresses = new Map<string, Set<string>>();
   const templates: { prefix: string; server: string }[] = [];
@@ -149,8 +157,9 @@ function indexOf(method: ListMethod, listings: readonly Listing[]): Index {
     }
   }
   const named = method === "tools/list" || method === "prompts/list" ? [...byName] : [];
-  const places = named.flatMap(([name, [server, second]]): [string, Place][] => (server !== undefined && second === undefined ? [[name, { server, name }]] : []));
-  return { places: new Map(places), addresses, templates };
+  const places = new Map<string, Place>();
+  for (const [name, [server, second]] of named) if (server !== undefined && second === undefined && namedIn(name, servers).length === 0) places.set(name, { server, name });
+  return { places, addresses, templates };
 }
 
 /** The lists that a notification says have changed; none for any other notification. */

@@ -47,7 +47,9 @@ export class Gateway implements AsyncDisposable {
     const { method, params = {} } = request;
     if (isList(method)) return this.directory.list(visitor, method, params, exchange);
     if (method === "server/discover" && visitor.era === "stateless") return { result: await discovery(this.options, visitor) };
-    if (statefulOnly.has(method) && visitor.era === "stateless") throw new RpcError(rpcCodes.methodNotFound, `\`${method}\` is not part of this version of MCP`);
+    if (statefulOnly.has(method) && visitor.era === "stateless") {
+      throw new RpcError(rpcCodes.methodNotFound, `\`${method}\` is not part of this version of MCP`);
+    }
     if (method === "ping") return { result: {} };
     if (visitor.era === "stateless") return this.parking.call(visitor, request, exchange, (open) => this.call(visitor, request, open));
     return this.call(visitor, request, exchange);
@@ -57,7 +59,8 @@ export class Gateway implements AsyncDisposable {
   async call(visitor: Visitor, { method, params = {} }: RpcRequest, exchange: Exchange): Promise<Answer> {
     const { token, audience } = visitor;
     const [only, second] = visitor.servers;
-    const destination = only !== undefined && second === undefined ? direct(only, method, params) : await route(this.directory, visitor, method, params, exchange);
+    const single = only !== undefined && second === undefined;
+    const destination = single ? direct(only, method, params) : await route(this.directory, visitor, method, params, exchange);
     const reply = await this.options.mediate({ token, audience, method, exchange, ...destination });
     return inEra(visitor.era, method, toWire(method, reply));
   }
@@ -82,8 +85,6 @@ export class Gateway implements AsyncDisposable {
     this.parking.drop();
   }
 }
-
-export const gateway = (options: GatewayOptions): Gateway => new Gateway(options);
 
 /** With one server nothing is looked up and nothing renamed. */
 function direct(server: string, method: string, params: NonNullable<RpcRequest["params"]>): Pick<InboundCall, "server" | "tool" | "params"> {

@@ -26,8 +26,10 @@ export async function discovery(options: GatewayOptions, visitor: Visitor): Prom
   };
 }
 
+type Words = Pick<Introduction, "capabilities" | "info" | "instructions">;
+
 /** One server speaks for itself. Several are introduced by Lanyard, with the union of what they can do; those out of reach are left out. */
-async function introduceAll({ upstreams, log }: GatewayOptions, { servers, era }: Visitor): Promise<Pick<Introduction, "capabilities" | "info" | "instructions">> {
+async function introduceAll({ upstreams, log }: GatewayOptions, { servers, era }: Visitor): Promise<Words> {
   const [first] = servers;
   if (first !== undefined && servers.length === 1) {
     const introduction = await upstreams.introduction(first);

@@ -93,7 +93,9 @@ export function checkMeta({ params = {} }: RpcRequest, version: string | null | 
   const requested = meta[metaKeys.version];
   if (version === null) throw new RpcError(rpcCodes.headerMismatch, "Header mismatch: `MCP-Protocol-Version` is missing");
   if (typeof requested !== "string") throw new RpcError(rpcCodes.invalidParams, `\`_meta["${metaKeys.version}"]\` is missing`);
-  if (version !== undefined && version !== requested) throw new RpcError(rpcCodes.headerMismatch, "Header mismatch: `MCP-Protocol-Version` is not the version in the body");
+  if (version !== undefined && version !== requested) {
+    throw new RpcError(rpcCodes.headerMismatch, "Header mismatch: `MCP-Protocol-Version` is not the version in the body");
+  }
   if (requested !== statelessVersion) {
     throw new RpcError(rpcCodes.unsupportedVersion, "Unsupported protocol version", { supported: [...spokenVersions], requested });
   }

@@ -4,13 +4,17 @@ import { metaKeys } from "../../base/mcp.ts";
 import { RpcError, rpcCodes, type RpcMessage, type RpcRequest } from "../../base/rpc.ts";
 
 /** RFC 5424 severities, least first: what MCP's log levels are. */
-const severities = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
+export const severities: readonly string[] = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
 
-const neededFor: Readonly<Record<string, string>> = { "elicitation/create": "elicitation", "sampling/createMessage": "sampling", "roots/list": "roots" };
+const neededFor: ReadonlyMap<string, string> = new Map([
+  ["elicitation/create", "elicitation"],
+  ["sampling/createMessage", "sampling"],
+  ["roots/list", "roots"],
+]);
 
 /** Throws RpcError when the client did not declare that it can answer such a question. */
 export function mayBeAsked({ capabilities }: ClientFacts, method: string): void {
-  const needed = neededFor[method];
+  const needed = neededFor.get(method);
   if (needed !== undefined && !isObject(capabilities[needed])) throw new RpcError(rpcCodes.methodNotFound, `the agent's client does not offer \`${needed}\``);
 }
 

@@ -12,13 +12,15 @@ interface Filter {
   readonly uris: readonly string[];
 }
 
+type Send = (message: RpcMessage) => void;
+
 const flags: Readonly<Record<string, string>> = { toolsListChanged: "tools/list", promptsListChanged: "prompts/list", resourcesListChanged: "resources/list" };
 
 /**
  * Serves one `subscriptions/listen` until the client goes away or its session ends. Each resource is asked for as an action of its own,
  * so what policy does not let the agent watch is left out of the acknowledgement. Throws RpcError for a filter that is none.
  */
-export async function listen(gateway: Gateway, visitor: Visitor, request: RpcRequest, exchange: Exchange, send: (message: RpcMessage) => void): Promise<Answer> {
+export async function listen(gateway: Gateway, visitor: Visitor, request: RpcRequest, exchange: Exchange, send: Send): Promise<Answer> {
   const { kinds, uris } = filterOf(request.params?.["notifications"], gateway.options.limits.subscriptions);
   const { session } = visitor.principal;
   const watching = new Set<string>();
@@ -56,7 +58,9 @@ export async function listen(gateway: Gateway, visitor: Visitor, request: RpcReq
 function filterOf(value: Json | undefined, limit: number): Filter {
   if (!isObject(value)) throw new RpcError(rpcCodes.invalidParams, "`params.notifications` is not an object");
   const uris = value["resourceSubscriptions"] ?? [];
-  if (!Array.isArray(uris) || !uris.every((uri) => typeof uri === "string")) throw new RpcError(rpcCodes.invalidParams, "`resourceSubscriptions` is not a list of strings");
+  if (!Array.isArray(uris) || !uris.every((uri) => typeof uri === "string")) {
+    throw new RpcError(rpcCodes.invalidParams, "`resourceSubscriptions` is not a list of strings");
+  }
   if (uris.length > limit) throw new RpcError(rpcCodes.invalidParams, `\`resourceSubscriptions\` is over the limit subscriptions (${limit})`);
   return { kinds: new Set(Object.entries(flags).flatMap(([flag, list]) => (value[flag] === true ? [list] : []))), uris };
 }
@@ -81,7 +85,10 @@ async function subscribe(gateway: Gateway, visitor: Visitor, uri: string, exchan
   }
 }
 
-const marked = (params: JsonObject, id: RpcId): JsonObject => ({ ...params, _meta: { ...(isObject(params["_meta"]) && params["_meta"]), [metaKeys.subscription]: id } });
+const marked = (params: JsonObject, id: RpcId): JsonObject => {
+  const meta = isObject(params["_meta"]) ? params["_meta"] : {};
+  return { ...params, _meta: { ...meta, [metaKeys.subscription]: id } };
+};
 
 const aborted = (signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {

@@ -136,7 +136,7 @@ class HttpFace {
     if (typeof sessionId !== "string") throw new Fault("malformed_call", "the `Mcp-Session-Id` header is missing; `initialize` first");
     const client = this.#gateway.clients.find(sessionId, visitor);
     if (isResponse(message)) client.settle(message);
-    else if (!isRequest(message)) heedStateful(this.#gateway, client, visitor, message);
+    else if (!isRequest(message)) heedStateful(client, message);
     else return this.#request(visit, visitor, client, message);
     res.writeHead(202).end();
   }
@@ -159,8 +159,10 @@ class HttpFace {
         request,
         signal,
         send: (out) => answer.send(out),
-        ask: (method, params) =>
-          answer.streamable ? client.ask(method, params, (out) => answer.send(out)) : Promise.reject(new RpcError(rpcCodes.internal, "the client takes no event streams")),
+        ask: async (method, params) => {
+          if (!answer.streamable) throw new RpcError(rpcCodes.internal, "the client takes no event streams");
+          return client.ask(method, params, (out) => answer.send(out));
+        },
         release: () => answer.release(),
       });
       await this.#finish(visitor.era, request, answer, exchange, () => answerStateful(this.#gateway, client, visitor, request, exchange));
@@ -201,7 +203,7 @@ class HttpFace {
       res.write(writeEvent({ data: JSON.stringify({ jsonrpc: "2.0", method, params }) }));
       if (res.writableLength > limits.result_bytes) res.destroy(); // It does not read, and what waits for it is ours to hold.
     };
-    const following = hearStateful(this.#gateway, client, visitor, hear, () => res.end());
+    const following = hearStateful(this.#gateway, client, visitor, { hear, end: () => res.end() });
     const atEnd = client.atEnd(() => res.end());
     const ear = {
       [Symbol.dispose]: () => {

@@ -2,7 +2,8 @@ import type { Duplex } from "node:stream";
 import { Fault, isObject, type JsonObject } from "@lanyard/contract";
 import { readLines } from "../../base/lines.ts";
 import { factsOf, metaKeys } from "../../base/mcp.ts";
-import { isRequest, isResponse, readMessage, respond, RpcError, rpcCodes, toAnswer, type RpcId, type RpcMessage, type RpcNotification, type RpcRequest } from "../../base/rpc.ts";
+import { isRequest, isResponse, readMessage, respond, RpcError, rpcCodes, toAnswer } from "../../base/rpc.ts";
+import type { RpcId, RpcMessage, RpcNotification, RpcRequest } from "../../base/rpc.ts";
 import { StatefulClient, introducedBy } from "./clients.ts";
 import type { Visitor } from "./visitor.ts";
 import type { Gateway } from "./gateway.ts";
@@ -128,9 +129,9 @@ class StdioFace {
       const visitor = this.#visitor("stateful");
       if (method === "notifications/initialized") {
         const hear = (heard: string, about: JsonObject) => this.#write({ jsonrpc: "2.0", method: heard, params: about });
-        this.#ear ??= hearStateful(this.#gateway, client, visitor, hear, () => this.#socket.end());
+        this.#ear ??= hearStateful(this.#gateway, client, visitor, { hear, end: () => this.#socket.end() });
       }
-      heedStateful(this.#gateway, client, visitor, notification);
+      heedStateful(client, notification);
     } catch {
       // A notification has no answer: that the session is over, the next request will tell.
     }
@@ -168,4 +169,5 @@ function helloOf(line: Buffer): Hello {
   return { token, door };
 }
 
-const isStateless = ({ method, params }: RpcRequest): boolean => method === "server/discover" || (isObject(params?.["_meta"]) && params["_meta"][metaKeys.version] !== undefined);
+const isStateless = ({ method, params }: RpcRequest): boolean =>
+  method === "server/discover" || (isObject(params?.["_meta"]) && params["_meta"][metaKeys.version] !== undefined);

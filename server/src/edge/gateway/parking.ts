@@ -85,7 +85,8 @@ export class Parking {
       ask: async (method, params) => {
         if (first.client) mayBeAsked(first.client, method);
         if (call.questions.size >= this.#limits.asks) throw new RpcError(rpcCodes.internal, `over the limit asks (${this.#limits.asks})`);
-        if (++call.asks > this.#limits.asks * this.#limits.ask_rounds) throw new RpcError(rpcCodes.internal, `over the limit ask_rounds (${this.#limits.ask_rounds})`);
+        const { asks, ask_rounds: rounds } = this.#limits;
+        if (++call.asks > asks * rounds) throw new RpcError(rpcCodes.internal, `over the limit ask_rounds (${rounds})`);
         const answer = new Promise<Json>((resolve, reject) => call.questions.set(`lanyard_${call.asks}`, { method, params, resolve, reject }));
         queueMicrotask(() => call.asked());
         return answer;

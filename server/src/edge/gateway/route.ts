@@ -27,8 +27,10 @@ export async function route(directory: Directory, visitor: Visitor, method: stri
       return { server: await directory.serverOf(visitor, text(params, "uri"), exchange), params };
     case "completion/complete":
       return completion(directory, visitor, params, exchange);
-    default:
-      throw new RpcError(rpcCodes.methodNotFound, `\`${method}\` does not say which server it is for; use ${visitor.servers.map((server) => `\`/mcp/${server}\``).join(" or ") || "a server's own endpoint"}`);
+    default: {
+      const doors = visitor.servers.map((server) => `\`/mcp/${server}\``).join(" or ") || "a server's own endpoint";
+      throw new RpcError(rpcCodes.methodNotFound, `\`${method}\` does not say which server it is for; use ${doors}`);
+    }
   }
 }
 

@@ -129,7 +129,8 @@ class Shim {
 
   #lost(): void {
     this.#socket = null;
-    for (const id of this.#open) this.#answer(id, new Fault("uncertain", "the Lanyard daemon went away while the request was running; it may have taken effect"));
+    const why = new Fault("uncertain", "the Lanyard daemon went away while the request was running; it may have taken effect");
+    for (const id of this.#open) this.#answer(id, why);
   }
 
   #answer(id: RpcId | null, fault: Fault): void {

@@ -3,7 +3,9 @@ import type { Answer, Exchange } from "../../base/exchange.ts";
 import { metaKeys } from "../../base/mcp.ts";
 import { RpcError, rpcCodes, type RpcNotification, type RpcRequest } from "../../base/rpc.ts";
 import { quiet } from "../../stages/execution/handshake.ts";
+import type { Ear } from "./announcements.ts";
 import type { StatefulClient } from "./clients.ts";
+import { severities } from "./line.ts";
 import type { Visitor } from "./visitor.ts";
 import type { Gateway } from "./gateway.ts";
 
@@ -13,7 +15,9 @@ export async function answerStateful(gateway: Gateway, client: StatefulClient, v
   if (method === "initialize") throw new RpcError(rpcCodes.invalidRequest, "the session is initialized already");
   if (method === "logging/setLevel") return setLevel(gateway, client, visitor, params);
   const uri = typeof params["uri"] === "string" ? params["uri"] : null;
-  if (method === "resources/unsubscribe" && uri !== null && client.watching.delete(uri) && gateway.announcements.watched(client.session, uri, client.watching)) return { result: {} };
+  if (method === "resources/unsubscribe" && uri !== null && client.watching.delete(uri)) {
+    if (gateway.announcements.watched(client.session, uri, client.watching)) return { result: {} }; // Another client of the session goes on.
+  }
   if (method === "resources/subscribe" && uri !== null && !client.watching.has(uri) && client.watching.size >= gateway.options.limits.subscriptions) {
     throw new RpcError(rpcCodes.invalidRequest, `over the limit subscriptions (${gateway.options.limits.subscriptions})`);
   }
@@ -23,20 +27,22 @@ export async function answerStateful(gateway: Gateway, client: StatefulClient, v
 }
 
 /** Stateful servers are told; stateless ones get the level with each request (2026-07-28, changelog, major change 5). */
-async function setLevel({ options: { upstreams, limits, log } }: Gateway, client: StatefulClient, { servers, principal }: Visitor, params: JsonObject): Promise<Answer> {
-  if (typeof params["level"] !== "string") throw new RpcError(rpcCodes.invalidParams, "`params.level` is not a string");
+async function setLevel(gateway: Gateway, client: StatefulClient, { servers, principal }: Visitor, params: JsonObject): Promise<Answer> {
+  const { upstreams, limits, log } = gateway.options;
+  const { level } = params;
+  if (typeof level !== "string" || !severities.includes(level)) throw new RpcError(rpcCodes.invalidParams, `\`params.level\` is none of ${severities.join(", ")}`);
   let last: Answer = { result: {} };
   for (const server of servers) {
     try {
       const { era, capabilities } = await upstreams.introduction(server);
       if (era === "stateless" || !isObject(capabilities["logging"])) continue;
-      last = await (await upstreams.connect(server, principal.session)).request("logging/setLevel", params, quiet, limits.handshake_ms);
+      last = await (await upstreams.connect(server, principal.session)).request("logging/setLevel", { level }, quiet, limits.handshake_ms);
     } catch (error) {
       if (servers.length === 1) throw error;
       log.warn("server.unavailable", { server, error });
     }
   }
-  if ("result" in last) client.logLevel = params["level"];
+  if ("result" in last) client.logLevel = level;
   return last;
 }
 
@@ -45,19 +51,19 @@ function withLevel(request: RpcRequest, level: string): RpcRequest {
   return { ...request, params: { ...request.params, _meta: { [metaKeys.logLevel]: level, ...meta } } };
 }
 
-/** A notification of a stateful client. What Lanyard does not understand is passed on, where it is clear to whom. */
-export function heedStateful(gateway: Gateway, client: StatefulClient, { servers, principal }: Visitor, { method, params }: RpcNotification): void {
-  if (method === "notifications/cancelled") return client.cancel(params);
-  if (method === "notifications/initialized" || method === "notifications/progress") return;
-  const [server] = servers;
-  if (server !== undefined && servers.length === 1) void gateway.options.upstreams.tell(server, principal.session, method, params ?? {}).catch(() => {});
+/**
+ * A notification of a stateful client. Invariant: none is passed on to a server. A message without an id is answered by nobody, so it
+ * cannot be refused, and a server that does not look at ids would act on a `tools/call` that way, undecided.
+ */
+export function heedStateful(client: StatefulClient, { method, params }: RpcNotification): void {
+  if (method === "notifications/cancelled") client.cancel(params);
 }
 
 /**
  * Opens the client's ear for what is announced outside its calls. Stateless servers announce only what they are asked to, so they are
  * asked; a server out of reach is left out.
  */
-export function hearStateful(gateway: Gateway, client: StatefulClient, { servers, principal }: Visitor, hear: (method: string, params: JsonObject) => void, end: () => void): Disposable {
+export function hearStateful(gateway: Gateway, client: StatefulClient, { servers, principal }: Visitor, ear: Pick<Ear, "hear" | "end">): Disposable {
   const { upstreams, log } = gateway.options;
   for (const server of servers) {
     upstreams
@@ -65,5 +71,5 @@ export function hearStateful(gateway: Gateway, client: StatefulClient, { servers
       .then(({ era }) => (era === "stateless" ? upstreams.watch(server, principal.session, null) : undefined))
       .catch((error: unknown) => log.warn("server.unavailable", { server, error }));
   }
-  return gateway.announcements.add({ session: principal.session, servers, watching: client.watching, hear, end });
+  return gateway.announcements.add({ session: principal.session, servers, watching: client.watching, ...ear });
 }

@@ -249,6 +249,20 @@ test("limits approvals_per_session and approvals: at the limit yes, one past it 
   expect(w.approvals.list()).toHaveLength(4);
 });
 
+test("limit approvals_per_agent: an agent does not get more room by opening more sessions", async () => {
+  const w = await world();
+  w.live.config = yamlConfig(approvalYaml.replace("approvals: 4", "approvals: 4, approvals_per_agent: 3"));
+  for (const session of ["s1", "s2", "s3"]) expect((await w.call({ session })).ended()).toBeNull();
+  expect((await w.call({ session: "s4" })).ended()).toMatchObject({ code: "limit_exceeded" });
+});
+
+test("a card shows arguments: to those who may answer and the user acted for, and to nobody else", async () => {
+  const w = await world();
+  await w.call();
+  const shown = (user?: string) => w.approvals.list(user).length;
+  expect([shown(), shown("lea"), shown("both"), shown("ana"), shown("sam"), shown("ben"), shown("nobody")]).toEqual([1, 1, 1, 1, 0, 0, 0]);
+});
+
 test("a denied model cannot wear people out: its denials count until they expire", async () => {
   const w = await world();
   for (const mark of ["a", "b"]) {

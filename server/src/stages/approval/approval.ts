@@ -92,9 +92,14 @@ export class Approvals {
     return { kind: "pending", id, groups: missing.length > 0 ? missing : held.request.groups };
   };
 
-  /** Requests that are open: pending, or approved and not used yet. Oldest first. */
-  list(): ApprovalCard[] {
-    const open = [...this.#held.values()].filter((held) => held.request.state !== "denied" && !this.#isOver(held));
+  /**
+   * Requests that are open: pending, or approved and not used yet. Oldest first. With `user` only those this user may answer, or is acted for
+   * in: a card shows arguments.
+   */
+  list(user?: string): ApprovalCard[] {
+    const groups = user === undefined ? null : (this.#config().users.get(user)?.groups ?? []);
+    const concerns = ({ request }: Held) => groups === null || request.user === user || request.groups.some((group) => groups.includes(group));
+    const open = [...this.#held.values()].filter((held) => held.request.state !== "denied" && !this.#isOver(held) && concerns(held));
     return open.map(({ request }) => cardOf(request)).toSorted((a, b) => a.of - b.of);
   }
 
@@ -141,7 +146,7 @@ export class Approvals {
 
   #ask(action: Action, principal: Principal, intent: Intent, { pin }: Facts, bundle: string | null, groups: readonly string[]): Held {
     const { session, agent, user } = principal;
-    this.#checkRoom(session);
+    this.#checkRoom(session, agent);
     if (bundle === null || groups.length === 0) throw new Fault("internal", "a call is held that no policy asked about");
     const { limits } = this.#config();
     const request: ApprovalRequest = {
@@ -152,6 +157,7 @@ export class Approvals {
       action: action.name,
       digest: action.digest,
       args: action.args,
+      beside: action.beside ?? null,
       groups,
       bundle,
       definition: pin.definition,
@@ -173,11 +179,12 @@ export class Approvals {
     return held;
   }
 
-  #checkRoom(session: string): void {
-    const { approvals, approvals_per_session } = this.#config().limits;
+  #checkRoom(session: string, agent: string): void {
+    const { approvals, approvals_per_session, approvals_per_agent } = this.#config().limits;
     if (this.#held.size >= approvals) throw new Fault("limit_exceeded", `${approvals} requests for approval are open, the limit approvals`);
-    const own = [...this.#held.values()].filter(({ request }) => request.session === session).length;
-    if (own >= approvals_per_session) {
+    const ofAgent = [...this.#held.values()].filter(({ request }) => request.agent === agent);
+    if (ofAgent.length >= approvals_per_agent) throw new Fault("limit_exceeded", `agent \`${agent}\` has ${approvals_per_agent} requests for approval open, the limit approvals_per_agent`);
+    if (ofAgent.filter(({ request }) => request.session === session).length >= approvals_per_session) {
       throw new Fault("limit_exceeded", `session \`${session}\` has ${approvals_per_session} requests for approval open, the limit approvals_per_session`);
     }
   }

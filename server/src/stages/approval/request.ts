@@ -1,4 +1,4 @@
-import { isObject, type JsonObject } from "@lanyard/contract";
+import { isObject, type Json, type JsonObject } from "@lanyard/contract";
 import type { Approval } from "../../base/path.ts";
 import type { Store } from "../../base/store/port.ts";
 
@@ -17,6 +17,8 @@ export interface ApprovalRequest {
   readonly digest: string;
   /** Arguments as sent; null when their payload was erased since. */
   readonly args: JsonObject | null;
+  /** What the call carries beside its arguments; null when there is nothing, or it was erased. */
+  readonly beside: JsonObject | null;
   /** All of them must approve; sorted. */
   readonly groups: readonly string[];
   readonly bundle: string;
@@ -34,6 +36,7 @@ export type ApprovalCard = {
   state: string;
   action: string;
   args: JsonObject | null;
+  beside: JsonObject | null;
   agent: string;
   user: string;
   session: string;
@@ -50,6 +53,7 @@ export const cardOf = (request: ApprovalRequest): ApprovalCard => ({
   state: request.state,
   action: request.action,
   args: request.args,
+  beside: request.beside,
   agent: request.agent,
   user: request.user,
   session: request.session,
@@ -85,7 +89,7 @@ export function fromState(store: Store, id: string, value: JsonObject): Approval
     session: String(value["session"]),
     action: String(value["action"]),
     digest: String(value["digest"]),
-    args: argsOf(store, Number(value["of"])),
+    ...sentOf(store, Number(value["of"])),
     groups: strings(value["groups"]),
     bundle: String(value["bundle"]),
     definition: typeof value["definition"] === "string" ? value["definition"] : null,
@@ -96,11 +100,10 @@ export function fromState(store: Store, id: string, value: JsonObject): Approval
   };
 }
 
-function argsOf(store: Store, of: number): JsonObject | null {
+function sentOf(store: Store, of: number): Pick<ApprovalRequest, "args" | "beside"> {
   const decision = store.entry(of);
   const payload = decision?.type === "decision" ? decision.payload : null;
   const opened = payload === null ? null : store.unseal(payload)?.value;
-  const input = isObject(opened) ? opened["input"] : null;
-  const args = isObject(input) ? input["args"] : null;
-  return isObject(args) ? args : null;
+  const object = (value: Json | undefined) => (isObject(value) ? value : null);
+  return { args: object(object(object(opened ?? null)?.["input"])?.["args"]), beside: object(object(opened ?? null)?.["beside"]) };
 }

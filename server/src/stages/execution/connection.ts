@@ -63,7 +63,8 @@ export class Connection implements AsyncDisposable {
     } catch (error) {
       await connection[Symbol.asyncDispose]();
       if (error instanceof Fault && error.code === "upstream_unavailable") throw error;
-      throw new Fault("upstream_unavailable", `the server did not complete the MCP handshake: ${error instanceof Error ? error.message : "unknown error"}`, { cause: error });
+      const why = error instanceof Error ? error.message : "unknown error";
+      throw new Fault("upstream_unavailable", `the server did not complete the MCP handshake: ${why}`, { cause: error });
     }
   }
 
@@ -106,7 +107,8 @@ export class Connection implements AsyncDisposable {
         reject(why);
       };
       const abort = () => cancel(new Error("the client cancelled the call"));
-      const timer = limitMs > 0 ? this.#clock.after(Math.min(limitMs, maxWaitMs), () => cancel(new Fault("upstream_timeout", `no answer within the time limit (${limitMs} ms)`))) : null;
+      const late = () => cancel(new Fault("upstream_timeout", `no answer within the time limit (${limitMs} ms)`));
+      const timer = limitMs > 0 ? this.#clock.after(Math.min(limitMs, maxWaitMs), late) : null;
       exchange.signal.addEventListener("abort", abort, { once: true });
       this.#pending.set(id, {
         method,
@@ -142,9 +144,10 @@ export class Connection implements AsyncDisposable {
     const meta = isObject(_meta) ? _meta : {};
     const wantsProgress = meta["progressToken"] !== undefined;
     if (this.#introduction.era === "stateless") {
-      const client = exchange.client;
-      const own = { [metaKeys.version]: statelessVersion, [metaKeys.clientInfo]: client?.info ?? lanyardIdentity, [metaKeys.capabilities]: client?.capabilities ?? {} };
-      return { ...request, params: { ...rest, _meta: { ...own, ...meta, [metaKeys.version]: statelessVersion, ...(wantsProgress && { progressToken: request.id }) } } };
+      const { info = lanyardIdentity, capabilities = {} } = exchange.client ?? {};
+      const said = { [metaKeys.clientInfo]: info, [metaKeys.capabilities]: capabilities, ...meta };
+      const ours = { [metaKeys.version]: statelessVersion, ...(wantsProgress && { progressToken: request.id }) };
+      return { ...request, params: { ...rest, _meta: { ...said, ...ours } } };
     }
     const kept = Object.fromEntries(Object.entries(meta).filter(([key]) => !protocolKeys.has(key)));
     if (wantsProgress) kept["progressToken"] = request.id;
@@ -173,7 +176,8 @@ export class Connection implements AsyncDisposable {
   #ask(method: string, params: JsonObject, about: RpcId | null): Promise<Json> {
     if (method === "ping") return Promise.resolve({});
     const open = this.#open(about);
-    return open ? open.ask(method, params) : Promise.reject(new RpcError(rpcCodes.methodNotFound, `\`${method}\` needs an open call of the client to belong to`));
+    if (open) return open.ask(method, params);
+    return Promise.reject(new RpcError(rpcCodes.methodNotFound, `\`${method}\` needs an open call of the client to belong to`));
   }
 
   #heed({ method, params = {} }: RpcNotification, about: RpcId | null): void {
@@ -200,8 +204,8 @@ export class Connection implements AsyncDisposable {
   }
 
   #open(about: RpcId | null): Exchange | null {
-    const exact = about === null ? undefined : this.#pending.get(about);
-    if (exact) return exact.exchange;
+    // Said of a request that is over: nobody's, above all not another session's who shares the connection.
+    if (about !== null) return this.#pending.get(about)?.exchange ?? null;
     return [...this.#pending.values()].findLast(({ method }) => method !== "subscriptions/listen")?.exchange ?? null;
   }
 

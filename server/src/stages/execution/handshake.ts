@@ -58,10 +58,13 @@ const probeMs = 5000;
 
 async function initialize(connection: Greeter, link: Link, limitMs: number): Promise<Introduction> {
   link.speak(statefulVersions[0]);
-  const answer = await connection.request("initialize", { protocolVersion: statefulVersions[0], capabilities: declared, clientInfo: lanyardIdentity }, quiet, limitMs);
+  const hello = { protocolVersion: statefulVersions[0], capabilities: declared, clientInfo: lanyardIdentity };
+  const answer = await connection.request("initialize", hello, quiet, limitMs);
   if ("error" in answer) throw new Error(`it refused \`initialize\`: ${answer.error.message}`);
   const version = answer.result["protocolVersion"];
-  if (typeof version !== "string" || !toleratedVersions.includes(version)) throw new Error(`it chose protocol version \`${String(version).slice(0, 40)}\`, which Lanyard does not speak`);
+  if (typeof version !== "string" || !toleratedVersions.includes(version)) {
+    throw new Error(`it chose protocol version \`${String(version).slice(0, 40)}\`, which Lanyard does not speak`);
+  }
   link.speak(version);
   connection.notify("notifications/initialized", {});
   return introduction("stateful", version, answer.result, objectAt(answer.result, "serverInfo"));

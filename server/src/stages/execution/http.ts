@@ -30,6 +30,12 @@ interface Flight {
   retryMs: number;
 }
 
+interface BodyReader {
+  take(chunk: Buffer): void;
+  /** Throws what the whole body makes of the exchange. */
+  end(): void;
+}
+
 const accept = { accept: "application/json, text/event-stream" };
 
 /** MCP Streamable HTTP, client side, in both lifecycles. */
@@ -113,7 +119,8 @@ export class HttpLink implements Link {
     const stateless = this.#version === statelessVersion && "method" in message;
     const common = this.#common();
     if ("method" in message && message.method === "initialize") delete common["mcp-protocol-version"]; // Not settled yet.
-    return { ...common, ...accept, "content-type": "application/json", ...(stateless && mirroredHeaders(message.method, message.params ?? {}, this.#target.headerMap)) };
+    const mirrored = stateless ? mirroredHeaders(message.method, message.params ?? {}, this.#target.headerMap) : {};
+    return { ...common, ...accept, "content-type": "application/json", ...mirrored };
   }
 
   /** The stream on which a stateful server says what belongs to no request. Servers that have none answer 405. */
@@ -178,7 +185,10 @@ export class HttpLink implements Link {
         },
         onResponseError: (_controller, cause) => {
           if (flight.cancelled) resolve();
-          else if (!flight.started) reject(new Fault("upstream_unavailable", `server \`${name}\` could not be reached: ${(cause as NodeJS.ErrnoException).code ?? "unknown error"}`, { cause }));
+          else if (!flight.started) {
+            const { code = "unknown error" } = cause as NodeJS.ErrnoException;
+            reject(new Fault("upstream_unavailable", `server \`${name}\` could not be reached: ${code}`, { cause }));
+          }
           else if (flight.lastEvent !== null && flight.about !== null) resolve(); // Broken, not refused: come back for the rest.
           else reject(new Error(`the connection to server \`${name}\` broke`, { cause }));
         },
@@ -186,9 +196,10 @@ export class HttpLink implements Link {
     });
   }
 
-  #reader(flight: Flight, method: string, status: number, type: string, controller: Dispatcher.DispatchController): { take: (chunk: Buffer) => void; end: () => void } {
+  #reader(flight: Flight, method: string, status: number, type: string, controller: Dispatcher.DispatchController): BodyReader {
     const overflow = () => {
-      if (flight.about !== null) this.#events.garbled(new Error(`a message of the server is over the limit result_bytes (${this.#limits.result_bytes} bytes)`), flight.about);
+      const why = new Error(`a message of the server is over the limit result_bytes (${this.#limits.result_bytes} bytes)`);
+      if (flight.about !== null) this.#events.garbled(why, flight.about);
       flight.answered = true;
       controller.abort(new Error("over the limit result_bytes"));
     };

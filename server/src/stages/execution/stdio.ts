@@ -32,7 +32,8 @@ export class StdioLink implements Link {
   constructor({ clock, limits, log }: { clock: Clock; limits: Limits; log: Log }, target: StdioTarget, events: LinkEvents) {
     this.#clock = clock;
     const { name, command, args, cwd, environment } = target;
-    this.#child = spawn(command, [...args], { ...(cwd !== undefined && { cwd }), env: environment, stdio: ["pipe", "pipe", "pipe"], detached: true, shell: false });
+    const options = { env: environment, detached: true, shell: false, ...(cwd !== undefined && { cwd }) };
+    this.#child = spawn(command, [...args], { ...options, stdio: ["pipe", "pipe", "pipe"] });
     const end = (why: Error) => {
       if (this.#gone) return;
       this.#gone = why;
@@ -48,7 +49,8 @@ export class StdioLink implements Link {
         resolve();
       });
       this.#child.once("error", (cause) => {
-        end(new Fault("upstream_unavailable", `server \`${name}\` could not be started: ${(cause as NodeJS.ErrnoException).code ?? "unknown error"}`, { cause }));
+        const { code = "unknown error" } = cause as NodeJS.ErrnoException;
+        end(new Fault("upstream_unavailable", `server \`${name}\` could not be started: ${code}`, { cause }));
         resolve();
       });
     });

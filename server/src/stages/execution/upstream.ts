@@ -31,6 +31,8 @@ export interface UpstreamTools {
 /** Key of the one connection that all sessions share: a stateless HTTP server knows nobody, so there is nothing to keep apart. */
 const everybody = "";
 const steadyMs = 30_000;
+/** Answers have time limits of their own, and event streams none, so the pool has none for them. */
+const pooling = { connections: 256, headersTimeout: 0, bodyTimeout: 0, connectTimeout: 5000, keepAliveTimeout: 30_000 };
 
 /**
  * One server with all its connections: one a session, and a warm spare that the next session adopts. What crashes is started again with
@@ -51,7 +53,7 @@ export class Upstream implements AsyncDisposable {
   constructor(tools: UpstreamTools, spec: UpstreamSpec) {
     this.#tools = tools;
     this.spec = spec;
-    this.#pool = "url" in spec ? new Pool(new URL(spec.url).origin, { connections: 256, headersTimeout: 0, bodyTimeout: 0, connectTimeout: 5000, keepAliveTimeout: 30_000 }) : null;
+    this.#pool = "url" in spec ? new Pool(new URL(spec.url).origin, pooling) : null;
   }
 
   get failures(): number {
@@ -139,7 +141,8 @@ export class Upstream implements AsyncDisposable {
     const before = this.#tools.clock.nowMs() - this.#tools.limits.upstream_idle_ms;
     for (const [session, held] of this.#held) {
       const connection = await held.catch(() => null);
-      if (connection && connection.busy + connection.subscribed.size === 0 && connection.lastUsedMs < before && session !== everybody) await this.release(session);
+      const idle = connection && connection.busy + connection.subscribed.size === 0 && connection.lastUsedMs < before;
+      if (idle && session !== everybody) await this.release(session);
     }
   }
 
@@ -194,7 +197,10 @@ export class Upstream implements AsyncDisposable {
   async #start(prepare: (connection: Connection) => void): Promise<Connection> {
     const { clock, limits } = this.#tools;
     const waitMs = this.#notBeforeMs - clock.nowMs();
-    if (waitMs > 0) throw new Fault("upstream_unavailable", `server \`${this.spec.name}\` failed ${this.#failures} times in a row and is started again in ${waitMs} ms`);
+    if (waitMs > 0) {
+      const why = `server \`${this.spec.name}\` failed ${this.#failures} times in a row and is started again in ${waitMs} ms`;
+      throw new Fault("upstream_unavailable", why);
+    }
     const place = this.#tools.place();
     try {
       const connection = await Connection.open(this.#dial(), clock, limits.handshake_ms, this.#introduction?.era);
@@ -224,7 +230,8 @@ export class Upstream implements AsyncDisposable {
   }
 
   #heed(connection: Connection, method: string): void {
-    if (method === "notifications/tools/list_changed") this.#show(connection).catch((error: unknown) => this.#tools.log.warn("server.unlisted", { server: this.spec.name, error }));
+    if (method !== "notifications/tools/list_changed") return;
+    this.#show(connection).catch((error: unknown) => this.#tools.log.warn("server.unlisted", { server: this.spec.name, error }));
   }
 
   readonly #places = new WeakMap<Connection, { place: Disposable; sinceMs: number }>();

@@ -43,7 +43,8 @@ export class Upstreams implements AsyncDisposable {
       const { items } = await this.#list(server, connection, "tools/list", quiet);
       await options.seen(server, items as unknown as readonly ToolDefinition[]);
     };
-    const tools = { ...options, show, place: () => this.#place(), notice: (session: string, server: string, method: string, params: JsonObject) => this.#emit(session, server, method, params) };
+    const notice = (session: string, server: string, method: string, params: JsonObject) => this.#emit(session, server, method, params);
+    const tools = { ...options, show, notice, place: () => this.#place() };
     this.#upstreams = new Map(options.servers.map((spec) => [spec.name, new Upstream(tools, spec)]));
     this.#reap();
   }
@@ -131,11 +132,6 @@ export class Upstreams implements AsyncDisposable {
     await connection.request("resources/unsubscribe", { uri }, quiet, this.#options.limits.handshake_ms).catch(() => {});
   }
 
-  /** Passes a client's notification on to a server that the session has open. */
-  async tell(server: string, session: string, method: string, params: JsonObject): Promise<void> {
-    (await this.#server(server).opened(session))?.notify(method, params);
-  }
-
   /** A session has ended: so do its connections and the processes behind them. */
   async release(session: string): Promise<void> {
     this.#listeners.delete(session);
@@ -201,10 +197,6 @@ export class Upstreams implements AsyncDisposable {
   }
 }
 
-export const upstreams = (options: UpstreamsOptions): Upstreams => new Upstreams(options);
-
-export type { UpstreamSpec };
-
 export interface UpstreamsOptions {
   readonly servers: readonly UpstreamSpec[];
   /** All that a child process inherits from Lanyard: PATH, HOME, LANG and the like. */
@@ -221,5 +213,6 @@ const watchKey = (session: string, server: string, uri: string | null): string =
 /** The list changes a server can announce. */
 function listFilter(capabilities: JsonObject): JsonObject {
   const has = (name: string) => isObject(capabilities[name]) && capabilities[name]["listChanged"] === true;
-  return { ...(has("tools") && { toolsListChanged: true }), ...(has("prompts") && { promptsListChanged: true }), ...(has("resources") && { resourcesListChanged: true }) };
+  const flags = { toolsListChanged: has("tools"), promptsListChanged: has("prompts"), resourcesListChanged: has("resources") };
+  return Object.fromEntries(Object.entries(flags).filter(([, wanted]) => wanted));
 }

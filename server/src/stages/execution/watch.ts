@@ -17,7 +17,10 @@ export async function watch(connection: Connection, filter: JsonObject, clock: C
   const stop = new AbortController();
   let acknowledged = false;
   const listen = async (onReady: () => void): Promise<void> => {
-    const notify = (method: string, params: JsonObject) => (method === "notifications/subscriptions/acknowledged" ? onReady() : onNotice(method, unmarked(params)));
+    const notify = (method: string, params: JsonObject) => {
+      if (method === "notifications/subscriptions/acknowledged") onReady();
+      else onNotice(method, unmarked(params));
+    };
     const answer = await connection.request("subscriptions/listen", { notifications: filter }, { ...quiet, signal: stop.signal, notify }, 0);
     if ("error" in answer) throw new Error(`the server does not let it be watched: ${answer.error.message}`);
   };

@@ -210,6 +210,22 @@ test("hostile definitions are left out and break nothing", async () => {
   expect(w.refusal("toString")).toBe("not_found");
 });
 
+test("a tool named like an MCP request stays out of the catalog: its action would be that request's", async () => {
+  const w = await world();
+  await w.catalog.seen("s", [tool("mcp:resources/read"), tool("mcp"), tool("MCP:x")]);
+  await w.catalog.approve({}, "operator");
+  expect(w.states()).toEqual(["s/MCP:x approved", "s/mcp approved"]);
+  expect(w.refusal("mcp:resources/read")).toBe("not_found");
+});
+
+test("a tool's name cannot write lines of its own into the diff that a person approves by", async () => {
+  const w = await world();
+  const name = "read\n+++ s/read seen\u001b[2J\u202e";
+  await w.catalog.seen("s", [tool(name)]);
+  expect(w.catalog.diff("s", name).split("\n").filter((line) => /^[+-]{3} /.test(line))).toHaveLength(2);
+  expect(w.catalog.diff("s", name)).not.toMatch(/[\u001b\u202e]/);
+});
+
 test("a diff shows what changed, and spells out what hides", async () => {
   const w = await world();
   await w.catalog.seen("s", [tool("read", "Reads a file.\nReturns text.", { annotations: { readOnlyHint: true } })]);

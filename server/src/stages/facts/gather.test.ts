@@ -93,6 +93,15 @@ test("what no policy can allow is refused: another server, an unknown one, an ac
   expect(refusal({ method: "resources/read", name: "files/mcp:resources/read" }, ["files/*"])).toBe("none");
 });
 
+test("what was let in is looked at again with every decision: a call may be held for longer than its session, or its right to act for a user, lasts", () => {
+  const refusal = (changes: Partial<Principal>, config = configOf(yaml)) => gather(sources(config), action, { ...principal, ...changes }, null).pin.refuse?.code ?? "none";
+  expect(refusal({ expiresAtMs: 1001 })).toBe("none");
+  expect(refusal({ expiresAtMs: 1000 })).toBe("session_expired");
+  const tied = (user: string) => configOf(yaml.replace("servers: [files] }", `servers: [files], on_behalf_of: [${user}] }`).replace("users: {", "users: { ben: {},"));
+  expect(refusal({}, tied("ana"))).toBe("none");
+  expect(refusal({}, tied("ben"))).toBe("denied");
+});
+
 test("a tool without a contract has no effects and unknown reversibility; other requests have no pinned definition", () => {
   const { tool: _, ...request } = action;
   expect(gather(sources(), { ...request, method: "resources/read", name: "files/mcp:resources/read" }, principal, null).pin).toEqual({

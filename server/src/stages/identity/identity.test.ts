@@ -17,7 +17,7 @@ teams: { eng: {} }
 users: { ana: {}, ben: {} }
 agents: { coder: { team: eng, session_minutes: 60 }, tied: { team: eng, on_behalf_of: [ben] } }
 servers: { files: { command: x }, git: { command: x } }
-limits: { calls_per_session: 3, sessions: 12, session_depth: 2, session_children: 2, credentials_per_name: 2 }
+limits: { calls_per_session: 3, sessions: 12, sessions_per_agent: 10, session_depth: 2, session_children: 3, credentials_per_name: 2 }
 `;
 const configOf = (text: string): Config => parseConfig(new TextEncoder().encode(text), "/srv/lanyard.yaml");
 
@@ -287,16 +287,20 @@ test("what may not be opened", async () => {
   expect(identity.sessions()).toHaveLength(1);
 });
 
-test("limits sessions, session_depth, session_children, credentials_per_name: at the limit yes, one past it no", async () => {
+test("limits sessions, sessions_per_agent, session_depth, session_children, credentials_per_name: at the limit yes, one past it no", async () => {
   const { identity, open, child } = await world();
   const top = await open();
   const middle = await child(top.token);
   const leaf = await child(middle.token);
   expect(await codeOf(child(leaf.token))).toBe("limit_exceeded");
-  await child(top.token);
-  expect(await codeOf(child(top.token))).toBe("limit_exceeded");
-  const many = await Promise.all(Array.from({ length: 9 }, () => codeOf(open())));
-  expect(many.filter((result) => result === "none")).toHaveLength(8);
+  const third = await Promise.all([codeOf(child(top.token)), codeOf(child(top.token))]); // At once: what is being opened counts.
+  expect(third.sort()).toEqual(["limit_exceeded", "none"]);
+  expect(await codeOf(child(middle.token))).toBe("limit_exceeded"); // A child's children are its parent's too.
+  const many = await Promise.all(Array.from({ length: 7 }, () => codeOf(open())));
+  expect(many.filter((result) => result === "none")).toHaveLength(6);
+  await open({ agent: "tied", onBehalfOf: "ben" });
+  await open({ agent: "tied", onBehalfOf: "ben" });
+  expect(await codeOf(open({ agent: "tied", onBehalfOf: "ben" }))).toBe("limit_exceeded");
   expect(identity.sessions()).toHaveLength(12);
   await identity.issue("agent", "coder", "operator");
   await identity.issue("agent", "coder", "operator");

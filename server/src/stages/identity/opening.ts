@@ -14,7 +14,7 @@ export type Caller =
 export interface SessionRequest {
   readonly agent?: string;
   readonly onBehalfOf?: string;
-  /** 1 to 1000 characters; required but for a child, which has its parent's. */
+  /** 1 to 1000 characters; required but for a child, which has its parent's and no other. */
   readonly purpose?: string;
   readonly minutes?: number;
   /** `mcp` (default) or `mcp/<server>`. */
@@ -89,6 +89,8 @@ export function childOpening({ sessions, clock }: { sessions: Sessions; clock: C
   const { agent, user, purpose } = parent.principal;
   if (request.agent !== undefined && request.agent !== agent) throw new Fault("forbidden", `a child session stays with its parent's agent \`${agent}\``);
   if (request.onBehalfOf !== undefined && request.onBehalfOf !== user) throw new Fault("forbidden", `a child session stays with its parent's user \`${user}\``);
+  // Policies read the purpose: whoever may choose it anew for a child has not narrowed anything.
+  if (request.purpose !== undefined && request.purpose !== purpose) throw new Fault("forbidden", "a child session stays with its parent's purpose");
   if (request.audience !== undefined && !audienceCovers(parent.mandate.audience, request.audience)) {
     throw new Fault("forbidden", `\`${request.audience}\` is wider than the parent's audience \`${parent.mandate.audience}\``);
   }
@@ -100,5 +102,5 @@ export function childOpening({ sessions, clock }: { sessions: Sessions; clock: C
     ...(maxCalls !== undefined && { maxCalls }),
     ...(minutes !== undefined && { expiresAtMs: clock.nowMs() + minutes * 60_000 }),
   });
-  return { agent, user, purpose: request.purpose ?? purpose, mandate, credential: parent.credential, parent };
+  return { agent, user, purpose, mandate, credential: parent.credential, parent };
 }

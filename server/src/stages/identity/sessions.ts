@@ -35,6 +35,8 @@ type Live = Session & {
   readonly children: Set<Live>;
   calls: number;
   inFlight: number;
+  /** Sessions below it that are being opened. */
+  opening: number;
   /** Those of `calls` that children made which are closed by now: the ledger's decisions of this session do not show them. */
   spent: number;
 };
@@ -57,7 +59,8 @@ export class Sessions {
   /** Ended, but the ledger does not know yet. */
   readonly #unrecorded = new Map<string, { readonly session: Live; readonly why: string }>();
   readonly #listeners = new Set<(session: string) => void>();
-  #opening = 0;
+  /** Sessions that are not on record yet, by agent. */
+  readonly #opening = new Map<string, number>();
   #sweeper: { cancel(): void } | null = null;
   #closed = false;
 
@@ -73,20 +76,20 @@ export class Sessions {
   /** Durable on return. `token` is returned this once. Throws Fault `limit_exceeded`, `session_expired` (the parent's), `ledger_unavailable`. */
   async open({ agent, user, purpose, mandate, credential, parent }: Opening): Promise<{ session: Session; token: string }> {
     const above = parent ? this.#need(parent.principal.session) : null;
-    this.#checkRoom(above);
+    this.#checkRoom(agent, above);
     const token = newToken(this.#clock, "session");
     const id = this.#clock.id("ses");
     const chain = above ? [...above.principal.chain, above.principal.session] : [];
     const sealed = this.#store.seal(`user:${user}`, purpose);
     const openedAtMs = this.#clock.nowMs();
     const live = makeLive({ id, agent, user, purpose, payload: sealed.payload, chain, mandate, credential, openedAtMs, print: fingerprint(token), parent: above });
-    this.#opening++;
+    const end = this.#begin(live);
     try {
       await this.#record(live, sealed);
+      this.#keep(live);
     } finally {
-      this.#opening--;
+      end();
     }
-    this.#keep(live);
     if (above && !this.#live.has(above.principal.session)) {
       await this.close(id, "parent closed");
       throw new Fault("session_expired", `session \`${above.principal.session}\` was closed while its child was being opened`);
@@ -189,15 +192,31 @@ export class Sessions {
     return live;
   }
 
-  #checkRoom(parent: Live | null): void {
+  /** Counts a session that is not on record yet, so that many at once find no more room than one after the other. */
+  #begin({ principal: { agent }, parent }: Live): () => void {
+    const count = (by: 1 | -1) => {
+      this.#opening.set(agent, (this.#opening.get(agent) ?? 0) + by);
+      if (this.#opening.get(agent) === 0) this.#opening.delete(agent);
+      for (const above of parent ? lineage(parent) : []) above.opening += by;
+    };
+    count(1);
+    return () => count(-1);
+  }
+
+  #checkRoom(agent: string, parent: Live | null): void {
     const { limits } = this.#config();
-    if (this.#live.size + this.#opening >= limits.sessions) throw new Fault("limit_exceeded", `${limits.sessions} sessions are open, the limit sessions`);
+    const opening = [...this.#opening.values()].reduce((sum, one) => sum + one, 0);
+    if (this.#live.size + opening >= limits.sessions) throw new Fault("limit_exceeded", `${limits.sessions} sessions are open, the limit sessions`);
+    let own = this.#opening.get(agent) ?? 0;
+    for (const { principal } of this.#live.values()) if (principal.agent === agent) own++;
+    if (own >= limits.sessions_per_agent) throw new Fault("limit_exceeded", `agent \`${agent}\` has ${limits.sessions_per_agent} sessions open, the limit sessions_per_agent`);
     if (!parent) return;
     if (parent.principal.chain.length + 1 > limits.session_depth) {
       throw new Fault("limit_exceeded", `session \`${parent.principal.session}\` already has ${limits.session_depth} above it, the limit session_depth`);
     }
-    if (parent.children.size >= limits.session_children) {
-      throw new Fault("limit_exceeded", `session \`${parent.principal.session}\` has ${limits.session_children} children open, the limit session_children`);
+    for (const above of lineage(parent)) {
+      if (descendants(above).length - 1 + above.opening < limits.session_children) continue;
+      throw new Fault("limit_exceeded", `session \`${above.principal.session}\` has ${limits.session_children} open below it, the limit session_children`);
     }
   }
 
@@ -289,12 +308,12 @@ export class Sessions {
 
 const chainOf = (value: JsonObject): string[] => (Array.isArray(value["chain"]) ? value["chain"].map(String) : []);
 
-type Parts = Omit<Live, "principal" | "children" | "calls" | "inFlight" | "spent"> & Omit<Opening, "parent"> & { readonly id: string; readonly chain: readonly string[] };
+type Parts = Omit<Live, "principal" | "children" | "calls" | "inFlight" | "opening" | "spent"> & Omit<Opening, "parent"> & { readonly id: string; readonly chain: readonly string[] };
 
 function makeLive({ id, agent, user, purpose, chain, mandate, ...rest }: Parts): Live {
   const { tools, labels, expiresAtMs } = mandate;
   const principal: Principal = Object.freeze({ session: id, agent, user, purpose, chain, tools, labels, expiresAtMs });
-  return { principal, mandate, ...rest, children: new Set(), calls: 0, inFlight: 0, spent: 0 };
+  return { principal, mandate, ...rest, children: new Set(), calls: 0, inFlight: 0, opening: 0, spent: 0 };
 }
 
 /** Invariant: the purpose's words are only in the payload, so that erasing the user erases them here too. */

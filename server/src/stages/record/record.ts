@@ -62,7 +62,7 @@ export const recordStage = ({ store, clock, log }: { store: Store; clock: Clock;
 
   return {
     async intend(action, principal, facts, ruling, by, approval) {
-      const sealed = facts && store.seal(subjectOf(principal), { input: facts.input } as unknown as Json);
+      const sealed = facts && store.seal(subjectOf(principal), { input: facts.input, ...(action.beside && { beside: action.beside }) } as unknown as Json);
       const id = decisionId(clock);
       const record = intentRecord({ id, action, principal, facts, ruling, by, approval, sealed });
       // Invariant: I6, the commit that permits an effect takes away the approval that permits it; no crash can leave one without the other.

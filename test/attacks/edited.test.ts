@@ -1,0 +1,65 @@
+import { DatabaseSync } from "node:sqlite";
+import { join } from "node:path";
+import type { Fault } from "@lanyard/contract";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { verifyStore } from "../../server/src/base/store/verify.ts";
+import { copyFolder, openLedger, scratch } from "../ledger/tamper.ts";
+import { someDecision } from "../kits/records.ts";
+
+// Somebody who can write to the database file, but has not the key that signs checkpoints.
+
+const home = scratch();
+const untouched = join(home.path, "untouched");
+let copies = 0;
+
+beforeAll(async () => {
+  await using store = await openLedger(untouched);
+  const bundle = store.putObject(Buffer.from("a bundle of policies"));
+  const definition = store.putObject(Buffer.from("a tool's definition"));
+  await store.append({ type: "bundle.activate", bundle, before: null, policies: 1, by: "operator" }, { state: [{ kind: "setting", key: "bundle", value: { hash: bundle } }] });
+  await store.append({ type: "catalog.approve", server: "s", tool: "t", definition, by: "operator" });
+  await store.append(someDecision("deny", { bundle, tool: definition }));
+  const request = { state: "pending", given: [] };
+  await store.append({ type: "approval.request", id: "apr_1", of: 0, digest: "d".repeat(43), groups: ["leads"], session: "s", expires_at_ms: 9 }, { state: [{ kind: "approval", key: "apr_1", value: request }] });
+});
+afterAll(() => home[Symbol.dispose]());
+
+/** A copy of the ledger after `sql` was run on it. */
+const after = (sql: string): string => {
+  const folder = copyFolder(untouched, join(home.path, `copy${++copies}`));
+  using database = new DatabaseSync(join(folder, "ledger.db"));
+  database.exec(sql);
+  return folder;
+};
+
+test("the ledger is intact before anybody touches it", async () => {
+  expect((await verifyStore(untouched)).findings).toEqual([]);
+});
+
+test.each<[string, string]>([
+  ["the bundle that decided is removed", "DELETE FROM object WHERE hash = (SELECT hash FROM object WHERE bytes = CAST('a bundle of policies' AS BLOB))"],
+  ["a pinned definition is removed", "DELETE FROM object WHERE hash = (SELECT hash FROM object WHERE bytes = CAST('a tool''s definition' AS BLOB))"],
+  ["all objects are removed", "DELETE FROM object"],
+  ["an approval is given by hand", `UPDATE state SET text = '{"state":"approved","given":[]}' WHERE kind = 'approval'`],
+  ["a credential is made by hand", "INSERT INTO state VALUES ('credential', 'key_1', '{}', x'00', 0)"],
+  ["an approval request disappears", "DELETE FROM state WHERE kind = 'approval'"],
+  ["the active bundle is another one", `UPDATE state SET text = '{"hash":"x"}' WHERE kind = 'setting'`],
+  ["a trigger waits for the daemon", "CREATE TRIGGER t AFTER INSERT ON entry BEGIN DELETE FROM state; END"],
+  ["the clock of the last commit is moved", "UPDATE head SET at_ms = at_ms + 1"],
+])("audit verify reports it: %s", async (_what, sql) => {
+  expect((await verifyStore(after(sql))).findings.length).toBeGreaterThan(0);
+});
+
+describe("a daemon that is started on it does not act on what no record vouches for", () => {
+  test.each<[string, string, "approval" | "credential" | "setting"]>([
+    ["an approval given by hand", `UPDATE state SET text = '{"given":[],"state":"approved"}' WHERE kind = 'approval'`, "approval"],
+    ["a credential made by hand", `INSERT INTO state VALUES ('credential', 'key_1', '{"hash":"x","kind":"user","name":"lea"}', x'00', 0)`, "credential"],
+    ["another active bundle", `UPDATE state SET text = '{"hash":"x"}' WHERE kind = 'setting'`, "setting"],
+  ])("%s", async (_what, sql, kind) => {
+    const opened = await openLedger(after(sql)).catch((error: Fault) => error);
+    if (opened instanceof Error) return expect(opened.message).toMatch(/state|changed|record/);
+    const documents = opened.list(kind).map(({ value }) => JSON.stringify(value));
+    await opened[Symbol.asyncDispose]();
+    expect(documents.filter((text) => /approved|"lea"|"x"/.test(text))).toEqual([]);
+  });
+});
