@@ -172,6 +172,16 @@ describe("when the worker fails", () => {
     expect(several.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled", "rejected", "fulfilled"]);
   });
 
+  it("one session that asks for much keeps another waiting for one of its questions, not for all", async () => {
+    const order: string[] = [];
+    const ask = (id: string, path: string) => engine.decide(loaded, inputOf({ path }, { session: { ...inputOf({}).session, id } })).then(() => order.push(id));
+    const greedy = Array.from({ length: 20 }, () => ask("greedy", "x".repeat(100_000)));
+    await Promise.all([...greedy, ask("modest", "a"), ask("modest", "b")]);
+    expect(order.indexOf("modest")).toBeLessThan(3);
+    expect(order.lastIndexOf("modest")).toBeLessThan(5);
+    expect(order).toHaveLength(22);
+  });
+
   it("a program that does not start rejects", async () => {
     await using none = new Engine({ after: never, program: new URL("file:///nowhere/at-all.js") });
     await expect(none.decide(none.load(bytes), inputOf({}))).rejects.toMatchObject({ code: "engine_unavailable" });

@@ -3,6 +3,7 @@ import { Fault, type Decision, type DecisionInput } from "@lanyard/contract";
 import { addressOf, decodeBundle, type Bundle, type Policy } from "./bundle.ts";
 import { denyUnasked } from "./combine.ts";
 import { openRules, type Rules } from "./head.ts";
+import { Lines } from "./lines.ts";
 import type { Answers, Order } from "./protocol.ts";
 
 /** Runs `task` once after `ms` unless cancelled: time comes from outside. */
@@ -16,10 +17,12 @@ export interface EngineOptions {
   readonly program?: URL;
 }
 
-const bounds = { patienceMs: 5000, waiting: 10_000, bundles: 32 } as const;
+// A message holds little, so that patience is with one call and not with all that one session asked for at once.
+const bounds = { patienceMs: 5000, waiting: 10_000, bundles: 32, messageChars: 65_536, messageQuestions: 256 } as const;
 
 interface Waiting {
   readonly bundle: string;
+  readonly session: string;
   readonly input: string;
   resolve(decision: Decision): void;
   reject(fault: Fault): void;
@@ -41,9 +44,9 @@ export class Engine implements AsyncDisposable {
   #worker: Worker | null = null;
   /** Bundles the present worker has. */
   #sent = new Set<string>();
-  /** Not posted yet: everything asked for within one turn of the event loop goes in one message. */
-  #fresh: Waiting[] = [];
-  /** Posted, oldest first. */
+  /** Not posted yet, a line for each session. What is asked for while the worker decides goes in its next message. */
+  readonly #fresh = new Lines<Waiting>();
+  /** The message that the worker has, oldest first. */
   #posted: Waiting[] = [];
   #alarm: { cancel(): void } | null = null;
   #closed = false;
@@ -75,7 +78,7 @@ export class Engine implements AsyncDisposable {
    */
   async decide(bundle: string, input: DecisionInput): Promise<Decision> {
     this.#use(bundle);
-    if (this.#closed || this.#fresh.length + this.#posted.length >= bounds.waiting) throw unavailable(this.#closed ? "the engine is closed" : "too many decisions are waiting");
+    if (this.#closed || this.#fresh.size + this.#posted.length >= bounds.waiting) throw unavailable(this.#closed ? "the engine is closed" : "too many decisions are waiting");
     let text: string;
     try {
       text = JSON.stringify(input);
@@ -83,7 +86,8 @@ export class Engine implements AsyncDisposable {
       return denyUnasked("lanyard.arguments", "arguments are nested too deeply, or are no JSON");
     }
     return new Promise<Decision>((resolve, reject) => {
-      if (this.#fresh.push({ bundle, input: text, resolve, reject }) === 1) queueMicrotask(() => this.#flush());
+      this.#fresh.add(input.session.id, { bundle, session: input.session.id, input: text, resolve, reject });
+      if (this.#fresh.size === 1 && this.#posted.length === 0) queueMicrotask(() => this.#flush());
     });
   }
 
@@ -122,21 +126,21 @@ export class Engine implements AsyncDisposable {
     return found;
   }
 
+  /** One message at a time: the next is made of what waits when the worker has answered. */
   #flush(): void {
-    const questions = this.#fresh;
-    this.#fresh = [];
-    if (questions.length === 0) return;
+    if (this.#posted.length > 0) return;
+    let [chars, count] = [0, 0];
+    const questions = this.#fresh.take(({ input }) => (chars += input.length) <= bounds.messageChars && ++count <= bounds.messageQuestions);
+    if (questions.length === 0) return this.#worker?.unref();
+    this.#posted = questions;
     try {
       const worker = this.#worker ?? this.#start();
-      if (this.#posted.length === 0) {
-        worker.ref();
-        this.#watch();
-      }
-      this.#posted.push(...questions);
+      worker.ref();
+      this.#watch();
       for (const hash of new Set(questions.map(({ bundle }) => bundle))) this.#send(hash);
       this.#post({ kind: "decide", questions: questions.map(({ bundle, input }) => ({ bundle, input })) });
     } catch (cause) {
-      for (const { reject } of questions) reject(unavailable("the policy engine does not start", cause));
+      void this.#abandon("the policy engine does not start", cause);
     }
   }
 
@@ -169,33 +173,32 @@ export class Engine implements AsyncDisposable {
   #receive({ decisions, broken }: Answers): void {
     this.#alarm?.cancel();
     const answered = this.#posted.splice(0, decisions.length);
-    const culprit = broken === null ? undefined : this.#posted.shift();
+    const [culprit, ...innocent] = this.#posted;
+    this.#posted = [];
     if (broken !== null) {
       // The error names its question, so the innocent behind it are asked again, of a new worker.
-      this.#fresh = [...this.#posted, ...this.#fresh];
-      this.#posted = [];
-      void this.#abandon("the policy engine failed", broken, true);
+      for (const question of innocent.toReversed()) this.#fresh.add(question.session, question, "first");
+      void this.#abandon("the policy engine failed", broken);
     }
     answered.forEach(({ resolve }, index) => resolve(JSON.parse(decisions[index] ?? "") as Decision));
     culprit?.reject(unavailable("the policy engine failed on this call", broken));
-    if (this.#posted.length > 0) this.#watch();
-    else this.#worker?.unref();
+    if (broken === null) this.#flush();
   }
 
   #watch(): void {
     this.#alarm = this.#options.after(this.#options.patienceMs ?? bounds.patienceMs, () => void this.#abandon("the policy engine did not answer in time"));
   }
 
-  /** Gives the worker up. What it was deciding is rejected; what was not posted yet is asked of the next one when `again` is set. */
-  async #abandon(why: string, cause?: unknown, again = false): Promise<void> {
+  /** Gives the worker up. What it was deciding is rejected; what was not posted yet is asked of the next one, unless there is none to be. */
+  async #abandon(why: string, cause?: unknown): Promise<void> {
     const worker = this.#worker;
     this.#worker = null;
     this.#alarm?.cancel();
     const lost = this.#posted;
     this.#posted = [];
-    if (!again && this.#closed) lost.push(...this.#fresh.splice(0));
+    if (this.#closed) lost.push(...this.#fresh.take(() => true));
     for (const { reject } of lost) reject(unavailable(why, cause));
-    if (this.#fresh.length > 0) queueMicrotask(() => this.#flush());
+    if (this.#fresh.size > 0) queueMicrotask(() => this.#flush());
     await worker?.terminate();
   }
 }

@@ -172,6 +172,20 @@ describe("approvals", () => {
   });
 });
 
+test("what a call carries beside its arguments is seen by who approves it and bound like them", async () => {
+  const token = await open();
+  const call = async (answer: string) =>
+    (await post(`${daemon.url}/mcp`, token, "tools/call", { name: "pay", arguments: { to: "DE01" }, inputResponses: { confirm: { content: answer } } })).body.result?.content?.[0]?.text ?? "";
+  expect(await call("half of it")).toContain("Pending approval");
+  const { approvals } = await world.operator(credentials["lea"]).call<{ approvals: { id: string; args: { to: string }; beside: object; of: number }[] }>("approval_list");
+  const card = approvals.find(({ args }) => args.to === "DE01");
+  expect(card?.beside).toEqual({ inputResponses: { confirm: { content: "half of it" } } });
+  await world.operator(credentials["lea"]).call("approval_decide", { at: { id: card?.id ?? "" }, body: { verdict: "approve" } });
+  expect(await call("all of it")).toContain("Pending approval");
+  expect(await call("half of it")).toBe("done by rogue");
+  expect(await world.operator().call("explain", { at: { ref: String(card?.of) } })).toMatchObject({ beside: card?.beside });
+});
+
 describe("a child session", () => {
   const childOf = (token: string, body: object) => world.operator(token).call<{ token: string }>("session_open", { body: body as never });
 

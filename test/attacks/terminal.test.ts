@@ -1,12 +1,12 @@
-import { createColors } from "picocolors";
 import { describe, expect, test } from "vitest";
 import { cardLines } from "../../server/src/cli/approvals.ts";
-import { brief, printable, table } from "../../server/src/cli/terminal.ts";
+import { brief, printable, table, type Colour } from "../../server/src/cli/terminal.ts";
 import { timelineLine, type LogLine } from "../../server/src/cli/timeline.ts";
 
 // An agent names a tool that there is not; a server names one that there is. Either text ends up in front of the person who decides.
 
-const colour = createColors(false);
+const plain = (text: unknown): string => String(text);
+const colour = { dim: plain, bold: plain, green: plain, red: plain, yellow: plain } as unknown as Colour;
 const decision = (action: string): LogLine => ({
   v: 1, seq: 7, at_ms: 0, type: "decision", id: "d_1", session: "s", agent: "bot", user: "ben", action, digest: "d".repeat(43), effect: "deny", by: "policy",
   policies: [], decision: "d".repeat(43), bundle: null, input: null, tool: null, reversibility: "unknown", approval: null, payload: null,

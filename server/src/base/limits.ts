@@ -25,6 +25,7 @@ export const limits = {
   definition_bytes: { value: 256 * 1024, unit: "bytes", why: "one tool's definition; past it the tool stays out of the catalog" },
   catalog_changes_per_hour: { value: 4000, unit: "changes", why: "definitions of one server that are recorded; past it they only stay quarantined" },
   record_bytes: { value: 64 * 1024 - 1, unit: "bytes", why: "one ledger record; an entry bundle of C2SP tlog-tiles holds no longer one" },
+  patient_ms: { value: 5, unit: "ms", why: "how long an outcome may wait for the next intent to share its sync; a crash meanwhile leaves its intent listed as open" },
   batch_records: { value: 128, unit: "records", why: "records in one commit; more would hold the event loop for longer than a disk does" },
   pending_appends: { value: 10_000, unit: "records", why: "records that wait for the disk; past it calls are refused rather than queued" },
   state_changes: { value: 256, unit: "documents", why: "state documents that change with one record; their commitments are in it" },

@@ -15,7 +15,9 @@ export function timelineLine(line: LogLine, colour: Colour): string {
     const approval = line.approval ? colour.dim(` (approval ${line.approval})`) : "";
     return `${head}${paint(colour, line.effect)}  ${printable(`${line.agent} for ${line.user}`)}  ${colour.bold(printable(line.action))}  ${printable(why)}${approval}`;
   }
-  return `${head}${colour.dim(printable(summary(line)))}`;
+  // Only a fault in a policy has lines of its own; they stand further in, so that none can pass for an entry.
+  const [first = "", ...more] = line.type === "bundle.refuse" ? summary(line).split("\n") : [summary(line)];
+  return [`${head}${colour.dim(printable(first))}`, ...more.map((text) => colour.dim(printable(text.startsWith("    ") ? text : `    ${text}`)))].join("\n");
 }
 
 function summary(line: Exclude<LogLine, { type: "decision" }>): string {
@@ -41,7 +43,7 @@ function summary(line: Exclude<LogLine, { type: "decision" }>): string {
     case "bundle.activate":
       return `bundle ${line.bundle.slice(0, 12)} active: ${line.policies} policies`;
     case "bundle.refuse":
-      return `bundle refused, the old one stays: ${line.first.split("\n", 1)[0]}`;
+      return `bundle refused, the old one stays: ${line.first}`;
     case "ledger.open":
       return `ledger opened${line.open_intents.length ? `; OPEN INTENTS: ${line.open_intents.join(", ")}${line.more ? ` and ${line.more} more` : ""}` : ""}`;
     case "ledger.gap":

@@ -94,6 +94,7 @@ async function carryOut(stages: Stages, action: Action, principal: Principal, in
     if (error instanceof Fault) ending = { status: "uncertain", code: error.code, answer: null };
     return refusal.uncertain(action, intent, error);
   } finally {
-    await stages.conclude(intent, principal, ending.status, ending.code, ending.answer, startedUs);
+    // Not awaited: the outcome shares its sync with the next intent. Until it is written the intent counts as open (I2), also after a crash.
+    void stages.conclude(intent, principal, ending.status, ending.code, ending.answer, startedUs);
   }
 }

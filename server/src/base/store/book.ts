@@ -46,7 +46,12 @@ export class Book implements Store {
   readonly #leftOpen = new Set<number>();
   #newlyLeft: number[] = [];
   #queue: Item[] = [];
+  /** True from the moment a commit is due until nothing waits any more. */
   #scheduled = false;
+  /** Runs while nothing but patient records wait. */
+  #patience: { cancel(): void } | null = null;
+  /** Those who wait for the queue to be empty. */
+  #waiting: (() => void)[] = [];
   #closed = false;
   #tree: Frontier = emptyFrontier;
   #head: Head = { size: 0, atMs: 0, checkpoint: "", openFrom: 0 };
@@ -74,7 +79,7 @@ export class Book implements Store {
     return book;
   }
 
-  append(record: NewRecord, { sealed, state = [] }: { sealed?: Sealed; state?: readonly StateChange[] } = {}): Promise<Receipt> {
+  append(record: NewRecord, { sealed, state = [], patient = false }: { sealed?: Sealed; state?: readonly StateChange[]; patient?: boolean } = {}): Promise<Receipt> {
     return new Promise((resolve, reject) => {
       const copy = checked(record);
       const box = sealed ? this.#vault.take(sealed) : null;
@@ -84,7 +89,7 @@ export class Book implements Store {
       };
       try {
         checkBox(copy, box);
-        this.#enqueue({ record: copy, box, state: written(record.type, state), erase: null, resolve, reject: refuse });
+        this.#enqueue({ record: copy, box, state: written(record.type, state), erase: null, resolve, reject: refuse }, patient);
       } catch (error) {
         refuse(error as Fault);
       }
@@ -99,21 +104,36 @@ export class Book implements Store {
     });
   }
 
-  #enqueue(item: Item): void {
+  #enqueue(item: Item, patient = false): void {
     if (this.#closed) throw new Fault("ledger_unavailable", `appending a record \`${item.record.type}\`: the ledger is closed`);
     if (this.#queue.length >= limits.pending_appends.value) throw new Fault("ledger_unavailable", `appending a record \`${item.record.type}\`: pending_appends, ${limits.pending_appends.value}, already wait`);
     this.#queue.push(item);
-    this.#schedule();
+    if (!patient || this.#queue.length >= limits.batch_records.value) this.#schedule();
+    else this.#patience ??= this.#clock.after(limits.patient_ms.value, () => this.#schedule());
+  }
+
+  settled(): Promise<void> {
+    if (this.#queue.length === 0 && !this.#scheduled) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      this.#schedule();
+    });
   }
 
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      this.#flush();
-      if (this.#queue.length > 0) this.#schedule();
-    });
+    this.#patience?.cancel();
+    this.#patience = null;
+    setImmediate(() => void this.#drain());
+  }
+
+  /** One commit after the other until nothing waits: what arrives during a sync shares the next. */
+  async #drain(): Promise<void> {
+    do await this.#flush();
+    while (this.#queue.length > 0);
+    this.#scheduled = false;
+    for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
   #take(): Item[] {
@@ -132,7 +152,7 @@ export class Book implements Store {
     return { ...item, record: { ...item.record, payloads: this.#medium.payloadsOf(item.erase.tag) } };
   }
 
-  #flush(): void {
+  async #flush(): Promise<void> {
     const taken = this.#take();
     let drafted: Draft | null = null;
     try {
@@ -146,6 +166,7 @@ export class Book implements Store {
       }, waiting);
       if (drafted.items.length === 0) return;
       this.#medium.commit(drafted.batch);
+      await this.#medium.sync();
     } catch (cause) {
       this.#refuse(drafted?.items ?? taken, cause);
       return;
@@ -199,7 +220,9 @@ export class Book implements Store {
       item.reject(new Fault("ledger_unavailable", `appending a record \`${item.record.type}\`: ${why}`, { cause }));
     }
     this.#retry?.cancel();
-    this.#retry = this.#clock.after(retryMs, () => this.#gap && !this.#closed && this.#queue.length === 0 && this.#flush());
+    this.#retry = this.#clock.after(retryMs, () => {
+      if (this.#gap && !this.#closed) this.#schedule();
+    });
   }
 
   // A commit that failed at its sync may still be on disk: then the disk is right, and its intents are open.

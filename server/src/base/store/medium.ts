@@ -55,8 +55,10 @@ export interface Batch {
 
 /** What a book is written on. Reads are synchronous; every method may throw, and then nothing of the call happened. */
 export interface Medium extends Shelf, Disposable {
-  /** Durable on return. */
+  /** Writes a batch, all or nothing; it is durable once {@link Medium.sync} has resolved. */
   commit(batch: Batch): void;
+  /** Rejects when what was committed may not be on disk; then the medium has failed. */
+  sync(): Promise<void>;
   /** Makes a medium that failed usable again if it can be; throws while it cannot. */
   recover(): void;
   head(): Head;

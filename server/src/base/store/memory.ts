@@ -45,6 +45,10 @@ export class MemoryMedium implements Medium {
     this.#head = head;
   }
 
+  async sync(): Promise<void> {
+    if (this.failure) throw this.failure;
+  }
+
   recover(): void {
     if (this.failure) throw this.failure;
   }

@@ -48,7 +48,9 @@ export interface Store extends AsyncDisposable {
    * first appends `ledger.gap`. Rejects with `conflict` when the payload's subject was erased after it was sealed (seal again), with
    * `limit_exceeded` past a limit, with `internal` for what is no record or an outcome of no open intent.
    */
-  append(record: NewRecord, attached?: { sealed?: Sealed; state?: readonly StateChange[] }): Promise<Receipt>;
+  append(record: NewRecord, attached?: { sealed?: Sealed; state?: readonly StateChange[]; patient?: boolean }): Promise<Receipt>;
+  /** Resolves once everything appended so far is on disk, or refused. */
+  settled(): Promise<void>;
 
   /** Encrypts a value for a data subject (for example `user:ana`). Nothing is written until a record that names it is appended. */
   seal(subject: string, value: Json): Sealed;

@@ -11,6 +11,7 @@ export const ledgerHandlers = (rooms: Rooms): Record<LedgerRoute, Handler> => ({
   log: async (call) => ({ lines: call.query["follow"] ? follow(rooms, call) : once(rooms, call) }),
 
   explain: async ({ actor, at }) => {
+    await rooms.store.settled();
     const seq = seqOf(rooms, at["ref"] ?? "");
     await rooms.store.append({ type: "access.unseal", by: actor, of: seq });
     return { json: explain(rooms, seq) };
@@ -74,6 +75,7 @@ function lineOf(rooms: Rooms, record: LedgerRecord): object {
 }
 
 async function* once(rooms: Rooms, { actor, query }: ApiCall): AsyncGenerator<object> {
+  await rooms.store.settled();
   const records = rooms.store.entries(filterOf(query));
   await recordRead(rooms, actor, "log", records[0]?.seq ?? 0, records.at(-1)?.seq ?? 0);
   for (const record of records) yield lineOf(rooms, record);

@@ -45,7 +45,7 @@ export const recordStage = ({ store, clock, log }: { store: Store; clock: Clock;
   const tryConclude = async (outcome: () => { record: NewRecord; sealed: Sealed | null }, of: number): Promise<boolean> => {
     try {
       const { record, sealed } = outcome(); // sealed anew each time: the subject may have been erased meanwhile
-      await store.append(record, sealed ? { sealed } : {});
+      await store.append(record, { patient: true, ...(sealed && { sealed }) });
       return true;
     } catch (error) {
       log.error("outcome not written", { of, error });
