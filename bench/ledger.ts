@@ -1,3 +1,4 @@
+import { hash as digest } from "node:crypto";
 import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, statSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,6 +19,9 @@ const rounds = 3;
 const folder = mkdtempSync(join(tmpdir(), "lanyard-bench-"));
 const hash = (text: string): string => Buffer.from(text.padEnd(32, "-")).toString("base64url");
 
+const bundle = Buffer.from("a bundle of policies");
+const bundleHash = digest("sha256", bundle, "base64url");
+
 const decisionInput = (session: string, call: number): DecisionInput => ({
   agent: { id: "coder", team: "engineering", classes: ["demo"] },
   user: { id: "ana", groups: ["leads"] },
@@ -34,7 +38,7 @@ const decision = (store: Store, session: string, call: number): [NewRecord, Retu
   return [{
     type: "decision", id: decisionId(clock), session, agent: "coder", user: "ana", action: input.action,
     digest: hash(canonicalize({ call })), effect: "allow", by: "policy", policies: ["demo.files-write"], decision: hash("decision"),
-    bundle: hash("bundle"), input: sealed.commitment, tool: hash("write_file"), reversibility: "reversible", approval: null, payload: sealed.payload,
+    bundle: bundleHash, input: sealed.commitment, tool: hash("write_file"), reversibility: "reversible", approval: null, payload: sealed.payload,
   }, sealed];
 };
 
@@ -142,6 +146,7 @@ const main = async (): Promise<void> => {
   const data = join(folder, "data");
   {
     await using store = await openSqlite({ folder: data, clock, version: "bench" });
+    store.putObject(bundle);
     await load(store, 16); // warms the compiler up; not counted
     for (let round = 0; round < rounds; round++) {
       runs.raw.push(raw());

@@ -56,8 +56,9 @@ export const signNote = (text: string, signer: Signer): string => {
   return `${text}\n${signatureLine(signer, sign(null, Buffer.from(text), signer.key))}`;
 };
 
-/** The text of a checkpoint (C2SP tlog-checkpoint) of a tree. */
-export const checkpointText = (origin: string, size: number, root: Uint8Array): string => `${origin}\n${size}\n${toBase64(root)}\n`;
+/** The text of a checkpoint (C2SP tlog-checkpoint) of a tree. `extensions` are lines, none of them empty. */
+export const checkpointText = (origin: string, size: number, root: Uint8Array, extensions: readonly string[] = []): string =>
+  [origin, size, toBase64(root), ...extensions, ""].join("\n");
 
 /** A signature line for a checkpoint's text, cosigned at `seconds` since the epoch. The caller has checked consistency. */
 export const cosignatureLine = (text: string, signer: Signer, seconds: number): string => {

@@ -258,7 +258,8 @@ export const openNote = (note: string, keys: readonly VerifierKey[]): string => 
 
 // --- C2SP tlog-checkpoint and tlog-proof ---
 
-export type Checkpoint = { readonly origin: string; readonly size: number; readonly root: Uint8Array };
+/** `extensions` are the lines behind the root, opaque to this file. */
+export type Checkpoint = { readonly origin: string; readonly size: number; readonly root: Uint8Array; readonly extensions: readonly string[] };
 
 const decimal = (text: string): number | null =>
   /^(0|[1-9][0-9]{0,15})$/.test(text) && Number.isSafeInteger(Number(text)) ? Number(text) : null;
@@ -269,7 +270,7 @@ export const parseCheckpoint = (text: string): Checkpoint => {
   const size = decimal(lines1);
   const root = fromBase64(lines2);
   if (origin === "" || size === null || root?.length !== 32 || extensions.includes("")) return fail("this is no checkpoint");
-  return { origin, size, root };
+  return { origin, size, root, extensions };
 };
 
 /** Opens a signed checkpoint: one of `keys` signed it and the origin is that key's name. Throws {@link VerifyError}. */

@@ -101,7 +101,7 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
   await live.start();
   await decision.start();
 
-  const servers = held.use(new Upstreams({ servers: [...config.servers].map((entry) => spec(entry, environment)), environment: childEnvironment(environment), clock, limits: rooms.limits, log, seen: (server, tools) => catalog.seen(server, tools) }));
+  const servers = held.use(new Upstreams({ servers: [...config.servers].map((entry) => spec(entry, environment)), environment: childEnvironment(environment), clock, limits: rooms.limits, log, rootOf: identity.rootOf, seen: (server, tools) => catalog.seen(server, tools) }));
   const stages = pathOf(rooms, servers);
   const face = held.use(
     new Gateway({

@@ -1,4 +1,4 @@
-import { DatabaseSync } from "node:sqlite";
+import { DatabaseSync, type SQLOutputValue } from "node:sqlite";
 import { join } from "node:path";
 import type { Fault } from "@lanyard/contract";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -61,5 +61,35 @@ describe("a daemon that is started on it does not act on what no record vouches 
     const documents = opened.list(kind).map(({ value }) => JSON.stringify(value));
     await opened[Symbol.asyncDispose]();
     expect(documents.filter((text) => /approved|"lea"|"x"/.test(text))).toEqual([]);
+  });
+
+  test.each<[string, string, RegExp]>([
+    ["names the kind of document and its record", `UPDATE state SET text = '{"state":"approved","given":[]}' WHERE kind = 'approval'`, /record `4` does not vouch for the state document of kind `approval`.*lanyard audit verify/],
+    ["a document of no record", "INSERT INTO state VALUES ('credential', 'key_1', '{}', x'00', 999)", /record `999` does not vouch.*`credential`/],
+    ["a document that is no JSON", "UPDATE state SET text = '{' WHERE kind = 'setting'", /record `1` does not vouch.*`setting`/],
+    ["a document that is gone", "DELETE FROM state WHERE kind = 'setting'", /a state document was removed, or put back.*lanyard audit verify/],
+  ])("it does not start, and says why: %s", async (_what, sql, why) => {
+    await expect(openLedger(after(sql))).rejects.toMatchObject({ code: "ledger_unavailable", message: expect.stringMatching(why) as string });
+  });
+
+  test.each(["spent", "spent, with more records after it"])("an approval put back as it was before it was %s", async (what) => {
+    const folder = copyFolder(untouched, join(home.path, `copy${++copies}`));
+    const row = (): Record<string, SQLOutputValue> | undefined => {
+      using database = new DatabaseSync(join(folder, "ledger.db"));
+      return database.prepare("SELECT * FROM state WHERE kind = 'approval'").get();
+    };
+    const approved = row();
+    {
+      await using store = await openLedger(folder);
+      await store.append({ type: "approval.expire", id: "apr_1" }, { state: [{ kind: "approval", key: "apr_1", value: null }] });
+      if (what !== "spent") for (let at = 0; at < 300; at++) void store.append(someDecision("deny", { bundle: null }));
+    }
+    expect(row()).toBeUndefined();
+    {
+      using database = new DatabaseSync(join(folder, "ledger.db"));
+      database.prepare("INSERT INTO state VALUES (?, ?, ?, ?, ?)").run(...Object.values(approved ?? {}));
+    }
+    await expect(openLedger(folder)).rejects.toThrow(/a state document was removed, or put back to what it was before/);
+    expect((await verifyStore(folder)).findings.map(({ what: found }) => found)).toEqual(["no record vouches for the state document `approval/apr_1`"]);
   });
 });

@@ -27,7 +27,7 @@ export interface Rogue extends AsyncDisposable {
 export interface RogueOptions {
   readonly tools: readonly RogueTool[];
   readonly era?: "stateful" | "stateless";
-  /** Answers a call by itself; false leaves it to the server, which says `done by <label>`. */
+  /** Answers a call, or what Lanyard answered to a request of its own, by itself; false leaves it to the server, which says `done by <label>`. */
   readonly onCall?: (message: Heard, response: ServerResponse) => boolean;
   readonly label?: string;
 }
@@ -51,7 +51,7 @@ export async function rogue({ tools, era = "stateful", onCall = () => false, lab
       const message = JSON.parse(Buffer.concat(chunks).toString()) as Heard;
       heard.push(message);
       if (message.id === undefined) return void response.writeHead(202).end();
-      if (message.method === "tools/call" && onCall(message, response)) return;
+      if ((message.method ?? "tools/call") === "tools/call" && onCall(message, response)) return;
       const found = answer(message);
       const result = found && era === "stateless" ? { resultType: "complete", ...found } : found;
       const body = { jsonrpc: "2.0", id: message.id, ...(result ? { result } : { error: { code: -32601, message: "method not found" } }) };

@@ -3,6 +3,10 @@ import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { defaultLimits } from "../../server/src/base/limits.ts";
+import { weigh } from "../../server/src/base/weigh.ts";
+import { quiet } from "../../server/src/stages/execution/handshake.ts";
+import { rogue } from "../attacks/rogue.ts";
 import { HttpAgent, StdioAgent, type Wire } from "./agent.ts";
 import { stand, type Stand, type StandOptions } from "./stand.ts";
 import { serveToy, type ServedToy, type ToyEra } from "./toy.ts";
@@ -235,6 +239,29 @@ describe("results", () => {
   });
 });
 
+describe("lists", () => {
+  const why = async (server: StandOptions["servers"][number], limits: StandOptions["limits"]) =>
+    (await (await agentAt(await gatewayTo({ servers: [server], ...(limits && { limits }) }))).request("tools/list")).error?.message;
+
+  it("are bounded in bytes, all pages together", async () => {
+    const server = served("toy", await toy());
+    const gateway = await gatewayTo({ servers: [server] });
+    const { items } = await gateway.upstreams.list("toy", "session-1", "tools/list", quiet);
+    const pages = [{ tools: items.slice(0, 4), nextCursor: "two", "x-list": 1 }, { tools: items.slice(4) }];
+    const bytes = pages.reduce((sum, page) => sum + weigh(defaultLimits, "", page), 0);
+    expect(await why(server, { list_bytes: bytes })).toBeUndefined();
+    expect(await why(server, { list_bytes: bytes - 1 })).toContain(`the limit list_bytes (${bytes - 1} bytes)`);
+  });
+
+  it("are looked through as results are, page by page", async () => {
+    const numbers = Array.from({ length: 5000 }, () => 1); // Ten thousand bytes on the wire, twice that here.
+    const server = open.use(await rogue({ tools: [{ name: "wide", inputSchema: { numbers } }] }));
+    const at = { name: "rogue", url: server.url, headers: () => ({}) };
+    expect(await why(at, { result_bytes: 21_000 })).toBeUndefined();
+    expect(await why(at, { result_bytes: 15_000 })).toBe("the list `tools/list` of server `rogue` is over the limit result_bytes (15000 bytes)");
+  });
+});
+
 describe("broken streams", () => {
   it("can be resumed: the answer waits for the client to come back", async () => {
     const gateway = await gatewayTo({ servers: [served("toy", await toy())] });
@@ -302,5 +329,21 @@ describe("the stdio face", () => {
     const known = open.use(new StdioAgent(gateway.socket, { version: "2025-11-25", token: "session-1", path: "/mcp/toy" }));
     expect((await known.request("ping")).result).toEqual({});
     expect((await known.request("tools/list")).error?.message).toBe("`initialize` first");
+  });
+
+  it("lets what is sent right behind `initialize` wait for it, as much as may run at once", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "lanyard-stdio-"));
+    open.defer(() => rmSync(folder, { recursive: true, force: true }));
+    const gateway = await gatewayTo({ servers: [spawned("toy")], folder, limits: { calls_per_session: 3 } });
+    const hasty = open.use(new StdioAgent(gateway.socket, { version: "2025-11-25", token: "session-1" }));
+    const hello = hasty.request("initialize", { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "hasty", version: "1" } });
+    void hasty.tell({ method: "notifications/initialized" });
+    const behind = [hasty.request("tools/list"), call(hasty, "echo", { text: "hi" }), hasty.request("tools/list")] as const;
+    expect((await behind[2]).error?.message).toBe("`initialize` first");
+    expect((await hello).result).toMatchObject({ serverInfo: { name: "toy" } });
+    expect(toolsOf(await behind[0])).toContain("echo");
+    expect(textOf(await behind[1])).toBe("hi");
+    await call(hasty, "touch", { uri: "toy://a" });
+    await hasty.hears("notifications/tools/list_changed");
   });
 });

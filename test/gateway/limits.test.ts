@@ -75,10 +75,32 @@ describe("limits of clients", () => {
 });
 
 describe("limits of servers", () => {
-  it("upstream_connections", async () => {
-    const gateway = await gatewayTo({ upstream_connections: 1 }, spawned);
-    expect(textOf(await call(await agentAt(gateway), "echo", { text: "first" }))).toBe("first");
-    expect(textOf(await call(await agentAt(gateway, "2026-07-28", "session-2"), "echo"))).toContain("the limit upstream_connections (1) is reached");
+  it.each(["stateful", "a process"])("upstream_connections: an idle one makes room, a busy one does not (%s)", async (kind) => {
+    const gateway = await gatewayTo({ upstream_connections: 1 }, kind === "stateful" ? kind : spawned);
+    const [first, second] = [await agentAt(gateway, "2026-07-28"), await agentAt(gateway, "2026-07-28", "session-2")];
+    const [began, stop] = [Promise.withResolvers<void>(), new AbortController()];
+    const slow = call(first, "slow", {}, { signal: stop.signal, meta: { progressToken: 1 }, heard: () => began.resolve() });
+    await began.promise;
+    expect(textOf(await call(second, "echo"))).toContain("the limit upstream_connections (1) is reached");
+    stop.abort();
+    await expect(slow).rejects.toThrow("aborted");
+    await expect.poll(async () => textOf(await call(second, "echo", { text: "second" }))).toBe("second");
+    expect(textOf(await call(first, "echo", { text: "first" }))).toBe("first");
+    expect(gateway.upstreams.state()).toMatchObject([{ connections: 1, failures: 0 }]);
+  });
+
+  it("upstream_connections: a family makes room among its own, not at those who hold no more", async () => {
+    const [one, two] = [open.use(await serveToy("stateful")), open.use(await serveToy("stateful"))];
+    const servers = [one, two].map(({ url }, at) => ({ name: `toy${at + 1}`, url, headers: () => ({}) }));
+    const rootOf = (session: string) => (session === "session-1" ? session : "session-2");
+    const gateway = open.use(await stand({ servers, limits: { upstream_connections: 4 }, rootOf }));
+    const echo = async (session: string, server: string) => textOf(await call(await agentAt(gateway, "2026-07-28", session), `${server}__echo`, { text: server }));
+    for (const server of ["toy1", "toy2"]) expect(await echo("session-1", server)).toBe(server);
+    for (const session of ["session-2", "session-3", "session-4", "session-5"]) expect(await echo(session, "toy1")).toBe("toy1");
+    const greeted = () => [one, two].flatMap(({ journal }) => journal.filter((line) => line === "notifications/initialized")).length;
+    const before = greeted();
+    for (const server of ["toy1", "toy2"]) expect(await echo("session-1", server)).toBe(server);
+    expect(greeted()).toBe(before);
   });
 
   it("upstream_idle_ms: an unused connection is let go and opened again, a watched one is kept", async () => {

@@ -26,6 +26,8 @@ export interface StandOptions {
   readonly view?: GatewayOptions["view"];
   readonly log?: Log;
   readonly clock?: Clock;
+  /** Default: every session is a family of its own. */
+  readonly rootOf?: (session: string) => string;
   /** Folder for the Unix socket; without it there is no stdio face. */
   readonly folder?: string;
   /** Accepts calls without a token as those of `anyone`, for suites that cannot send one. */
@@ -51,7 +53,7 @@ export async function stand(options: StandOptions): Promise<Stand> {
   const calls: InboundCall[] = [];
   const { PATH = "", HOME = "" } = process.env;
   const show = async (server: string, tools: readonly ToolDefinition[]) => void seen.set(server, tools);
-  const servers = new Upstreams({ servers: options.servers, environment: { PATH, HOME }, clock, limits, log, seen: show });
+  const servers = new Upstreams({ servers: options.servers, environment: { PATH, HOME }, clock, limits, log, rootOf: options.rootOf ?? ((session) => session), seen: show });
   const identify = (token: string | null): Principal => {
     const session = token?.startsWith("session-") ? token : options.open ? "anyone" : null;
     if (session === null) throw new Fault("unauthenticated", "no session has this token");

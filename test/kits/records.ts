@@ -1,14 +1,24 @@
+import { hash as digest } from "node:crypto";
 import type { NewRecord, RecordType } from "@lanyard/contract";
 import { decisionId } from "../../server/src/base/store/decision-id.ts";
 import { systemClock } from "../../server/src/base/clock.ts";
+import type { Store } from "../../server/src/base/store/port.ts";
 
 const hash = (text: string): string => Buffer.from(text.padEnd(32, ".").slice(0, 32)).toString("base64url");
+
+const objects = { bundle: "a bundle of policies", definition: "a tool's definition" };
+const address = (name: keyof typeof objects): string => digest("sha256", objects[name], "base64url");
+
+/** Stores the objects that the sample records name: without them no ledger of theirs is intact. */
+export const putObjects = (store: Store): void => {
+  for (const text of Object.values(objects)) store.putObject(Buffer.from(text));
+};
 
 /** One valid record of every type. A type added to the contract is missing here until its example is, and then does not compile. */
 export const sampleRecords: { readonly [T in RecordType]: NewRecord & { readonly type: T } } = {
   decision: {
     type: "decision", id: "d_AAAAAAAAAAAAAAAA", session: "s_AAAAAAAAAAAAAAAA", agent: "coder", user: "ana", action: "files/write_file", digest: hash("digest"),
-    effect: "deny", by: "policy", policies: ["files.write", "org.base"], decision: hash("decision"), bundle: hash("bundle"), input: hash("input"),
+    effect: "deny", by: "policy", policies: ["files.write", "org.base"], decision: hash("decision"), bundle: address("bundle"), input: hash("input"),
     tool: hash("tool"), reversibility: "reversible", approval: "ap_AAAAAAAAAAAAAAAA", payload: null,
   },
   outcome: { type: "outcome", of: 1, status: "failed", code: "upstream_timeout", result: null, payload: null, duration_us: 1234 },
@@ -21,10 +31,10 @@ export const sampleRecords: { readonly [T in RecordType]: NewRecord & { readonly
   "session.refused": { type: "session.refused", code: "unauthenticated", door: "mcp", times: 2 },
   "credential.issue": { type: "credential.issue", kind: "agent", name: "coder", key: "k_AAAAAAAAAAAAAAAA", by: "operator" },
   "credential.revoke": { type: "credential.revoke", kind: "user", name: "ana", key: "k_AAAAAAAAAAAAAAAA", by: "operator" },
-  "catalog.quarantine": { type: "catalog.quarantine", server: "files", tool: "write_file", why: "changed", definition: hash("new"), approved: hash("old") },
-  "catalog.approve": { type: "catalog.approve", server: "files", tool: "write_file", definition: hash("new"), by: "operator" },
+  "catalog.quarantine": { type: "catalog.quarantine", server: "files", tool: "write_file", why: "changed", definition: address("definition"), approved: hash("old") },
+  "catalog.approve": { type: "catalog.approve", server: "files", tool: "write_file", definition: address("definition"), by: "operator" },
   "catalog.gone": { type: "catalog.gone", server: "files", tool: "write_file" },
-  "bundle.activate": { type: "bundle.activate", bundle: hash("bundle"), before: hash("earlier"), policies: 12, by: "lanyard" },
+  "bundle.activate": { type: "bundle.activate", bundle: address("bundle"), before: hash("earlier"), policies: 12, by: "lanyard" },
   "bundle.refuse": { type: "bundle.refuse", candidate: hash("bundle"), errors: 1, first: "a.cedar:3:1: \u201cunexpected\u201d token \u2028 here" },
   "config.change": { type: "config.change", config: hash("config"), before: hash("earlier"), by: "operator" },
   "access.read": { type: "access.read", by: "operator", what: "log", from: 0, to: 10, times: 1 },

@@ -3,9 +3,10 @@
 import { writeSync } from "node:fs";
 import { systemClock as clock } from "../../server/src/base/clock.ts";
 import { openSqlite } from "../../server/src/base/store/sqlite.ts";
-import { someDecision, someOutcome } from "../kits/records.ts";
+import { putObjects, someDecision, someOutcome } from "../kits/records.ts";
 
 const store = await openSqlite({ folder: process.argv[2] as string, clock, version: "torture" });
+putObjects(store);
 writeSync(1, `open ${store.openIntents().join()}\n`);
 
 const caller = async (): Promise<never> => {

@@ -83,7 +83,7 @@ test("an export verifies with the single-file verifier, and a proof of it", asyn
   const [, ...lines] = exportLedger(folder.path);
   await using store = await openLedger(folder.path);
   const keys = [parseVerifierKey(store.verifierKey())];
-  expect(await verifyExport(lines, keys)).toEqual({ size: lines.length - 6, findings: [] });
+  expect(await verifyExport(lines, keys)).toEqual({ size: lines.length - 7, findings: [] });
   expect((await verifyExport(lines.with(7, lines[8] ?? ""), keys)).findings).toMatchObject([{ seq: 7 }, { seq: null }]);
   await expect(verifyExport(lines.slice(0, -1), keys)).rejects.toThrow(VerifyError);
   const { seq } = await store.append(sampleRecords["session.close"]);

@@ -48,13 +48,17 @@ test("while the disk refuses nothing is kept; then a gap says from when to when,
 
 test("recovers by itself, with one timer however many were refused", async () => {
   const { store, medium, timers } = await stand();
+  const fire = (): Promise<void> => {
+    timers.splice(0).forEach((task) => task());
+    return store.settled();
+  };
   medium.failure = new Error("gone");
   for (let at = 0; at < 5; at++) await codeOf(store.append(someDecision()));
   expect(timers).toHaveLength(1);
-  timers.splice(0).forEach((task) => task());
+  await fire();
   expect([store.healthy(), timers.length]).toEqual([false, 1]);
   medium.failure = null;
-  timers.splice(0).forEach((task) => task());
+  await fire();
   expect([store.healthy(), store.entry(1)]).toMatchObject([true, { type: "ledger.gap", refused: 5 }]);
 });
 

@@ -10,7 +10,7 @@ import type { Store } from "../../server/src/base/store/port.ts";
 import { openSqlite } from "../../server/src/base/store/sqlite.ts";
 import { statements } from "../../server/src/base/store/statements.ts";
 import { wordsOf, type WordBook } from "../../server/src/base/store/words.ts";
-import { sampleRecords, someDecision, someOutcome } from "../kits/records.ts";
+import { putObjects, sampleRecords, someDecision, someOutcome } from "../kits/records.ts";
 
 /** A temporary folder, gone when disposed. */
 export const scratch = (): Disposable & { readonly path: string } => {
@@ -24,6 +24,7 @@ export const openLedger = (folder: string): Promise<Store> => openSqlite({ folde
 export const fill = async (folder: string): Promise<void> => {
   {
     await using store = await openLedger(folder);
+    putObjects(store);
     const sealed = (subject: string, value: Json) => store.seal(subject, value);
     for (const subject of ["user:ana", "user:ben"]) {
       const input = sealed(subject, { input: subject });
@@ -35,7 +36,6 @@ export const fill = async (folder: string): Promise<void> => {
     const comment = sealed("user:ana", "fine");
     await store.append({ type: "approval.deny", id: "ap_AAAAAAAAAAAAAAAA", by: "user:ana", comment: comment.commitment, payload: comment.payload }, { sealed: comment });
     await store.erase("user:ben", "operator", "asked to");
-    store.putObject(Buffer.from("a bundle"));
   }
   await using store = await openLedger(folder);
   const state = (key: string, value: { [key: string]: Json } | null) => ({ kind: "session" as const, key, value });

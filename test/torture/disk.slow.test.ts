@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, rmSync, statfsSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
@@ -40,8 +40,14 @@ const fullDisk: Trouble = {
     return disk;
   },
   begin: (disk) => {
-    const { bavail, bsize } = statfsSync(disk);
-    writeFileSync(join(disk, "ballast"), Buffer.alloc(Math.max(0, bavail * bsize - 8192)));
+    const ballast = openSync(join(disk, "ballast"), "w");
+    try {
+      for (;;) writeSync(ballast, Buffer.alloc(65_536)); // until the disk says no
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
+    } finally {
+      closeSync(ballast);
+    }
   },
   end: (disk) => rmSync(join(disk, "ballast")),
 };

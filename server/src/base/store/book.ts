@@ -9,6 +9,7 @@ import { matches } from "./filter.ts";
 import type { Head, Medium } from "./medium.ts";
 import type { LogFilter, Receipt, Sealed, StateChange, StateKind, Store } from "./port.ts";
 import { nodesOf, recall, remember, type State } from "./recall.ts";
+import { noState, type StateDigest } from "./state-digest.ts";
 import { opens, Vault } from "./vault.ts";
 
 /** Told of trouble that no caller hears of. */
@@ -27,10 +28,12 @@ export interface BookOptions {
 }
 
 const retryMs = 1000;
+/** A commit of so few records is one caller's: an intent, with the outcome of the call before it. */
+const aloneRecords = 2;
 
 /**
  * The store's one implementation over any medium: group commit, the tree, state, recovery. Everything between two turns of the event
- * loop goes into one commit; a commit is synchronous, so no reader sees half of one.
+ * loop, or arrives during the sync before, goes into one commit; memory follows it once it is durable, so no reader sees half of one.
  */
 export class Book implements Store {
   readonly #clock: Clock;
@@ -54,6 +57,7 @@ export class Book implements Store {
   #waiting: (() => void)[] = [];
   #closed = false;
   #tree: Frontier = emptyFrontier;
+  #digest: StateDigest = noState;
   #head: Head = { size: 0, atMs: 0, checkpoint: "", openFrom: 0 };
   #gap: { readonly fromMs: number; refused: number; readonly why: string } | null = null;
   #retry: { cancel(): void } | null = null;
@@ -161,12 +165,12 @@ export class Book implements Store {
       const gap = this.#gap;
       const waiting = [...(gap ? [gapItem(gap, atMs)] : []), ...taken.map((item) => this.#counted(item))];
       drafted = draft({
-        clock: this.#clock, signer: this.#signer, vault: this.#vault, tree: this.#tree, atMs,
+        clock: this.#clock, signer: this.#signer, vault: this.#vault, tree: this.#tree, digest: this.#digest, atMs,
         openNow: this.#openNow, leftOpen: this.#leftOpen, newlyLeft: this.#newlyLeft,
       }, waiting);
       if (drafted.items.length === 0) return;
       this.#medium.commit(drafted.batch);
-      await this.#medium.sync();
+      await this.#medium.sync(taken.length <= aloneRecords);
     } catch (cause) {
       this.#refuse(drafted?.items ?? taken, cause);
       return;
@@ -175,11 +179,11 @@ export class Book implements Store {
   }
 
   /** After the commit: memory follows the disk, then the callers hear, then the followers. */
-  #settle({ batch, tree, items }: Draft): void {
+  #settle({ batch, tree, digest, items }: Draft): void {
     if (this.#gap) this.#alarm("ledger recovered", { refused: this.#gap.refused });
     this.#gap = null;
     this.#newlyLeft = [];
-    this.#tree = tree;
+    [this.#tree, this.#digest] = [tree, digest];
     this.#head = batch.head;
     for (const { kind, key, text } of batch.state) remember(this.#state, kind, key, text);
     for (const { erase } of items) if (erase) this.#vault.forget(erase.subject);
@@ -235,8 +239,8 @@ export class Book implements Store {
   }
 
   #recall(from: number): void {
-    const { head, tree, state, leftOpen, found, concluded } = recall(this.#medium, this.#signer, from);
-    [this.#head, this.#tree, this.#state] = [head, tree, state];
+    const { head, tree, digest, state, leftOpen, found, concluded } = recall(this.#medium, this.#signer, from);
+    [this.#head, this.#tree, this.#digest, this.#state] = [head, tree, digest, state];
     this.#vault.advance(this.#medium.nextPayload());
     for (const seq of [...leftOpen, ...found]) this.#leftOpen.add(seq);
     this.#newlyLeft.push(...found);

@@ -5,6 +5,7 @@ import type { Clock } from "../clock.ts";
 import { limits } from "../limits.ts";
 import type { Batch, Leaf, StateRow, TreeNode } from "./medium.ts";
 import type { Receipt, StateChange } from "./port.ts";
+import { afterChanges, type StateDigest } from "./state-digest.ts";
 import { commitmentOf, type Box, type Vault } from "./vault.ts";
 
 /** An append that waits for its commit. */
@@ -64,16 +65,18 @@ export interface Desk {
   readonly signer: Signer;
   readonly vault: Vault;
   readonly tree: Frontier;
+  readonly digest: StateDigest;
   readonly atMs: number;
   readonly openNow: ReadonlySet<number>;
   readonly leftOpen: ReadonlySet<number>;
   readonly newlyLeft: readonly number[];
 }
 
-/** A batch ready to commit: what goes to disk, the tree after it, and the items in it beside their leaves. */
+/** A batch ready to commit: what goes to disk, the tree and the state's digest after it, and the items in it beside their leaves. */
 export interface Draft {
   readonly batch: Batch;
   readonly tree: Frontier;
+  readonly digest: StateDigest;
   readonly items: readonly Item[];
 }
 
@@ -105,7 +108,8 @@ export const draft = (desk: Desk, waiting: readonly Item[]): Draft => {
     }
   }
   const openFrom = oldest(desk.openNow, concluded) ?? opened[0] ?? tree.size;
-  const checkpoint = signNote(checkpointText(signer.name, tree.size, rootOf(tree)), signer);
+  const digest = afterChanges(desk.digest, leaves.flatMap(({ record }) => record.state ?? []));
+  const checkpoint = signNote(checkpointText(signer.name, tree.size, rootOf(tree), [digest.line]), signer);
   const batch: Batch = {
     leaves, nodes, state,
     head: { size: tree.size, atMs, checkpoint, openFrom },
@@ -113,7 +117,7 @@ export const draft = (desk: Desk, waiting: readonly Item[]): Draft => {
     ended: [...concluded].filter((seq) => desk.leftOpen.has(seq)),
     erase: items.find(({ erase }) => erase !== null)?.erase?.tag ?? null,
   };
-  return { batch, tree, items };
+  return { batch, tree, digest, items };
 };
 
 const oldest = (open: ReadonlySet<number>, concluded: ReadonlySet<number>): number | undefined => {

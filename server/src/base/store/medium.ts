@@ -57,8 +57,8 @@ export interface Batch {
 export interface Medium extends Shelf, Disposable {
   /** Writes a batch, all or nothing; it is durable once {@link Medium.sync} has resolved. */
   commit(batch: Batch): void;
-  /** Rejects when what was committed may not be on disk; then the medium has failed. */
-  sync(): Promise<void>;
+  /** Rejects when what was committed may not be on disk; then the medium has failed. `alone`: nothing else waits for the event loop to go on. */
+  sync(alone: boolean): Promise<void>;
   /** Makes a medium that failed usable again if it can be; throws while it cannot. */
   recover(): void;
   head(): Head;

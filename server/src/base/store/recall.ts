@@ -1,8 +1,10 @@
 import { Fault, type JsonObject, type LedgerRecord } from "@lanyard/contract";
 import { emptyFrontier, leafHash, nodeHash, openCheckpoint, parseVerifierKey, peaksAt, rootOf, sameBytes, type Frontier, type NodeSource, type Signer } from "@lanyard/ledger";
-import { storedLevel } from "./draft.ts";
-import type { Head, Medium } from "./medium.ts";
+import { stateTag, storedLevel } from "./draft.ts";
+import type { Head, Medium, StateRow } from "./medium.ts";
 import type { StateKind } from "./port.ts";
+import { afterChanges, noState, type StateDigest } from "./state-digest.ts";
+import { commitmentOf } from "./vault.ts";
 
 /** State documents by kind and key. */
 export type State = Map<StateKind, Map<string, JsonObject>>;
@@ -11,6 +13,7 @@ export type State = Map<StateKind, Map<string, JsonObject>>;
 export interface Recollection {
   readonly head: Head;
   readonly tree: Frontier;
+  readonly digest: StateDigest;
   readonly state: State;
   /** Open intents that the medium lists. */
   readonly leftOpen: readonly number[];
@@ -46,21 +49,45 @@ export const remember = (state: State, kind: StateKind, key: string, text: strin
 };
 
 // A ledger that was cut or changed at its end is not continued: what would be signed next would vouch for the change.
-const tail = (medium: Medium, head: Head, signer: Signer): Frontier => {
-  if (head.size === 0) return emptyFrontier;
+const tail = (medium: Medium, head: Head, signer: Signer): { readonly tree: Frontier; readonly extensions: readonly string[] } => {
+  if (head.size === 0) return { tree: emptyFrontier, extensions: [noState.line] };
   const signed = openCheckpoint(head.checkpoint, [parseVerifierKey(signer.vkey)]);
   const tree = { size: head.size, peaks: peaksAt(head.size, nodesOf(medium, head.size)) };
   if (signed.size !== head.size || !sameBytes(signed.root, rootOf(tree)))
     throw new Fault("ledger_unavailable", "opening the ledger: its records are not those of its last checkpoint; see `lanyard audit verify`");
-  return tree;
+  return { tree, extensions: signed.extensions };
+};
+
+const entryOf = ({ kind, key, text, salt }: StateRow): readonly [string, string | null] => [stateTag(kind, key), text === null ? null : commitmentOf(salt, Buffer.from(text))];
+
+/** True when the record that a document names commits to it. */
+const isVouched = (medium: Medium, size: number, row: StateRow): boolean => {
+  const [tag, commitment] = entryOf(row);
+  if (row.seq < 0 || row.seq >= size) return false;
+  const { state = [] } = JSON.parse(medium.texts(row.seq, row.seq + 1)[0] as string) as LedgerRecord;
+  return state.some(([named, committed]) => named === tag && committed === commitment);
+};
+
+// Invariant: write access to the file gives no approval and no credential. The signed checkpoint covers every document: one that was
+// edited, added, removed or put back to what it once was changes the digest, and the daemon does not start on it.
+const covered = (medium: Medium, size: number, rows: readonly StateRow[], extensions: readonly string[]): StateDigest => {
+  const digest = afterChanges(noState, rows.map(entryOf));
+  if (extensions.includes(digest.line)) return digest;
+  const stranger = rows.find((row) => !isVouched(medium, size, row));
+  const what = stranger
+    ? `record \`${stranger.seq}\` does not vouch for the state document of kind \`${stranger.kind}\` that names it`
+    : "a state document was removed, or put back to what it was before";
+  throw new Fault("ledger_unavailable", `opening the ledger: ${what}; it was changed by something else than the daemon: see \`lanyard audit verify\``);
 };
 
 /** Reads a medium from its end back to the oldest intent that may be open; records before `from` are known already. */
 export const recall = (medium: Medium, signer: Signer, from: number): Recollection => {
   const head = medium.head();
-  const tree = tail(medium, head, signer);
+  const { tree, extensions } = tail(medium, head, signer);
+  const rows = [...medium.state()];
+  const digest = covered(medium, head.size, rows, extensions);
   const state: State = new Map();
-  for (const { kind, key, text } of medium.state()) remember(state, kind, key, text);
+  for (const { kind, key, text } of rows) remember(state, kind, key, text);
   const leftOpen = medium.leftOpen();
   const listed = new Set(leftOpen);
   const found: number[] = [];
@@ -71,5 +98,5 @@ export const recall = (medium: Medium, signer: Signer, from: number): Recollecti
       if (record.type === "outcome") concluded.push(record.of);
       if (record.type === "decision" && record.effect === "allow" && !listed.has(record.seq) && medium.outcomeOf(record.seq) === null) found.push(record.seq);
     }
-  return { head, tree, state, leftOpen, found, concluded };
+  return { head, tree, digest, state, leftOpen, found, concluded };
 };

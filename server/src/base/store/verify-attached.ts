@@ -1,8 +1,9 @@
 import { hash, type KeyObject } from "node:crypto";
 import type { LedgerRecord } from "@lanyard/contract";
-import { sameBytes } from "@lanyard/ledger";
+import type { Checkpoint } from "@lanyard/ledger";
 import { committedField, stateTag } from "./draft.ts";
 import type { Report } from "./finding.ts";
+import { afterChanges, noState } from "./state-digest.ts";
 import type { Statements } from "./statements.ts";
 import { commitmentOf, openBox, payloadNumber, unwrap } from "./vault.ts";
 import type { Check } from "./verify-records.ts";
@@ -51,9 +52,9 @@ export const checkPayloads = (report: Report, sql: Statements, tenant: KeyObject
 
 /**
  * The state documents are those the records commit to: the last commitment to each document, and no others. An edited, removed, added or
- * rolled back document is found.
+ * rolled back document is found. The checkpoint carries their digest.
  */
-export const checkState = (report: Report, sql: Statements): Check => {
+export const checkState = (report: Report, sql: Statements, head: Checkpoint | null): Check => {
   const last = new Map<string, { readonly seq: number; readonly commitment: string }>();
   return {
     see(record) {
@@ -63,6 +64,8 @@ export const checkState = (report: Report, sql: Statements): Check => {
       }
     },
     end() {
+      const { line } = afterChanges(noState, Array.from(last, ([tag, { commitment }]) => [tag, commitment] as const));
+      if (head && !head.extensions.includes(line)) report({ seq: null, what: "the checkpoint does not carry the state that the records leave", expected: line, found: head.extensions.join() });
       for (const row of sql.state.iterate()) {
         const { kind, key, text, salt, seq } = row as { kind: string; key: string; text: string; salt: Uint8Array; seq: number };
         const known = last.get(stateTag(kind, key));
@@ -76,10 +79,27 @@ export const checkState = (report: Report, sql: Statements): Check => {
   };
 };
 
-/** Every object is what its address says. */
-export const checkObjects = (report: Report, sql: Statements): void => {
-  for (const row of sql.objects.iterate()) {
-    const { hash: address, bytes } = row as { hash: Uint8Array; bytes: Uint8Array };
-    if (!sameBytes(address, hash("sha256", bytes, "buffer"))) report({ seq: null, what: `the object \`${Buffer.from(address).toString("base64url")}\` was changed` });
-  }
+/** Addresses of objects that a record was made with: they were on disk before it. */
+const objectsOf = (record: LedgerRecord): readonly (string | null)[] => {
+  if (record.type === "decision" || record.type === "bundle.activate") return [record.bundle];
+  return record.type === "catalog.quarantine" || record.type === "catalog.approve" ? [record.definition] : [];
+};
+
+/** Every object is what its address says, and every object that a record names is there. */
+export const checkObjects = (report: Report, sql: Statements): Check => {
+  const named = new Map<string, number>(); // with the first record that names it
+  return {
+    see(record) {
+      for (const address of objectsOf(record)) if (address !== null && !named.has(address)) named.set(address, record.seq);
+    },
+    end() {
+      for (const row of sql.objects.iterate()) {
+        const { hash: key, bytes } = row as { hash: Uint8Array; bytes: Uint8Array };
+        const address = Buffer.from(key).toString("base64url");
+        named.delete(address);
+        if (address !== hash("sha256", bytes, "base64url")) report({ seq: null, what: `the object \`${address}\` was changed` });
+      }
+      for (const [address, seq] of named) report({ seq, what: `the object \`${address}\` that the record names is missing` });
+    },
+  };
 };

@@ -119,11 +119,10 @@ export const verifyStore = async (folder: string, { from, key, payloads = true, 
   checkSchema(report, database);
   const checks = [
     checkTree(report, sql, signed, remembered), checkForm(report, sql), checkOutcomes(report, sql), checkZones(report, sql),
-    checkPayloads(report, sql, payloads ? readTenant(folder) : null), checkState(report, sql),
+    checkPayloads(report, sql, payloads ? readTenant(folder) : null), checkState(report, sql, signed), checkObjects(report, sql),
   ];
   const records = walk(report, sql, checks, head.size, progress);
   for (const check of checks) check.end();
-  checkObjects(report, sql);
   return { records, ledger: verifier.name, findings, more };
 };
 

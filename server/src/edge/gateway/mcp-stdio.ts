@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream";
 import { Fault, isObject, type JsonObject } from "@lanyard/contract";
+import type { Answer } from "../../base/exchange.ts";
 import { readLines } from "../../base/lines.ts";
 import { factsOf, metaKeys } from "../../base/mcp.ts";
 import { isRequest, isResponse, readMessage, respond, RpcError, rpcCodes, toAnswer } from "../../base/rpc.ts";
@@ -33,6 +34,10 @@ class StdioFace {
   readonly #running = new Map<RpcId, AbortController>();
   #hello: Hello | null = null;
   #client: StatefulClient | null = null;
+  /** The `initialize` in progress; what the client sends after it without waiting waits here. */
+  #greeting: Promise<Answer> | null = null;
+  /** `notifications/initialized`, when it came so. */
+  #early: RpcNotification | null = null;
   #ear: Disposable | null = null;
 
   constructor(gateway: Gateway, socket: Duplex) {
@@ -101,19 +106,28 @@ class StdioFace {
   }
 
   async #stateful(request: RpcRequest, signal: AbortSignal): ReturnType<Gateway["answer"]> {
+    if (request.method !== "ping") await this.#greeted();
+    if (signal.aborted) throw new RpcError(rpcCodes.invalidRequest, "the request was cancelled");
     const visitor = this.#visitor("stateful");
-    if (request.method === "initialize" && !this.#client) {
-      const { params = {} } = request;
-      const result = await initialization(this.#gateway.options, visitor, params["protocolVersion"]);
-      this.#client = new StatefulClient(this.#gateway.options, visitor, introducedBy(params, String(result["protocolVersion"])));
-      return { result };
-    }
     if (request.method === "ping") return { result: {} };
+    if (request.method === "initialize" && !this.#client) return (this.#greeting = this.#greet(request, visitor).finally(() => (this.#greeting = null)));
     const client = this.#client;
     if (!client) throw new RpcError(rpcCodes.invalidRequest, "`initialize` first");
     const ask = (method: string, params: JsonObject) => client.ask(method, params, (out) => this.#write(out));
     const exchange = openLine({ era: "stateful", client: client.facts, request, signal, send: (out) => this.#write(out), ask });
     return answerStateful(this.#gateway, client, visitor, request, exchange);
+  }
+
+  async #greet({ params = {} }: RpcRequest, visitor: Visitor): Promise<Answer> {
+    const result = await initialization(this.#gateway.options, visitor, params["protocolVersion"]);
+    this.#client = new StatefulClient(this.#gateway.options, visitor, introducedBy(params, String(result["protocolVersion"])));
+    if (this.#early) this.#heed(this.#early);
+    return { result };
+  }
+
+  /** Waits for an `initialize` in progress, together with no more requests than may run at once. */
+  async #greeted(): Promise<void> {
+    while (this.#greeting && this.#running.size <= this.#gateway.options.limits.calls_per_session) await this.#greeting.catch(() => {});
   }
 
   #heed(notification: RpcNotification): void {
@@ -124,7 +138,10 @@ class StdioFace {
       return;
     }
     const client = this.#client;
-    if (!client) return;
+    if (!client) {
+      if (this.#greeting && method === "notifications/initialized") this.#early = notification;
+      return;
+    }
     try {
       const visitor = this.#visitor("stateful");
       if (method === "notifications/initialized") {

@@ -37,6 +37,8 @@ export class Connection implements AsyncDisposable {
   onNotice: Notice = () => {};
   onClose: (why: Error) => void = () => {};
   lastUsedMs: number;
+  /** The session it serves; null for a spare. */
+  session: string | null = null;
   /** Resolves once the catalog knows the tools that the server shows on this connection now; nothing is called before. */
   shown: Promise<void> = Promise.resolve();
   /** Resources subscribed to by request; while there are any, the connection is not let go as idle. */
@@ -85,6 +87,11 @@ export class Connection implements AsyncDisposable {
   /** Requests in flight. */
   get busy(): number {
     return this.#pending.size;
+  }
+
+  /** True when nobody would miss it now. */
+  get idle(): boolean {
+    return this.#pending.size + this.subscribed.size === 0;
   }
 
   /**
@@ -156,10 +163,17 @@ export class Connection implements AsyncDisposable {
 
   #receive(message: RpcMessage, about: RpcId | null): void {
     if (isResponse(message)) {
-      const pending = message.id === null ? undefined : this.#pending.get(message.id);
-      pending?.resolve("result" in message ? { result: message.result } : { error: message.error });
+      this.#meant(message.id, about)?.resolve("result" in message ? { result: message.result } : { error: message.error });
     } else if (isRequest(message)) void this.#answer(message, about);
     else this.#heed(message, about);
+  }
+
+  /**
+   * The open request that `id` names. Invariant: what comes on a request's own stream is about no other, since sessions share the
+   * connection to a stateless server and may not hear of, or answer, each other's calls.
+   */
+  #meant(id: Json | undefined, about: RpcId | null): Pending | undefined {
+    return typeof id === "number" && (about === null || about === id) ? this.#pending.get(id) : undefined;
   }
 
   #garbled(why: Error, about: RpcId | null): void {
@@ -183,23 +197,21 @@ export class Connection implements AsyncDisposable {
   #heed({ method, params = {} }: RpcNotification, about: RpcId | null): void {
     if (method === "notifications/progress") {
       const { progressToken, progress, total, message } = params;
-      const pending = typeof progressToken === "number" ? this.#pending.get(progressToken) : undefined;
+      const pending = this.#meant(progressToken, about);
       if (typeof progress === "number") {
         pending?.exchange.progress({ progress, ...(typeof total === "number" && { total }), ...(typeof message === "string" && { message }) });
       }
       return;
     }
-    if (method === "notifications/cancelled") return this.#withdrawn(params["requestId"]);
-    const subscription = objectMeta(params)[metaKeys.subscription];
-    const listening = typeof subscription === "number" ? this.#pending.get(subscription) : undefined;
+    if (method === "notifications/cancelled") return this.#withdrawn(this.#meant(params["requestId"], about));
+    const listening = this.#meant(objectMeta(params)[metaKeys.subscription], about);
     const open = listening?.exchange ?? (isNotice(method) ? null : this.#open(about));
     if (open) open.notify(method, params);
     else this.onNotice(method, params);
   }
 
   /** A server ends a subscription by cancelling it (2026-07-28, basic/patterns/cancellation); nothing else of ours is its to cancel. */
-  #withdrawn(id: Json | undefined): void {
-    const pending = typeof id === "number" ? this.#pending.get(id) : undefined;
+  #withdrawn(pending: Pending | undefined): void {
     if (pending?.method === "subscriptions/listen") pending.resolve({ result: {} });
   }
 

@@ -36,6 +36,10 @@ interface BodyReader {
   end(): void;
 }
 
+/** What a server may ask for as the time until the next attempt; less would be a loop that it drives. */
+const minRetryMs = 100;
+const maxRetryMs = 10_000;
+
 const accept = { accept: "application/json, text/event-stream" };
 
 /** MCP Streamable HTTP, client side, in both lifecycles. */
@@ -92,9 +96,17 @@ export class HttpLink implements Link {
     this.#close(new Error("closed by Lanyard"));
     if (session === null) return;
     const flight: Flight = { about: null, controller: null, started: false, answered: true, cancelled: false, lastEvent: null, retryMs: 0 };
-    const giveUp = this.#clock.after(1000, () => flight.controller?.abort(new Error("too slow")));
-    await this.#exchange(flight, "DELETE", this.#common(session), null).catch(() => {}); // A courtesy; servers may refuse it.
-    giveUp.cancel();
+    await new Promise<void>((resolve) => {
+      const giveUp = this.#clock.after(1000, () => {
+        flight.controller?.abort(new Error("too slow"));
+        resolve(); // It may not even have been sent: the pool is the server's to fill.
+      });
+      // A courtesy; servers may refuse it.
+      void this.#exchange(flight, "DELETE", this.#common(session), null).catch(() => {}).finally(() => {
+        giveUp.cancel();
+        resolve();
+      });
+    });
   }
 
   #close(why: Error, but: RpcId | null = null): void {
@@ -151,11 +163,11 @@ export class HttpLink implements Link {
     } catch (cause) {
       throw new Error(`server \`${this.#target.name}\` did not give the rest of its answer`, { cause }); // Not certain any more, whatever it says now.
     }
-    if (flight.lastEvent === before && !flight.answered) flight.retryMs = Math.min(flight.retryMs * 2, 10_000);
+    if (flight.lastEvent === before && !flight.answered) flight.retryMs *= 2;
   }
 
   #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => void this.#clock.after(Math.min(ms, 10_000), resolve));
+    return new Promise((resolve) => void this.#clock.after(Math.min(Math.max(ms, minRetryMs), maxRetryMs), resolve));
   }
 
   /** One HTTP exchange: resolves when the response has been read to its end, all its messages handed up. */
@@ -204,6 +216,8 @@ export class HttpLink implements Link {
       controller.abort(new Error("over the limit result_bytes"));
     };
     if (status === 200 && type.startsWith("text/event-stream")) {
+      // To what is no request there is nothing to say (2026-07-28, basic/transports/streamable-http), least of all to other requests.
+      if (method !== "GET" && flight.about === null) return { take: () => {}, end: () => {} };
       const read = eventReader(this.#limits.result_bytes, (event) => this.#event(flight, event));
       return {
         end: () => {},
@@ -243,6 +257,7 @@ export class HttpLink implements Link {
       if (!reading) return;
       if ("fault" in reading) this.#events.garbled(reading.fault, flight.about);
       else this.#hand(flight, reading.message);
+      if (!flight.answered) this.#events.garbled(new Error("the response is not the answer to the request"), flight.about);
       flight.answered = true;
       return;
     }
@@ -256,7 +271,7 @@ export class HttpLink implements Link {
 
   #event(flight: Flight, { id, data, retryMs }: SseEvent): void {
     if (id !== undefined) flight.lastEvent = id;
-    if (retryMs !== undefined) flight.retryMs = retryMs;
+    if (retryMs !== undefined) flight.retryMs = Math.max(retryMs, minRetryMs); // Not 0: it is doubled, too.
     if (data === null || data === "") return;
     const reading = readMessage(Buffer.from(data, "utf8"), this.#limits.json_depth);
     if ("message" in reading) this.#hand(flight, reading.message);

@@ -21,8 +21,8 @@ export interface UpstreamTools {
   readonly log: Log;
   /** All a child process inherits. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Takes one of the places for connections; throws Fault `upstream_unavailable` when there is none. */
-  place(): Disposable;
+  /** Takes one of the places for connections, for a session or for nobody. Rejects with Fault `upstream_unavailable` when there is none. */
+  place(session: string | null): Promise<Disposable>;
   notice(session: string, server: string, ...notice: Parameters<Notice>): void;
   /** Shows the catalog the tools that a connection has now. Rejects when the server does not list them. */
   show(server: string, connection: Connection): Promise<void>;
@@ -44,6 +44,7 @@ export class Upstream implements AsyncDisposable {
   readonly #tools: UpstreamTools;
   readonly #pool: Pool | null;
   readonly #held = new Map<string, Promise<Connection>>();
+  readonly #places = new Map<Connection, { place: Disposable; sinceMs: number }>();
   #spare: Promise<Connection> | null = null;
   #introduction: Introduction | null = null;
   #failures = 0;
@@ -73,10 +74,15 @@ export class Upstream implements AsyncDisposable {
     return this.#introduction ?? (await this.spare()).introduction;
   }
 
-  /** A connection that belongs to no session. It serves probes until a session adopts it. */
-  async spare(): Promise<Connection> {
+  /** Connections that could be let go: each a session's own, or the spare. */
+  get open(): readonly Connection[] {
+    return [...this.#places.keys()].filter(({ session }) => session !== everybody);
+  }
+
+  /** A connection that belongs to no session. It serves probes until a session adopts it. `asker` is null when nobody waits for it. */
+  async spare(asker: string | null = everybody): Promise<Connection> {
     if (this.#shared) return this.#hold(everybody);
-    this.#spare ??= this.#start((connection) => {
+    this.#spare ??= this.#start(asker, (connection) => {
       connection.onNotice = (method) => this.#heed(connection, method);
       connection.onClose = (why) => {
         this.#spare = null;
@@ -95,7 +101,7 @@ export class Upstream implements AsyncDisposable {
 
   /** Starts the spare if there is none; its failure is told to the log only. */
   warm(): void {
-    if (!this.#disposed) this.spare().catch((error: unknown) => this.#tools.log.warn("server.unavailable", { server: this.spec.name, error }));
+    if (!this.#disposed) this.spare(null).catch((error: unknown) => this.#tools.log.warn("server.unavailable", { server: this.spec.name, error }));
   }
 
   /**
@@ -105,7 +111,7 @@ export class Upstream implements AsyncDisposable {
    * changed; a server cannot show one definition for approval and run another.
    */
   async connect(session: string): Promise<Connection> {
-    if (!this.#introduction) await this.spare();
+    if (!this.#introduction) await this.spare(session);
     const connection = await this.#hold(this.#shared ? everybody : session);
     await connection.shown;
     return connection;
@@ -141,7 +147,7 @@ export class Upstream implements AsyncDisposable {
     const before = this.#tools.clock.nowMs() - this.#tools.limits.upstream_idle_ms;
     for (const [session, held] of this.#held) {
       const connection = await held.catch(() => null);
-      const idle = connection && connection.busy + connection.subscribed.size === 0 && connection.lastUsedMs < before;
+      const idle = connection?.idle && connection.lastUsedMs < before;
       if (idle && session !== everybody) await this.release(session);
     }
   }
@@ -178,6 +184,7 @@ export class Upstream implements AsyncDisposable {
     this.#spare = null;
     const warm = await spare?.catch(() => null);
     const own = (connection: Connection) => {
+      connection.session = session;
       connection.lastUsedMs = this.#tools.clock.nowMs();
       connection.onNotice = (...notice) => {
         this.#heed(connection, notice[0]);
@@ -189,19 +196,19 @@ export class Upstream implements AsyncDisposable {
       };
       return connection;
     };
-    const connection = warm && !warm.closed ? own(warm) : await this.#start(own);
+    const connection = warm && !warm.closed ? own(warm) : await this.#start(session, own);
     if (session !== everybody && "command" in this.spec) queueMicrotask(() => this.warm());
     return connection;
   }
 
-  async #start(prepare: (connection: Connection) => void): Promise<Connection> {
+  async #start(session: string | null, prepare: (connection: Connection) => void): Promise<Connection> {
     const { clock, limits } = this.#tools;
     const waitMs = this.#notBeforeMs - clock.nowMs();
     if (waitMs > 0) {
       const why = `server \`${this.spec.name}\` failed ${this.#failures} times in a row and is started again in ${waitMs} ms`;
       throw new Fault("upstream_unavailable", why);
     }
-    const place = this.#tools.place();
+    const place = await this.#tools.place(session);
     try {
       const connection = await Connection.open(this.#dial(), clock, limits.handshake_ms, this.#introduction?.era);
       this.#introduction = connection.introduction;
@@ -233,8 +240,6 @@ export class Upstream implements AsyncDisposable {
     if (method !== "notifications/tools/list_changed") return;
     this.#show(connection).catch((error: unknown) => this.#tools.log.warn("server.unlisted", { server: this.spec.name, error }));
   }
-
-  readonly #places = new WeakMap<Connection, { place: Disposable; sinceMs: number }>();
 
   #ended(connection: Connection, why: Error): void {
     const kept = this.#places.get(connection);

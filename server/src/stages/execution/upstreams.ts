@@ -5,8 +5,10 @@ import { learnHeaders } from "../../base/headers.ts";
 import type { Limits } from "../../base/limits.ts";
 import type { Log } from "../../base/log.ts";
 import { lists, type Introduction, type ListMethod } from "../../base/mcp.ts";
+import { weigh } from "../../base/weigh.ts";
 import type { Connection, Notice } from "./connection.ts";
 import { quiet } from "./handshake.ts";
+import { Places } from "./places.ts";
 import { Upstream, type UpstreamSpec } from "./upstream.ts";
 import { watch, type Watch } from "./watch.ts";
 
@@ -34,7 +36,6 @@ export class Upstreams implements AsyncDisposable {
   readonly #upstreams: ReadonlyMap<string, Upstream>;
   readonly #listeners = new Map<string, Set<Listener>>();
   readonly #watches = new Map<string, Promise<Watch>>();
-  #places = 0;
   #reaper: { cancel(): void } | null = null;
 
   constructor(options: UpstreamsOptions) {
@@ -44,7 +45,9 @@ export class Upstreams implements AsyncDisposable {
       await options.seen(server, items as unknown as readonly ToolDefinition[]);
     };
     const notice = (session: string, server: string, method: string, params: JsonObject) => this.#emit(session, server, method, params);
-    const tools = { ...options, show, notice, place: () => this.#place() };
+    const open = () => [...this.#upstreams.values()].flatMap((server) => server.open);
+    const places = new Places({ ...options, open });
+    const tools = { ...options, show, notice, place: (session: string | null) => places.take(session) };
     this.#upstreams = new Map(options.servers.map((spec) => [spec.name, new Upstream(tools, spec)]));
     this.#reap();
   }
@@ -76,12 +79,12 @@ export class Upstreams implements AsyncDisposable {
     return this.#server(server).connect(session);
   }
 
-  /** Makes the catalog see the tools of a server, without a session. Throws Fault `upstream_unavailable` or `limit_exceeded`. */
+  /** Makes the catalog see the tools of a server, without a session. Throws what `list` throws. */
   async probe(server: string): Promise<void> {
     await this.#server(server).spare();
   }
 
-  /** All pages of a list as the session sees it. Throws Fault `upstream_unavailable` or `limit_exceeded`. */
+  /** All pages of a list as the session sees it. Throws Fault `upstream_unavailable`, `limit_exceeded` or `result_withheld`. */
   async list(server: string, session: string, method: ListMethod, exchange: Exchange): Promise<Listing> {
     return this.#list(server, await this.connect(server, session), method, exchange);
   }
@@ -153,12 +156,15 @@ export class Upstreams implements AsyncDisposable {
     if (!isObject(connection.introduction.capabilities[capability])) return { server, items: [], rest: {} };
     const { limits } = this.#options;
     const items: Json[] = [];
+    let bytes = 0;
     let rest: JsonObject | null = null;
     let cursor: Json | undefined;
     do {
       const answer = await connection.request(method, cursor === undefined ? {} : { cursor }, exchange, limits.handshake_ms);
       if ("error" in answer && answer.error.code === -32601) break;
       if ("error" in answer) throw new Fault("upstream_unavailable", `server \`${server}\` did not answer \`${method}\`: ${answer.error.message}`);
+      bytes += weigh(limits, `the list \`${method}\` of server \`${server}\``, answer.result);
+      if (bytes > limits.list_bytes) throw new Fault("limit_exceeded", `server \`${server}\` lists \`${key}\` over the limit list_bytes (${limits.list_bytes} bytes)`);
       const { [key]: page, nextCursor, ...others } = answer.result;
       if (!Array.isArray(page)) throw new Fault("upstream_unavailable", `server \`${server}\` answered \`${method}\` without \`${key}\``);
       items.push(...page);
@@ -182,13 +188,6 @@ export class Upstreams implements AsyncDisposable {
     for (const listener of this.#listeners.get(session) ?? []) listener(server, method, params);
   }
 
-  #place(): Disposable {
-    const limit = this.#options.limits.upstream_connections;
-    if (this.#places >= limit) throw new Fault("upstream_unavailable", `the limit upstream_connections (${limit}) is reached`);
-    this.#places++;
-    return { [Symbol.dispose]: () => void this.#places-- };
-  }
-
   #reap(): void {
     this.#reaper = this.#options.clock.after(this.#options.limits.catalog_refresh_ms, () => {
       for (const server of this.#upstreams.values()) void server.reap().then(() => server.refresh());
@@ -204,6 +203,8 @@ export interface UpstreamsOptions {
   readonly clock: Clock;
   readonly limits: Limits;
   readonly log: Log;
+  /** The session at the top of a session's family: what a family holds is counted together. */
+  rootOf(session: string): string;
   /** Told of every list of tools that a server shows; the catalog refuses what is new or changed before this resolves. */
   seen(server: string, tools: readonly ToolDefinition[]): Promise<void>;
 }

@@ -235,9 +235,10 @@ export class Catalog {
     this.#slots(slot.server).set(slot.tool, slot);
   }
 
+  /** Null also for bytes that are no longer those of their address: what was edited on disk is not what was approved. */
   #load(hash: Json | undefined): Pinned | null {
     const bytes = typeof hash === "string" ? this.#store.getObject(hash) : null;
-    return bytes && typeof hash === "string" ? { hash, definition: JSON.parse(new TextDecoder().decode(bytes)) as ToolDefinition } : null;
+    return bytes && typeof hash === "string" && createHash("sha256").update(bytes).digest("base64url") === hash ? { hash, definition: JSON.parse(new TextDecoder().decode(bytes)) as ToolDefinition } : null;
   }
 
   #slots(server: string): Map<string, Slot> {

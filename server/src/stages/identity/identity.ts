@@ -28,6 +28,8 @@ export interface Identity extends Doors, AsyncDisposable {
   close(closer: "operator" | Caller, id: string, why: string): Promise<void>;
   /** Open sessions, oldest first. */
   sessions(): Session[];
+  /** The session at the top of a session's family: the session itself when nobody opened it as a child. */
+  rootOf(id: string): string;
   /** Calls back with the id of each session that ends, for whatever reason. */
   onClose(listener: (session: string) => void): { stop(): void };
   /** A new credential; the secret is returned this once. Throws Fault `not_found`, `limit_exceeded`, `ledger_unavailable`. */
@@ -52,6 +54,7 @@ export function identityStage(rooms: Rooms): Identity {
 
   return {
     ...doors({ sessions, credentials, refusals, config }),
+    rootOf: (id) => sessions.get(id)?.principal.chain[0] ?? id,
     admit: ({ session }) => sessions.admit(session),
 
     async open(opener, request) {

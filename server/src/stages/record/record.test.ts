@@ -39,6 +39,12 @@ beforeEach(async () => {
 });
 
 const intend = () => stage.intend(action, principal, facts, ruling, "policy", null);
+/** An outcome waits for company; `settled` has it written without. */
+const conclude = async (...outcome: Parameters<RecordStage["conclude"]>): Promise<void> => {
+  const concluded = stage.conclude(...outcome);
+  await store.settled();
+  await concluded;
+};
 const runTimers = async (): Promise<void> => {
   for (const task of timers.splice(0)) task();
   await new Promise((resolve) => setTimeout(resolve, 5));
@@ -76,7 +82,7 @@ describe("an intent", () => {
 describe("an outcome", () => {
   const outcome = async (answer: Parameters<RecordStage["conclude"]>[4]) => {
     const intent = await intend();
-    await stage.conclude(intent, principal, "done", "", answer, clock.monotonicUs());
+    await conclude(intent, principal, "done", "", answer, clock.monotonicUs());
     return store.outcomeOf(intent.seq) as LedgerRecord & { type: "outcome" };
   };
 
@@ -104,7 +110,7 @@ describe("an outcome", () => {
   test("never throws, does not wait for a sick disk, and is written once it is well", async () => {
     const intent = await intend();
     medium.failure = new Error("disk full");
-    await stage.conclude(intent, principal, "done", "", { result: {} }, clock.monotonicUs());
+    await conclude(intent, principal, "done", "", { result: {} }, clock.monotonicUs());
     expect([stage.unwritten(), store.outcomeOf(intent.seq), errors]).toEqual([1, null, ["outcome not written"]]);
     await runTimers();
     expect(stage.unwritten()).toBe(1);
@@ -124,14 +130,14 @@ describe("an outcome", () => {
 
   test("a second one is a bug that is logged, not retried", async () => {
     const intent = await intend();
-    await stage.conclude(intent, principal, "done", "", null, 0);
-    await stage.conclude(intent, principal, "failed", "", null, 0);
+    await conclude(intent, principal, "done", "", null, 0);
+    await conclude(intent, principal, "failed", "", null, 0);
     expect([stage.unwritten(), errors, store.outcomeOf(intent.seq)]).toMatchObject([0, ["outcome not written"], { status: "done" }]);
   });
 
   test("an answer that is no JSON is concluded all the same", async () => {
     const intent = await intend();
-    await stage.conclude(intent, principal, "done", "", { result: { text: "\ud800" } }, 0);
+    await conclude(intent, principal, "done", "", { result: { text: "\ud800" } }, 0);
     expect(store.outcomeOf(intent.seq)).toMatchObject({ status: "done", result: null, payload: null });
   });
 });
