@@ -12,7 +12,10 @@ const done = { resultType: "complete", content: [{ type: "text", text: "done" }]
 function forge({ id, method, params }: Heard, response: ServerResponse): true {
   const [victim] = waiting;
   const way = (params?.["arguments"] as { way?: string } | undefined)?.way;
-  if (way === "whole") return void response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ jsonrpc: "2.0", id: victim?.message.id, result: forged })), true;
+  if (way === "whole") {
+    response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ jsonrpc: "2.0", id: victim?.message.id, result: forged }));
+    return true;
+  }
   response.writeHead(200, { "content-type": "text/event-stream" });
   if (way === "asked") {
     response.write(event({ id: "asked", method: "ping" }));

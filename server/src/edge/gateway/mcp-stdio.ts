@@ -106,11 +106,12 @@ class StdioFace {
   }
 
   async #stateful(request: RpcRequest, signal: AbortSignal): ReturnType<Gateway["answer"]> {
-    if (request.method !== "ping") await this.#greeted();
+    // No step aside before an `initialize` is under way: the next line may lie in the same chunk.
+    if (this.#greeting && request.method !== "ping") await this.#greeted();
     if (signal.aborted) throw new RpcError(rpcCodes.invalidRequest, "the request was cancelled");
     const visitor = this.#visitor("stateful");
     if (request.method === "ping") return { result: {} };
-    if (request.method === "initialize" && !this.#client) return (this.#greeting = this.#greet(request, visitor).finally(() => (this.#greeting = null)));
+    if (request.method === "initialize" && !this.#client && !this.#greeting) return (this.#greeting = this.#greet(request, visitor).finally(() => (this.#greeting = null)));
     const client = this.#client;
     if (!client) throw new RpcError(rpcCodes.invalidRequest, "`initialize` first");
     const ask = (method: string, params: JsonObject) => client.ask(method, params, (out) => this.#write(out));
