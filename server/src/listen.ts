@@ -33,6 +33,7 @@ export async function listen({ config, gateway, api, log }: Doors): Promise<List
   const requests = (way: Way): RequestListener => getRequestListener((request) => api(request, way), { overrideGlobalObjects: false });
   const outside = requests({ operator: false });
   const tcp = createHttpServer((request, response) => (isMcp(request.url) ? mcp(request, response) : void outside(request, response)));
+  tcp.keepAliveTimeout = keepAliveMs;
   hold(held, tcp);
   await bind(tcp, { host, port }, `${host}:${port}`);
 
@@ -49,6 +50,9 @@ export async function listen({ config, gateway, api, log }: Doors): Promise<List
   const kept = held.move();
   return { url, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
+
+/** Longer than clients keep an idle connection, so that they close it and no request meets a closing door. */
+const keepAliveMs = 75_000;
 
 const isMcp = (url = ""): boolean => url === "/mcp" || url.startsWith("/mcp/") || url.startsWith("/mcp?");
 

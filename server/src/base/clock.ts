@@ -12,6 +12,8 @@ export interface Clock {
   random(size: number): Buffer;
   /** Runs `task` once after `ms`; the handle cancels it. Never keeps the process alive. */
   after(ms: number, task: () => void): { cancel(): void };
+  /** Resolves after `ms`; until then the process stays alive. */
+  pause(ms: number): Promise<void>;
 }
 
 const pool = { bytes: Buffer.alloc(0), at: 0 };
@@ -37,4 +39,5 @@ export const systemClock: Clock = {
     const timer = setTimeout(task, ms).unref();
     return { cancel: () => clearTimeout(timer) };
   },
+  pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
 };

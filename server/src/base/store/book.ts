@@ -4,7 +4,7 @@ import { emptyFrontier, formatProof, inclusionProof, VerifyError, type Frontier,
 import type { Clock } from "../clock.ts";
 import { limits } from "../limits.ts";
 import { decisionAgeMs, decisionMs } from "./decision-id.ts";
-import { checkBox, checked, draft, written, type Draft, type Item } from "./draft.ts";
+import { checkBox, checked, draft, gapItem, written, type Draft, type Item } from "./draft.ts";
 import { matches } from "./filter.ts";
 import type { Head, Medium } from "./medium.ts";
 import type { LogFilter, Receipt, Sealed, StateChange, StateKind, Store } from "./port.ts";
@@ -55,6 +55,8 @@ export class Book implements Store {
   #patience: { cancel(): void } | null = null;
   /** Those who wait for the queue to be empty. */
   #waiting: (() => void)[] = [];
+  /** Records that shared the last commit. */
+  #lastBatch = 0;
   #closed = false;
   #tree: Frontier = emptyFrontier;
   #digest: StateDigest = noState;
@@ -134,8 +136,11 @@ export class Book implements Store {
 
   /** One commit after the other until nothing waits: what arrives during a sync shares the next. */
   async #drain(): Promise<void> {
-    do await this.#flush();
-    while (this.#queue.length > 0);
+    do {
+      // Under load a commit waits a moment for as many as shared the one before: that many callers are on their way again.
+      if (this.#lastBatch > aloneRecords && this.#queue.length < this.#lastBatch) await this.#clock.pause(1);
+      await this.#flush();
+    } while (this.#queue.length > 0);
     this.#scheduled = false;
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
@@ -158,6 +163,7 @@ export class Book implements Store {
 
   async #flush(): Promise<void> {
     const taken = this.#take();
+    this.#lastBatch = taken.length;
     let drafted: Draft | null = null;
     try {
       if (this.#gap) this.#recover();
@@ -390,10 +396,3 @@ const reasonOf = (cause: unknown): string => {
   const text = (cause as { readonly errstr?: unknown; readonly code?: unknown } | null)?.errstr ?? (cause instanceof Error ? cause.message : "unknown");
   return String(text).slice(0, 200).toWellFormed() || "unknown";
 };
-
-const gapItem = ({ fromMs, refused, why }: { fromMs: number; refused: number; why: string }, atMs: number): Item => ({
-  record: { type: "ledger.gap", from_ms: fromMs, to_ms: Math.max(fromMs, atMs), refused, why },
-  box: null, state: [], erase: null,
-  resolve: () => undefined,
-  reject: () => undefined,
-});

@@ -19,6 +19,14 @@ export interface Item {
   readonly reject: (fault: Fault) => void;
 }
 
+/** The entry that says since when, and how often, the ledger could not write. */
+export const gapItem = ({ fromMs, refused, why }: { fromMs: number; refused: number; why: string }, atMs: number): Item => ({
+  record: { type: "ledger.gap", from_ms: fromMs, to_ms: Math.max(fromMs, atMs), refused, why },
+  box: null, state: [], erase: null,
+  resolve: () => undefined,
+  reject: () => undefined,
+});
+
 /** Nodes narrower than this many levels are recomputed from the records rather than stored. */
 export const storedLevel = 8;
 
