@@ -19,6 +19,7 @@ export function stillClock(startMs = 1_790_000_000_000): StillClock {
       tasks.add(task);
       return { cancel: () => void tasks.delete(task) };
     },
+    pause: () => Promise.resolve(), // a millisecond's courtesy to other callers, of whom a test has none
     async advance(ms) {
       const untilMs = nowMs + ms;
       for (;;) {
