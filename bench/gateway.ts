@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { Agent, request } from "node:http";
 import { join } from "node:path";
+import { Pool } from "undici";
 import { approveCatalog, DaemonProcess, World } from "../test/daemon.ts";
 
 /**
@@ -21,13 +21,15 @@ const stateless = { "io.modelcontextprotocol/protocolVersion": version, "io.mode
 
 /** A caller of one endpoint over keep-alive connections: raw HTTP, no SDK. */
 class Target {
-  readonly #url: URL;
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
+  readonly #path: string;
+  readonly #pool: Pool;
   readonly #headers: Record<string, string>;
   #id = 0;
 
   constructor(url: string, token?: string) {
-    this.#url = new URL(url);
+    const { origin, pathname } = new URL(url);
+    this.#path = pathname;
+    this.#pool = new Pool(origin, { connections: 16, headersTimeout: 30_000, bodyTimeout: 30_000 });
     this.#headers = { "content-type": "application/json", accept: "application/json, text/event-stream", "mcp-protocol-version": version, ...(token && { authorization: `Bearer ${token}` }) };
   }
 
@@ -49,16 +51,9 @@ class Target {
     if (!text.includes("This is a simple text response")) throw new Error(`not the tool's answer: ${text.slice(0, 500)}`);
   }
 
-  #post(message: object): Promise<{ text: string; headers: Record<string, unknown> }> {
-    const body = JSON.stringify(message);
-    return new Promise((resolve, reject) => {
-      const outgoing = request(this.#url, { method: "POST", agent: this.#agent, headers: { ...this.#headers, "content-length": Buffer.byteLength(body) } }, (response) => {
-        let text = "";
-        response.on("data", (chunk: Buffer) => (text += chunk.toString())).on("end", () => resolve({ text, headers: response.headers }));
-      });
-      outgoing.setTimeout(30_000, () => outgoing.destroy(new Error(`no answer from ${this.#url.href} for 30 s`)));
-      outgoing.on("error", reject).end(body);
-    });
+  async #post(message: object): Promise<{ text: string; headers: Record<string, unknown> }> {
+    const { headers, body } = await this.#pool.request({ path: this.#path, method: "POST", headers: this.#headers, body: JSON.stringify(message) });
+    return { text: await body.text(), headers };
   }
 }
 

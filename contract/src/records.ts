@@ -70,6 +70,7 @@ export const recordBodies = {
   "access.export": body({ by: actor, what: id, from: count, to: count }),
   erase: body({ subject: hash, payloads: count, by: actor, why: text }),
   "key.rotate": body({ key: hash, before: hash, by: actor }),
+  /** `open_intents`: all that lack an outcome at this time, the first 1,024 of them; `more`: how many beyond. */
   "ledger.open": body({ key: hash, version: id, open_intents: z.array(count).max(1024), more: count }),
   "ledger.close": body({ why: id }),
   /** The ledger could not write between these times; `refused` actions were denied meanwhile. */

@@ -72,8 +72,9 @@ test(`${kills} times SIGKILL under load: nothing acknowledged is lost, no effect
   expect(upstream.effects.filter((effect) => !intents.has(effect))).toEqual([]);
   expect(upstream.effects.length).toBe(new Set(upstream.effects).size);
   const open = [...intents.values()].filter((seq) => store.outcomeOf(seq) === null).sort((a, b) => a - b);
-  const listed = new Set(store.entries({ types: ["ledger.open"], limit: 10_000 }).flatMap((record) => (record.type === "ledger.open" ? record.open_intents : [])));
-  expect(open.filter((seq) => !listed.has(seq))).toEqual([]);
+  // The entry that opens a life lists what is open then: the first 1,024 one by one, the rest by their number.
+  const [opened] = store.entries({ types: ["ledger.open"], limit: 1, newest: true });
+  expect(opened).toMatchObject({ open_intents: open.slice(0, 1024), more: Math.max(0, open.length - 1024) });
   expect(store.openIntents()).toEqual(open);
   console.log(`kills ${kills}, acknowledged ${acknowledged.length}, effects ${upstream.effects.length}, intents ${intents.size}, left open ${open.length}`);
 });
