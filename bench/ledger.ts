@@ -27,7 +27,7 @@ const decisionInput = (session: string, call: number): DecisionInput => ({
   user: { id: "ana", groups: ["leads"] },
   session: { id: session, purpose: "fix the failing build of the parser", depth: 0, labels: [], isolation: "none" },
   action: "files/write_file",
-  args: { path: `/work/scratch/src/parser-${call % 50}.ts`, content: "export const answer = 42;\n" },
+  args: { path: `/srv/project/src/parser-${call % 50}.ts`, content: "export const answer = 42;\n" },
   approvals: [],
   nowMs: clock.nowMs(),
 });
@@ -43,7 +43,7 @@ const decision = (store: Store, session: string, call: number): [NewRecord, Retu
 };
 
 const outcome = (store: Store, of: number, call: number): [NewRecord, ReturnType<Store["seal"]>] => {
-  const sealed = store.seal("user:ana", { result: { content: [{ type: "text", text: `Successfully wrote to /work/scratch/src/parser-${call % 50}.ts` }] } });
+  const sealed = store.seal("user:ana", { result: { content: [{ type: "text", text: `Successfully wrote to /srv/project/src/parser-${call % 50}.ts` }] } });
   return [{ type: "outcome", of, status: "done", code: "", result: sealed.commitment, payload: sealed.payload, duration_us: 1234 }, sealed];
 };
 
