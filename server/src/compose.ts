@@ -1,4 +1,4 @@
-import { isObject, type CatalogEntry, type JsonObject, type LedgerRecord, type ToolDefinition } from "@lanyard/contract";
+import { type CatalogEntry, type JsonObject, type LedgerRecord, type ToolDefinition } from "@lanyard/contract";
 import { decodeBundle, Engine } from "@lanyard/policy";
 import { systemClock, type Clock } from "./base/clock.ts";
 import type { Config, ServerDefinition } from "./base/config/config.ts";
@@ -6,10 +6,12 @@ import { unsealTemplate, type Environment } from "./base/config/environment.ts";
 import { LiveConfig } from "./base/config/live.ts";
 import type { Limits } from "./base/limits.ts";
 import type { Log } from "./base/log.ts";
+import { toolsCover } from "./base/mandate.ts";
 import type { Store } from "./base/store/port.ts";
 import { openSqlite } from "./base/store/sqlite.ts";
 import { exportLedger } from "./base/store/verify.ts";
 import { api, type Way } from "./edge/api/api.ts";
+import { reasonOf } from "./edge/api/ledger.ts";
 import type { PolicyText, Rooms } from "./edge/api/rooms.ts";
 import { Gateway } from "./edge/gateway/gateway.ts";
 import { listen, type Listening } from "./listen.ts";
@@ -129,7 +131,7 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
     store,
     ready: async () => void (await probes),
     settled: () => decision.recompile("catalog changed"),
-    why: (record) => whyOf(policies, record),
+    why: (record) => reasonOf(policies, record),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 }
@@ -168,15 +170,14 @@ function viewOf({ live, catalog, decision }: Core, principal: Parameters<typeof 
   const agent = live.current().agents.get(principal.agent);
   if (!agent) return [];
   const approved = catalog.approvedAmong(server, tools);
-  const { tools: narrowed } = principal;
-  const inReach = narrowed === null ? approved : approved.filter(({ name }) => narrowed.includes(`${server}/${name}`) || narrowed.includes(`${server}/*`));
+  const inReach = approved.filter(({ name }) => toolsCover(principal.tools, `${server}/${name}`));
   const names = decision.visible({ id: principal.agent, team: agent.team, classes: agent.classes }, inReach.map(({ name }) => `${server}/${name}`));
   const shown = new Set(names);
   return inReach.filter(({ name }) => shown.has(`${server}/${name}`));
 }
 
-/** A change in one room that others must hear of. What is on record is heard from the ledger. */
-function linkChanges({ live, catalog, decision, store, log }: Core, face: Gateway, held: AsyncDisposableStack): void {
+/** A change in one room that others must hear of. */
+function linkChanges({ live, catalog, decision, identity, store, log }: Core, face: Gateway, held: AsyncDisposableStack): void {
   const fitPolicies = (): void => {
     decision.recompile("catalog changed").then(
       () => face.toolsChanged(),
@@ -185,9 +186,9 @@ function linkChanges({ live, catalog, decision, store, log }: Core, face: Gatewa
   };
   const heed = (record: LedgerRecord): void => {
     if (record.type === "bundle.activate" || record.type === "catalog.quarantine") face.toolsChanged();
-    if (record.type === "session.close") face.ended(record.session).catch((error: unknown) => log.error("session.unreleased", { error }));
   };
-  const subscriptions = [catalog.onChange(fitPolicies), live.onChange(fitPolicies), store.follow(heed)];
+  const release = (session: string): void => void face.ended(session).catch((error: unknown) => log.error("session.unreleased", { error }));
+  const subscriptions = [catalog.onChange(fitPolicies), live.onChange(fitPolicies), identity.onClose(release), store.follow(heed)];
   held.defer(() => {
     for (const subscription of subscriptions) subscription.stop();
   });
@@ -214,7 +215,7 @@ function spec([name, server]: [string, ServerDefinition], environment: Environme
   return { name, command, args, cwd, env: () => unsealTemplate(server.env, environment) };
 }
 
-type Policies = (bundle: string) => ReadonlyMap<string, PolicyText> | null;
+type Policies = Rooms["policies"];
 
 function administration(rooms: Core, engine: Engine, net: { servers(): JsonObject[]; url(): string }): { ask: Api; policies: Policies } {
   const { clock, log, limits, store, live, identity, catalog, decision, approvals } = rooms;
@@ -278,10 +279,4 @@ function bundleTexts(store: Store): Policies {
     decoded.set(bundle, texts);
     return texts;
   };
-}
-
-function whyOf(policies: Policies, record: LedgerRecord): { why?: string } {
-  if (record.type !== "decision" || !record.bundle || !isObject(record)) return {};
-  const why = policies(record.bundle)?.get(record.policies[0] ?? "")?.reason;
-  return why ? { why } : {};
 }

@@ -1,4 +1,5 @@
 import { Fault, type JsonObject, type LedgerRecord, type RecordType } from "@lanyard/contract";
+import { matches } from "../../base/store/filter.ts";
 import type { LogFilter } from "../../base/store/port.ts";
 import type { ApiCall, Handler } from "./handler.ts";
 import { explain } from "./explain.ts";
@@ -67,12 +68,15 @@ function filterOf(query: JsonObject): LogFilter {
   };
 }
 
-/** A record as the log shows it: decisions carry the first reason in the policy author's words. */
-function lineOf(rooms: Rooms, record: LedgerRecord): object {
-  if (record.type !== "decision" || !record.bundle || record.policies.length === 0) return record;
-  const why = rooms.policies(record.bundle)?.get(record.policies[0] ?? "")?.reason;
-  return why ? { ...record, why } : record;
+/** Of a decision, the first reason in the policy author's words. */
+export function reasonOf(policies: Rooms["policies"], record: LedgerRecord): { why?: string } {
+  if (record.type !== "decision" || !record.bundle) return {};
+  const why = policies(record.bundle)?.get(record.policies[0] ?? "")?.reason;
+  return why ? { why } : {};
 }
+
+/** A record as the log shows it. */
+const lineOf = (rooms: Rooms, record: LedgerRecord): object => ({ ...record, ...reasonOf(rooms.policies, record) });
 
 async function* once(rooms: Rooms, { actor, query }: ApiCall): AsyncGenerator<object> {
   await rooms.store.settled();
@@ -113,16 +117,4 @@ async function* follow(rooms: Rooms, call: ApiCall): AsyncGenerator<object> {
     call.signal.removeEventListener("abort", stop);
     subscription.stop();
   }
-}
-
-function matches(filter: LogFilter, record: LedgerRecord): boolean {
-  const fields = record as unknown as JsonObject;
-  const { session, agent, effect, action, types } = filter;
-  if (types && !types.includes(record.type)) return false;
-  if (session !== undefined && fields["session"] !== session) return false;
-  if (agent !== undefined && fields["agent"] !== agent) return false;
-  if (effect !== undefined && fields["effect"] !== effect) return false;
-  if (action === undefined) return true;
-  const name = String(fields["action"] ?? "");
-  return action.endsWith("*") ? name.startsWith(action.slice(0, -1)) : name === action;
 }
