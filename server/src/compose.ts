@@ -110,7 +110,6 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
       identify: identity.identify,
       mediate: (call) => mediate(stages, call),
       view: (principal, server, tools) => viewOf(rooms, principal, server, tools),
-      seen: (server, tools) => catalog.seen(server, tools),
       serversOf: (principal) => reachableServers(live.current(), principal),
       upstreams: servers,
       clock,

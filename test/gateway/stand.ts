@@ -79,7 +79,6 @@ export async function stand(options: StandOptions): Promise<Stand> {
     identify,
     mediate,
     view: options.view ?? ((_principal, _server, tools) => tools),
-    seen: (server, tools) => void seen.set(server, tools),
     upstreams: servers,
     clock,
     limits,

@@ -81,13 +81,11 @@ export class Directory {
 
   /** One server that is out of reach does not take the others' things away. */
   async #fetch({ servers, principal }: Visitor, method: ListMethod, exchange: Exchange): Promise<Listing[]> {
-    const { upstreams, log, seen } = this.#options;
+    const { upstreams, log } = this.#options;
     const fetched = await Promise.all(
       servers.map(async (server) => {
         try {
-          const listing = await upstreams.list(server, principal.session, method, exchange);
-          if (method === "tools/list") await seen(server, asTools(listing.items));
-          return listing;
+          return await upstreams.list(server, principal.session, method, exchange);
         } catch (error) {
           if (servers.length === 1) throw error;
           log.warn("server.unavailable", { server, error });

@@ -14,8 +14,6 @@ export interface GatewayOptions {
   mediate(call: InboundCall): Promise<Reply>;
   /** The tools of a server's list that some policy could allow this principal, in the order given. */
   view(principal: Principal, server: string, tools: readonly ToolDefinition[]): readonly ToolDefinition[] | Promise<readonly ToolDefinition[]>;
-  /** Told each whole list of tools that a server shows: the catalog. */
-  seen(server: string, tools: readonly ToolDefinition[]): void | Promise<void>;
   /** Servers that the principal's agent may use at all; all of them when absent. */
   serversOf?(principal: Principal): readonly string[];
   readonly upstreams: Upstreams;

@@ -40,10 +40,7 @@ export class Upstreams implements AsyncDisposable {
 
   constructor(options: UpstreamsOptions) {
     this.#options = options;
-    const show = async (server: string, connection: Connection): Promise<void> => {
-      const { items } = await this.#list(server, connection, "tools/list", quiet);
-      await options.seen(server, items as unknown as readonly ToolDefinition[]);
-    };
+    const show = async (server: string, connection: Connection): Promise<void> => void (await this.#list(server, connection, "tools/list", quiet));
     const notice = (session: string, server: string, method: string, params: JsonObject) => this.#emit(session, server, method, params);
     const open = () => [...this.#upstreams.values()].flatMap((server) => server.open);
     const places = new Places({ ...options, open });
@@ -151,7 +148,14 @@ export class Upstreams implements AsyncDisposable {
     await Promise.all([...this.#upstreams.values()].map((server) => server[Symbol.asyncDispose]()));
   }
 
+  /** Invariant: no list of tools leaves here before the catalog has seen it. */
   async #list(server: string, connection: Connection, method: ListMethod, exchange: Exchange): Promise<Listing> {
+    const listing = await this.#pages(server, connection, method, exchange);
+    if (method === "tools/list") await this.#options.seen(server, listing.items as unknown as readonly ToolDefinition[]);
+    return listing;
+  }
+
+  async #pages(server: string, connection: Connection, method: ListMethod, exchange: Exchange): Promise<Listing> {
     const { items: key, capability } = lists[method];
     if (!isObject(connection.introduction.capabilities[capability])) return { server, items: [], rest: {} };
     const { limits } = this.#options;
