@@ -29,5 +29,7 @@ export interface CatalogEntry {
 export interface ToolContract {
   /** Cedar effect groups; empty means unknown, which no policy on effects permits. */
   readonly effects: readonly ("read" | "write" | "egress" | "destructive" | "money" | "exec")[];
+  /** The resource a call touches: its entity type, and the argument (a path of names) that names it; an array names several. */
+  readonly resource?: { readonly type: string; readonly argument: readonly string[] };
   readonly reversibility: "read" | "reversible" | "compensable" | "irreversible" | "unknown";
 }

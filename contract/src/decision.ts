@@ -20,6 +20,11 @@ export type DecisionInput = {
   readonly action: string;
   /** Hash of the tool's pinned definition, null for anything but a tool: policies compiled against another one do not decide. */
   readonly definition?: string | null;
+  /**
+   * What the call touches, by the tool's contract: policies decide once for each, and all must allow. Absent or empty where the contract
+   * names no resource; the resource is then the `Server` itself.
+   */
+  readonly resources?: readonly ResourceFact[];
   /** Tool arguments as sent by the agent. */
   readonly args: JsonObject;
   /** Groups that have approved this very action. */
@@ -27,6 +32,16 @@ export type DecisionInput = {
   /** Milliseconds since the epoch. */
   readonly nowMs: number;
 };
+
+/** Something a call touches: an entity `<type>::"<id>"` below its server, with what the organisation says of it. */
+export interface ResourceFact {
+  readonly type: string;
+  readonly id: string;
+  /** Sorted; empty when the organisation says nothing of it. */
+  readonly labels: readonly string[];
+  /** The team that owns it; null when nobody is named. */
+  readonly owner: string | null;
+}
 
 export type Effect = "allow" | "deny" | "ask";
 

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { Fault, isObject, type Json, type JsonObject } from "@lanyard/contract";
-import type { ArgumentRead } from "./reads.ts";
-import type { ActionShape, CedarSchema } from "./schema.ts";
+import type { ArgumentRead } from "./decide/reads.ts";
+import type { PolicyFile } from "./author/split.ts";
+import type { ActionShape, CedarSchema } from "./schema/schema.ts";
 
 /** A reference to an entity, as Cedar's JSON form has it. */
 export interface EntityRef {
@@ -17,10 +18,18 @@ export type Scope =
   | { readonly op: "in"; readonly entities: readonly EntityRef[] }
   | { readonly op: "is"; readonly entity_type: string; readonly in?: { readonly entity: EntityRef } };
 
+/** A clause of a policy; `body` is an expression of Cedar's JSON policy format. */
+export interface Condition {
+  readonly kind: "when" | "unless";
+  readonly body: Json;
+}
+
 /** A policy as its author wrote it, with what was learned when it was compiled. */
 export interface Policy {
   readonly id: string;
   readonly effect: "permit" | "forbid";
+  /** The team that owns it; empty for the organisation's own (the org tier), which no team can touch or lift. */
+  readonly team: string;
   readonly file: string;
   readonly line: number;
   readonly column: number;
@@ -37,12 +46,14 @@ export interface Policy {
   readonly unconditional: boolean;
   /** The arguments its conditions speak about. */
   readonly reads: readonly ArgumentRead[];
+  /** Its clauses in Cedar's JSON form (EST): all must hold, a `when` by being true, an `unless` by being false. */
+  readonly conditions: readonly Condition[];
   readonly head: { readonly principal: Scope; readonly action: Scope; readonly resource: Scope };
 }
 
 /** All that decides, beside the input: immutable, content-addressed, complete. */
 export interface Bundle {
-  readonly v: 1;
+  readonly v: 2;
   /** What evaluates and combines, with its version. */
   readonly engine: string;
   /** Sorted by id. */
@@ -50,6 +61,8 @@ export interface Bundle {
   /** Sorted by name. */
   readonly actions: readonly ActionShape[];
   readonly schema: CedarSchema;
+  /** Files of cases (YAML) that the policies were published with, sorted by name. */
+  readonly tests: readonly PolicyFile[];
 }
 
 /** The bytes of a bundle (JSON with sorted keys) and their address: base64url SHA-256. */
@@ -68,7 +81,7 @@ export const decodeBundle = (bytes: Uint8Array): Bundle => {
   } catch (cause) {
     throw new Fault("invalid_config", "cannot read a policy bundle: it is not JSON", { cause });
   }
-  if (!isObject(value) || value["v"] !== 1 || !Array.isArray(value["policies"]) || !Array.isArray(value["actions"])) {
+  if (!isObject(value) || value["v"] !== 2 || !Array.isArray(value["policies"]) || !Array.isArray(value["actions"])) {
     throw new Fault("invalid_config", "cannot read a policy bundle: this version of Lanyard does not know its form");
   }
   return value as unknown as Bundle;

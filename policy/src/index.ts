@@ -1,9 +1,9 @@
+export { compile, type Compiled, type Source } from "./author/compile.ts";
+export { Compiler } from "./author/compiler.ts";
+export { describeProblem, type PolicyProblem } from "./author/problem.ts";
+export type { SourcePlace, PolicyFile } from "./author/split.ts";
 export { decodeBundle, type Bundle, type Policy } from "./bundle.ts";
-export { denyUnasked } from "./combine.ts";
-export { compile, type Compiled, type Source } from "./compile.ts";
-export { Compiler } from "./compiler.ts";
-export { Engine, type After, type EngineOptions } from "./engine.ts";
-export { describeProblem, type PolicyProblem } from "./problem.ts";
-export { schemaFromTools, type ApprovedTool, type ToolSet, type CedarSchema } from "./schema.ts";
-export type { Note } from "./shape.ts";
-export type { SourcePlace, PolicyFile } from "./split.ts";
+export { denyUnasked } from "./decide/combine.ts";
+export { openSnapshot, type Snapshot } from "./decide/snapshot.ts";
+export { schemaFromTools, type ApprovedTool, type ToolSet, type CedarSchema } from "./schema/schema.ts";
+export type { Note } from "./schema/shape.ts";

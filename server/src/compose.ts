@@ -1,5 +1,5 @@
 import { type CatalogEntry, type JsonObject, type LedgerRecord, type ToolDefinition } from "@lanyard/contract";
-import { decodeBundle, Engine } from "@lanyard/policy";
+import { decodeBundle } from "@lanyard/policy";
 import { systemClock, type Clock } from "./base/clock.ts";
 import type { Config, ServerDefinition } from "./base/config/config.ts";
 import { unsealTemplate, type Environment } from "./base/config/environment.ts";
@@ -118,8 +118,7 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
     }),
   );
   linkChanges(rooms, face, held);
-  const engine = held.use(new Engine({ after: clock.after }));
-  const { ask, policies } = administration(rooms, engine, { servers: () => servers.state() as unknown as JsonObject[], url: () => listening.url });
+  const { ask, policies } = administration(rooms, { servers: () => servers.state() as unknown as JsonObject[], url: () => listening.url });
   const listening: Listening = held.use(await listen({ config, gateway: face, api: ask, log }));
 
   const probes = Promise.allSettled(servers.servers.map((name) => probe(rooms, servers, name)));
@@ -139,8 +138,7 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
 export async function composeOffline(options: ComposeOptions): Promise<Offline> {
   await using held = new AsyncDisposableStack();
   const rooms = await core(options, held);
-  const engine = held.use(new Engine({ after: rooms.clock.after }));
-  const { ask } = administration(rooms, engine, { servers: () => [], url: () => "" });
+  const { ask } = administration(rooms, { servers: () => [], url: () => "" });
   const kept = held.move();
   return { api: ask, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
@@ -216,7 +214,7 @@ function spec([name, server]: [string, ServerDefinition], environment: Environme
 
 type Policies = Rooms["policies"];
 
-function administration(rooms: Core, engine: Engine, net: { servers(): JsonObject[]; url(): string }): { ask: Api; policies: Policies } {
+function administration(rooms: Core, net: { servers(): JsonObject[]; url(): string }): { ask: Api; policies: Policies } {
   const { clock, log, limits, store, live, identity, catalog, decision, approvals } = rooms;
   const policies = bundleTexts(store);
   const surface: Rooms = {
@@ -241,7 +239,7 @@ function administration(rooms: Core, engine: Engine, net: { servers(): JsonObjec
     },
     exportLines: () => exportLedger(live.current().data),
     policies,
-    replay: (from, to) => replay({ store, engine }, from, to),
+    replay: (from, to) => replay({ store }, from, to),
     status: () => {
       const active = decision.active();
       return {

@@ -1,7 +1,6 @@
 import type { DecisionInput, JsonObject } from "@lanyard/contract";
-import { compile, Engine } from "@lanyard/policy";
-import { afterAll, expect, test } from "vitest";
-import { systemClock } from "../../server/src/base/clock.ts";
+import { compile, openSnapshot } from "@lanyard/policy";
+import { expect, test } from "vitest";
 
 // A server's schema says little or lies; the agent sends more than it says. `context.input has path` is false of what policy is not shown,
 // so a forbid guarded by it would silently not hold. What stays refused: any call that carries what a policy speaks about, unseen.
@@ -29,12 +28,9 @@ const compiled = compile({
     @id("no.follow.either") forbid (principal, action == Action::"fs/either", resource)
       when { context.input has options && context.input.options has record && context.input.options.record has follow };` }],
 });
-const engine = new Engine({ after: systemClock.after });
-afterAll(() => engine[Symbol.asyncDispose]());
-
-const decide = async (action: string, args: JsonObject, more: Partial<DecisionInput> = {}) => {
+const decide = (action: string, args: JsonObject, more: Partial<DecisionInput> = {}) => {
   if (!compiled.ok) throw new Error(compiled.errors.map(({ message }) => message).join("; "));
-  return engine.decide(engine.load(compiled.bytes), {
+  return openSnapshot(compiled.bytes).decide({
     agent: { id: "bot", team: "t", classes: [] },
     user: { id: "ana", groups: [] },
     session: { id: "s", purpose: "", depth: 0, labels: [], isolation: "none" },

@@ -1,11 +1,10 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { DecisionInput, JsonObject } from "@lanyard/contract";
-import { compile, describeProblem, Engine, type Compiled, type ApprovedTool } from "@lanyard/policy";
-import { afterAll, describe, expect, it } from "vitest";
+import { compile, describeProblem, openSnapshot, type Compiled, type ApprovedTool } from "@lanyard/policy";
+import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
-import { systemClock } from "../../server/src/base/clock.ts";
 
 // Each file tells, in YAML, what some policies make of some calls. Unknown keys are refused, so a misspelt expectation is no pass.
 const effects = z.array(z.enum(["read", "write", "egress", "destructive", "money", "exec"]));
@@ -47,8 +46,6 @@ type CaseFile = z.infer<typeof caseFile>;
 type Case = CaseFile["cases"][number];
 
 const folder = import.meta.dirname;
-const engine = new Engine({ after: systemClock.after });
-afterAll(() => engine[Symbol.asyncDispose]());
 
 const schemaOfInput = (input: Readonly<Record<string, string>>): JsonObject => ({
   type: "object",
@@ -95,10 +92,10 @@ for (const name of readdirSync(folder).filter((entry) => entry.endsWith(".yaml")
       expect(compiled.warnings.map(headline)).toEqual(file.warnings);
     });
     if (!compiled.ok) return;
-    const bundle = engine.load(compiled.bytes);
-    it.each(file.cases.filter(({ sees }) => sees))("$it", (one) => expect(engine.visible(bundle, agentOf(file, one.agent), Object.keys(file.tools))).toEqual(one.sees));
-    it.each(file.cases.filter(({ sees }) => !sees))("$it", async (one) => {
-      const { effect, reasons, approvers, errors } = await engine.decide(bundle, inputOf(file, one));
+    const snapshot = openSnapshot(compiled.bytes);
+    it.each(file.cases.filter(({ sees }) => sees))("$it", (one) => expect(snapshot.visible(agentOf(file, one.agent), Object.keys(file.tools))).toEqual(one.sees));
+    it.each(file.cases.filter(({ sees }) => !sees))("$it", (one) => {
+      const { effect, reasons, approvers, errors } = snapshot.decide(inputOf(file, one));
       const told = { effect, because: reasons.map(({ policy }) => policy), approvers, errors: errors.map(({ policy, message }) => `${policy}: ${message}`) };
       expect(told).toEqual({ effect: one.expect, because: one.because, approvers: one.approvers, errors: one.errors });
     });

@@ -34,7 +34,6 @@ export const limits = {
   policy_bytes: { value: 4 * 1024 * 1024, unit: "bytes", why: "all policy files together; some ten thousand policies" },
   policy_files: { value: 1000, unit: "files", why: "files and folders below the folder of policies" },
   compile_ms: { value: 120_000, unit: "ms", why: "compiling all policies; a thousand take seconds, and the old ones stay in force meanwhile" },
-  decide_ms: { value: 5000, unit: "ms", why: "a decision; one takes a millisecond, so past it the policy engine is taken for hung" },
   name_chars: { value: 256, unit: "characters", why: "any name or id that reaches a record" },
   client_sessions: { value: 1024, unit: "sessions", why: "MCP sessions of stateful clients; the one idle longest makes room" },
   streams: { value: 64, unit: "streams", why: "open event streams of one session" },

@@ -33,7 +33,7 @@ function world(over: Partial<Stages> = {}): { stages: Stages; trace: string[] } 
     identify: () => principal,
     admit: () => ({ [Symbol.dispose]: () => void trace.push("leave") }),
     gather: (_action, _principal, given) => (trace.push("gather"), facts(given?.groups ?? [])),
-    decide: async () => (trace.push("decide"), { decision: says("allow"), bundle: "b1" }),
+    decide: () => (trace.push("decide"), { decision: says("allow"), bundle: "b1" }),
     intend: async (_a, _p, _f, ruling, by) => (trace.push(`intend ${ruling.decision.effect} by ${by}`), { seq: 7, id: "d_7" }),
     claim: () => null,
     unclaim: (_approval, why) => void trace.push(`unclaim ${why}`),
@@ -62,7 +62,7 @@ describe("the path of one action", () => {
 
   test("deny: reasons in the author's words, the decision's id, what to do; nothing executed", async () => {
     const { stages, trace } = world({
-      decide: async () => ({ decision: says("deny", { reasons: [{ policy: "org.no", text: "Never on Fridays.", remedy: "" }] }), bundle: "b1" }),
+      decide: () => ({ decision: says("deny", { reasons: [{ policy: "org.no", text: "Never on Fridays.", remedy: "" }] }), bundle: "b1" }),
     });
     const reply = await mediate(stages, call());
     expect(textOf(reply)).toMatchInlineSnapshot(`
@@ -76,7 +76,7 @@ describe("the path of one action", () => {
 
   test.each([
     ["gather", { gather: () => { throw new Error("boom: secret detail"); } }, "facts_unavailable"],
-    ["decide", { decide: async () => { throw new Error("boom: secret detail"); } }, "engine_unavailable"],
+    ["decide", { decide: () => { throw new Error("boom: secret detail"); } }, "engine_unavailable"],
   ] satisfies [string, Partial<Stages>, string][])("I5 a throw in %s denies, is recorded, and leaks nothing", async (_step, over, code) => {
     const { stages, trace } = world(over);
     const reply = await mediate(stages, call());
@@ -100,7 +100,7 @@ describe("the path of one action", () => {
   test("ask: held, approved, gathered and decided again, then executed once", async () => {
     const effects: Decision["effect"][] = ["ask", "allow"];
     const { stages, trace } = world({
-      decide: async () => ({ decision: says(effects.shift()!, { approvers: ["leads"] }), bundle: "b1" }),
+      decide: () => ({ decision: says(effects.shift()!, { approvers: ["leads"] }), bundle: "b1" }),
       hold: async (): Promise<Hold> => ({ kind: "approved", approval }),
     });
     expect((await mediate(stages, call())).kind).toBe("done");
@@ -116,7 +116,7 @@ describe("the path of one action", () => {
     let decided = 0;
     const { stages, trace } = world({
       claim: () => stale,
-      decide: async () => ({ decision: says(decided++ === 0 ? "allow" : "ask"), bundle: "b1" }),
+      decide: () => ({ decision: says(decided++ === 0 ? "allow" : "ask"), bundle: "b1" }),
     });
     expect(await mediate(stages, call())).toMatchObject({ kind: "refused", code: "approval_pending" });
     expect(trace).toContain("unclaim void");
@@ -131,7 +131,7 @@ describe("the path of one action", () => {
 
   test("policy that changes while a call waits cannot hold it forever", async () => {
     const { stages, trace } = world({
-      decide: async () => ({ decision: says("ask"), bundle: "b1" }),
+      decide: () => ({ decision: says("ask"), bundle: "b1" }),
       hold: async (): Promise<Hold> => ({ kind: "approved", approval }),
     });
     expect(await mediate(stages, call())).toMatchObject({ kind: "refused", code: "approval_pending" });

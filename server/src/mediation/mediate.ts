@@ -15,7 +15,7 @@ export async function mediate(stages: Stages, call: InboundCall): Promise<Reply>
   using _place = stages.admit(principal);
   let approval = stages.claim(principal, action);
   for (let held = false; ; held = true) {
-    const verdict = await rule(stages, action, principal, approval);
+    const verdict = rule(stages, action, principal, approval);
     if (approval && !covers(approval, verdict)) {
       stages.unclaim(approval, "void");
       approval = null;
@@ -49,12 +49,12 @@ const denyBefore = (facts: Facts | null, code: ErrorCode, why: string): Verdict 
 });
 
 /** Steps 4 and 5. Invariant: I5, a throw before execution means deny, recorded. */
-async function rule(stages: Stages, action: Action, principal: Principal, approval: Approval | null): Promise<Verdict> {
+function rule(stages: Stages, action: Action, principal: Principal, approval: Approval | null): Verdict {
   let facts: Facts | null = null;
   try {
     facts = stages.gather(action, principal, approval);
     if (facts.pin.refuse) return denyBefore(facts, facts.pin.refuse.code, facts.pin.refuse.text);
-    return { facts, ruling: await stages.decide(facts.input), by: "policy", why: "" };
+    return { facts, ruling: stages.decide(facts.input), by: "policy", why: "" };
   } catch (error) {
     const code = facts ? "engine_unavailable" : "facts_unavailable";
     return error instanceof Fault ? denyBefore(facts, error.code, error.message) : denyBefore(facts, code, `an internal error while deciding \`${action.name}\``);

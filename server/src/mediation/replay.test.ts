@@ -1,15 +1,15 @@
 import { hash } from "node:crypto";
 import type { Decision, DecisionInput, Json, NewRecord } from "@lanyard/contract";
 import { canonicalize } from "@lanyard/ledger";
-import { compile, Engine } from "@lanyard/policy";
+import { compile, openSnapshot, type Snapshot } from "@lanyard/policy";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { systemClock } from "../base/clock.ts";
 import { openMemory } from "../base/store/memory.ts";
 import type { Store } from "../base/store/port.ts";
 import { replay, type Replayed } from "./replay.ts";
 
-const engine = new Engine({ after: systemClock.after });
 let store: Store;
+let snapshot: Snapshot;
 let bundle = "";
 beforeAll(async () => {
   store = await openMemory();
@@ -20,12 +20,9 @@ beforeAll(async () => {
   });
   if (!compiled.ok) throw new Error("the policies of this test are wrong");
   bundle = store.putObject(compiled.bytes);
-  engine.load(compiled.bytes);
+  snapshot = openSnapshot(compiled.bytes);
 });
-afterAll(async () => {
-  await engine[Symbol.asyncDispose]();
-  await store[Symbol.asyncDispose]();
-});
+afterAll(() => store[Symbol.asyncDispose]());
 
 const inputOf = (n: number): DecisionInput => ({
   agent: { id: "bot", team: "t", classes: [] },
@@ -40,7 +37,7 @@ const inputOf = (n: number): DecisionInput => ({
 /** Records a decision as the record stage does; `change` makes a record that tells something else. */
 const recordOf = async (input: DecisionInput, change: Partial<Extract<NewRecord, { type: "decision" }>> = {}, subject = "user:ana"): Promise<number> => {
   const sealed = store.seal(subject, { input } as unknown as Json);
-  const decision: Decision = await engine.decide(bundle, input);
+  const decision: Decision = snapshot.decide(input);
   const record: NewRecord = {
     type: "decision", id: systemClock.id("d"), session: "s", agent: "bot", user: "ana", action: "s/do", digest: "d".repeat(43), effect: decision.effect, by: "policy",
     policies: decision.reasons.map(({ policy }) => policy), decision: hash("sha256", canonicalize(decision), "base64url"), bundle, input: sealed.commitment, tool: null,
@@ -50,7 +47,7 @@ const recordOf = async (input: DecisionInput, change: Partial<Extract<NewRecord,
 };
 const replayed = async (from: number, to = from, kept: Parameters<typeof replay>[0]["store"] = store): Promise<Replayed[]> => {
   const results: Replayed[] = [];
-  for await (const result of replay({ store: kept, engine }, from, to)) results.push(result);
+  for await (const result of replay({ store: kept }, from, to)) results.push(result);
   return results;
 };
 

@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import { Fault, isObject, type Decision, type DecisionInput, type Json, type JsonObject, type LedgerRecord } from "@lanyard/contract";
 import { canonicalize } from "@lanyard/ledger";
-import type { Engine } from "@lanyard/policy";
+import { openSnapshot, type Snapshot } from "@lanyard/policy";
 import type { Store } from "../base/store/port.ts";
 
 type DecisionRecord = Extract<LedgerRecord, { type: "decision" }>;
@@ -21,8 +21,6 @@ export type Replayed =
 
 interface ReplayDeps {
   readonly store: Pick<Store, "entry" | "entries" | "unseal" | "opens" | "getObject">;
-  /** Not the engine that live calls wait for: a replay brings as much work as there are records. */
-  readonly engine: Pick<Engine, "load" | "decide">;
 }
 
 const batch = 64;
@@ -39,14 +37,34 @@ export async function* replay(deps: ReplayDeps, from: number, to: number): Async
       return;
     }
   }
+  const snapshotOf = snapshots(deps.store);
   for (let next = from; next <= to; ) {
     const records = deps.store.entries({ types: ["decision"], from: next, to, limit: batch }).filter((record) => record.type === "decision");
-    yield* await Promise.all(records.map((record) => again(deps, record)));
+    for (const record of records) yield again(deps.store, snapshotOf, record);
     next = records.length < batch ? to + 1 : (records.at(-1)?.seq ?? to) + 1;
   }
 }
 
-const again = async ({ store, engine }: ReplayDeps, record: DecisionRecord): Promise<Replayed> => {
+/** The snapshot of a bundle; null when the store lacks its bytes. Throws Fault `invalid_config`. */
+type SnapshotOf = (bundle: string) => Snapshot | null;
+
+const keptSnapshots = 32;
+
+const snapshots = (store: ReplayDeps["store"]): SnapshotOf => {
+  const open = new Map<string, Snapshot>();
+  return (bundle) => {
+    const known = open.get(bundle);
+    if (known) return known;
+    const bytes = store.getObject(bundle);
+    if (bytes === null) return null;
+    const snapshot = openSnapshot(bytes);
+    if (open.size >= keptSnapshots) open.delete(open.keys().next().value ?? "");
+    open.set(bundle, snapshot);
+    return snapshot;
+  };
+};
+
+const again = (store: ReplayDeps["store"], snapshotOf: SnapshotOf, record: DecisionRecord): Replayed => {
   const { seq } = record;
   const impossible = (why: string): Replayed => ({ seq, kind: "not replayable", why });
   if (record.by !== "policy") return impossible(`refused before policy was asked: ${record.by}`);
@@ -58,12 +76,11 @@ const again = async ({ store, engine }: ReplayDeps, record: DecisionRecord): Pro
   if (!store.opens(record.input, unsealed.salt, unsealed.value)) return broken("the payload is not the one that the record commits to");
   const input = inputOf(unsealed.value);
   if (input === null) return broken("the payload holds no input of a decision");
-  const bytes = store.getObject(record.bundle);
-  if (bytes === null) return broken("the bundle that decided is not in the store");
   try {
-    const bundle = engine.load(bytes);
-    if (bundle !== record.bundle) return broken("the bundle's bytes do not have the address that the record names");
-    const full = await engine.decide(bundle, input);
+    const snapshot = snapshotOf(record.bundle);
+    if (snapshot === null) return broken("the bundle that decided is not in the store");
+    if (snapshot.hash !== record.bundle) return broken("the bundle's bytes do not have the address that the record names");
+    const full = snapshot.decide(input);
     const now = { effect: full.effect, policies: full.reasons.map(({ policy }) => policy), decision: hashOf(full), full };
     if (now.decision !== recorded.decision) return { seq, kind: "differs", why: "the same facts now decide otherwise", recorded, now };
     const untrue = contradiction(record, input, full);

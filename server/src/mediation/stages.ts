@@ -17,7 +17,7 @@ export interface Stages {
   /** Takes one of the session's places for calls in flight; throws Fault `too_many_calls`. */
   admit(principal: Principal): Disposable;
   gather(action: Action, principal: Principal, approval: Approval | null): Facts;
-  decide(input: DecisionInput): Promise<Ruling>;
+  decide(input: DecisionInput): Ruling;
   /** Durable on return. Throws Fault `ledger_unavailable`, and then nothing may happen. */
   intend(action: Action, principal: Principal, facts: Facts | null, ruling: Ruling, by: ErrorCode | "policy", approval: Approval | null): Promise<Intent>;
   /** An approval given for the identical call and not used yet, taken so that no second call can use it. */

@@ -57,7 +57,7 @@ const begin = async ({ files = {}, store, catalog, limits }: { files?: Record<st
   await stage.start();
   return { folder, store: kept, stage, records: () => kept.entries({ types: ["bundle.activate", "bundle.refuse"] }) };
 };
-const effectOf = async (stage: DecisionStage, action?: string): Promise<string> => (await stage.decide(inputOf(action))).decision.effect;
+const effectOf = (stage: DecisionStage, action?: string): string => stage.decide(inputOf(action)).decision.effect;
 
 describe("policies in force", () => {
   it("are recorded and kept before they decide", async () => {
@@ -65,13 +65,13 @@ describe("policies in force", () => {
     const hash = stage.active()?.hash ?? "";
     expect(records()).toMatchObject([{ type: "bundle.activate", bundle: hash, before: null, policies: 1, by: "operator" }]);
     expect(store.getObject(hash)).not.toBeNull();
-    expect(await stage.decide(inputOf())).toMatchObject({ bundle: hash, decision: { effect: "allow", reasons: [{ policy: "all" }] } });
+    expect(stage.decide(inputOf())).toMatchObject({ bundle: hash, decision: { effect: "allow", reasons: [{ policy: "all" }] } });
     expect(stage.visible(inputOf().agent, ["files/write", "files/read"])).toEqual(["files/read"]);
   });
 
   it("are none where the first ones are wrong: everything is denied, with the place", async () => {
     const { stage, records } = await begin({ files: { "a.cedar": "\n  permit nobody;" } });
-    const { decision, bundle } = await stage.decide(inputOf());
+    const { decision, bundle } = stage.decide(inputOf());
     expect(bundle).toBeNull();
     expect(decision).toMatchObject({ effect: "deny", errors: [{ policy: "lanyard.bundle", message: expect.stringContaining("a.cedar:2:10: unexpected token") }] });
     expect(records()).toMatchObject([{ type: "bundle.refuse", errors: 1, first: expect.stringContaining("a.cedar:2:10") }]);
@@ -80,7 +80,7 @@ describe("policies in force", () => {
 
   it("deny everything in an empty folder", async () => {
     const { stage } = await begin({});
-    expect(await stage.decide(inputOf())).toMatchObject({ bundle: stage.active()?.hash, decision: { effect: "deny", reasons: [], errors: [] } });
+    expect(stage.decide(inputOf())).toMatchObject({ bundle: stage.active()?.hash, decision: { effect: "deny", reasons: [], errors: [] } });
   });
 
   it("are none where the folder is missing", async () => {
@@ -89,7 +89,7 @@ describe("policies in force", () => {
     const stage = new DecisionStage({ store, clock: systemClock, log: silent, policyDir: "/nowhere/at/all", catalog: () => ({ servers: [], tools: [] }) });
     open.push(stage);
     await stage.start();
-    expect((await stage.decide(inputOf())).decision.errors[0]?.message).toContain("cannot read the folder of policies `/nowhere/at/all`: it is not there");
+    expect(stage.decide(inputOf()).decision.errors[0]?.message).toContain("cannot read the folder of policies `/nowhere/at/all`: it is not there");
     expect(store.entries({ types: ["bundle.refuse"] })).toHaveLength(1);
   });
 
@@ -120,7 +120,7 @@ describe("a change", () => {
     writeFileSync(join(folder, "new"), denyAll);
     renameSync(join(folder, "new"), join(folder, "a.cedar"));
     while (!seen.has("deny")) {
-      const { decision, bundle } = await stage.decide(inputOf());
+      const { decision, bundle } = stage.decide(inputOf());
       expect(decision.errors).toEqual([]);
       expect(bundle).not.toBeNull();
       seen.add(decision.effect);
@@ -151,7 +151,7 @@ describe("a change", () => {
     const tools = [toolNamed("read")];
     const { stage, records } = await begin({ files: { "a.cedar": '@id("w") permit (principal, action == Action::"files/write", resource);' }, catalog: () => ({ servers: ["files"], tools }) });
     expect(stage.active()?.warnings.map(({ message }) => message)).toEqual(["no catalog knows the action `files/write`"]);
-    expect((await stage.decide(inputOf("files/write"))).decision.errors[0]?.policy).toBe("lanyard.catalog");
+    expect(stage.decide(inputOf("files/write")).decision.errors[0]?.policy).toBe("lanyard.catalog");
     tools.push(toolNamed("write"));
     await Promise.all([stage.recompile("catalog changed"), stage.recompile("catalog changed"), stage.recompile("catalog changed")]);
     expect(await effectOf(stage, "files/write")).toBe("allow");

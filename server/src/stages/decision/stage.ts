@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { Fault, type DecisionInput } from "@lanyard/contract";
-import { Compiler, denyUnasked, describeProblem, Engine, type ToolSet, type Compiled, type Note, type Policy, type PolicyProblem } from "@lanyard/policy";
+import { Compiler, denyUnasked, describeProblem, openSnapshot, type ToolSet, type Compiled, type Note, type PolicyProblem, type Snapshot } from "@lanyard/policy";
 import type { Clock } from "../../base/clock.ts";
 import { defaultLimits, type Limits } from "../../base/limits.ts";
 import type { Log } from "../../base/log.ts";
@@ -26,6 +26,7 @@ export interface DecisionDeps {
 /** The policies in force: the bundle's address, how many policies it has, and what its authors should look at. */
 export interface ActiveBundle {
   readonly hash: string;
+  readonly snapshot: Snapshot;
   readonly policies: number;
   readonly warnings: readonly PolicyProblem[];
   readonly notes: readonly Note[];
@@ -41,7 +42,6 @@ type Occasion = "start" | "policies changed" | "catalog changed";
 export class DecisionStage implements AsyncDisposable {
   readonly #deps: DecisionDeps;
   readonly #limits: Limits;
-  readonly #engine: Engine;
   readonly #compiler: Compiler;
   #active: ActiveBundle | null = null;
   /** Why the newest policies are not in force; empty when they are. */
@@ -56,7 +56,6 @@ export class DecisionStage implements AsyncDisposable {
   constructor(deps: DecisionDeps) {
     this.#deps = deps;
     this.#limits = deps.limits ?? defaultLimits;
-    this.#engine = new Engine({ after: deps.clock.after, patienceMs: this.#limits.decide_ms });
     this.#compiler = new Compiler({ after: deps.clock.after, patienceMs: this.#limits.compile_ms });
   }
 
@@ -67,17 +66,16 @@ export class DecisionStage implements AsyncDisposable {
     this.#arm(pace.pollMs);
   }
 
-  /** Rejects with Fault `engine_unavailable`; nothing is decided then. */
-  async decide(input: DecisionInput): Promise<Ruling> {
+  decide(input: DecisionInput): Ruling {
     const active = this.#active; // Invariant: one bundle from here to the end of this call.
-    if (active !== null) return { decision: await this.#engine.decide(active.hash, input), bundle: active.hash };
+    if (active !== null) return { decision: active.snapshot.decide(input), bundle: active.hash };
     const why = this.#refusal[0]?.split("\n")[0] ?? "none have been compiled yet";
     return { decision: denyUnasked("lanyard.bundle", `no valid policies are loaded, so everything is denied: ${why}`), bundle: null };
   }
 
   /** Those of `actions` that some policy could allow this agent, in the order given: what `tools/list` may show it. */
   visible(agent: DecisionInput["agent"], actions: readonly string[]): string[] {
-    return this.#active === null ? [] : this.#engine.visible(this.#active.hash, agent, actions);
+    return this.#active?.snapshot.visible(agent, actions) ?? [];
   }
 
   /** The policies in force; null when there are none and everything is denied. */
@@ -88,11 +86,6 @@ export class DecisionStage implements AsyncDisposable {
   /** Every error of the newest policies, as text with place and carets, when they are not the ones in force; else empty. */
   refusal(): readonly string[] {
     return this.#refusal;
-  }
-
-  /** A policy of the bundle in force with its file, line, text and annotations; for other bundles read their bytes with `decodeBundle`. */
-  policy(id: string): Policy | null {
-    return this.#active === null ? null : this.#engine.policy(this.#active.hash, id);
   }
 
   /** Compiles folder and catalog as they are now; resolves when the result is in force or refused. Calls that come meanwhile share one turn. */
@@ -110,7 +103,6 @@ export class DecisionStage implements AsyncDisposable {
     this.#timer?.cancel();
     await this.#compiler[Symbol.asyncDispose]();
     await this.#working;
-    await this.#engine[Symbol.asyncDispose]();
   }
 
   #restore(): void {
@@ -118,8 +110,8 @@ export class DecisionStage implements AsyncDisposable {
     const bytes = typeof hash === "string" ? this.#deps.store.getObject(hash) : null;
     if (bytes === null) return;
     try {
-      const loaded = this.#engine.load(bytes);
-      if (loaded === hash) this.#active = { hash: loaded, policies: this.#engine.bundle(loaded).policies.length, warnings: [], notes: [] };
+      const snapshot = openSnapshot(bytes);
+      if (snapshot.hash === hash) this.#active = { hash, snapshot, policies: snapshot.bundle.policies.length, warnings: [], notes: [] };
     } catch (error) {
       this.#deps.log.error("policy.unreadable", { bundle: hash, error });
     }
@@ -143,8 +135,8 @@ export class DecisionStage implements AsyncDisposable {
 
   async #activate({ hash, bytes, warnings, notes }: Extract<Compiled, { ok: true }>, occasion: Occasion): Promise<void> {
     const { store, log } = this.#deps;
-    this.#engine.load(bytes);
-    const policies = this.#engine.bundle(hash).policies.length;
+    const snapshot = openSnapshot(bytes);
+    const policies = snapshot.bundle.policies.length;
     const before = this.#recorded();
     if (before !== hash) {
       store.putObject(bytes);
@@ -153,7 +145,7 @@ export class DecisionStage implements AsyncDisposable {
       log.info("policy.active", { bundle: hash, policies, occasion });
       for (const warning of warnings) log.warn("policy.warning", { text: describeProblem(warning) });
     }
-    this.#active = { hash, policies, warnings, notes };
+    this.#active = { hash, snapshot, policies, warnings, notes };
     this.#refusal = [];
     this.#refusedHash = "";
   }

@@ -1,8 +1,8 @@
 import type { DecisionInput } from "@lanyard/contract";
 import { preparsePolicySet, statefulIsAuthorized, type CedarValueJson, type EntityUidJson } from "@cedar-policy/cedar-wasm/nodejs";
-import type { Policy } from "./bundle.ts";
-import type { Matches } from "./combine.ts";
-import type { ActionShape } from "./schema.ts";
+import type { Policy } from "../bundle.ts";
+import type { Matches } from "../decide/combine.ts";
+import type { ActionShape } from "../schema/schema.ts";
 
 /** Evaluates candidate policies on one request. The same candidates should come as the same array: what is prepared for it is kept. */
 export type Match = (candidates: readonly Policy[], action: ActionShape, input: DecisionInput, typed: CedarValueJson) => Matches;

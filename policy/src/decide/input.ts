@@ -1,5 +1,5 @@
 import { Fault, isObject, type Json, type JsonObject } from "@lanyard/contract";
-import type { RecordShape, Shape } from "./shape.ts";
+import type { RecordShape, Shape } from "../schema/shape.ts";
 
 /** Arguments past these bounds are refused before any policy is asked. */
 export const inputBounds = { depth: 64, values: 100_000 } as const;

@@ -1,7 +1,7 @@
 import { parentPort } from "node:worker_threads";
 import { Fault } from "@lanyard/contract";
 import { compile, type Source } from "./compile.ts";
-import type { CompileAnswer } from "./protocol.ts";
+import type { CompileAnswer } from "./compiler.ts";
 
 // The thread that compiles, away from decisions: started by the compiler, never imported.
 const answer = (source: Source): CompileAnswer => {

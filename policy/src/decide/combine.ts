@@ -1,5 +1,5 @@
 import type { Decision, Reason } from "@lanyard/contract";
-import type { Policy } from "./bundle.ts";
+import type { Policy } from "../bundle.ts";
 
 /** What evaluation found: which candidate policies are satisfied, and which could not be evaluated. */
 export interface Matches {

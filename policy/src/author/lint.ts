@@ -1,6 +1,6 @@
 import { isObject, type Json } from "@lanyard/contract";
 import type { PolicyJson } from "@cedar-policy/cedar-wasm/nodejs";
-import type { EntityRef } from "./bundle.ts";
+import type { EntityRef } from "../bundle.ts";
 import { nearest } from "./problem.ts";
 
 /** An objection to one policy; `find` is the text in the policy to point at, the whole policy when it is not there. */

@@ -1,6 +1,6 @@
 import type { DecisionInput } from "@lanyard/contract";
-import type { Bundle, EntityRef, Policy, Scope } from "./bundle.ts";
-import { requestAction, type ActionShape } from "./schema.ts";
+import type { Bundle, EntityRef, Policy, Scope } from "../bundle.ts";
+import { requestAction, type ActionShape } from "../schema/schema.ts";
 
 type Agent = DecisionInput["agent"];
 

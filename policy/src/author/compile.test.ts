@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decodeBundle } from "./bundle.ts";
+import { decodeBundle } from "../bundle.ts";
 import { compile, type Compiled } from "./compile.ts";
 import { describeProblem } from "./problem.ts";
-import type { ApprovedTool } from "./schema.ts";
+import type { ApprovedTool } from "../schema/schema.ts";
 import { splitPolicies } from "./split.ts";
 
 const tools: ApprovedTool[] = [
@@ -32,7 +32,7 @@ describe("a compiled bundle", () => {
   });
 
   it("refuses bytes of another version", () => {
-    expect(() => decodeBundle(new TextEncoder().encode('{"v":2,"policies":[],"actions":[]}'))).toThrow("does not know its form");
+    expect(() => decodeBundle(new TextEncoder().encode('{"v":1,"policies":[],"actions":[]}'))).toThrow("does not know its form");
     expect(() => decodeBundle(new Uint8Array([0xff]))).toThrow("not JSON");
   });
 });

@@ -1,6 +1,6 @@
 import { isObject, type Json, type JsonObject } from "@lanyard/contract";
 import type { PolicyJson } from "@cedar-policy/cedar-wasm/nodejs";
-import type { RecordShape, Shape } from "./shape.ts";
+import type { RecordShape, Shape } from "../schema/shape.ts";
 
 /** An argument that a policy speaks about, as the way to it from `context.input`. */
 export interface ArgumentRead {

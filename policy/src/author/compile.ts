@@ -1,16 +1,18 @@
-import { addressOf, encodeBundle, sortedJson, type Policy, type Scope } from "./bundle.ts";
+import { addressOf, encodeBundle, sortedJson, type Policy, type Scope } from "../bundle.ts";
 import type { Json } from "@lanyard/contract";
 import { getCedarVersion, policyToJson, validate, type DetailedError, type PolicyJson, type ValidationError } from "@cedar-policy/cedar-wasm/nodejs";
 import { namedActions, readAnnotations, type Annotations, type Objection } from "./lint.ts";
 import { nearest, problemAt, type PolicyProblem } from "./problem.ts";
-import { readsOf } from "./reads.ts";
-import { actionsOf, schemaOf, type ActionShape, type ToolSet } from "./schema.ts";
-import type { Note } from "./shape.ts";
+import { readsOf } from "../decide/reads.ts";
+import { actionsOf, schemaOf, type ActionShape, type ToolSet } from "../schema/schema.ts";
+import type { Note } from "../schema/shape.ts";
 import { offsetOfBytes, placeAt, splitPolicies, type Chunk, type PolicyFile } from "./split.ts";
 
 /** Everything a bundle is made of. */
 export interface Source extends ToolSet {
   readonly policies: readonly PolicyFile[];
+  /** Files of cases to keep in the bundle. */
+  readonly tests?: readonly PolicyFile[];
 }
 
 /** A bundle, or every reason why there is none. `hash` of a refused one is the address of its source. */
@@ -25,7 +27,7 @@ interface Parsed {
 }
 
 /** Names the evaluator and the combining algorithm of a bundle. */
-const engineName = (): string => `cedar-wasm/${getCedarVersion()} lanyard/1`;
+const engineName = (): string => `cedar-wasm/${getCedarVersion()} lanyard/2`;
 
 /**
  * Compiles policies against a catalog: parses each by itself, checks annotations and remedies, validates strictly against the schema
@@ -46,7 +48,7 @@ export const compile = (source: Source): Compiled => {
     return { ok: false, hash, errors: inOrder(errors), warnings: inOrder(warnings), notes };
   }
   const policies = parsed.map(toPolicy).sort((left, right) => (left.id < right.id ? -1 : 1));
-  const encoded = encodeBundle({ v: 1, engine: engineName(), policies, actions, schema });
+  const encoded = encodeBundle({ v: 2, engine: engineName(), policies, actions, schema, tests: source.tests ?? [] });
   return { ok: true, ...encoded, warnings: inOrder(warnings), notes };
 };
 
@@ -143,6 +145,9 @@ const folded = (found: readonly ValidationError[], parsed: readonly Parsed[]): {
   return [...groups.values()];
 };
 
+/** A team owns the files below `teams/<team>/`; every other file is the organisation's. */
+const teamOf = (file: string): string => /^teams\/([^/]+)\//.exec(file)?.[1] ?? "";
+
 const toPolicy = ({ chunk, json, annotations }: Parsed): Policy => ({
   ...annotations,
   effect: json.effect,
@@ -153,5 +158,7 @@ const toPolicy = ({ chunk, json, annotations }: Parsed): Policy => ({
   keyword: chunk.keyword,
   unconditional: json.conditions.length === 0,
   reads: readsOf(json),
+  team: teamOf(chunk.file.file),
+  conditions: json.conditions as unknown as Policy["conditions"],
   head: { principal: json.principal as Scope, action: json.action as Scope, resource: json.resource as Scope },
 });

@@ -2,7 +2,7 @@ import { Fault, type Decision, type DecisionInput, type Json } from "@lanyard/co
 import { combine, denyUnasked } from "./combine.ts";
 import type { Rules } from "./head.ts";
 import { measure, requestArguments, typedInput } from "./input.ts";
-import type { Match } from "./matcher.ts";
+import type { Match } from "../oracle/matcher.ts";
 import { unseenRead } from "./reads.ts";
 
 /**

@@ -1,8 +1,14 @@
 import { Worker } from "node:worker_threads";
 import { Fault } from "@lanyard/contract";
 import type { Compiled, Source } from "./compile.ts";
-import { unavailable, type After } from "./engine.ts";
-import type { CompileAnswer } from "./protocol.ts";
+
+/** Runs `task` once after `ms` unless cancelled: time comes from outside. */
+type After = (ms: number, task: () => void) => { cancel(): void };
+
+/** From the compiling thread, for the one source it was sent: a result, or the text of the Fault `invalid_config` that was thrown. */
+export type CompileAnswer = { readonly compiled: Compiled } | { readonly failed: string };
+
+const unavailable = (message: string, cause?: unknown): Fault => new Fault("engine_unavailable", message, { cause });
 
 /**
  * Compiles in a thread of its own, so that decisions go on meanwhile. The thread stays between compilations: starting one takes five

@@ -2,7 +2,7 @@ import { checkParseContext, checkParseSchema } from "@cedar-policy/cedar-wasm/no
 import { Fault, isObject, type Json, type JsonObject } from "@lanyard/contract";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { measure, requestArguments, typedInput } from "./input.ts";
+import { measure, requestArguments, typedInput } from "../decide/input.ts";
 import { actionsOf, schemaFromTools, type ApprovedTool } from "./schema.ts";
 import { shapeOfInput, type RecordShape } from "./shape.ts";
 
