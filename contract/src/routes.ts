@@ -71,6 +71,8 @@ export const routes = {
     body: z.strictObject({ server: name, definitions: z.record(name, name).optional() }),
   },
 
+  policy_ground: { method: "GET", path: "/v1/policy/ground", roles: ["operator", "user"], says: "what policies are written against: approved tools, contracts, agents, groups" },
+
   credential_issue: {
     method: "POST",
     path: "/v1/credentials",

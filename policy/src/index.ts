@@ -5,5 +5,5 @@ export type { SourcePlace, PolicyFile } from "./author/split.ts";
 export { decodeBundle, type Bundle, type Policy } from "./bundle.ts";
 export { denyUnasked } from "./decide/combine.ts";
 export { openSnapshot, type Snapshot } from "./decide/snapshot.ts";
-export { schemaFromTools, type ApprovedTool, type ToolSet, type CedarSchema } from "./schema/schema.ts";
+export { schemaFromTools, type ApprovedTool, type Ground, type ToolSet, type CedarSchema } from "./schema/schema.ts";
 export type { Note } from "./schema/shape.ts";

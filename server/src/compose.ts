@@ -1,7 +1,7 @@
 import { type CatalogEntry, type JsonObject, type LedgerRecord, type ToolDefinition } from "@lanyard/contract";
-import { decodeBundle } from "@lanyard/policy";
+import { decodeBundle, type Ground } from "@lanyard/policy";
 import { systemClock, type Clock } from "./base/clock.ts";
-import type { Config, ServerDefinition } from "./base/config/config.ts";
+import { registryOf, type Config, type ServerDefinition } from "./base/config/config.ts";
 import { unsealTemplate, type Environment } from "./base/config/environment.ts";
 import { LiveConfig } from "./base/config/live.ts";
 import type { Limits } from "./base/limits.ts";
@@ -67,6 +67,7 @@ interface Core {
   readonly live: LiveConfig;
   readonly identity: Identity;
   readonly catalog: Catalog;
+  readonly ground: () => Ground;
   readonly decision: DecisionStage;
   readonly approvals: Approvals;
   readonly limits: Limits;
@@ -79,7 +80,8 @@ async function core({ config, log, clock = systemClock }: ComposeOptions, held: 
   const { limits } = config;
   const identity = held.use(identityStage({ store, clock, log, config: current }));
   const catalog = new Catalog({ store, clock, log, config: current });
-  const toolSet = () => ({
+  const ground = (): Ground => ({
+    registry: registryOf(current()),
     servers: [...current().servers.keys()],
     tools: catalog.known().map(({ server, tool, hash }) => ({
       server,
@@ -89,9 +91,9 @@ async function core({ config, log, clock = systemClock }: ComposeOptions, held: 
       contract: current().tools.get(`${server}/${tool.name}`) ?? { effects: [], reversibility: "unknown" as const },
     })),
   });
-  const decision = held.use(new DecisionStage({ store, clock, log, policyDir: config.policies, catalog: toolSet, limits }));
+  const decision = held.use(new DecisionStage({ store, clock, log, policyDir: config.policies, ground, limits }));
   const approvals = held.use(approvalStage({ store, clock, log, config: current }));
-  return { clock, log, store, live, identity, catalog, decision, approvals, limits };
+  return { clock, log, store, live, identity, catalog, ground, decision, approvals, limits };
 }
 
 /** Builds and starts a daemon. Throws Fault `conflict` when another holds the data folder, `ledger_unavailable`, `invalid_config`. */
@@ -237,6 +239,7 @@ function administration(rooms: Core, net: { servers(): JsonObject[]; url(): stri
         return approved.flat();
       },
     },
+    policy: { ground: rooms.ground },
     exportLines: () => exportLedger(live.current().data),
     policies,
     replay: (from, to) => replay({ store }, from, to),

@@ -1,5 +1,5 @@
 import { addressOf, encodeBundle, sortedJson, type Policy, type Scope } from "../bundle.ts";
-import type { Json } from "@lanyard/contract";
+import type { Registry, Json } from "@lanyard/contract";
 import { getCedarVersion, policyToJson, validate, type DetailedError, type PolicyJson, type ValidationError } from "@cedar-policy/cedar-wasm/nodejs";
 import { namedActions, readAnnotations, type Annotations, type Objection } from "./lint.ts";
 import { nearest, problemAt, type PolicyProblem } from "./problem.ts";
@@ -11,6 +11,8 @@ import { offsetOfBytes, placeAt, splitPolicies, type Chunk, type PolicyFile } fr
 /** Everything a bundle is made of. */
 export interface Source extends ToolSet {
   readonly policies: readonly PolicyFile[];
+  /** Who and what there is; without it, names of teams, groups and resources are not checked. */
+  readonly registry?: Registry;
   /** Files of cases to keep in the bundle. */
   readonly tests?: readonly PolicyFile[];
 }

@@ -1,4 +1,4 @@
-import { Fault, type JsonObject, type ToolContract } from "@lanyard/contract";
+import { Fault, type Registry, type JsonObject, type ToolContract } from "@lanyard/contract";
 import { shapeOfInput, type Note, type RecordShape, type Shape } from "./shape.ts";
 
 /** An approved tool, as the catalog hands it to policy. */
@@ -15,6 +15,11 @@ export interface ApprovedTool {
 export interface ToolSet {
   readonly servers: readonly string[];
   readonly tools: readonly ApprovedTool[];
+}
+
+/** All that policies are written against: the tools there are, and who and what there is. Plain JSON. */
+export interface Ground extends ToolSet {
+  readonly registry: Registry;
 }
 
 /** One Cedar action: a tool, or a request to a server that is no tool call. */

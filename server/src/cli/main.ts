@@ -16,6 +16,7 @@ import { limitsVerb } from "./limits.ts";
 import { logVerb } from "./log.ts";
 import { mcpVerb } from "./mcp.ts";
 import { reach } from "./reach.ts";
+import { policyVerbs } from "./policy/policy.ts";
 import { replayVerb } from "./replay.ts";
 import { runVerb } from "./run-verb.ts";
 import { serveVerb } from "./serve.ts";
@@ -36,7 +37,7 @@ export function commandLine(context: Context, setConfig: (path: string) => void)
     .showHelpAfterError("(`lanyard --help` lists every verb)")
     .exitOverride();
   const verbs = [
-    demoVerb, serveVerb, runVerb, mcpVerb, statusVerb, logVerb, explainVerb, replayVerb, auditVerbs, approvalVerbs, catalogVerbs, sessionVerbs,
+    demoVerb, serveVerb, runVerb, mcpVerb, statusVerb, logVerb, explainVerb, replayVerb, auditVerbs, approvalVerbs, catalogVerbs, policyVerbs, sessionVerbs,
     credentialVerbs, connectVerb, doctorVerb, limitsVerb,
   ];
   for (const register of verbs) register(program, context);

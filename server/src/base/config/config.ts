@@ -1,4 +1,4 @@
-import type { ToolContract } from "@lanyard/contract";
+import type { Registry, ToolContract } from "@lanyard/contract";
 import type { Limits } from "../limits.ts";
 
 /** lanyard.yaml as the daemon uses it: checked, references resolved, defaults filled in, paths absolute. Immutable. */
@@ -13,8 +13,16 @@ export interface Config {
   readonly data: string;
   /** Folder of the Cedar policies. */
   readonly policies: string;
-  readonly teams: ReadonlySet<string>;
-  readonly groups: ReadonlySet<string>;
+  /** `live`: what is saved in the folder of policies is in force at once. `reviewed`: only what was published and activated is. */
+  readonly release: "live" | "reviewed";
+  /** How live decisions are checked against a second engine: the share of them, and what a difference leads to. */
+  readonly recheck: { readonly share: number; readonly onDifference: "alarm" | "deny" };
+  readonly teams: ReadonlyMap<string, { readonly owners: readonly string[] }>;
+  readonly groups: ReadonlyMap<string, { readonly team: string | null }>;
+  /** Groups that own the organisation's policies. */
+  readonly owners: readonly string[];
+  /** By entity type, then id; `*` for all others. */
+  readonly resources: ReadonlyMap<string, Registry["resources"][string]>;
   readonly users: ReadonlyMap<string, UserEntry>;
   readonly agents: ReadonlyMap<string, AgentEntry>;
   readonly servers: ReadonlyMap<string, ServerDefinition>;
@@ -50,6 +58,16 @@ export type ServerDefinition =
       readonly env: Readonly<Record<string, string>>;
     }
   | { readonly kind: "http"; readonly url: string; readonly headers: Readonly<Record<string, string>> };
+
+/** The part of the configuration that policies may speak about. */
+export const registryOf = ({ agents, users, teams, groups, owners, resources }: Config): Registry => ({
+  agents: Object.fromEntries([...agents].map(([name, { team, classes }]) => [name, { team, classes }])),
+  users: Object.fromEntries(users),
+  teams: Object.fromEntries(teams),
+  groups: Object.fromEntries(groups),
+  owners,
+  resources: Object.fromEntries(resources),
+});
 
 /**
  * What a change of the file needs a restart for. Agents, users, teams, groups, contracts and limits are read anew on every use, and a

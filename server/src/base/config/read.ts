@@ -81,6 +81,12 @@ function checkReferences(shape: ConfigFile, source: YamlSource): void {
   const checkAll = (kind: keyof typeof known, list: readonly string[] | undefined, path: Path) => {
     list?.forEach((name, index) => check(kind, name, [...path, index]));
   };
+  checkAll("group", shape.owners, ["owners"]);
+  for (const [team, { owners }] of Object.entries(shape.teams ?? {})) checkAll("group", owners, ["teams", team, "owners"]);
+  for (const [group, { team }] of Object.entries(shape.groups ?? {})) if (team !== undefined) check("team", team, ["groups", group, "team"]);
+  for (const [type, entries] of Object.entries(shape.resources ?? {})) {
+    for (const [id, { owner }] of Object.entries(entries)) if (owner !== undefined) check("team", owner, ["resources", type, id, "owner"]);
+  }
   for (const [user, { groups }] of Object.entries(shape.users ?? {})) checkAll("group", groups, ["users", user, "groups"]);
   for (const [agent, entry] of Object.entries(shape.agents ?? {})) {
     check("team", entry.team, ["agents", agent, "team"]);
@@ -122,15 +128,26 @@ function build(shape: ConfigFile, listen: Config["listen"], file: string, hash: 
     allowRemote: shape.allow_remote ?? false,
     data: resolve(folder, shape.data ?? ".lanyard"),
     policies: resolve(folder, shape.policies ?? "policies"),
-    teams: new Set(Object.keys(shape.teams ?? {})),
-    groups: new Set(Object.keys(shape.groups ?? {})),
+    release: shape.release ?? "live",
+    recheck: { share: shape.recheck?.share ?? 0.01, onDifference: shape.recheck?.on_difference ?? "alarm" },
+    owners: sorted(shape.owners ?? []),
+    teams: map(shape.teams, ({ owners = [] }) => ({ owners: sorted(owners) })),
+    groups: map(shape.groups, ({ team = null }) => ({ team })),
+    resources: map(shape.resources, (entries) => Object.fromEntries(Object.entries(entries).map(([id, { labels = [], owner = null }]) => [id, { labels: sorted(labels), owner }]))),
     users: map(shape.users, ({ groups = [] }) => ({ groups: sorted(groups) })),
     agents: map(shape.agents, agentEntry),
     servers: map(shape.servers, (entry) => serverDefinition(entry, folder)),
-    tools: map(shape.tools, (entry) => ({ ...unknownContract, effects: entry.effects, ...(entry.reversibility && { reversibility: entry.reversibility }) })),
+    tools: map(shape.tools, contractOf),
     limits: { ...defaultLimits, ...lowered },
   };
 }
+
+const contractOf = ({ effects, reversibility, resource }: NonNullable<ConfigFile["tools"]>[string]): ToolContract => ({
+  ...unknownContract,
+  effects,
+  ...(reversibility && { reversibility }),
+  ...(resource && { resource: { type: resource.type, argument: resource.argument.split(".") } }),
+});
 
 const sorted = (names: readonly string[]): readonly string[] => [...new Set(names)].sort();
 

@@ -23,7 +23,6 @@ const template = z
   .refine((text) => !text.replace(templatePattern, "").includes("${env:"), "write `${env:NAME}` with NAME of letters, digits and `_`");
 
 const names = z.array(name).max(256);
-const empty = z.strictObject({});
 const minutes = z.int().min(1).max(limits.session_ms.value / 60_000);
 
 const agent = z.strictObject({
@@ -57,10 +56,16 @@ const server = z
     if (url.username || url.password) wrong("credentials in a URL end up in logs; put them into `headers` as `${env:NAME}`", ["url"]);
   });
 
+const entityType = z.string().regex(/^[A-Z][A-Za-z0-9]{0,63}$/, "the type of a resource begins with a capital letter, and has letters and digits");
+
 const contract = z.strictObject({
   effects: z.array(z.enum(["read", "write", "egress", "destructive", "money", "exec"])).max(6),
   reversibility: z.enum(["read", "reversible", "compensable", "irreversible", "unknown"]).optional(),
+  resource: z.strictObject({ type: entityType, argument: z.string().min(1).max(256) }).optional(),
 });
+
+const resource = z.strictObject({ labels: names.optional(), owner: name.optional() });
+const recheck = z.strictObject({ share: z.number().min(0).max(1).optional(), on_difference: z.enum(["alarm", "deny"]).optional() });
 
 const lowered = ([key, { value, unit }]: [string, { value: number; unit: string }]) => [
   key,
@@ -73,8 +78,12 @@ export const configShape = z.strictObject({
   allow_remote: z.boolean().optional(),
   data: plain.optional(),
   policies: plain.optional(),
-  teams: z.record(name, empty).optional(),
-  groups: z.record(name, empty).optional(),
+  release: z.enum(["live", "reviewed"]).optional(),
+  recheck: recheck.optional(),
+  owners: names.optional(),
+  teams: z.record(name, z.strictObject({ owners: names.optional() })).optional(),
+  groups: z.record(name, z.strictObject({ team: name.optional() })).optional(),
+  resources: z.record(entityType, z.record(z.string().min(1).max(256), resource)).optional(),
   users: z.record(name, z.strictObject({ groups: names.optional() })).optional(),
   agents: z.record(name, agent).optional(),
   servers: z.record(serverName, server).optional(),

@@ -6,6 +6,7 @@ import { credentialHandlers } from "./credentials.ts";
 import type { ApiResult, Handler } from "./handler.ts";
 import { ledgerHandlers } from "./ledger.ts";
 import { actorOf, type Peer, type Rooms } from "./rooms.ts";
+import { policyHandlers } from "./policy.ts";
 import { sessionHandlers } from "./sessions.ts";
 import { statusHandlers } from "./status.ts";
 
@@ -21,6 +22,7 @@ export function api(rooms: Rooms): (request: Request, way: Way) => Promise<Respo
     ...sessionHandlers(rooms),
     ...approvalHandlers(rooms),
     ...catalogHandlers(rooms),
+    ...policyHandlers(rooms),
     ...credentialHandlers(rooms),
     ...ledgerHandlers(rooms),
   };

@@ -1,4 +1,5 @@
 import type { CatalogEntry, JsonObject } from "@lanyard/contract";
+import type { Ground } from "@lanyard/policy";
 import type { Limits } from "../../base/limits.ts";
 import type { Log } from "../../base/log.ts";
 import type { Clock } from "../../base/clock.ts";
@@ -43,6 +44,10 @@ export interface Rooms {
     diff(server: string, tool: string): string;
     /** Resolves once what was approved is in force. */
     approve(which: readonly { server: string; tool?: string; hash?: string }[], by: string): Promise<readonly CatalogEntry[]>;
+  };
+  readonly policy: {
+    /** What policies are compiled against now. */
+    ground(): Ground;
   };
   /** The whole ledger, line by line, in the form that the offline verifier reads. */
   exportLines(): Iterable<string>;

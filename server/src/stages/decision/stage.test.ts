@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { DecisionInput, LedgerRecord } from "@lanyard/contract";
+import type { Registry, DecisionInput, LedgerRecord } from "@lanyard/contract";
 import type { ApprovedTool, ToolSet } from "@lanyard/policy";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { systemClock } from "../../base/clock.ts";
@@ -9,7 +9,7 @@ import { defaultLimits, type Limits } from "../../base/limits.ts";
 import { silent } from "../../base/log.ts";
 import { MemoryMedium, openMemory } from "../../base/store/memory.ts";
 import type { Store } from "../../base/store/port.ts";
-import { markOf, readPolicies } from "./folder.ts";
+import { markOf, readPolicies } from "../../base/policies.ts";
 import { DecisionStage } from "./stage.ts";
 
 const toolNamed = (tool: string): ApprovedTool => ({
@@ -28,6 +28,7 @@ const inputOf = (action = "files/read"): DecisionInput => ({
   approvals: [],
   nowMs: 1_790_000_000_000,
 });
+const nobody: Registry = { agents: {}, users: {}, teams: {}, groups: {}, owners: [], resources: {} };
 const allowAll = '@id("all") permit (principal, action, resource);';
 const denyAll = '@id("none") @reason("Closed today.") forbid (principal, action, resource);';
 
@@ -52,7 +53,7 @@ const begin = async ({ files = {}, store, catalog, limits }: { files?: Record<st
   const kept = store ?? (await openMemory());
   if (!store) open.push(kept);
   const tools = { servers: ["files"], tools: [toolNamed("read")] };
-  const stage = new DecisionStage({ store: kept, clock: systemClock, log: silent, policyDir: folder, catalog: catalog ?? (() => tools), limits: { ...defaultLimits, ...limits } });
+  const stage = new DecisionStage({ store: kept, clock: systemClock, log: silent, policyDir: folder, ground: () => ({ ...(catalog?.() ?? tools), registry: nobody }), limits: { ...defaultLimits, ...limits } });
   open.push(stage);
   await stage.start();
   return { folder, store: kept, stage, records: () => kept.entries({ types: ["bundle.activate", "bundle.refuse"] }) };
@@ -86,7 +87,7 @@ describe("policies in force", () => {
   it("are none where the folder is missing", async () => {
     const store = await openMemory();
     open.push(store);
-    const stage = new DecisionStage({ store, clock: systemClock, log: silent, policyDir: "/nowhere/at/all", catalog: () => ({ servers: [], tools: [] }) });
+    const stage = new DecisionStage({ store, clock: systemClock, log: silent, policyDir: "/nowhere/at/all", ground: () => ({ servers: [], tools: [], registry: nobody }) });
     open.push(stage);
     await stage.start();
     expect(stage.decide(inputOf()).decision.errors[0]?.message).toContain("cannot read the folder of policies `/nowhere/at/all`: it is not there");

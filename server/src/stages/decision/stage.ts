@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import { Fault, type DecisionInput } from "@lanyard/contract";
-import { Compiler, denyUnasked, describeProblem, openSnapshot, type ToolSet, type Compiled, type Note, type PolicyProblem, type Snapshot } from "@lanyard/policy";
+import { Compiler, denyUnasked, describeProblem, openSnapshot, type Ground, type Compiled, type Note, type PolicyProblem, type Snapshot } from "@lanyard/policy";
 import type { Clock } from "../../base/clock.ts";
 import { defaultLimits, type Limits } from "../../base/limits.ts";
 import type { Log } from "../../base/log.ts";
 import type { Ruling } from "../../base/path.ts";
+import { markOf, readPolicies } from "../../base/policies.ts";
 import type { Store } from "../../base/store/port.ts";
-import { markOf, readPolicies } from "./folder.ts";
 
 // A change is live within a second: looked at every 150 ms, settled for 100 ms, compiled in some 60 ms. Polled, because editors replace
 // files in ways that watchers of one inode miss.
@@ -18,8 +18,8 @@ export interface DecisionDeps {
   readonly log: Log;
   /** Folder of `*.cedar` files, sub-folders too. */
   readonly policyDir: string;
-  /** Servers and approved tools as they are now. */
-  readonly catalog: () => ToolSet;
+  /** Approved tools and the registry as they are now. */
+  readonly ground: () => Ground;
   readonly limits?: Limits;
 }
 
@@ -118,11 +118,11 @@ export class DecisionStage implements AsyncDisposable {
   }
 
   async #compile(occasion: Occasion): Promise<void> {
-    const { log, policyDir, catalog } = this.#deps;
+    const { log, policyDir, ground } = this.#deps;
     try {
       const mark = await markOf(policyDir, this.#limits).catch(() => null);
       const policies = await readPolicies(policyDir, this.#limits);
-      const compiled = await this.#compiler.compile({ ...catalog(), policies });
+      const compiled = await this.#compiler.compile({ ...ground(), policies });
       if (compiled.ok) await this.#activate(compiled, occasion);
       else await this.#refuse(compiled.hash, compiled.errors.map(describeProblem));
       this.#mark = mark;

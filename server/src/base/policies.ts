@@ -2,7 +2,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault } from "@lanyard/contract";
 import type { PolicyFile } from "@lanyard/policy";
-import { defaultLimits, type Limits } from "../../base/limits.ts";
+import { defaultLimits, type Limits } from "./limits.ts";
 
 type FolderLimits = Pick<Limits, "policy_bytes" | "policy_files">;
 
@@ -18,8 +18,8 @@ const refuse = (message: string, cause?: unknown): never => {
   throw new Fault("invalid_config", message, { cause });
 };
 
-/** All `*.cedar` files of a folder and those below it, sorted; names that begin with a dot are passed over. */
-const list = async (folder: string, limits: FolderLimits): Promise<Seen[]> => {
+/** All files of this ending in a folder and those below it, sorted; names that begin with a dot are passed over. */
+const list = async (folder: string, limits: FolderLimits, ending: string): Promise<Seen[]> => {
   const found: Seen[] = [];
   const open = [""];
   for (let below = open.pop(), entries = 0; below !== undefined; below = open.pop()) {
@@ -28,7 +28,7 @@ const list = async (folder: string, limits: FolderLimits): Promise<Seen[]> => {
       if ((entries += 1) > limits.policy_files) refuse(`the folder of policies \`${folder}\` holds more than ${limits.policy_files} files (limit policy_files)`);
       const file = below === "" ? entry.name : `${below}/${entry.name}`;
       if (entry.isDirectory()) open.push(file); // a link to a folder is not followed: it may lead in a circle
-      else if (file.endsWith(".cedar")) found.push(await look(folder, file));
+      else if (file.endsWith(ending)) found.push(await look(folder, file));
     }
   }
   const total = found.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -54,14 +54,19 @@ const guarded = async <T>(folder: string, work: () => Promise<T>): Promise<T> =>
 
 /** A text that changes when any policy file is written, replaced, added or removed. Throws Fault `invalid_config`. */
 export const markOf = async (folder: string, limits: FolderLimits = defaultLimits): Promise<string> =>
-  guarded(folder, async () => (await list(folder, limits)).map(({ mark }) => mark).join("\n"));
+  guarded(folder, async () => (await list(folder, limits, ".cedar")).map(({ mark }) => mark).join("\n"));
 
-/** Every policy file with its text. Throws Fault `invalid_config` when one is no UTF-8, when a limit is met, or the folder is not there. */
-export const readPolicies = async (folder: string, limits: FolderLimits = defaultLimits): Promise<PolicyFile[]> =>
+/** Every policy file (`*.cedar`) with its text. Throws Fault `invalid_config` when one is no UTF-8, when a limit is met, or the folder is not there. */
+export const readPolicies = (folder: string, limits: FolderLimits = defaultLimits): Promise<PolicyFile[]> => readFiles(folder, limits, ".cedar");
+
+/** Every file of cases (`*.yaml`) in a folder of policies. Throws as {@link readPolicies}. */
+export const readTests = (folder: string, limits: FolderLimits = defaultLimits): Promise<PolicyFile[]> => readFiles(folder, limits, ".yaml");
+
+const readFiles = (folder: string, limits: FolderLimits, ending: string): Promise<PolicyFile[]> =>
   guarded(folder, async () => {
     const files: PolicyFile[] = [];
     let left = limits.policy_bytes;
-    for (const { file, path } of await list(folder, limits)) {
+    for (const { file, path } of await list(folder, limits, ending)) {
       const bytes = await readFile(path);
       if ((left -= bytes.length) < 0) refuse(`the policies in \`${folder}\` are larger than ${limits.policy_bytes} bytes (limit policy_bytes)`);
       try {
