@@ -70,6 +70,9 @@ const packages: readonly { readonly path: RegExp; readonly may: RegExp; readonly
   { path: /^contract\//, may: /^zod$/, why: "shapes must load anywhere: browser, agent, server" },
   { path: /^ledger\/src\/verify\.ts$/, may: /^node:(crypto|fs|process|util)$/, why: "one file an auditor copies away and runs on a file" },
   { path: /^ledger\//, may: /^node:crypto$/, why: "an auditor reads it all; nothing may hide behind a dependency" },
+  { path: /^policy\/src\/(cedar|decide)\//, may: /^@lanyard\/contract$/, why: "a decision is pure: no wasm, no thread, no clock, no I/O" },
+  { path: /^policy\/src\/solve\//, may: /^(@lanyard\/contract|z3-solver|node:worker_threads)$/, why: "the solver answers questions about policies; it decides nothing" },
+  { path: /^policy\/src\/cases\//, may: /^(@lanyard\/contract|yaml|zod)$/, why: "authors write their cases in YAML" },
   {
     path: /^policy\//,
     may: /^(@lanyard\/contract|@cedar-policy\/cedar-wasm(\/nodejs)?|node:crypto|node:worker_threads)$/,
