@@ -1,5 +1,5 @@
 // Entry of every npm script and of bin/lanyard: installs what is missing, then runs the program in a recent Node.
-// Usage: node scripts/bootstrap.mjs demo|test|bench|soak|lanyard|programs [arguments]
+// Usage: node scripts/bootstrap.mjs demo|test|bench|fuzz|soak|lanyard|programs [arguments]
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import module from "node:module";
@@ -15,10 +15,11 @@ const plans = {
   lanyard: (args) => ({ entry: cli, args, demo: args[0] === "demo" }),
   test: (args) => ({ entry: "scripts/check.ts", args, full: true, demo: true }),
   soak: (args) => ({ entry: "scripts/check.ts", args: ["--soak", ...args], full: true }),
+  fuzz: (args) => ({ entry: "test/fuzz/fuzz.ts", args, full: true }),
   bench: ([name, ...args]) => ({ entry: `bench/${name}.ts`, args, full: true, known: /^[a-z-]+$/.test(name || "") }),
 };
 
-const usage = "usage: npm start | npm test | npm run bench -- NAME [--json] | npm run soak | npm run lanyard -- ARGUMENTS";
+const usage = "usage: npm start | npm test | npm run bench -- NAME [--json] | npm run fuzz | npm run soak | npm run lanyard -- ARGUMENTS";
 
 // Ctrl-C reaches the whole foreground group by itself; any other signal only this process, so it is handed on.
 const againIn = (node) =>

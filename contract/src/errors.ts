@@ -25,7 +25,7 @@ export const errors = {
   uncertain: { status: 502, rpc: -32016, remedy: "the call may have taken effect; check before retrying" },
   result_withheld: { status: 502, rpc: -32017, remedy: "ask for less; the result broke a limit and was not passed on" },
   invalid_config: { status: 400, rpc: -32602, remedy: "correct the place named" },
-  invalid_request: { status: 400, rpc: -32602, remedy: "correct the field named" },
+  invalid_request: { status: 400, rpc: -32602, remedy: "correct what is named" },
   conflict: { status: 409, rpc: -32018, remedy: "look at the current state and try again" },
   internal: { status: 500, rpc: -32603, remedy: "see the daemon's log" },
 } as const satisfies Record<string, { status: number; rpc: number; remedy: string }>;
@@ -40,11 +40,14 @@ export class Fault extends Error {
   readonly code: ErrorCode;
   /** Where in a file, when a file is at fault: `lanyard.yaml:3:7`. */
   readonly place: string | undefined;
+  /** What the reader should do: the table's word, unless the message itself says it; then empty. */
+  readonly remedy: string;
 
-  constructor(code: ErrorCode, message: string, options: { cause?: unknown; place?: string } = {}) {
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; place?: string; remedy?: "" } = {}) {
     super(options.place ? `${options.place}: ${message}` : message, { cause: options.cause });
     this.name = "Fault";
     this.code = code;
     this.place = options.place;
+    this.remedy = options.remedy ?? errors[code].remedy;
   }
 }

@@ -7,3 +7,135 @@ export type JsonObject = { [key: string]: Json };
 /** True for a plain JSON object: not null, not an array. */
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === "object" && value !== null && !Array.isArray(value);
+
+/**
+ * Reads JSON as RFC 8259 has it; like `JSON.parse`, but right. V8 up to 14.6 misreads a key that is written with an escape when another
+ * object in the process had a key with a backslash before (nodejs/node#63785): `"\u0070ath"` becomes `"\\u00"`. Whoever sends such a key could
+ * hide an argument from policy, so texts with an escaped key are read by a reader of our own. Throws SyntaxError.
+ */
+export const parseJson = (text: string): unknown => (text.includes("\\") && hasEscapedKey(text) ? new Reader(text).read() : JSON.parse(text));
+
+const [quote, backslash, colon, comma] = [0x22, 0x5c, 0x3a, 0x2c];
+const isSpace = (code: number): boolean => code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
+
+/** Whether a string with an escape stands before a colon. Of what is no JSON the answer does not matter: both readers refuse it. */
+const hasEscapedKey = (text: string): boolean => {
+  for (let at = text.indexOf('"'); at >= 0; at = text.indexOf('"', at)) {
+    let escaped = false;
+    for (at += 1; at < text.length && text.charCodeAt(at) !== quote; at += 1) {
+      if (text.charCodeAt(at) !== backslash) continue;
+      escaped = true;
+      at += 1;
+    }
+    at += 1;
+    if (!escaped) continue;
+    let next = at;
+    while (isSpace(text.charCodeAt(next))) next += 1;
+    if (text.charCodeAt(next) === colon) return true;
+  }
+  return false;
+};
+
+/** Nesting past this is refused, so that no text can exhaust the stack. */
+const maxDepth = 1000;
+const escapes: Readonly<Record<string, string>> = { '"': '"', "\\": "\\", "/": "/", b: "\b", f: "\f", n: "\n", r: "\r", t: "\t" };
+
+class Reader {
+  readonly #text: string;
+  #at = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  read(): Json {
+    const value = this.#value(0);
+    this.#space();
+    return this.#at === this.#text.length ? value : this.#fail();
+  }
+
+  #value(depth: number): Json {
+    if (depth > maxDepth) throw new SyntaxError(`JSON is nested deeper than ${maxDepth} levels`);
+    this.#space();
+    const first = this.#text[this.#at];
+    if (first === "{") return this.#object(depth);
+    if (first === "[") return this.#array(depth);
+    if (first === '"') return this.#string();
+    for (const [word, value] of [["true", true], ["false", false], ["null", null]] as const) if (this.#text.startsWith(word, this.#at)) return this.#after(word.length, value);
+    const number = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
+    number.lastIndex = this.#at;
+    const found = number.exec(this.#text)?.[0];
+    return found === undefined ? this.#fail() : this.#after(found.length, Number(found));
+  }
+
+  #object(depth: number): JsonObject {
+    const object: JsonObject = {};
+    this.#items("}", () => {
+      this.#space();
+      const key = this.#string();
+      this.#space();
+      if (this.#text.charCodeAt(this.#at) !== colon) this.#fail();
+      this.#at += 1;
+      // A field named `__proto__` is a field.
+      Object.defineProperty(object, key, { value: this.#value(depth + 1), writable: true, enumerable: true, configurable: true });
+    });
+    return object;
+  }
+
+  #array(depth: number): Json[] {
+    const array: Json[] = [];
+    this.#items("]", () => array.push(this.#value(depth + 1)));
+    return array;
+  }
+
+  /** What stands between this bracket and its end, separated by commas. */
+  #items(end: string, item: () => void): void {
+    this.#at += 1;
+    this.#space();
+    if (this.#text[this.#at] === end) return this.#after(1, undefined);
+    for (;;) {
+      item();
+      this.#space();
+      if (this.#text[this.#at] === end) return this.#after(1, undefined);
+      if (this.#text.charCodeAt(this.#at) !== comma) this.#fail();
+      this.#at += 1;
+    }
+  }
+
+  #string(): string {
+    if (this.#text.charCodeAt(this.#at) !== quote) this.#fail();
+    const parts: string[] = [];
+    let start = (this.#at += 1);
+    for (let code = this.#text.charCodeAt(this.#at); code !== quote; code = this.#text.charCodeAt(this.#at)) {
+      if (!(code >= 0x20)) this.#fail(); // control characters, and NaN at the end of the text
+      if (code !== backslash) {
+        this.#at += 1;
+        continue;
+      }
+      parts.push(this.#text.slice(start, this.#at), this.#escape());
+      start = this.#at;
+    }
+    parts.push(this.#text.slice(start, this.#at));
+    return this.#after(1, parts.join(""));
+  }
+
+  #escape(): string {
+    const letter = this.#text[this.#at + 1] ?? "";
+    if (letter !== "u") return this.#after(2, escapes[letter] ?? this.#fail());
+    const hex = this.#text.slice(this.#at + 2, this.#at + 6);
+    return /^[0-9a-fA-F]{4}$/.test(hex) ? this.#after(6, String.fromCharCode(Number.parseInt(hex, 16))) : this.#fail();
+  }
+
+  #space(): void {
+    while (isSpace(this.#text.charCodeAt(this.#at))) this.#at += 1;
+  }
+
+  #after<T>(length: number, value: T): T {
+    this.#at += length;
+    return value;
+  }
+
+  #fail(): never {
+    throw new SyntaxError(`unexpected ${this.#at < this.#text.length ? "character" : "end"} in JSON at position ${this.#at}`);
+  }
+}

@@ -10,6 +10,10 @@ const hash = z.string().regex(/^[A-Za-z0-9_-]{43}$/); // base64url SHA-256
 const text = z.string().max(4096);
 const count = z.int().min(0);
 const actor = z.string().min(1).max(256); // "operator", "user:ana", "agent:bot", "lanyard"
+/** Where a bundle stands: it decides, it decides beside without effect, or it decides for a share of the sessions. */
+const post = z.enum(["active", "shadow", "canary"]);
+const version = z.int().min(1).nullable(); // of the policies; null for those of the live folder
+const effect = z.enum(["allow", "deny", "ask"]);
 const body = <S extends z.ZodRawShape>(shape: S) => z.strictObject(shape);
 
 export const recordBodies = {
@@ -62,8 +66,31 @@ export const recordBodies = {
   "catalog.quarantine": body({ server: id, tool: id, why: z.enum(["first seen", "changed"]), definition: hash, approved: hash.nullable() }),
   "catalog.approve": body({ server: id, tool: id, definition: hash, by: actor }),
   "catalog.gone": body({ server: id, tool: id }),
-  "bundle.activate": body({ bundle: hash, before: hash.nullable(), policies: count, by: actor }),
-  "bundle.refuse": body({ candidate: hash, errors: count, first: text }),
+  /** `before`: what stood at this post. `share_ppm`: millionths of the sessions that a canary decides for; null at other posts. */
+  "bundle.activate": body({ bundle: hash, before: hash.nullable(), policies: count, by: actor, post, version, share_ppm: z.int().min(0).max(1_000_000).nullable(), why: text }),
+  "bundle.withdraw": body({ bundle: hash, by: actor, post, version, why: text }),
+  "bundle.refuse": body({ candidate: hash, errors: count, first: text, post, version }),
+  /** What another bundle, deciding beside without effect, would have done otherwise. Repeats within a second fold into `times`; `session` is the first one's. */
+  "bundle.difference": body({
+    session: id,
+    agent: id,
+    action: id,
+    bundle: hash,
+    effect,
+    policies: z.array(id).max(32),
+    beside: hash,
+    beside_effect: effect,
+    beside_policies: z.array(id).max(32),
+    times: count,
+  }),
+  /** The second engine decided otherwise. `ours` and `theirs` are hashes of the whole Decision: `ours` is the `decision` of the entry it is about. */
+  "engine.difference": body({ session: id, agent: id, action: id, bundle: hash, ours: hash, theirs: hash, effect, their_effect: effect, denies_now: z.boolean() }),
+  /** A version of the policies: `statement` is the signed note about it, `base` the version it was made from (0: none), `loosens` what needs a second person. */
+  "policy.publish": body({ version: count, base: count, statement: hash, source: hash, bundle: hash, loosens: z.boolean(), by: actor }),
+  /** The second person's yes to a version, for as long as the organisation's policies in force are `over` (null: none). */
+  "policy.approve": body({ version: count, statement: hash, over: hash.nullable(), by: actor }),
+  /** Comes just before the activation that carries it out. */
+  "policy.rollback": body({ from: count.nullable(), to: count, by: actor, why: text }),
   "config.change": body({ config: hash, before: hash.nullable(), by: actor }),
   "access.read": body({ by: actor, what: id, from: count, to: count, times: count }),
   "access.unseal": body({ by: actor, of: count }),

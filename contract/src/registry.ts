@@ -14,3 +14,9 @@ export interface Registry {
   /** By entity type, then id; the id `*` speaks of every one that is not listed. */
   readonly resources: Readonly<Record<string, Readonly<Record<string, { readonly labels: readonly string[]; readonly owner: string | null }>>>>;
 }
+
+/** Names that cannot be the type of a resource: entity types of our own, Cedar's own words, and types of the schema. */
+export const reservedEntityTypes: readonly string[] = [
+  ...["Action", "Agent", "AgentClass", "Group", "Server", "Session", "Team", "User"],
+  ...["Bool", "Boolean", "Entity", "EntityOrCommon", "Extension", "Long", "Record", "Set", "String"],
+];

@@ -9,6 +9,17 @@ import { z } from "zod";
 const name = z.string().min(1).max(256);
 const seq = z.coerce.number().int().min(0);
 
+const version = z.int().min(1);
+/** Files of a folder of policies as they are uploaded; the daemon checks names and sizes. */
+const uploaded = z.array(z.strictObject({ file: name, text: z.string() })).max(1000);
+
+/** Policies to compare: a published version, what stands at a post, or files. */
+const side = z.union([
+  z.strictObject({ version }),
+  z.strictObject({ post: z.enum(["active", "shadow", "canary"]) }),
+  z.strictObject({ policies: uploaded, tests: uploaded.optional() }),
+]);
+
 const logQuery = z.strictObject({
   from: seq.optional(),
   to: seq.optional(),
@@ -73,6 +84,78 @@ export const routes = {
 
   policy_ground: { method: "GET", path: "/v1/policy/ground", roles: ["operator", "user"], says: "what policies are written against: approved tools, contracts, agents, groups" },
 
+  policy_diff: {
+    method: "POST",
+    path: "/v1/policy/diff",
+    roles: ["operator", "user"],
+    large: true,
+    says: "what a change of policies does to recorded calls, one JSON a line; a team's owner sees the calls of its agents",
+    /** `since_ms`: calls decided since then; without it none are looked at. `bundles`: begin with both bundles, for whoever compares them by themselves. */
+    body: z.strictObject({ before: side, after: side, since_ms: z.int().min(0).optional(), bundles: z.boolean().optional() }),
+  },
+  policy_suggest: {
+    method: "POST",
+    path: "/v1/policy/suggest",
+    roles: ["operator", "user"],
+    says: "the narrowest policies that allow what a recorded session did, for a person to read",
+    body: z.strictObject({ session: name, effect: z.enum(["allow", "deny", "ask"]).optional() }),
+  },
+  policy_publish: {
+    method: "POST",
+    path: "/v1/policy/versions",
+    roles: ["user"],
+    large: true,
+    says: "publishes a folder of policies as the next version, as oneself; nothing changes until it is activated",
+    /** `base`: the version it was made from, a conflict when there is a newer one. `team`: only this team's folder changes; empty: only what is no team's. */
+    body: z.strictObject({ policies: uploaded, tests: uploaded, note: z.string().max(1000).optional(), base: z.int().min(0).optional(), team: name.or(z.literal("")).optional() }),
+  },
+  policy_history: {
+    method: "GET",
+    path: "/v1/policy/versions",
+    roles: ["operator", "user"],
+    says: "published versions, newest first, and where each stands",
+    query: z.strictObject({ limit: z.coerce.number().int().min(1).max(1000).optional() }),
+  },
+  policy_show: {
+    method: "GET",
+    path: "/v1/policy/versions/:version",
+    roles: ["operator", "user"],
+    says: "one version (a number, or active, shadow, canary, newest): its files, who made and approved it, how it does",
+    query: z.strictObject({ texts: z.stringbool().optional() }),
+  },
+  policy_approve: { method: "POST", path: "/v1/policy/approve/:version", roles: ["user"], says: "the second person's yes to a version, as oneself" },
+  policy_shadow: {
+    method: "POST",
+    path: "/v1/policy/shadow",
+    roles: ["user"],
+    says: "lets a version decide beside the active one without effect; null ends it",
+    body: z.strictObject({ version: version.nullable() }),
+  },
+  policy_canary: {
+    method: "POST",
+    path: "/v1/policy/canary",
+    roles: ["user"],
+    says: "lets a version decide for a share of the sessions, taken back when it leaves its bands; null ends it",
+    body: z.strictObject({
+      version: version.nullable(),
+      share: z.number().gt(0).lt(1).optional(),
+      /** Greatest distance from the active version: in percentage points, percentage points, and microseconds. */
+      deny_rate: z.number().min(0).max(100).optional(),
+      error_rate: z.number().min(0).max(100).optional(),
+      latency_p99_us: z.int().min(1).max(10_000_000).optional(),
+      /** Decisions on each side before the bands are looked at. */
+      minimum: z.int().min(1).max(1_000_000).optional(),
+    }),
+  },
+  policy_activate: { method: "POST", path: "/v1/policy/activate", roles: ["user"], says: "puts a version in force", body: z.strictObject({ version }) },
+  policy_rollback: {
+    method: "POST",
+    path: "/v1/policy/rollback",
+    roles: ["operator", "user"],
+    says: "back to the version that was in force before; ends canary and shadow",
+    body: z.strictObject({ why: z.string().max(1000).optional() }),
+  },
+
   credential_issue: {
     method: "POST",
     path: "/v1/credentials",
@@ -107,6 +190,8 @@ export interface Route {
   readonly says: string;
   readonly body?: z.ZodObject;
   readonly query?: z.ZodObject;
+  /** The body may be as long as the limit `upload_bytes`. */
+  readonly large?: boolean;
 }
 
 export type RouteName = keyof typeof routes;

@@ -1,5 +1,5 @@
 import { type CatalogEntry, type JsonObject, type LedgerRecord, type ToolDefinition } from "@lanyard/contract";
-import { decodeBundle, type Ground } from "@lanyard/policy";
+import { Oracle, Solver, type Ground } from "@lanyard/policy";
 import { systemClock, type Clock } from "./base/clock.ts";
 import { registryOf, type Config, type ServerDefinition } from "./base/config/config.ts";
 import { unsealTemplate, type Environment } from "./base/config/environment.ts";
@@ -12,13 +12,18 @@ import { openSqlite } from "./base/store/sqlite.ts";
 import { exportLedger } from "./base/store/verify.ts";
 import { api, type Way } from "./edge/api/api.ts";
 import { reasonOf } from "./edge/api/ledger.ts";
-import type { PolicyText, Rooms } from "./edge/api/rooms.ts";
+import type { Rooms } from "./edge/api/rooms.ts";
 import { Gateway } from "./edge/gateway/gateway.ts";
 import { listen, type Listening } from "./listen.ts";
+import { Changes } from "./mediation/changes.ts";
 import { mediate } from "./mediation/mediate.ts";
 import { replay } from "./mediation/replay.ts";
 import type { Stages } from "./mediation/stages.ts";
+import { releasing } from "./releasing.ts";
 import { approvalStage, type Approvals } from "./stages/approval/approval.ts";
+import type { Releases } from "./stages/decision/releases.ts";
+import { PastBundles } from "./stages/decision/past.ts";
+import { releaseViews } from "./stages/decision/releases-view.ts";
 import { DecisionStage } from "./stages/decision/stage.ts";
 import { execute } from "./stages/execution/execute.ts";
 import type { UpstreamSpec } from "./stages/execution/upstream.ts";
@@ -69,6 +74,7 @@ interface Core {
   readonly catalog: Catalog;
   readonly ground: () => Ground;
   readonly decision: DecisionStage;
+  readonly releases: Releases;
   readonly approvals: Approvals;
   readonly limits: Limits;
 }
@@ -89,11 +95,15 @@ async function core({ config, log, clock = systemClock }: ComposeOptions, held: 
       definition: hash,
       inputSchema: tool.inputSchema,
       contract: current().tools.get(`${server}/${tool.name}`) ?? { effects: [], reversibility: "unknown" as const },
+      ...(tool.annotations && { annotations: tool.annotations }),
     })),
   });
-  const decision = held.use(new DecisionStage({ store, clock, log, policyDir: config.policies, ground, limits }));
+  const recheck = { terms: () => current().recheck, opinion: new Oracle({ after: clock.after }) };
+  const decision = held.use(new DecisionStage({ store, clock, log, policyDir: config.policies, ground, limits, release: () => current().release, recheck }));
+  const solver = held.use(new Solver({ after: clock.after, patienceMs: limits.compile_ms }));
+  const releases = releasing({ store, clock, log, limits, config: current, ground, decision, solver });
   const approvals = held.use(approvalStage({ store, clock, log, config: current }));
-  return { clock, log, store, live, identity, catalog, ground, decision, approvals, limits };
+  return { clock, log, store, live, identity, catalog, ground, decision, releases, approvals, limits };
 }
 
 /** Builds and starts a daemon. Throws Fault `conflict` when another holds the data folder, `ledger_unavailable`, `invalid_config`. */
@@ -120,7 +130,7 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
     }),
   );
   linkChanges(rooms, face, held);
-  const { ask, policies } = administration(rooms, { servers: () => servers.state() as unknown as JsonObject[], url: () => listening.url });
+  const { ask, past } = administration(rooms, { servers: () => servers.state() as unknown as JsonObject[], url: () => listening.url });
   const listening: Listening = held.use(await listen({ config, gateway: face, api: ask, log }));
 
   const probes = Promise.allSettled(servers.servers.map((name) => probe(rooms, servers, name)));
@@ -131,7 +141,7 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
     store,
     ready: async () => void (await probes),
     settled: () => decision.recompile("catalog changed"),
-    why: (record) => reasonOf(policies, record),
+    why: (record) => reasonOf(past, record),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 }
@@ -170,7 +180,7 @@ function viewOf({ live, catalog, decision }: Core, principal: Parameters<typeof 
   if (!agent) return [];
   const approved = catalog.approvedAmong(server, tools);
   const inReach = approved.filter(({ name }) => toolsCover(principal.tools, `${server}/${name}`));
-  const names = decision.visible({ id: principal.agent, team: agent.team, classes: agent.classes }, inReach.map(({ name }) => `${server}/${name}`));
+  const names = decision.visible({ id: principal.agent, team: agent.team, classes: agent.classes }, inReach.map(({ name }) => `${server}/${name}`), principal.session);
   const shown = new Set(names);
   return inReach.filter(({ name }) => shown.has(`${server}/${name}`));
 }
@@ -184,7 +194,7 @@ function linkChanges({ live, catalog, decision, identity, store, log }: Core, fa
     );
   };
   const heed = (record: LedgerRecord): void => {
-    if (record.type === "bundle.activate" || record.type === "catalog.quarantine") face.toolsChanged();
+    if (record.type === "bundle.activate" || record.type === "bundle.withdraw" || record.type === "catalog.quarantine") face.toolsChanged();
   };
   const release = (session: string): void => void face.ended(session).catch((error: unknown) => log.error("session.unreleased", { error }));
   const subscriptions = [catalog.onChange(fitPolicies), live.onChange(fitPolicies), identity.onClose(release), store.follow(heed)];
@@ -214,11 +224,10 @@ function spec([name, server]: [string, ServerDefinition], environment: Environme
   return { name, command, args, cwd, env: () => unsealTemplate(server.env, environment) };
 }
 
-type Policies = Rooms["policies"];
-
-function administration(rooms: Core, net: { servers(): JsonObject[]; url(): string }): { ask: Api; policies: Policies } {
-  const { clock, log, limits, store, live, identity, catalog, decision, approvals } = rooms;
-  const policies = bundleTexts(store);
+function administration(rooms: Core, net: { servers(): JsonObject[]; url(): string }): { ask: Api; past: PastBundles } {
+  const { clock, log, limits, store, live, identity, catalog, decision, releases, approvals } = rooms;
+  const past = new PastBundles({ store, active: () => decision.active()?.snapshot ?? null });
+  const versions = releaseViews({ store, releases, lineup: () => decision.lineup() });
   const surface: Rooms = {
     clock,
     log,
@@ -240,8 +249,11 @@ function administration(rooms: Core, net: { servers(): JsonObject[]; url(): stri
       },
     },
     policy: { ground: rooms.ground },
+    releases,
+    versions,
     exportLines: () => exportLedger(live.current().data),
-    policies,
+    past,
+    changes: new Changes({ store, clock, limits, config: () => live.current(), ground: rooms.ground, lineup: () => decision.lineup(), edition: (number) => releases.edition(number) }),
     replay: (from, to) => replay({ store }, from, to),
     status: () => {
       const active = decision.active();
@@ -251,8 +263,11 @@ function administration(rooms: Core, net: { servers(): JsonObject[]; url(): stri
         ledger: store.healthy() ? "ok" : "refusing: calls are denied until it can write again",
         entries: store.size(),
         open_intents: store.openIntents(),
-        bundle: active ? { hash: active.hash, policies: active.policies, warnings: active.warnings.length } : store.get("setting", "bundle"),
+        release: live.current().release,
+        bundle: active ? { hash: active.hash, version: active.version, policies: active.policies, warnings: active.warnings.length } : versions.remembered(),
+        ...versions.beside(),
         policy_errors: [...decision.refusal()],
+        rechecks: decision.rechecks() as unknown as JsonObject,
         config: live.current().hash,
         sessions: identity.sessions().length,
         approvals: approvals.list().length,
@@ -261,22 +276,5 @@ function administration(rooms: Core, net: { servers(): JsonObject[]; url(): stri
       };
     },
   };
-  return { ask: api(surface), policies };
-}
-
-const keptBundles = 64;
-
-/** Texts of the policies of a bundle, decoded once; the newest 64 bundles asked for stay decoded. */
-function bundleTexts(store: Store): Policies {
-  const decoded = new Map<string, ReadonlyMap<string, PolicyText>>();
-  return (bundle) => {
-    const known = decoded.get(bundle);
-    if (known) return known;
-    const bytes = store.getObject(bundle);
-    if (!bytes) return null;
-    const texts = new Map(decodeBundle(bytes).policies.map(({ id, file, line, text, reason, remedy }) => [id, { file, line, text, reason, remedy }]));
-    if (decoded.size >= keptBundles) decoded.delete(decoded.keys().next().value ?? "");
-    decoded.set(bundle, texts);
-    return texts;
-  };
+  return { ask: api(surface), past };
 }

@@ -14,7 +14,7 @@ beforeAll(async () => {
   upstream = await counter();
   world = new World({
     yaml: `teams: { t: {} }\nusers: { ben: {} }\nagents: { bot: { team: t } }\nservers: { c: { url: "${upstream.url}" } }\n`,
-    policies: { "all.cedar": '@id("all") @reason("All.") permit (principal, action, resource);\n' },
+    policies: { "all.cedar": '@id("all") @reason("All.") permit (principal, action, resource);\n@id("no.13") @reason("Not thirteen.") forbid (principal, action == Action::"c/count", resource) when { context.input has n && context.input.n == 13 };\n' },
   });
   daemon = await DaemonProcess.start(world);
   await approveCatalog(world.operator(), "c");
@@ -66,6 +66,13 @@ const goesOn = async (): Promise<void> => {
   const { body } = await callTool(daemon.url, token, "count", { n: 1 });
   expect(body.result?.content?.[0]?.text).toBe("counted 1");
 };
+
+// V8 misreads an escaped key after another key with a backslash (nodejs/node#63785): the server would read `n`, policy something else.
+test("an argument cannot hide behind an escaped name, whatever keys were sent before", async () => {
+  await send(callBody('{"first":1,"\\\\":1}'));
+  for (const args of ['{"first":1,"\\u006e":13}', '{ "first" : 1, "\\u006e" : 13 }', '{"\\u006e":13}']) expect((await send(callBody(args))).text, args).toContain("Not thirteen.");
+  expect((await send(callBody('{"first":1,"\\u006e":12}'))).text).toContain("counted 12");
+});
 
 describe("each is a clear error", () => {
   const deep = 200_000;

@@ -16,7 +16,7 @@ beforeAll(async () => {
   await using store = await openLedger(untouched);
   const bundle = store.putObject(Buffer.from("a bundle of policies"));
   const definition = store.putObject(Buffer.from("a tool's definition"));
-  await store.append({ type: "bundle.activate", bundle, before: null, policies: 1, by: "operator" }, { state: [{ kind: "setting", key: "bundle", value: { hash: bundle } }] });
+  await store.append({ type: "bundle.activate", bundle, before: null, policies: 1, by: "operator", post: "active", version: null, share_ppm: null, why: "" }, { state: [{ kind: "setting", key: "bundle", value: { hash: bundle } }] });
   await store.append({ type: "catalog.approve", server: "s", tool: "t", definition, by: "operator" });
   await store.append(someDecision("deny", { bundle, tool: definition }));
   const request = { state: "pending", given: [] };

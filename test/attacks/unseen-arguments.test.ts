@@ -13,6 +13,8 @@ const schemas: Record<string, JsonObject> = {
   tuple: { type: "object", properties: { path: { type: "array" } } },
   nested: { type: "object", properties: { options: { type: "object", properties: { depth: { type: "integer" } } } } },
   either: { type: "object", properties: { options: { anyOf: [{ type: "string" }, { type: "object", properties: { depth: { type: "integer" } } }] } } },
+  list: { type: "object", properties: { edits: { type: "array", items: { type: "object", properties: { line: { type: "integer" } }, required: ["line"] } } } },
+  lists: { type: "object", properties: { edits: { anyOf: [{ type: "string" }, { type: "array", items: { type: "object", properties: { line: { type: "integer" } }, required: ["line"] } }] } } },
   empty: { type: "object" },
 };
 const compiled = compile({
@@ -23,6 +25,8 @@ const compiled = compile({
     @id("no.etc") forbid (principal, action, resource)
       when { context.input has path && context.input.path like "/etc/*" }
       unless { action == Action::"fs/mixed" };
+    @id("one.line") forbid (principal, action == Action::"fs/list", resource) unless { context.input has edits && context.input.edits == [{ line: 1 }] };
+    @id("one.line.too") forbid (principal, action == Action::"fs/lists", resource) unless { context.input has edits && context.input.edits has set && context.input.edits.set == [{ line: 1 }] };
     @id("no.path") forbid (principal, action == Action::"fs/mixed", resource) when { context.input has path };
     @id("no.follow") forbid (principal, action == Action::"fs/nested", resource) when { context.input has options && context.input.options has follow };
     @id("no.follow.either") forbid (principal, action == Action::"fs/either", resource)
@@ -51,6 +55,8 @@ test.each<[string, string, JsonObject]>([
   ["a schema that declares nothing", "empty", { path: "/etc/shadow" }],
   ["a key below one that is declared", "nested", { options: { depth: 1, follow: true } }],
   ["the same below one of several types", "either", { options: { depth: 1, follow: true } }],
+  ["a key in an element of a list", "list", { edits: [{ line: 1 }, { line: 1, path: "/etc/shadow" }] }],
+  ["the same where a list is one of several types", "lists", { edits: [{ line: 1, path: "/etc/shadow" }] }],
   ["what a permit makes an exception of", "declared", { path: "/tmp/a", force: true }],
   ["another type than the declared one", "declared", { path: ["/etc/shadow"] }],
   ["a key of the prototype", "declared", { constructor: { path: "/etc/shadow" }, path: { __proto__: "/etc/shadow" } }],
@@ -62,6 +68,7 @@ test.each<[string, string, JsonObject]>([
   ["arguments that no policy speaks about", "declared", { path: "/tmp/a", other: { path: "/etc/shadow" } }],
   ["null, which counts as absent", "undeclared", { path: null }],
   ["keys below a declared one that no policy speaks about", "nested", { options: { depth: 1, colour: "red" } }],
+  ["elements with nothing else in them", "list", { edits: [{ line: 1 }, { line: 1 }] }],
   ["nothing at all", "empty", {}],
 ])("allowed still: %s", async (_what, tool, args) => {
   expect(await decide(`fs/${tool}`, args)).toMatchObject({ effect: "allow", errors: [] });

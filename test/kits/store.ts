@@ -2,6 +2,7 @@ import { Fault, type LedgerRecord, type NewRecord } from "@lanyard/contract";
 import {
   canonicalize, consistencyProof, leafHash, nodeHash, openCheckpoint, parseVerifierKey, verifyConsistency, verifyProof, type NodeSource,
 } from "@lanyard/ledger";
+import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { limits } from "../../server/src/base/limits.ts";
@@ -160,6 +161,17 @@ export const storeKit = (name: string, make: () => Promise<Place>): void => {
         expect(store.opens(commitment, "AAAAAAAAAAAAAAAAAAAAAA", value)).toBe(false);
       });
 
+      test("many open at once as one by one, each against its commitment", async () => {
+        const boxes = Array.from({ length: 40 }, (_, at) => withInput(`user:${at % 3}`));
+        await Promise.all(boxes.map(([record, attached]) => store.append(record, attached)));
+        await reopen();
+        await store.erase("user:1", "operator", "asked to");
+        const wanted = boxes.map(([, { sealed }], at) => ({ payload: sealed.payload, commitment: at === 0 ? (boxes[1]?.[1].sealed.commitment ?? "") : sealed.commitment }));
+        const unknown = [{ payload: "p999", commitment: "" }, { payload: "nonsense", commitment: "" }, wanted[0] as (typeof wanted)[0]];
+        expect(store.unsealAll([...wanted, ...unknown])).toEqual([...wanted.map((_, at) => (at % 3 === 1 ? "erased" : { value, opens: at !== 0 })), "erased", "erased", { value, opens: false }]);
+        expect(store.unsealAll([])).toEqual([]);
+      });
+
       test("the same value twice commits differently", () => {
         expect(store.seal("user:ana", value).commitment).not.toBe(store.seal("user:ana", value).commitment);
       });
@@ -258,6 +270,17 @@ export const storeKit = (name: string, make: () => Promise<Place>): void => {
         expect(await codeOf(store.append(close("s"), { state: changes(limits.state_changes.value + 1) }))).toBe("limit_exceeded");
       });
 
+      test("a large object is the same whichever way it came, outlives the run, and is taken once", async () => {
+        const bytes = Buffer.from("permit (principal, action, resource);\n".repeat(3000));
+        const address = await store.keepObject(bytes);
+        expect(address).toBe(createHash("sha256").update(bytes).digest("base64url"));
+        expect(store.putObject(bytes)).toBe(address);
+        expect(Buffer.from(store.getObject(address) ?? [])).toEqual(bytes);
+        await store.append(close("s"));
+        await reopen();
+        expect(Buffer.from(store.getObject(address) ?? [])).toEqual(bytes);
+      });
+
       test("an object has the hash of its bytes as its address", async () => {
         const address = store.putObject(Buffer.from("abc"));
         expect(address).toBe("ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0");
@@ -265,6 +288,16 @@ export const storeKit = (name: string, make: () => Promise<Place>): void => {
         await reopen();
         expect(Buffer.from(store.getObject(address) ?? []).toString()).toBe("abc");
         expect(store.getObject("A".repeat(43))).toBeNull();
+      });
+
+      test("a statement is vouched for by the ledger's own key, under its kind, and never passes for a checkpoint", async () => {
+        const note = store.notary.vouch("lanyard test/v1", { a: 1, text: "line\nline" });
+        await reopen();
+        expect(store.notary.vouched("lanyard test/v1", note)).toEqual({ a: 1, text: "line\nline" });
+        const others = [note.replace('"a":1', '"a":2'), note.slice(0, note.indexOf("\n\n") + 1), "", store.checkpoint(), `x${note}`];
+        expect(others.map((other) => store.notary.vouched("lanyard test/v1", other))).toEqual(others.map(() => null));
+        expect(store.notary.vouched("lanyard test/v2", note)).toBeNull();
+        expect(() => openCheckpoint(note, [parseVerifierKey(store.verifierKey())])).toThrow(/checkpoint/);
       });
     });
 
@@ -290,7 +323,18 @@ export const storeKit = (name: string, make: () => Promise<Place>): void => {
           const limit = filter.limit ?? 1000;
           const wanted = filter.newest ? expected.slice(-limit) : expected.slice(0, limit);
           expect(store.entries(filter).map(({ seq }) => seq)).toEqual(wanted.map(({ seq }) => seq));
+          expect([...store.scan(filter)].flat().map(({ seq }) => seq)).toEqual((filter.newest ? expected.toReversed() : expected).map(({ seq }) => seq));
         }), { numRuns: 100 });
+      });
+
+      test("a scan that pauses goes on where it was, and ends where the ledger ended when it began", async () => {
+        await Promise.all(Array.from({ length: 400 }, (_, at) => store.append(close("s", at))));
+        const seen: number[] = [];
+        for (const run of store.scan({ types: ["session.close"] })) {
+          seen.push(...run.map(({ seq }) => seq));
+          await store.append(close("late"));
+        }
+        expect(seen).toEqual(Array.from({ length: 400 }, (_, at) => at + 1));
       });
 
       test("followers hear every record once it is durable, in order; one that throws or stops disturbs nobody", async () => {

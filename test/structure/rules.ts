@@ -72,7 +72,8 @@ const packages: readonly { readonly path: RegExp; readonly may: RegExp; readonly
   { path: /^ledger\//, may: /^node:crypto$/, why: "an auditor reads it all; nothing may hide behind a dependency" },
   { path: /^policy\/src\/(cedar|decide)\//, may: /^@lanyard\/contract$/, why: "a decision is pure: no wasm, no thread, no clock, no I/O" },
   { path: /^policy\/src\/solve\//, may: /^(@lanyard\/contract|z3-solver|node:worker_threads)$/, why: "the solver answers questions about policies; it decides nothing" },
-  { path: /^policy\/src\/cases\//, may: /^(@lanyard\/contract|yaml|zod)$/, why: "authors write their cases in YAML" },
+  { path: /^policy\/src\/cases\//, may: /^(@lanyard\/contract|yaml|zod|node:worker_threads)$/, why: "authors write their cases in YAML; a daemon runs them in a thread of their own" },
+  { path: /^policy\/src\/author\/cedar\.ts$/, may: /^(@cedar-policy\/cedar-wasm\/nodejs|node:module)$/, why: "one door to Cedar's parser, opened when somebody comes" },
   {
     path: /^policy\//,
     may: /^(@lanyard\/contract|@cedar-policy\/cedar-wasm(\/nodejs)?|node:crypto|node:worker_threads)$/,
@@ -142,6 +143,13 @@ const powers: readonly OnlyHere[] = [
     where: /^server\/src\/base\/clock\.ts$/,
     why: "a seed repeats a run; ids and salts come from one audited place",
     bad: `import { randomUUID } from "node:crypto"; export const a = randomUUID();`,
+  },
+  {
+    what: "reading JSON",
+    used: /^JSON\.parse$/,
+    where: /^(contract\/src\/json\.ts|ledger\/src\/verify\.ts)$/,
+    why: "V8 misreads keys that are written with an escape (nodejs/node#63785); parseJson does not. The offline verifier reads what the ledger wrote, alone in its process",
+    bad: `export const a = JSON.parse("{}");`,
   },
   {
     what: "the environment",

@@ -25,8 +25,9 @@ describe("a compiled bundle", () => {
 
   it("has one address whatever the order of files and tools", () => {
     const other = '@id("b") forbid (principal, action, resource) when { context.session.depth > 3 };';
-    const one = compile({ servers: ["bank", "x"], tools, policies: [{ file: "a", text }, { file: "b", text: other }] });
-    const two = compile({ servers: ["x", "bank"], tools, policies: [{ file: "b", text: other }, { file: "a", text }] });
+    const [first, second] = [{ file: "a.yaml", text: "cases: []" }, { file: "b.yaml", text: "cases: []" }];
+    const one = compile({ servers: ["bank", "x"], tools, policies: [{ file: "a", text }, { file: "b", text: other }], tests: [first, second] });
+    const two = compile({ servers: ["x", "bank"], tools, policies: [{ file: "b", text: other }, { file: "a", text }], tests: [second, first] });
     expect(one.hash).toBe(two.hash);
     expect(compileText(text).hash).not.toBe(one.hash);
   });
@@ -54,6 +55,15 @@ describe("an error", () => {
   it("names the first holder of an id across files", () => {
     const text = '@id("a") permit (principal, action, resource);';
     expect(told(compileText(text, text))).toContain("0.cedar:1 has it already");
+  });
+
+  it("ends the work after 500 of them, and nothing is begun past 20,000 policies", () => {
+    const many = (count: number): string[] => told(compileText(";".repeat(count))).split("\n").filter((line) => line.startsWith("0.cedar"));
+    expect(many(500).filter((line) => line.includes("not looked at"))).toEqual([]);
+    expect(many(501)).toHaveLength(501);
+    expect(many(501).at(-1)).toBe("0.cedar:1:500: more than 500 errors: what follows was not looked at");
+    expect(many(20_001)).toEqual(["0.cedar:1:20001: there are more than 20000 policies"]);
+    expect(many(20_000)[0]).not.toContain("20000");
   });
 
   it.each(["", "   ", "// nothing\n", "\uFEFF"])("is none in a file without policies: %j", (text) => expect(compileText(text).ok).toBe(true));

@@ -1,12 +1,14 @@
-import { addressOf, encodeBundle, sortedJson, type Policy, type Scope } from "../bundle.ts";
-import type { Registry, Json } from "@lanyard/contract";
-import { getCedarVersion, policyToJson, validate, type DetailedError, type PolicyJson, type ValidationError } from "@cedar-policy/cedar-wasm/nodejs";
-import { namedActions, readAnnotations, type Annotations, type Objection } from "./lint.ts";
-import { nearest, problemAt, type PolicyProblem } from "./problem.ts";
-import { readsOf } from "../decide/reads.ts";
-import { actionsOf, schemaOf, type ActionShape, type ToolSet } from "../schema/schema.ts";
+import { addressOf, encodeBundle, sortedJson, type Policy } from "../bundle.ts";
+import { Fault, type Json, type Registry } from "@lanyard/contract";
+import { actionsOf, resourceTypesOf, schemaOf, type ActionShape, type CedarSchema, type ToolSet } from "../schema/schema.ts";
 import type { Note } from "../schema/shape.ts";
-import { offsetOfBytes, placeAt, splitPolicies, type Chunk, type PolicyFile } from "./split.ts";
+import { Memory } from "./memory.ts";
+import type { PolicyProblem } from "./problem.ts";
+import { flawAt, problemIn, readPolicy, type Meaning, type Reading } from "./reading.ts";
+import { placeAt, splitPolicies, type Chunk, type PolicyFile } from "./split.ts";
+import { teamOf, tierObjections } from "./tiers.ts";
+import { namesOf, unmatched } from "./unmatched.ts";
+import { openWorld, validateAll, type ActionWorld, type Validity } from "./validate.ts";
 
 /** Everything a bundle is made of. */
 export interface Source extends ToolSet {
@@ -22,145 +24,152 @@ export type Compiled =
   | { readonly ok: true; readonly hash: string; readonly bytes: Uint8Array; readonly warnings: readonly PolicyProblem[]; readonly notes: readonly Note[] }
   | { readonly ok: false; readonly hash: string; readonly errors: readonly PolicyProblem[]; readonly warnings: readonly PolicyProblem[]; readonly notes: readonly Note[] };
 
-interface Parsed {
+/** What is kept from one compilation to the next, so that only what changed is parsed and validated again. Bounded. */
+export interface CompilerMemory {
+  readonly readings: Memory<Reading>;
+  readonly verdicts: Memory<Validity>;
+  readonly footings: Memory<Footing>;
+}
+
+/** What follows from the catalog and the types of resources alone. */
+interface Footing {
+  readonly actions: readonly ActionShape[];
+  readonly notes: readonly Note[];
+  readonly world: ActionWorld;
+  /** By the actions that no catalog knows. */
+  readonly schemas: Memory<CedarSchema>;
+}
+
+const remembered = { readings: 20_000, verdicts: 40_000, footings: 1, schemas: 2 } as const;
+
+export const newMemory = (): CompilerMemory => ({ readings: new Memory(remembered.readings), verdicts: new Memory(remembered.verdicts), footings: new Memory(remembered.footings) });
+
+/** Past so many policies nothing is compiled, past so many errors nothing more is looked at. */
+const bounds = { policies: 20_000, errors: 500 } as const;
+
+interface Written {
   readonly chunk: Chunk;
-  readonly json: PolicyJson;
-  readonly annotations: Annotations;
+  readonly text: string;
+  readonly meaning: Meaning;
 }
 
 /** Names the evaluator and the combining algorithm of a bundle. */
-const engineName = (): string => `cedar-wasm/${getCedarVersion()} lanyard/2`;
+const engineName = "lanyard/3 cedar/4.5";
+
+/** Called now and then with how many policies are done, of how many. */
+export type Progress = (done: number, total: number) => void;
 
 /**
- * Compiles policies against a catalog: parses each by itself, checks annotations and remedies, validates strictly against the schema
- * generated from the catalog. All errors at once, each with its place. Pure but for the time it takes: 60 ms for a few policies, seconds
- * for a thousand; the compiler does it in a worker. Throws Fault `invalid_config` on a server's name that cannot be an action.
+ * Compiles policies against a catalog: parses each by itself, checks annotations, remedies and tiers, validates strictly against the schema
+ * generated from the catalog. All errors at once, each with its place. Pure but for the time it takes, a millisecond for a policy that
+ * `memory` does not know: the compiler does it in a worker. Throws Fault `invalid_config` on a server's name that cannot be an
+ * action, and when the parser breaks on a policy: this thread is then of no more use.
  */
-export const compile = (source: Source): Compiled => {
-  const { actions, notes } = actionsOf(source);
+export const compile = (source: Source, memory: CompilerMemory = newMemory(), progress: Progress = () => {}): Compiled => {
+  const { actions, notes, world, schemas } = footingOf(source, memory);
   const files = source.policies.map(({ file, text }) => ({ file, text: text.toWellFormed() })).sort((left, right) => (left.file < right.file ? -1 : 1));
   const errors: PolicyProblem[] = [];
-  const parsed = files.flatMap((file) => splitPolicies(file)).flatMap((chunk) => parse(chunk, errors));
-  refuseDuplicates(parsed, errors);
-  const { unknown, warnings } = unknownActions(parsed, actions);
-  const schema = schemaOf(actions, unknown);
-  check(parsed, schema, new Set(unknown), errors, warnings);
-  if (errors.length > 0) {
-    const hash = addressOf(new TextEncoder().encode(sortedJson({ policies: files, actions } as unknown as Json)));
+  const warnings: PolicyProblem[] = [];
+  const refused = (): Compiled => {
+    const hash = addressOf(new TextEncoder().encode(sortedJson({ policies: files, actions, registry: source.registry } as unknown as Json)));
     return { ok: false, hash, errors: inOrder(errors), warnings: inOrder(warnings), notes };
+  };
+  const chunks = files.flatMap((file) => splitPolicies(file));
+  const excess = chunks[bounds.policies];
+  if (excess !== undefined) errors.push(problemIn(excess, { at: 0, length: 1, message: `there are more than ${bounds.policies} policies`, help: "write rules on groups, classes and labels instead of one for each name" }));
+  if (excess !== undefined) return refused();
+  const written = readAll(chunks, memory.readings, errors, progress);
+  if (errors.length > bounds.errors) return refused();
+  refuseDuplicates(written, errors);
+  const names = namesOf(source.registry, source.servers);
+  for (const { chunk, text, meaning } of written) {
+    errors.push(...tierObjections(chunk.file.file, meaning, source.registry).map((objection) => problemIn(chunk, flawAt(text, objection))));
+    warnings.push(...unmatched(meaning, names, world).map((objection) => problemIn(chunk, flawAt(text, objection))));
   }
-  const policies = parsed.map(toPolicy).sort((left, right) => (left.id < right.id ? -1 : 1));
-  const encoded = encodeBundle({ v: 2, engine: engineName(), policies, actions, schema, tests: source.tests ?? [] });
+  const verdicts = guarded(written, () => validateAll(written, world, memory.verdicts, (done) => progress(Math.floor((chunks.length + done) / 2), chunks.length)));
+  verdicts.forEach((verdict, index) => {
+    const chunk = written[index]?.chunk;
+    if (chunk === undefined) return;
+    errors.push(...verdict.errors.map((flaw) => problemIn(chunk, flaw)));
+    warnings.push(...verdict.warnings.map((flaw) => problemIn(chunk, flaw)));
+  });
+  if (errors.length > 0) return refused();
+  const policies = written.map(toPolicy).sort((left, right) => (left.id < right.id ? -1 : 1));
+  const unknown = new Set(written.flatMap(({ meaning }) => meaning.actions.filter((name) => !world.known.has(name))));
+  const schema = recalled(schemas, [...unknown].sort(), (names) => schemaOf(actions, { unknown: names, types: world.types }));
+  const tests = (source.tests ?? []).toSorted((left, right) => (left.file < right.file ? -1 : 1));
+  const encoded = encodeBundle({ v: 3, engine: engineName, policies, actions, schema, tests });
   return { ok: true, ...encoded, warnings: inOrder(warnings), notes };
+};
+
+/** The same catalog gives the same objects, so that what was made of them need not be made again. */
+const footingOf = ({ servers, tools, registry }: Source, memory: CompilerMemory): Footing =>
+  recalled(memory.footings, [servers, tools, registry?.resources] as const, () => {
+    const { actions, notes } = actionsOf({ servers, tools });
+    return { actions, notes, world: openWorld(actions, resourceTypesOf(actions, registry)), schemas: new Memory(remembered.schemas) };
+  });
+
+const recalled = <K, V>(memory: Memory<V>, key: K, make: (key: K) => V): V => {
+  const name = JSON.stringify(key);
+  const known = memory.get(name);
+  if (known !== undefined) return known;
+  const made = make(key);
+  memory.set(name, made);
+  return made;
 };
 
 const inOrder = (problems: readonly PolicyProblem[]): PolicyProblem[] =>
   problems.toSorted((left, right) => left.place.file.localeCompare(right.place.file) || left.place.line - right.place.line || left.place.column - right.place.column);
 
-const objectionIn = (chunk: Chunk, { message, help, find }: Objection): PolicyProblem => {
-  const at = find === "" ? -1 : chunk.text.indexOf(find);
-  return problemAt(chunk.file, chunk.offset + Math.max(at, 0), at < 0 ? 1 : find.length, message, help);
-};
-
-const errorIn = (chunk: Chunk, error: DetailedError, prefix: RegExp): PolicyProblem => {
-  const location = error.sourceLocations?.[0];
-  const start = offsetOfBytes(chunk.text, location?.start ?? 0);
-  const end = offsetOfBytes(chunk.text, location?.end ?? location?.start ?? 0);
-  const expected = location && "label" in location && location.label ? `: ${location.label}` : "";
-  return problemAt(chunk.file, chunk.offset + start, end - start, error.message.replace(prefix, "") + expected, error.help ?? "");
-};
-
-const parse = (chunk: Chunk, errors: PolicyProblem[]): Parsed[] => {
-  const answer = policyToJson(chunk.text);
-  if (answer.type === "failure") {
-    errors.push(...answer.errors.map((error) => errorIn(chunk, error, /^failed to parse policy from string: /)));
-    return [];
+/** Reads all policies, or as many as there are errors to tell. Parsing counts for half of the work, validation for the other half. */
+const readAll = (chunks: readonly Chunk[], readings: Memory<Reading>, errors: PolicyProblem[], progress: Progress): Written[] => {
+  const written: Written[] = [];
+  for (const [index, chunk] of chunks.entries()) {
+    if (index % 64 === 0) progress(Math.floor(index / 2), chunks.length);
+    written.push(...read(chunk, readings, errors));
+    if (errors.length < bounds.errors || index === chunks.length - 1) continue;
+    errors.push(problemIn(chunk, { at: 0, length: 1, message: `more than ${bounds.errors} errors: what follows was not looked at`, help: "" }));
+    break;
   }
-  if (chunk.keyword < 0 || !chunk.text.startsWith(answer.json.effect, chunk.keyword)) {
-    errors.push(problemAt(chunk.file, chunk.offset, 1, "cannot find the word `permit` or `forbid` of this policy"));
-    return [];
-  }
-  const { annotations, objections } = readAnnotations(answer.json);
-  errors.push(...objections.map((objection) => objectionIn(chunk, objection)));
-  return [{ chunk, json: answer.json, annotations }];
+  return written;
 };
 
-const refuseDuplicates = (parsed: readonly Parsed[], errors: PolicyProblem[]): void => {
+const read = (chunk: Chunk, readings: Memory<Reading>, errors: PolicyProblem[]): Written[] => {
+  const known = readings.get(chunk.text);
+  const reading = known ?? guarded([{ chunk }], () => readPolicy(chunk));
+  if (known === undefined) readings.set(chunk.text, reading);
+  errors.push(...reading.flaws.map((flaw) => problemIn(chunk, flaw)));
+  return reading.meaning === null ? [] : [{ chunk, text: chunk.text, meaning: reading.meaning }];
+};
+
+/** The parser is recursive and has no bounds of its own. Those we set keep it whole; should it break all the same, the author hears where. */
+const guarded = <T>(at: readonly { readonly chunk: Chunk }[], work: () => T): T => {
+  try {
+    return work();
+  } catch (cause) {
+    if (!(cause instanceof RangeError || (cause instanceof Error && cause.name === "RuntimeError"))) throw cause; // the stack's end, or wasm's
+    const first = at[0]?.chunk;
+    const place = first === undefined ? null : placeAt(first.file, first.offset);
+    throw new Fault("invalid_config", `${place === null ? "" : `${place.file}:${place.line}:${place.column}: `}cedar broke down on ${at.length === 1 ? "this policy" : `one of ${at.length} policies that begin here`}; write it more simply`, { cause });
+  }
+};
+
+/** An id that a team takes from the organisation is the team's fault, whatever order the files come in. */
+const refuseDuplicates = (written: readonly Written[], errors: PolicyProblem[]): void => {
   const first = new Map<string, Chunk>();
-  for (const { chunk, annotations: { id } } of parsed) {
+  const inTiers = [...written.filter(({ chunk }) => teamOf(chunk.file.file) === ""), ...written.filter(({ chunk }) => teamOf(chunk.file.file) !== "")];
+  for (const { chunk, text, meaning: { id } } of inTiers) {
     const before = first.get(id);
     if (before === undefined) first.set(id, chunk);
     else if (id !== "") {
       const { file, line } = placeAt(before.file, before.offset);
-      errors.push(objectionIn(chunk, { message: `the id \`${id}\` is taken`, help: `${file}:${line} has it already`, find: "@id" }));
+      errors.push(problemIn(chunk, flawAt(text, { message: `the id \`${id}\` is taken`, help: `${file}:${line} has it already`, find: "@id" })));
     }
   }
 };
 
-/** Actions no catalog knows are no error: policies may be written before their server is there. But they match nothing until then. */
-const unknownActions = (parsed: readonly Parsed[], actions: readonly ActionShape[]): { unknown: string[]; warnings: PolicyProblem[] } => {
-  const known = new Set(actions.flatMap(({ name, groups }) => [name, ...groups]).concat("read", "write", "egress", "destructive", "money", "exec", "mcp"));
-  const unknown = new Set<string>();
-  const warnings: PolicyProblem[] = [];
-  for (const { chunk, json } of parsed) {
-    for (const name of namedActions(json).filter((action) => !known.has(action))) {
-      unknown.add(name);
-      const near = nearest(name, known);
-      const help = near === null ? "the policy matches no call until a server has it and its definition is approved" : `did you mean \`${near}\`?`;
-      warnings.push(objectionIn(chunk, { message: `no catalog knows the action \`${name}\``, help, find: JSON.stringify(name) }));
-    }
-  }
-  return { unknown: [...unknown].sort(), warnings };
+const toPolicy = ({ chunk, text, meaning }: Written): Policy => {
+  const { id, reason, remedy, approvers, severity, effect, head, conditions, reads, keyword } = meaning;
+  const { file, line, column } = placeAt(chunk.file, chunk.offset);
+  return { id, reason, remedy, approvers, severity, effect, head, conditions, reads, file, line, column, text, keyword, unconditional: conditions.length === 0, team: teamOf(file) };
 };
-
-/** Strict validation of all policies at once: a call costs some 50 ms for the schema alone. */
-const check = (parsed: readonly Parsed[], schema: unknown, unknown: ReadonlySet<string>, errors: PolicyProblem[], warnings: PolicyProblem[]): void => {
-  const staticPolicies = Object.fromEntries(parsed.map(({ chunk }, index) => [`${index}`, chunk.text]));
-  const answer = validate({ validationSettings: { mode: "strict" }, schema: schema as string, policies: { staticPolicies } });
-  if (answer.type === "failure") {
-    for (const { message } of answer.errors) errors.push(problemAt({ file: "(schema of the catalog)", text: "" }, 0, 0, message));
-    return;
-  }
-  const report = (found: readonly ValidationError[], into: PolicyProblem[]): void => {
-    for (const { chunk, error, more } of folded(found, parsed)) {
-      const problem = errorIn(chunk, error, /^for policy `[^`]*`, /);
-      into.push(more === 0 ? problem : { ...problem, message: `${problem.message} (and for ${more} more actions)` });
-    }
-  };
-  report(answer.validationErrors, errors);
-  // A policy that names an unknown action or is in error matches nothing either; that is said already, with a better place.
-  const said = new Set(answer.validationErrors.map(({ policyId }) => policyId));
-  parsed.forEach(({ json }, index) => namedActions(json).some((name) => unknown.has(name)) && said.add(`${index}`));
-  report(answer.validationWarnings.filter(({ policyId }) => !said.has(policyId)), warnings);
-};
-
-/** Cedar reports a fault once for every action that the policy applies to, in any order: one of each kind and place is enough. */
-const folded = (found: readonly ValidationError[], parsed: readonly Parsed[]): { chunk: Chunk; error: DetailedError; more: number }[] => {
-  const groups = new Map<string, { chunk: Chunk; error: DetailedError; more: number }>();
-  for (const { policyId, error } of found.toSorted((left, right) => (left.error.message < right.error.message ? -1 : 1))) {
-    const key = JSON.stringify([policyId, error.sourceLocations, error.message.replace(/Action::"(?:[^"\\]|\\.)*"/g, "")]);
-    const group = groups.get(key);
-    const chunk = parsed[Number(policyId)]?.chunk;
-    if (group !== undefined) group.more += 1;
-    else if (chunk !== undefined) groups.set(key, { chunk, error, more: 0 });
-  }
-  return [...groups.values()];
-};
-
-/** A team owns the files below `teams/<team>/`; every other file is the organisation's. */
-const teamOf = (file: string): string => /^teams\/([^/]+)\//.exec(file)?.[1] ?? "";
-
-const toPolicy = ({ chunk, json, annotations }: Parsed): Policy => ({
-  ...annotations,
-  effect: json.effect,
-  file: chunk.file.file,
-  line: placeAt(chunk.file, chunk.offset).line,
-  column: placeAt(chunk.file, chunk.offset).column,
-  text: chunk.text,
-  keyword: chunk.keyword,
-  unconditional: json.conditions.length === 0,
-  reads: readsOf(json),
-  team: teamOf(chunk.file.file),
-  conditions: json.conditions as unknown as Policy["conditions"],
-  head: { principal: json.principal as Scope, action: json.action as Scope, resource: json.resource as Scope },
-});

@@ -1,6 +1,6 @@
 import { isObject, type Json } from "@lanyard/contract";
 import type { PolicyJson } from "@cedar-policy/cedar-wasm/nodejs";
-import type { EntityRef } from "../bundle.ts";
+import type { Severity } from "../bundle.ts";
 import { nearest } from "./problem.ts";
 
 /** An objection to one policy; `find` is the text in the policy to point at, the whole policy when it is not there. */
@@ -15,9 +15,13 @@ export interface Annotations {
   readonly reason: string;
   readonly remedy: string;
   readonly approvers: readonly string[];
+  readonly severity: Severity;
+  /** `@tier` and `@team` as written; null when they are not. They say what the file's place says already, and may not say otherwise. */
+  readonly said: { readonly tier: string | null; readonly team: string | null };
 }
 
-const known = ["id", "reason", "remedy"] as const;
+const known = ["id", "reason", "remedy", "severity", "team", "tier"] as const;
+const severities: readonly Severity[] = ["", "low", "medium", "high", "critical"];
 const bounds = { reasonChars: 500, approvers: 16 } as const;
 
 /** Reads the annotations of a policy and what its `@remedy` promises; each objection is an error. */
@@ -27,7 +31,7 @@ export const readAnnotations = (policy: PolicyJson): { annotations: Annotations;
   for (const name of given.keys()) {
     if ((known as readonly string[]).includes(name)) continue;
     const near = nearest(name, known);
-    objections.push({ message: `annotation \`@${name}\` is not known`, help: near ? `did you mean \`@${near}\`?` : "known are @id, @reason and @remedy", find: `@${name}` });
+    objections.push({ message: `annotation \`@${name}\` is not known`, help: near ? `did you mean \`@${near}\`?` : `known are ${known.map((one) => `@${one}`).join(", ")}`, find: `@${name}` });
   }
   const id = given.get("id") ?? "";
   if (!given.has("id")) objections.push({ message: "the policy has no `@id`", help: 'begin it with @id("team.what-it-does"): decisions name it', find: "" });
@@ -38,8 +42,10 @@ export const readAnnotations = (policy: PolicyJson): { annotations: Annotations;
   if (reason.length > bounds.reasonChars) objections.push({ message: `the reason is longer than ${bounds.reasonChars} characters`, help: "the agent reads it; be brief", find: "@reason" });
   const remedy = given.get("remedy") ?? "";
   const approvers = given.has("remedy") ? readRemedy(policy, remedy, objections) : [];
-  objections.push(...readsOfApprovals(policy, given.has("remedy")));
-  return { annotations: { id, reason, remedy, approvers }, objections };
+  const severity = severities.find((one) => one === given.get("severity")) ?? "";
+  if (given.has("severity") && severity === "") objections.push({ message: "`@severity` is none of low, medium, high, critical", help: "it is for readers and reports; it decides nothing", find: "@severity" });
+  objections.push(...readsOfApprovals(policy, given.has("remedy")), ...namesOfHints(policy));
+  return { annotations: { id, reason, remedy, approvers, severity, said: { tier: given.get("tier") ?? null, team: given.get("team") ?? null } }, objections };
 };
 
 const readRemedy = (policy: PolicyJson, remedy: string, objections: Objection[]): string[] => {
@@ -121,17 +127,17 @@ const mentions = (value: Json, field: string): boolean => {
   return isContextField(value, field) || Object.values(value).some((item) => mentions(item, field));
 };
 
-/** Every action a policy names, in its head and in its conditions. */
-export const namedActions = (policy: PolicyJson): string[] => {
-  const found = new Set<string>();
-  const visit = (value: Json): void => {
-    if (Array.isArray(value)) return value.forEach(visit);
-    if (!isObject(value)) return;
-    const { type, id } = value as Partial<EntityRef>;
-    if (type === "Action" && typeof id === "string") found.add(id);
-    Object.values(value).forEach(visit);
-  };
-  visit(policy.action as unknown as Json);
-  visit(policy.conditions as unknown as Json);
-  return [...found];
+/** Invariant: a server's hints may only raise caution, so nothing but the head of a forbid may ask for them: there a hint can only add a rule. */
+const namesOfHints = ({ effect, action, conditions }: PolicyJson): Objection[] => {
+  const help = "a server says this of itself: write `forbid (principal, action in Action::\"hint:...\", resource)`, or give the tool a contract in lanyard.yaml and use its effects";
+  const parts: unknown[] = effect === "forbid" ? [conditions] : [conditions, action];
+  const hints = new Set(parts.flatMap((part) => hintsIn(part as Json)));
+  return [...hints].map((hint) => ({ message: `\`${hint}\` is asked for elsewhere than in the head of a forbid`, help, find: JSON.stringify(hint) }));
+};
+
+const hintsIn = (value: Json): string[] => {
+  if (Array.isArray(value)) return value.flatMap(hintsIn);
+  if (!isObject(value)) return [];
+  if (value["type"] === "Action" && typeof value["id"] === "string") return value["id"].startsWith("hint:") ? [value["id"]] : [];
+  return Object.values(value).flatMap(hintsIn);
 };

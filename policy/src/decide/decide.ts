@@ -1,33 +1,129 @@
-import { Fault, type Decision, type DecisionInput, type Json } from "@lanyard/contract";
-import { combine, denyUnasked } from "./combine.ts";
-import type { Rules } from "./head.ts";
-import { measure, requestArguments, typedInput } from "./input.ts";
-import type { Match } from "../oracle/matcher.ts";
-import { unseenRead } from "./reads.ts";
+import { Fault, type Decision, type DecisionInput, type JsonObject } from "@lanyard/contract";
+import { EvaluationFault, type EvaluationRequest } from "../cedar/request.ts";
+import type { RecordValue } from "../cedar/value.ts";
+import type { ActionShape } from "../schema/schema.ts";
+import type { Actions, ReadyAction } from "./actions.ts";
+import { argumentsOf, factsAreSound, refuseUnknown, typedArguments } from "./admit.ts";
+import type { AgentOnAction, CandidateFinder, Candidates } from "./candidates.ts";
+import { combine, denyUnasked, unite } from "./combine.ts";
+import { CallRequest, resourceEntity } from "./context.ts";
+import { planOf, Walk } from "./plan.ts";
+import type { ReadyPolicy } from "./ready.ts";
+import { unseenRead, watchesOf } from "./reads.ts";
+
+/** A bundle made ready to be asked. */
+export interface Rules {
+  readonly actions: Actions;
+  readonly finder: CandidateFinder;
+}
+
+/** What evaluation found for one resource of a call. */
+export interface Evaluation {
+  readonly candidates: readonly ReadyPolicy[];
+  readonly satisfied: readonly ReadyPolicy[];
+  readonly errors: Decision["errors"];
+}
+
+/** A call that policies can be asked about. */
+interface Admitted {
+  readonly request: CallRequest;
+  readonly candidates: Candidates;
+  readonly action: ReadyAction;
+}
+
+/** Decides one input against one bundle: the same two always give the same decision (invariant I3). */
+export const decide = (rules: Rules, input: DecisionInput): Decision => {
+  const admitted = admit(rules, input);
+  if (!("request" in admitted)) return admitted;
+  if (admitted.candidates.byResource === null && (input.resources?.length ?? 0) <= 1) {
+    const [only] = input.resources ?? [];
+    if (only !== undefined) admitted.request.touching(resourceEntity(only, admitted.action.shape));
+    return decisionOf(evaluate(admitted.candidates.always, admitted.request), input);
+  }
+  return unite(findAll(admitted, input).map((evaluation) => decisionOf(evaluation, input)));
+};
 
 /**
- * Decides one input against one bundle: the same two always give the same decision (invariant I3). Arguments that policy cannot be
- * shown exactly, and actions the bundle does not know, are denied before any policy is asked. Throws only what `match` throws.
+ * What evaluation finds, for each resource of the call; a decision when no policy is asked. `look` sees each evaluation while the request
+ * still is about its resource.
  */
-export const decide = (match: Match, rules: Rules, input: DecisionInput): Decision => {
-  const action = rules.action(input.action);
-  if (action === null) return denyUnasked("lanyard.catalog", `action \`${input.action.slice(0, 256).toWellFormed()}\` is not in the catalog that policies were compiled against`);
-  if (input.definition !== undefined && input.definition !== action.definition) {
-    return denyUnasked("lanyard.catalog", `the policies in force were compiled against another definition of \`${input.action.slice(0, 256).toWellFormed()}\``);
+export const find = (rules: Rules, input: DecisionInput, look?: (evaluation: Evaluation, request: EvaluationRequest) => void): Decision | readonly Evaluation[] => {
+  const admitted = admit(rules, input);
+  return "request" in admitted ? findAll(admitted, input, look) : admitted;
+};
+
+/** Says whether policies can be asked; arguments that they cannot be shown exactly, and actions the bundle does not know, are denied before. */
+const admit = (rules: Rules, input: DecisionInput): Decision | Admitted => {
+  const action = rules.actions.get(input.action);
+  const refused = refuseUnknown(action?.shape ?? null, input);
+  if (action === null || refused !== null) return refused ?? denyUnasked("lanyard.catalog", "the action is not known");
+  const answer = rules.finder.find(input.agent, action);
+  const walk = new Walk();
+  const args = answer !== null && factsAreSound(input) ? readArguments(action, input.args, walk) : undefined;
+  if (answer === null || args === undefined) {
+    const careful = typedArguments(action.shape, input);
+    return "refused" in careful ? careful.refused : denyUnasked("lanyard.arguments", "the arguments cannot be shown to policy");
   }
+  const { agent, candidates } = answer;
+  const unseen = walk.undeclared ? refuseUnseen(answer, action.shape, input) : null;
+  return unseen ?? { request: new CallRequest(input, args, { agent, action: action.entity, resource: action.server }), candidates, action };
+};
+
+const readArguments = ({ shape, plan }: ReadyAction, args: JsonObject, walk: Walk): RecordValue | undefined => {
+  if (shape.definition !== null) return plan.read(args, walk);
+  // A request that is no tool call: all of it is bounded, and what policy sees of it is in several places.
+  const whole = requestPlan.read(args, walk);
+  walk.undeclared = true;
   try {
-    measure({ ...input, args: null } as unknown as Json);
-    if (!Number.isFinite(new Date(input.nowMs).getTime())) throw new Fault("malformed_call", "`nowMs` is no time");
-    measure(input.args);
-    const typed = typedInput(action.input, action.definition === null ? requestArguments(input.args) : input.args);
-    const found = rules.candidates(input.agent, action);
-    const unseen = unseenRead(found, action.input, input.args);
-    if (unseen !== null) {
-      return denyUnasked("lanyard.arguments", `policy \`${unseen.policy}\` speaks about the argument \`${unseen.path.join(".")}\`, which the action's schema does not let policy see`);
-    }
-    return combine(found, match(found, action, input, typed), input.approvals);
-  } catch (cause) {
-    if (cause instanceof Fault) return denyUnasked("lanyard.arguments", cause.message);
-    throw cause;
+    return whole && plan.read(argumentsOf(shape, args), walk);
+  } catch (error) {
+    if (error instanceof Fault) return undefined; // the careful way says it in words
+    throw error;
   }
 };
+
+/** Sees nothing, bounds all. */
+const requestPlan = planOf({ kind: "record", fields: [] });
+
+const refuseUnseen = (answer: AgentOnAction, shape: ActionShape, { args, resources = [] }: DecisionInput): Decision | null => {
+  const { always, byResource, watches: remembered } = answer.candidates;
+  const common = remembered.get(shape.input) ?? watchesOf(always, shape.input);
+  remembered.set(shape.input, common);
+  if (byResource === null && common.length === 0) return null;
+  const named = byResource === null ? [] : resources.flatMap(({ id }) => watchesOf(byResource.get(id) ?? [], shape.input));
+  const watches = named.length === 0 ? common : [...common, ...named].sort((left, right) => (left.policy < right.policy ? -1 : left.policy > right.policy ? 1 : 0));
+  const unseen = watches.length === 0 ? null : unseenRead(watches, shape.input, args);
+  if (unseen === null) return null;
+  return denyUnasked("lanyard.arguments", `policy \`${unseen.policy}\` speaks about the argument \`${unseen.path.join(".")}\`, which the action's schema does not let policy see`);
+};
+
+const findAll = ({ request, candidates: { always, byResource }, action }: Admitted, { resources = [] }: DecisionInput, look?: (evaluation: Evaluation, request: EvaluationRequest) => void): readonly Evaluation[] => {
+  const findOne = (id: string): Evaluation => {
+    const evaluation = evaluate([...always, ...(byResource?.get(id) ?? [])], request);
+    look?.(evaluation, request);
+    return evaluation;
+  };
+  if (resources.length === 0) return [findOne(action.shape.server)];
+  return resources.map((resource) => {
+    request.touching(resourceEntity(resource, action.shape));
+    return findOne(resource.id);
+  });
+};
+
+const evaluate = (candidates: readonly ReadyPolicy[], request: CallRequest): Evaluation => {
+  const satisfied: ReadyPolicy[] = [];
+  let errors: { policy: string; message: string }[] | null = null;
+  for (const policy of candidates) {
+    try {
+      if (policy.test(request)) satisfied.push(policy);
+    } catch (error) {
+      if (!(error instanceof EvaluationFault)) throw error;
+      (errors ??= []).push({ policy: policy.id, message: error.message });
+    }
+  }
+  return { candidates, satisfied, errors: errors ?? noErrors };
+};
+
+const noErrors: Decision["errors"] = [];
+
+const decisionOf = ({ satisfied, errors }: Evaluation, { approvals }: DecisionInput): Decision => combine(satisfied, errors, approvals);

@@ -1,95 +1,73 @@
 import type { DecisionInput } from "@lanyard/contract";
-import type { Bundle, EntityRef, Policy, Scope } from "../bundle.ts";
-import { requestAction, type ActionShape } from "../schema/schema.ts";
+import type { EntityRef, Policy, Scope } from "../bundle.ts";
+import type { ActionShape } from "../schema/schema.ts";
 
 type Agent = DecisionInput["agent"];
+type Head = Policy["head"];
 
 const isAgent = ({ type, id }: EntityRef, agent: Agent): boolean => type === "Agent" && id === agent.id;
 
 const holdsAgent = (entity: EntityRef, agent: Agent): boolean =>
   isAgent(entity, agent) || (entity.type === "Team" && entity.id === agent.team) || (entity.type === "AgentClass" && agent.classes.includes(entity.id));
 
-const principalMatches = (scope: Scope, agent: Agent): boolean => {
+/** True when a head speaks of this agent. */
+export const principalMatches = (scope: Scope, agent: Agent): boolean => {
   if (scope.op === "All") return true;
   if (scope.op === "==") return isAgent(scope.entity, agent);
   if (scope.op === "is") return scope.entity_type === "Agent" && (scope.in === undefined || holdsAgent(scope.in.entity, agent));
   return "entity" in scope ? holdsAgent(scope.entity, agent) : scope.entities.some((entity) => holdsAgent(entity, agent));
 };
 
-const actionMatches = (scope: Scope, action: ActionShape): boolean => {
+/**
+ * Invariant: a team's policy speaks of the agents that are the team's at the time of the call, and of no other, whatever its head names. A
+ * bundle says so when it is compiled; an agent that changed its team since, under a bundle that could not be compiled anew, is no longer theirs.
+ */
+export const isOfTeam = (team: string, agent: Agent): boolean => team === "" || team === agent.team;
+
+/** True when a head speaks of this action. */
+export const actionMatches = (scope: Scope, action: ActionShape): boolean => {
   const holds = ({ type, id }: EntityRef): boolean => type === "Action" && (id === action.name || action.groups.includes(id));
-  if (scope.op === "==") return scope.entity.id === action.name;
+  if (scope.op === "==") return scope.entity.type === "Action" && scope.entity.id === action.name;
   if (scope.op === "in") return "entity" in scope ? holds(scope.entity) : scope.entities.some(holds);
-  return true;
+  return scope.op === "All" || (scope.entity_type === "Action" && (scope.in === undefined || holds(scope.in.entity)));
 };
 
-const resourceMatches = (scope: Scope, action: ActionShape): boolean => {
-  const isServer = ({ type, id }: EntityRef): boolean => type === "Server" && id === action.server;
-  if (scope.op === "==") return isServer(scope.entity);
-  if (scope.op === "in") return "entity" in scope ? isServer(scope.entity) : scope.entities.some(isServer);
-  return scope.op === "All" || (scope.entity_type === "Server" && (scope.in === undefined || isServer(scope.in.entity)));
+/** Which resources of an action a head speaks of: all that it can have, none, or those of these ids. */
+export type ResourceReach = "all" | "none" | readonly string[];
+
+/** A resource is the action's server, or an entity of the action's type that lies in that server. */
+export const resourceReach = (scope: Scope, { resourceType, server }: Pick<ActionShape, "resourceType" | "server">): ResourceReach => {
+  const among = (entities: readonly EntityRef[]): ResourceReach => {
+    if (resourceType !== "Server" && entities.some(({ type, id }) => type === "Server" && id === server)) return "all";
+    const named = entities.filter(({ type }) => type === resourceType).map(({ id }) => id);
+    if (resourceType === "Server") return named.includes(server) ? "all" : "none";
+    return named.length === 0 ? "none" : named;
+  };
+  if (scope.op === "All") return "all";
+  if (scope.op === "==") return scope.entity.type === resourceType ? among([scope.entity]) : "none";
+  if (scope.op === "in") return among("entity" in scope ? [scope.entity] : scope.entities);
+  if (scope.entity_type !== resourceType) return "none";
+  return scope.in === undefined ? "all" : among([scope.in.entity]);
 };
 
-/** A bundle made ready to be asked: actions by name, candidates remembered. */
-export interface Rules {
-  readonly bundle: Bundle;
-  /** The action of this name; any MCP method of a known server is one; null for a tool that the bundle does not know. */
-  action(name: string): ActionShape | null;
-  /**
-   * The policies whose head lets them speak about this agent and action, sorted by id: the only ones that can determine a decision.
-   * Equal answers are the same array.
-   */
-  candidates(agent: Agent, action: ActionShape): readonly Policy[];
-  /**
-   * True when some arguments, user and session could make the action allowed or asked for: a permit's head matches, and no forbid
-   * that always applies. When in doubt, true: what is listed is still decided on every call.
-   */
-  couldAllow(agent: Agent, action: ActionShape): boolean;
-}
+/** The keys under which a policy is found by the action, and by the agent, that a call is about: one of each at least matches. */
+export const keysOf = ({ action, principal }: Head): { readonly actions: readonly string[]; readonly agents: readonly string[] } => ({
+  actions: scopeKeys(action, (entity) => (entity.type === "Action" ? [entity.id] : [])),
+  agents: scopeKeys(principal, (entity) => [`${entity.type}\0${entity.id}`]),
+});
 
-/** Questions remembered for one bundle; past it all are forgotten and asked anew. */
-const rememberedQuestions = 4096;
+/** Found by any question. */
+const any = "*\0";
 
-/** Makes a bundle ready; costs no more than reading its list of actions. */
-export const openRules = (bundle: Bundle): Rules => {
-  const actions = new Map(bundle.actions.map((action) => [action.name, action]));
-  const servers = new Set(bundle.actions.map(({ server }) => server));
-  const asked = new Map<string, readonly Policy[]>();
-  const distinct = new Map<string, readonly Policy[]>();
-
-  const search = (agent: Agent, action: ActionShape): readonly Policy[] => {
-    const matches = ({ head }: Policy): boolean =>
-      principalMatches(head.principal, agent) && actionMatches(head.action, action) && resourceMatches(head.resource, action);
-    const found = bundle.policies.filter(matches);
-    const key = found.map(({ id }) => id).join("\0");
-    const same = distinct.get(key);
-    if (same === undefined) distinct.set(key, found);
-    return same ?? found;
-  };
-
-  const candidates = (agent: Agent, action: ActionShape): readonly Policy[] => {
-    const key = [action.name, agent.id, agent.team, ...agent.classes].join("\0");
-    const known = asked.get(key);
-    if (known !== undefined) return known;
-    if (asked.size >= rememberedQuestions) {
-      asked.clear();
-      distinct.clear();
-    }
-    const found = search(agent, action);
-    asked.set(key, found);
-    return found;
-  };
-
-  return {
-    bundle,
-    action: (name) => {
-      const [, server = "", method = ""] = /^([^/]+)\/mcp:(.+)$/s.exec(name) ?? [];
-      return actions.get(name) ?? (servers.has(server) && method.isWellFormed() ? requestAction(server, method) : null);
-    },
-    candidates,
-    couldAllow: (agent, action) => {
-      const found = candidates(agent, action);
-      return found.some(({ effect }) => effect === "permit") && !found.some(({ effect, unconditional }) => effect === "forbid" && unconditional);
-    },
-  };
+const scopeKeys = (scope: Scope, keys: (entity: EntityRef) => readonly string[]): readonly string[] => {
+  if (scope.op === "All") return [any];
+  if (scope.op === "==") return keys(scope.entity);
+  if (scope.op === "is") return scope.in === undefined ? [any] : keys(scope.in.entity);
+  return [...new Set("entity" in scope ? keys(scope.entity) : scope.entities.flatMap(keys))];
 };
+
+/** The keys that a call's action, and its agent, have: a policy whose head matches is under one of each. */
+export const questionKeys = (agent: Agent, action: ActionShape): { readonly actions: readonly string[]; readonly agents: readonly string[] } => ({
+  actions: [...new Set([any, action.name, ...action.groups])],
+  agents: [...new Set([any, `Agent\0${agent.id}`, `Team\0${agent.team}`, ...agent.classes.map((name) => `AgentClass\0${name}`)])],
+});

@@ -38,21 +38,28 @@ export const requestArguments = (params: JsonObject): JsonObject => {
   return found;
 };
 
-/** Bounds depth and size and refuses ill-formed strings anywhere, also in what policy does not see: no recursion, so no stack to lose. */
+/**
+ * Bounds depth and size and refuses ill-formed strings anywhere, also in what policy does not see: no recursion, so no stack to lose. Which
+ * refusal it is depends on the values and not on the order of their keys, because a record keeps the values only (invariant I3).
+ */
 export const measure = (args: Json): void => {
   const open: { value: Json; depth: number }[] = [{ value: args, depth: 0 }];
   let values = 0;
+  let deep = false;
+  let formed = true;
   for (let item = open.pop(); item !== undefined; item = open.pop()) {
     const { value, depth } = item;
     if ((values += 1) > inputBounds.values) throw malformed(`arguments hold more than ${inputBounds.values} values`);
-    if (depth > inputBounds.depth) throw malformed(`arguments are nested deeper than ${inputBounds.depth} levels`);
-    if (typeof value === "string" && !value.isWellFormed()) throw malformed("arguments hold a lone surrogate, which is no Unicode text");
+    deep ||= depth > inputBounds.depth;
+    if (typeof value === "string") formed &&= value.isWellFormed();
     if (typeof value !== "object" || value === null) continue;
     for (const [key, child] of Object.entries(value)) {
-      if (!key.isWellFormed()) throw malformed("arguments hold a lone surrogate, which is no Unicode text");
+      formed &&= key.isWellFormed();
       open.push({ value: child, depth: depth + 1 });
     }
   }
+  if (deep) throw malformed(`arguments are nested deeper than ${inputBounds.depth} levels`);
+  if (!formed) throw malformed("arguments hold a lone surrogate, which is no Unicode text");
 };
 
 const convert = (shape: Shape, value: Json, path: readonly string[]): CedarValue => {
@@ -90,23 +97,39 @@ const convertLong = (value: Json, path: readonly string[]): CedarValue => {
   return Number.isSafeInteger(value) ? value : refuse(path, "is an integer past 2^53, which JSON does not carry exactly");
 };
 
-// Cedar's decimal: four digits after the point, 64 bits. The shortest decimal text of a double is what the agent wrote.
 const convertDecimal = (value: Json, path: readonly string[]): CedarValue => {
   if (typeof value !== "number") return mismatch("a number", value, path);
-  const digits = Object.is(value, -0) ? "0" : String(value);
-  if (!/^-?\d+(\.\d{1,4})?$/.test(digits)) return refuse(path, "is a number with more than four digits after the point, or too large");
-  if (Math.abs(value) > Number.MAX_SAFE_INTEGER / 10_000) return refuse(path, "is a number too large for a decimal of four digits");
+  const units = decimalUnits(value);
+  if (units === null) return refuse(path, "is a number with more than four digits after the point, or too large");
+  const digits = String(value + 0);
   return { __extn: { fn: "decimal", arg: digits.includes(".") ? digits : `${digits}.0` } };
 };
 
+/**
+ * A number as Cedar's decimal, in ten-thousandths: the shortest decimal text of a double is what the agent wrote. Null when it has more
+ * than four digits after the point, or is too large for them to be exact.
+ */
+export const decimalUnits = (value: number): number | null => {
+  if (!(Math.abs(value) <= Number.MAX_SAFE_INTEGER / 10_000)) return null;
+  if (Number.isInteger(value)) return value * 10_000 + 0;
+  const units = Math.round(value * 10_000);
+  // Below 2^38 doubles lie closer than ten-thousandths, so that the nearest one tells; beyond, and when it is none, the text does.
+  if (Math.abs(value) < 2 ** 38) return units / 10_000 === value ? units + 0 : null;
+  const [whole = "", fraction = ""] = String(value).split(".");
+  if (!/^\d{1,4}$/.test(fraction)) return null;
+  return Number(`${whole}${fraction.padEnd(4, "0")}`);
+};
+
 const convertTagged = (shapes: readonly Shape[], value: Json, path: readonly string[]): CedarValue => {
-  const fits = (shape: Shape): boolean => {
-    if (shape.kind === "long" || shape.kind === "decimal") return typeof value === "number";
-    if (shape.kind === "set") return Array.isArray(value);
-    return shape.kind === "record" ? isObject(value) : typeof value === shape.kind;
-  };
-  const shape = shapes.find(fits);
+  const shape = shapes.find(({ kind }) => isOfKind(kind, value));
   return shape === undefined ? mismatch("of one of its declared types", value, path) : { [shape.kind]: convert(shape, value, path) };
+};
+
+/** Which of several types a value is read as. */
+export const isOfKind = (kind: Shape["kind"], value: Json): boolean => {
+  if (kind === "long" || kind === "decimal") return typeof value === "number";
+  if (kind === "set") return Array.isArray(value);
+  return kind === "record" ? isObject(value) : typeof value === kind;
 };
 
 const mismatch = (wanted: string, value: Json, path: readonly string[]): never => {

@@ -2,6 +2,7 @@ import { checkParseContext, checkParseSchema } from "@cedar-policy/cedar-wasm/no
 import { Fault, isObject, type Json, type JsonObject } from "@lanyard/contract";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { sortedJson } from "../bundle.ts";
 import { measure, requestArguments, typedInput } from "../decide/input.ts";
 import { actionsOf, schemaFromTools, type ApprovedTool } from "./schema.ts";
 import { shapeOfInput, type RecordShape } from "./shape.ts";
@@ -26,10 +27,22 @@ describe("the shape of a tool's arguments", () => {
     expect(fieldsOf(schema)).toEqual(['a: {"kind":"string"}', 'b?: {"kind":"long"}', 'c?: {"kind":"string"}']);
   });
 
+  it("takes an alternative that is null for an argument that may be left out", () => {
+    const schema = properties({ a: { anyOf: [{ type: "string", enum: ["x"] }, { type: "null" }] }, b: { oneOf: [{ const: null }, { type: ["integer", "null"] }] }, c: { type: "null" }, d: { type: "string", nullable: true } }, ["a", "b", "c", "d"]);
+    expect(fieldsOf(schema)).toEqual(['a?: {"kind":"string"}', 'b?: {"kind":"long"}', 'd?: {"kind":"string"}']);
+  });
+
+  it("says of conditional parts, and of schemas past reading, that policy does not see them", () => {
+    expect(shapeOf({ ...properties({ a: { type: "string" } }), if: {} }).notes).toEqual(["/if: a conditional part of the schema is not read; policy cannot see what only it declares"]);
+    const many = (count: number): JsonObject => properties(Object.fromEntries(Array.from({ length: count }, (_, n) => [`p${n}`, { type: "string" }])));
+    expect(shapeOfInput(many(3999), () => {}).fields).toHaveLength(3999);
+    expect(shapeOf(many(4000))).toEqual({ shape: { kind: "record", fields: [] }, notes: expect.arrayContaining([": the schema has more than 4000 parts; policy sees none of the arguments"]) });
+  });
+
   it("gives up on recursion, and says where", () => {
     const { shape, notes } = shapeOf({ ...properties({ next: { $ref: "#" }, name: { type: "string" } }), additionalProperties: false });
-    expect(JSON.stringify(shape).length).toBeLessThan(2000);
-    expect(notes).toContainEqual(expect.stringContaining("perhaps recursive"));
+    expect(JSON.stringify(shape)).toBe('{"kind":"record","fields":[{"name":"name","shape":{"kind":"string"},"required":false},{"name":"next","shape":{"kind":"record","fields":[{"name":"name","shape":{"kind":"string"},"required":false}]},"required":false}]}');
+    expect(notes).toContainEqual(expect.stringContaining("recursive; policy cannot see it from here on"));
   });
 
   it("does not follow a reference that is none of a path in the schema", () => {
@@ -71,6 +84,28 @@ describe("the shape of a tool's arguments", () => {
     expect(actionsOf({ servers: ["s"], tools: [] }).actions.map(({ name }) => name)).toContain("s/mcp:resources/read");
     const sorted = (value: unknown): string => JSON.stringify(value, (_, item) => (isObject(item) ? Object.fromEntries(Object.entries(item).sort()) : item));
     expect(sorted(one)).toBe(sorted(two));
+  });
+
+  it.each<[string, JsonObject | undefined, string[]]>([
+    ["nothing", undefined, []],
+    ["that it only reads", { readOnlyHint: true, idempotentHint: true }, []],
+    ["that it is harmless", { destructiveHint: false, openWorldHint: false }, []],
+    ["what is no answer", { readOnlyHint: "false", destructiveHint: 1, openWorldHint: null }, []],
+    ["that it writes", { readOnlyHint: false }, ["hint:write"]],
+    ["that it destroys", { destructiveHint: true, readOnlyHint: true }, ["hint:destructive", "hint:write"]],
+    ["that it reaches out", { openWorldHint: true }, ["hint:egress"]],
+  ])("I12: takes a server's hint for caution only: it says %s", (_, annotations, hints) => {
+    const { actions } = actionsOf({ servers: ["s"], tools: [{ ...tool({}), ...(annotations && { annotations }) }] });
+    expect(actions.find(({ name }) => name === "s/do")?.groups).toEqual([...hints, "reversibility:unknown", "server:s"].sort());
+  });
+
+  it("gives a tool's action the type of what its contract says it touches", () => {
+    const contract = { effects: [], reversibility: "unknown", resource: { type: "Repo", argument: ["repo"] } } as const;
+    const { schema } = schemaFromTools({ servers: ["s"], tools: [{ ...tool({}), contract }] });
+    expect(schema).toMatchObject({ "": { entityTypes: { Repo: { memberOfTypes: ["Server"] } }, actions: { "s/do": { appliesTo: { resourceTypes: ["Repo"] } }, "s/mcp:tasks/get": { appliesTo: { resourceTypes: ["Server"] } } } } });
+    for (const type of ["Agent", "Server", "Action", "String", "repo", "__cedar"]) {
+      expect(() => actionsOf({ servers: [], tools: [{ ...tool({}), contract: { ...contract, resource: { type, argument: [] } } }] })).toThrow("which cannot be one");
+    }
   });
 
   it("knows no tool that borrows the name of a request", () => {
@@ -122,7 +157,29 @@ const typedOrRefused = (shape: RecordShape, args: JsonObject): unknown => {
   }
 };
 
+/** The same schema with everything in another order whose order means nothing. */
+const shuffled = (value: Json, turn: (count: number) => number): Json => {
+  const reorder = <T>(items: readonly T[]): T[] => {
+    const left = [...items];
+    return items.map(() => left.splice(turn(left.length), 1)[0] as T);
+  };
+  if (Array.isArray(value)) return reorder(value.map((item) => shuffled(item, turn)));
+  if (!isObject(value)) return value;
+  return Object.fromEntries(reorder(Object.entries(value)).map(([key, item]) => [key, key === "prefixItems" || key === "default" ? item : shuffled(item, turn)]));
+};
+
 describe("any tool at all", () => {
+  it("has the same schema, byte for byte, in whatever order its own is written", () => {
+    fc.assert(
+      fc.property(anySchema.object, fc.infiniteStream(fc.nat()), (schema, numbers) => {
+        const turn = (count: number): number => (numbers.next().value ?? 0) % count;
+        const [one, two] = [schema, shuffled(schema, turn)].map((each) => sortedJson(schemaFromTools({ servers: ["s"], tools: [tool(each as JsonObject)] }).schema));
+        expect(two).toBe(one);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   it("has a schema that Cedar takes, and arguments that fit it or are refused", () => {
     fc.assert(
       fc.property(anySchema.object, fc.array(anyArgs, { minLength: 1, maxLength: 4 }), (schema, several) => {

@@ -1,4 +1,4 @@
-import { Fault, type Registry, type JsonObject, type ToolContract } from "@lanyard/contract";
+import { Fault, isObject, reservedEntityTypes, type Registry, type JsonObject, type ToolContract } from "@lanyard/contract";
 import { shapeOfInput, type Note, type RecordShape, type Shape } from "./shape.ts";
 
 /** An approved tool, as the catalog hands it to policy. */
@@ -9,6 +9,8 @@ export interface ApprovedTool {
   readonly definition: string;
   readonly inputSchema: JsonObject;
   readonly contract: ToolContract;
+  /** The server's own hints (MCP `annotations`). They may only raise caution: see {@link hintGroups}. */
+  readonly annotations?: JsonObject;
 }
 
 /** What policies can speak about: the upstream servers and their approved tools. */
@@ -26,8 +28,10 @@ export interface Ground extends ToolSet {
 export interface ActionShape {
   readonly name: string;
   readonly server: string;
-  /** Every action group it is in, sorted: `server:<name>`, `mcp` or the tool's effects. */
+  /** Every action group it is in, sorted: `server:<name>`, `mcp` or the tool's effects, `reversibility:<kind>`, `hint:<kind>`. */
   readonly groups: readonly string[];
+  /** Entity type of what a call touches: by the tool's contract, else `Server`. */
+  readonly resourceType: string;
   readonly input: RecordShape;
   /** Hash of the tool's approved definition; null for anything but a tool. */
   readonly definition: string | null;
@@ -39,6 +43,16 @@ export type CedarSchema = JsonObject;
 
 /** Groups by what an action does; a tool's contract names them. Destructive and money are kinds of write. */
 const effectGroups = ["read", "write", "egress", "destructive", "money", "exec", "mcp"] as const;
+const reversibilityGroups = ["read", "reversible", "compensable", "irreversible", "unknown"].map((kind) => `reversibility:${kind}`);
+
+/**
+ * Groups by what a server says of its own tool. Invariant: only the head of a forbid may name one, for a server must never gain by a hint:
+ * `readOnlyHint: true` and `idempotentHint` put a tool into no group, and what is not said counts for nothing.
+ */
+const hintGroups = ["hint:destructive", "hint:egress", "hint:write"] as const;
+
+/** Every group of actions that there is whatever the catalog holds. */
+export const standingGroups: readonly string[] = [...effectGroups, ...reversibilityGroups, ...hintGroups];
 
 /** Requests of MCP 2025-06-18 to 2026-07-28 that are no tool call and reach a server. Any other method is treated alike. */
 const methods = [
@@ -72,6 +86,7 @@ export const requestAction = (server: string, method: string): ActionShape => ({
   name: `${server}/mcp:${method}`,
   server,
   groups: ["mcp", `server:${server}`],
+  resourceType: "Server",
   input: requestInput,
   definition: null,
   contract: null,
@@ -101,17 +116,34 @@ export const actionsOf = (catalog: ToolSet): { actions: ActionShape[]; notes: No
 };
 
 const toolAction = (name: string, tool: ApprovedTool, notes: Note[]): ActionShape => {
-  const effects = new Set<string>(tool.contract.effects);
-  if (effects.has("destructive") || effects.has("money")) effects.add("write");
+  const { effects, reversibility, resource } = tool.contract;
+  const groups = new Set<string>(effects);
+  if (groups.has("destructive") || groups.has("money")) groups.add("write");
+  if (resource !== undefined && !isResourceType(resource.type)) throw new Fault("invalid_config", `the contract of \`${name}\` names a resource of the type \`${resource.type}\`, which cannot be one`);
   return {
     name,
     server: tool.server,
-    groups: [...effects, `server:${tool.server}`].sort(),
+    groups: [...groups, `reversibility:${reversibility}`, ...hintsOf(tool.annotations), `server:${tool.server}`].sort(),
+    resourceType: resource?.type ?? "Server",
     input: shapeOfInput(tool.inputSchema, (at, text) => notes.push({ action: name, at, text })),
     definition: tool.definition,
-    contract: { effects: [...tool.contract.effects].sort(), reversibility: tool.contract.reversibility },
+    contract: { effects: [...effects].sort(), reversibility, ...(resource && { resource: { type: resource.type, argument: [...resource.argument] } }) },
   };
 };
+
+/** What a server's hints say explicitly, and only where it is a reason for caution. */
+const hintsOf = (annotations: JsonObject | undefined): string[] => {
+  if (!isObject(annotations)) return [];
+  const says = (hint: string, value: boolean): boolean => Object.hasOwn(annotations, hint) && annotations[hint] === value;
+  const isDestructive = says("destructiveHint", true);
+  return [
+    ...(isDestructive ? ["hint:destructive"] : []),
+    ...(says("openWorldHint", true) ? ["hint:egress"] : []),
+    ...(isDestructive || says("readOnlyHint", false) ? ["hint:write"] : []),
+  ];
+};
+
+const isResourceType = (type: string): boolean => /^[A-Z][A-Za-z0-9]{0,63}$/.test(type) && !reservedEntityTypes.includes(type);
 
 /**
  * The Cedar schema of a catalog, our own generator: stable under reordering, any tool name, any JSON Schema. `unknown` are actions that
@@ -119,7 +151,7 @@ const toolAction = (name: string, tool: ApprovedTool, notes: Note[]): ActionShap
  */
 export const schemaFromTools = (catalog: ToolSet, unknown: readonly string[] = []): { schema: CedarSchema; notes: Note[] } => {
   const { actions, notes } = actionsOf(catalog);
-  return { schema: schemaOf(actions, unknown), notes };
+  return { schema: schemaOf(actions, { unknown }), notes };
 };
 
 const text: JsonObject = { type: "String" };
@@ -136,13 +168,31 @@ const entityTypes: JsonObject = {
   User: { memberOfTypes: ["Group"] },
 };
 
+/** What is known of whatever a call touches, beside its name: labels, and the team that owns it. */
+const resourceType: JsonObject = { memberOfTypes: ["Server"], shape: recordOf({ labels: setOf(text), owner: { ...entity("Team"), required: false } }) };
+
+/** Types of resources that some contract or the registry names, sorted. */
+export const resourceTypesOf = (actions: readonly ActionShape[], registry?: Registry): string[] =>
+  [...new Set([...actions.map((action) => action.resourceType), ...Object.keys(registry?.resources ?? {}).filter(isResourceType)])].filter((type) => type !== "Server").sort();
+
 const commonTypes: JsonObject = {
   Session: recordOf({ id: text, purpose: text, depth: { type: "Long" }, labels: setOf(text), isolation: text }),
 };
 
+interface Extra {
+  /** Names to declare without `appliesTo`: policies that name them are valid and match nothing. */
+  readonly unknown?: readonly string[];
+  /** The same with the groups they are in. */
+  readonly mentioned?: readonly { readonly name: string; readonly groups: readonly string[] }[];
+  /** Types of resources; by default those of the actions. */
+  readonly types?: readonly string[];
+}
+
 /** Cedar's JSON schema over these actions. */
-export const schemaOf = (actions: readonly ActionShape[], unknown: readonly string[]): CedarSchema => {
-  const declared: [string, JsonObject][] = [...new Set([...effectGroups, ...actions.flatMap(({ groups }) => groups), ...unknown])].map((name) => [name, {}]);
+export const schemaOf = (actions: readonly ActionShape[], { unknown = [], mentioned = [], types = resourceTypesOf(actions) }: Extra): CedarSchema => {
+  const bare = new Set([...standingGroups, ...[...actions, ...mentioned].flatMap(({ groups }) => groups), ...unknown]);
+  const declared: [string, JsonObject][] = [...bare].map((name) => [name, {}]);
+  for (const { name, groups } of mentioned) declared.push([name, { memberOf: groups.map((id) => ({ id })) }]);
   for (const action of actions) {
     const context = recordOf({
       input: cedarType(action.input),
@@ -153,9 +203,10 @@ export const schemaOf = (actions: readonly ActionShape[], unknown: readonly stri
       now: { type: "Extension", name: "datetime" },
     });
     const memberOf = action.groups.map((id) => ({ id }));
-    declared.push([action.name, { memberOf, appliesTo: { principalTypes: ["Agent"], resourceTypes: ["Server"], context } }]);
+    declared.push([action.name, { memberOf, appliesTo: { principalTypes: ["Agent"], resourceTypes: [action.resourceType], context } }]);
   }
-  return { "": { commonTypes, entityTypes, actions: Object.fromEntries(declared) } };
+  const resources = Object.fromEntries(types.map((type) => [type, resourceType]));
+  return { "": { commonTypes, entityTypes: { ...entityTypes, ...resources }, actions: Object.fromEntries(declared) } };
 };
 
 const cedarType = (shape: Shape): JsonObject => {

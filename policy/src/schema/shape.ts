@@ -40,15 +40,19 @@ const bounds = { depth: 12, nodes: 4000 } as const;
 interface Reading {
   readonly shape: Shape | null;
   readonly nullable: boolean;
+  /** It can be nothing but null: an alternative that says nothing of the others. */
+  readonly isNull?: true;
 }
 const opaque: Reading = { shape: null, nullable: true };
 const unseen: Reading = { shape: null, nullable: false };
-const onlyNull: Reading = { shape: null, nullable: true };
+const onlyNull: Reading = { shape: null, nullable: true, isNull: true };
 const seen = (shape: Shape): Reading => ({ shape, nullable: false });
 
 interface Reader {
   readonly root: Json;
   nodes: number;
+  /** The references that are being followed: one that leads back to itself is recursive. */
+  references: readonly string[];
   note(at: string, text: string): void;
 }
 
@@ -62,7 +66,13 @@ export const shapeOfInput = (schema: Json, note: (at: string, text: string) => v
     if (!noted.has(at)) note(at, text);
     noted.add(at);
   };
-  const { shape } = read({ root: schema, nodes: 0, note: once }, schema, "", 0);
+  const reader = { root: schema, nodes: 0, references: [], note: once };
+  const { shape } = read(reader, schema, "", 0);
+  if (reader.nodes > bounds.nodes) {
+    // Which part came first would depend on the order of the schema: all or nothing.
+    note("", `the schema has more than ${bounds.nodes} parts; policy sees none of the arguments`);
+    return { kind: "record", fields: [] };
+  }
   if (shape?.kind === "record") return shape;
   if (shape !== null) note("", "arguments are not an object; policy sees none of them");
   return { kind: "record", fields: [] };
@@ -71,10 +81,12 @@ export const shapeOfInput = (schema: Json, note: (at: string, text: string) => v
 const read = (reader: Reader, schema: Json, at: string, depth: number): Reading => {
   if (!isObject(schema)) return opaque; // `true` and `false` are schemas too
   reader.nodes += 1;
-  if (depth > bounds.depth || reader.nodes > bounds.nodes) {
-    reader.note(at, "nested or repeated too deeply (perhaps recursive); policy cannot see it");
+  if (reader.nodes > bounds.nodes) return opaque;
+  if (depth > bounds.depth) {
+    reader.note(at, "nested too deeply; policy cannot see it");
     return opaque;
   }
+  for (const key of ["if", "dependentSchemas"]) if (Object.hasOwn(schema, key)) reader.note(`${at}/${key}`, "a conditional part of the schema is not read; policy cannot see what only it declares");
   const parts: Reading[] = [readOwn(reader, schema, at, depth)];
   if (typeof schema["$ref"] === "string") parts.push(readReference(reader, schema["$ref"], at, depth));
   for (const key of ["allOf", "anyOf", "oneOf"]) {
@@ -84,7 +96,8 @@ const read = (reader: Reader, schema: Json, at: string, depth: number): Reading 
     if (key === "allOf") parts.push(...readings);
     else parts.push(either(readings, (text) => reader.note(`${at}/${key}`, text)));
   }
-  return parts.reduce((left, right) => both(left, right, (text) => reader.note(at, text)));
+  const reading = allOf(parts, (text) => reader.note(at, text));
+  return schema["nullable"] === true ? { ...reading, nullable: true } : reading; // as OpenAPI 3.0 says it
 };
 
 const readReference = (reader: Reader, reference: string, at: string, depth: number): Reading => {
@@ -93,7 +106,17 @@ const readReference = (reader: Reader, reference: string, at: string, depth: num
     const key = step.replaceAll("~1", "/").replaceAll("~0", "~");
     target = (isObject(target) || Array.isArray(target)) && Object.hasOwn(target, key) ? (target as JsonObject)[key] : undefined;
   }
-  if (target !== undefined) return read(reader, target, at, depth + 1);
+  if (reader.references.includes(reference)) {
+    reader.note(at, "recursive; policy cannot see it from here on");
+    return opaque;
+  }
+  if (target !== undefined) {
+    const before = reader.references;
+    reader.references = [...before, reference];
+    const reading = read(reader, target, at, depth + 1);
+    reader.references = before;
+    return reading;
+  }
   reader.note(at, "a `$ref` that leads nowhere in this schema; policy cannot see it");
   return opaque;
 };
@@ -187,7 +210,7 @@ const readObject = (reader: Reader, schema: JsonObject, at: string, depth: numbe
 
 /** One of the readings holds: equal shapes stay, records become one with optional fields, anything else is tagged by its kind. */
 const either = (readings: readonly Reading[], note: (text: string) => void): Reading => {
-  const typed = readings.filter((reading) => reading !== onlyNull);
+  const typed = readings.filter(({ isNull }) => isNull !== true);
   const nullable = readings.some((reading) => reading.nullable);
   if (typed.length === 0) return onlyNull;
   const byKind = new Map<Shape["kind"], Shape>();
@@ -214,35 +237,36 @@ const unite = (left: Shape, right: Shape, note: (text: string) => void): Shape |
     return shape === null ? null : { kind: "set", of: shape };
   }
   if (left.kind !== "record" || right.kind !== "record") return left;
-  return mergeFields(left, right, (pair) => ({
+  return mergeFields([left, right], (pair) => ({
     shape: either(pair.map((field) => seen(field.shape)), note).shape,
     required: pair.length === 2 && pair.every((field) => field.required),
   }));
 };
 
-/** Both readings hold at once (`allOf`, or keywords beside a combinator). */
-const both = (left: Reading, right: Reading, note: (text: string) => void): Reading => {
-  const nullable = left.nullable && right.nullable;
-  if (left.shape === null || right.shape === null) return { shape: left.shape ?? right.shape, nullable };
-  if (left.shape.kind === "record" && right.shape.kind === "record") {
-    const merged = mergeFields(left.shape, right.shape, (pair) => ({
-      shape: pair.map((field) => seen(field.shape)).reduce((one, two) => both(one, two, note)).shape,
-      required: pair.some((field) => field.required),
+/** All readings hold at once (`allOf`, or keywords beside a combinator). What says nothing of the type leaves it to the others. */
+const allOf = (readings: readonly Reading[], note: (text: string) => void): Reading => {
+  if (readings.some(({ isNull }) => isNull === true)) return onlyNull;
+  const nullable = readings.every((reading) => reading.nullable);
+  const shapes = readings.flatMap(({ shape }) => shape ?? []);
+  const [first] = shapes;
+  if (first === undefined) return { shape: null, nullable };
+  const records = shapes.filter((shape) => shape.kind === "record");
+  if (records.length === shapes.length) {
+    const merged = mergeFields(records, (fields) => ({
+      shape: allOf(fields.map((field) => seen(field.shape)), note).shape,
+      required: fields.some((field) => field.required),
     }));
     return { shape: merged, nullable };
   }
-  if (JSON.stringify(left.shape) === JSON.stringify(right.shape)) return { shape: left.shape, nullable };
+  if (shapes.every((shape) => JSON.stringify(shape) === JSON.stringify(first))) return { shape: first, nullable };
   note("two parts of the schema disagree on its type; policy cannot see it");
   return opaque;
 };
 
-const mergeFields = (
-  left: RecordShape,
-  right: RecordShape,
-  merge: (pair: readonly Field[]) => { shape: Shape | null; required: boolean },
-): RecordShape => {
+/** One record of all fields; `merge` is given those of one name, at most one from each record. */
+const mergeFields = (records: readonly RecordShape[], merge: (fields: readonly Field[]) => { shape: Shape | null; required: boolean }): RecordShape => {
   const byName = new Map<string, Field[]>();
-  for (const field of [...left.fields, ...right.fields]) byName.set(field.name, [...(byName.get(field.name) ?? []), field]);
+  for (const field of records.flatMap(({ fields }) => fields)) byName.set(field.name, [...(byName.get(field.name) ?? []), field]);
   const fields = [...byName.keys()].sort().flatMap((name): Field[] => {
     const { shape, required } = merge(byName.get(name) ?? []);
     return shape === null ? [] : [{ name, shape, required }];

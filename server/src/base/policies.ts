@@ -27,7 +27,9 @@ const list = async (folder: string, limits: FolderLimits, ending: string): Promi
       if (entry.name.startsWith(".")) continue;
       if ((entries += 1) > limits.policy_files) refuse(`the folder of policies \`${folder}\` holds more than ${limits.policy_files} files (limit policy_files)`);
       const file = below === "" ? entry.name : `${below}/${entry.name}`;
-      if (entry.isDirectory()) open.push(file); // a link to a folder is not followed: it may lead in a circle
+      if (entry.isDirectory()) open.push(file);
+      // Not followed, for it may lead in a circle; nor passed over, for the rules in there would silently not hold.
+      else if (entry.isSymbolicLink() && (await isFolder(join(folder, file)))) refuse(`\`${file}\` in the folder of policies \`${folder}\` is a link to a folder: put the folder itself there, or links to its files`);
       else if (file.endsWith(ending)) found.push(await look(folder, file));
     }
   }
@@ -35,6 +37,8 @@ const list = async (folder: string, limits: FolderLimits, ending: string): Promi
   if (total > limits.policy_bytes) refuse(`the policies in \`${folder}\` are larger than ${limits.policy_bytes} bytes (limit policy_bytes)`);
   return found.sort((left, right) => (left.file < right.file ? -1 : 1));
 };
+
+const isFolder = async (path: string): Promise<boolean> => (await stat(path).catch(() => null))?.isDirectory() ?? false;
 
 const look = async (folder: string, file: string): Promise<Seen> => {
   const path = join(folder, file);

@@ -1,5 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import { errors, Fault, isObject, type ErrorCode, type Json, type JsonObject } from "@lanyard/contract";
+import { errors, Fault, isObject, parseJson, type ErrorCode, type Json, type JsonObject } from "@lanyard/contract";
 import type { Answer } from "./exchange.ts";
 
 // JSON-RPC 2.0 as MCP uses it: no batches (since 2025-06-18), no null ids, params always an object.
@@ -70,7 +70,7 @@ export function readMessage(bytes: Buffer, depthLimit: number): RpcReading {
   if (tooDeep(text, depthLimit)) return bad("limit_exceeded", `the message is nested deeper than the limit json_depth (${depthLimit} levels)`, idOf(text));
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch {
     return bad("parse_error", "the message is not valid JSON");
   }
@@ -81,7 +81,7 @@ const bad = (code: ErrorCode, message: string, id: RpcId | null = null): RpcRead
 /** The id of a message that is refused unread. Parsing is safe at any depth, walking the value is what is not. */
 function idOf(text: string): RpcId | null {
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = parseJson(text);
     return isObject(value) && isId(value["id"]) ? value["id"] : null;
   } catch {
     return null;

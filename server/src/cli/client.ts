@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { routes, type ErrorCode, type JsonObject, type RouteName } from "@lanyard/contract";
+import { parseJson, routes, type ErrorCode, type JsonObject, type RouteName } from "@lanyard/contract";
 import { Agent, fetch as undiciFetch } from "undici";
 
 /** How a request reaches the API: the operator socket of a running daemon, its TCP address, or the API itself in this process. */
@@ -46,7 +46,7 @@ export function client(transport: Transport, token?: string): Client {
     throw errorOf(answer.status, await answer.text());
   };
   return {
-    call: async <T>(route: RouteName, request?: ApiRequest) => JSON.parse(await (await send(route, request)).text()) as T,
+    call: async <T>(route: RouteName, request?: ApiRequest) => parseJson(await (await send(route, request)).text()) as T,
     text: async (route, request) => (await send(route, request)).text(),
     raw: async (route, request) => (await send(route, request)).chunks,
     async *lines<T>(route: RouteName, request?: ApiRequest) {
@@ -55,7 +55,7 @@ export function client(transport: Transport, token?: string): Client {
       for await (const chunk of (await send(route, request)).chunks) {
         const parts = (rest + decoder.decode(chunk, { stream: true })).split("\n");
         rest = parts.pop() ?? "";
-        for (const line of parts) if (line) yield JSON.parse(line) as T;
+        for (const line of parts) if (line) yield parseJson(line) as T;
       }
     },
   };
@@ -67,10 +67,13 @@ function pathOf(template: string, { at = {}, query = {} }: ApiRequest): string {
   return search.size > 0 ? `${path}?${search}` : path;
 }
 
+/** What failed, and what to do. */
+export const adviceOf = ({ message, remedy }: { readonly message: string; readonly remedy: string }): string => (remedy === "" ? message : `${message}; ${remedy}`);
+
 function errorOf(status: number, text: string): ApiError {
   try {
-    const { error } = JSON.parse(text) as { error: { code: ErrorCode; message: string; remedy: string } };
-    return new ApiError(error.code, `${error.message}; ${error.remedy}`);
+    const { error } = parseJson(text) as { error: { code: ErrorCode; message: string; remedy: string } };
+    return new ApiError(error.code, adviceOf(error));
   } catch {
     return new ApiError("internal", `the daemon answered ${status} without an error this client knows`);
   }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { Fault, type JsonObject } from "@lanyard/contract";
+import { Fault, parseJson, type JsonObject } from "@lanyard/contract";
 import type { Environment } from "../base/config/environment.ts";
 import { spliceJson, spliceToml } from "./splice.ts";
 
@@ -89,7 +89,7 @@ const backupPath = (client: ClientName, file: string, around: Surroundings): str
 
 const readBackup = (client: ClientName, file: string, around: Surroundings): Backup | null => {
   const text = read(backupPath(client, file, around));
-  return text === null ? null : (JSON.parse(text) as Backup);
+  return text === null ? null : (parseJson(text) as Backup);
 };
 
 /** What connecting would change. Throws Fault `invalid_config` with the file's name when it cannot be edited safely. */

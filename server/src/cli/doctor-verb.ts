@@ -11,7 +11,7 @@ import { operatorSocket } from "../base/sockets.ts";
 import { compose } from "../compose.ts";
 import { answers, client, daemonTransport, localTransport } from "./client.ts";
 import type { Context } from "./context.ts";
-import { answerIn, checkClients, checkConfig, checkData, checkDenial, checkNode, checkPort, checkServers, isHealthy, type Symptom, type Patient } from "./doctor.ts";
+import { answerIn, checkClients, checkConfig, checkData, checkDenial, checkNode, checkPolicies, checkPort, checkServers, isHealthy, type Symptom, type Patient } from "./doctor.ts";
 import { exit, json, printable } from "./terminal.ts";
 
 export function doctorVerb(program: Command, context: Context): void {
@@ -50,8 +50,11 @@ async function* examine(context: Context): AsyncGenerator<Symptom> {
   yield* checkClients({ home: homedir(), cwd: process.cwd(), lanyardHome: settings(environment).home, environment });
 }
 
-async function* examineDaemon(patient: Patient, config: Config): AsyncGenerator<Symptom> {
-  yield* checkServers(await patient.api.call("status"));
+async function* examineDaemon(patient: Patient, config: Config, isScratch = false): AsyncGenerator<Symptom> {
+  const status = await patient.api.call("status");
+  yield* checkServers(status);
+  // A ledger to be thrown away knows of no version that was activated.
+  if (!isScratch || config.release === "live") yield* checkPolicies(status);
   yield await checkDenial(patient, config);
 }
 
@@ -62,7 +65,7 @@ async function* examineOwn(config: Config): AsyncGenerator<Symptom> {
     const scratch: Config = { ...config, data, listen: { host: "127.0.0.1", port: 0 } };
     await using daemon = await compose({ config: scratch, environment: systemEnvironment(), log: silent });
     await daemon.ready();
-    yield* examineDaemon({ api: client(localTransport((sent) => daemon.api(sent, { operator: true }))), send }, scratch);
+    yield* examineDaemon({ api: client(localTransport((sent) => daemon.api(sent, { operator: true }))), send }, scratch, true);
   } finally {
     rmSync(data, { recursive: true, force: true });
   }

@@ -6,7 +6,7 @@ import type { Json, JsonObject } from "@lanyard/contract";
 import { describe, expect, it } from "vitest";
 import { systemClock } from "../base/clock.ts";
 import { loadConfig } from "../base/config/read.ts";
-import { answerIn, checkConfig, checkData, checkDenial, checkNode, checkPort, checkServers, isHealthy, type Patient } from "./doctor.ts";
+import { answerIn, checkConfig, checkData, checkDenial, checkNode, checkPolicies, checkPort, checkServers, isHealthy, type Patient } from "./doctor.ts";
 
 const world = join(import.meta.dirname, "../../../test/journeys/world/lanyard.yaml");
 
@@ -44,6 +44,14 @@ describe("doctor", () => {
     expect(checks.map(({ state }) => state)).toEqual(["ok", "bad"]);
     expect(isHealthy(checks)).toBe(false);
   });
+
+  it.each([
+    ["ok", { bundle: { hash: "h", policies: 3 }, policy_errors: [], rechecks: null }],
+    ["bad", { bundle: { hash: "h", policies: 3 }, policy_errors: ["teams/a/x.cedar:1:1: the agent `bot` is none of the team `a`"], rechecks: null }],
+    ["bad", { bundle: null, policy_errors: ["a.cedar:1:1: wrong"], rechecks: null }],
+    ["bad", { bundle: { hash: "h" }, policy_errors: [], rechecks: { differences: 1 } }],
+    ["warn", { bundle: null, policy_errors: [], rechecks: null }],
+  ])("says %s of the policies of %j", (state, status) => expect(checkPolicies(status).map((one) => one.state)).toEqual([state]));
 
   it("reads an answer from JSON and from an event stream", () => {
     expect(answerIn(`{"id":1,"result":{}}`)).toEqual({ id: 1, result: {} });

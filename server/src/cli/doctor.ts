@@ -1,7 +1,7 @@
 import { accessSync, closeSync, constants, existsSync, fsyncSync, mkdirSync, openSync, rmSync, statfsSync, statSync, writeSync } from "node:fs";
 import { createServer } from "node:net";
 import { delimiter, dirname, join } from "node:path";
-import { Fault, isObject, type JsonObject } from "@lanyard/contract";
+import { Fault, isObject, parseJson, type JsonObject } from "@lanyard/contract";
 import type { Clock } from "../base/clock.ts";
 import type { Config } from "../base/config/config.ts";
 import { loadConfig } from "../base/config/read.ts";
@@ -109,6 +109,21 @@ export function checkServers(status: JsonObject): Symptom[] {
   });
 }
 
+/** What decides: that there is something, that it fits what there is now, and that two engines read it alike. */
+export function checkPolicies(status: JsonObject): Symptom[] {
+  const name = "policies";
+  const { bundle, policy_errors: errors, rechecks } = status;
+  const [first] = Array.isArray(errors) ? errors : [];
+  const differences = isObject(rechecks) ? Number(rechecks["differences"]) : 0;
+  const found: Symptom[] = [];
+  if (first !== undefined) {
+    const where = String(first).split("\n")[0];
+    found.push(bad(name, `do not fit what there is now: ${where}`, isObject(bundle) ? "correct that: until then decides what was compiled before it went wrong" : "correct that: until then every call is denied"));
+  } else if (!isObject(bundle)) found.push(warn(name, "none are in force", "every call is denied; `lanyard policy check` the folder, and with `release: reviewed` activate a version"));
+  if (differences > 0) found.push(bad(name, `two engines decided ${differences} calls differently`, "report this; `lanyard log --json` has them as engine.difference"));
+  return found.length > 0 ? found : [ok(name, isObject(bundle) ? `${String(bundle["policies"] ?? "some")} in force` : "in force")];
+}
+
 export function checkClients(around: Surroundings): Symptom[] {
   const folders = (around.environment["PATH"] ?? "").split(delimiter).filter(Boolean);
   return (Object.keys(knownClients) as ClientName[]).map((name) => {
@@ -176,7 +191,7 @@ const toolCall = (tool: string): JsonObject => ({
 /** Reads the answer to request 1 from a body that is JSON or an event stream. */
 export function answerIn(body: string): JsonObject {
   const lines = body.startsWith("{") ? [body] : body.split("\n").flatMap((line) => (line.startsWith("data:") ? [line.slice(5)] : []));
-  const answer = lines.map((line) => JSON.parse(line) as JsonObject).find((message) => message["id"] === 1 || "error" in message);
+  const answer = lines.map((line) => parseJson(line) as JsonObject).find((message) => message["id"] === 1 || "error" in message);
   if (!answer) throw new Fault("upstream_unavailable", `the gateway gave no answer: \`${body.slice(0, 200)}\``);
   return answer;
 }

@@ -5,11 +5,26 @@ import { brief, json, printable, time, type Colour } from "./terminal.ts";
 
 type DecisionRecord = Extract<LedgerRecord, { type: "decision" }>;
 
+/** A policy, and why it held or did not where its facts are still known. */
+interface PolicyShown {
+  readonly text: string;
+  readonly reason: string;
+  readonly remedy: string;
+  readonly file: string;
+  readonly line: number;
+  readonly role?: "decided" | "failed" | "nearest";
+  readonly resource?: string;
+  readonly facts?: readonly string[];
+  readonly unmet?: string;
+  readonly lift?: string;
+}
+
 interface Explanation {
   readonly seq: number;
   readonly record: LedgerRecord;
   readonly proof: { tree_size: number; root: string; leaf_index: number; file: string };
-  readonly policies?: readonly { id: string; text: string; reason: string; remedy: string; file: string; line: number }[];
+  readonly policies?: readonly (PolicyShown & { id: string })[];
+  readonly nearest?: readonly (PolicyShown & { policy: string })[];
   readonly input?: JsonObject | null;
   readonly beside?: JsonObject | null;
   readonly input_state?: string;
@@ -54,16 +69,24 @@ function decisionLines(record: DecisionRecord, explained: Explanation, row: Row,
     row("what", `${colour.bold(printable(record.action))} ${explained.input ? brief(explained.input["args"], 2000) : `arguments: ${explained.input_state}`}`),
     ...(explained.beside ? [row("  with", brief(explained.beside, 2000))] : []),
     row("decision", `${paint(record.effect)}${record.by === "policy" ? "" : ` by ${record.by}`}`),
-    ...(explained.policies ?? []).flatMap((policy) => [
-      row("policy", `${policy.id}${policy.file ? `  ${policy.file}:${policy.line}` : ""}`),
-      ...(policy.reason ? [row("  reason", printable(policy.reason))] : []),
-      ...(policy.remedy ? [row("  lifted", `by ${policy.remedy}`)] : []),
-      ...policy.text.trim().split("\n").map((line) => `          ${colour.dim("│")} ${printable(line)}`),
-    ]),
+    ...(explained.policies ?? []).flatMap((policy) => policyLines("policy", policy.id, policy, row, colour)),
     ...(record.by === "policy" && record.policies.length === 0 ? [row("policy", "none permits it: denied by default")] : []),
+    ...(explained.nearest ?? []).flatMap((policy) => policyLines("nearest", policy.policy, policy, row, colour)),
     row("facts", explained.input ? `${brief(withoutArgs(explained.input), 2000)} — ${explained.input_state}` : (explained.input_state ?? "")),
     row("bundle", record.bundle ?? "none was asked"),
     ...(record.tool ? [row("tool", `definition ${record.tool}`)] : []),
+  ];
+}
+
+function policyLines(label: string, id: string, policy: PolicyShown, row: Row, colour: Colour): string[] {
+  const { file, line, reason, remedy, text, resource = "", facts = [], unmet = "", lift = "" } = policy;
+  return [
+    row(label, `${id}${file ? `  ${file}:${line}` : ""}${resource ? `  about ${printable(resource)}` : ""}`),
+    ...(reason ? [row("  reason", printable(reason))] : []),
+    ...(text ? text.trim().split("\n").map((each) => `          ${colour.dim("│")} ${printable(each)}`) : []),
+    ...facts.map((fact) => row("  because", printable(fact))),
+    ...(unmet ? [row(policy.role === "failed" ? "  failed" : "  but not", printable(unmet))] : []),
+    ...(lift || remedy ? [row("  lifted by", ` ${printable(lift || remedy)}`)] : []),
   ];
 }
 

@@ -59,6 +59,6 @@ export function sinceMs(text: string, nowMs: number = systemClock.nowMs()): numb
   const [, count, unit] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
   if (count && unit) return nowMs - Number(count) * (unitsMs[unit] ?? 0);
   const at = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(at)) throw new Fault("invalid_request", `\`${text}\` is no time: write 90s, 15m, 2h, 7d, or 2026-11-22T14:00:00Z`);
+  if (Number.isNaN(at)) throw new Fault("invalid_request", `\`${text}\` is no time: write 90s, 15m, 2h, 7d, or 2026-11-22T14:00:00Z`, { remedy: "" });
   return at;
 }

@@ -1,11 +1,11 @@
 #!/usr/bin/env node
-import { errors, Fault, type ErrorCode } from "@lanyard/contract";
+import { Fault, type ErrorCode } from "@lanyard/contract";
 import { Command, CommanderError } from "commander";
 import { settings, systemEnvironment } from "../base/config/environment.ts";
 import { approvalVerbs } from "./approvals.ts";
 import { auditVerbs } from "./audit.ts";
 import { catalogVerbs } from "./catalog.ts";
-import { ApiError } from "./client.ts";
+import { adviceOf, ApiError } from "./client.ts";
 import type { Context } from "./context.ts";
 import { connectVerb } from "./connect-verb.ts";
 import { credentialVerbs } from "./credentials.ts";
@@ -23,6 +23,7 @@ import { serveVerb } from "./serve.ts";
 import { sessionVerbs } from "./sessions.ts";
 import { statusVerb } from "./status.ts";
 import { exit, processTerminal } from "./terminal.ts";
+import { tryVerb } from "./try.ts";
 
 /** The whole command line: verbs register themselves on one program, in the order `--help` lists them. */
 export function commandLine(context: Context, setConfig: (path: string) => void): Command {
@@ -37,7 +38,7 @@ export function commandLine(context: Context, setConfig: (path: string) => void)
     .showHelpAfterError("(`lanyard --help` lists every verb)")
     .exitOverride();
   const verbs = [
-    demoVerb, serveVerb, runVerb, mcpVerb, statusVerb, logVerb, explainVerb, replayVerb, auditVerbs, approvalVerbs, catalogVerbs, policyVerbs, sessionVerbs,
+    demoVerb, serveVerb, runVerb, mcpVerb, statusVerb, logVerb, explainVerb, replayVerb, auditVerbs, approvalVerbs, catalogVerbs, policyVerbs, tryVerb, sessionVerbs,
     credentialVerbs, connectVerb, doctorVerb, limitsVerb,
   ];
   for (const register of verbs) register(program, context);
@@ -48,7 +49,7 @@ export function commandLine(context: Context, setConfig: (path: string) => void)
 export function failureOf(error: unknown): { code: number; message: string } {
   if (error instanceof CommanderError) return { code: error.exitCode === 0 ? exit.ok : exit.usage, message: "" };
   if (error instanceof ApiError) return { code: error.code === "unreachable" ? exit.unreachable : exitOf(error.code), message: error.message };
-  if (error instanceof Fault) return { code: exitOf(error.code), message: `${error.message}; ${errors[error.code].remedy}` };
+  if (error instanceof Fault) return { code: exitOf(error.code), message: adviceOf(error) };
   return { code: exit.failed, message: `an internal error: ${error instanceof Error ? error.stack : String(error)}` };
 }
 

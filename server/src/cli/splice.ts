@@ -1,4 +1,4 @@
-import { Fault, isObject, type Json } from "@lanyard/contract";
+import { Fault, isObject, parseJson, type Json } from "@lanyard/contract";
 
 // Edits of other programs' configuration as text: everything that is not ours stays byte for byte, comments included.
 
@@ -46,7 +46,7 @@ const members = (text: string, open: number): { readonly list: readonly Member[]
     if (text[colon] !== ":") throw bad(text, colon);
     const value = skip(text, colon + 1);
     const end = endOfValue(text, value);
-    list.push({ key: JSON.parse(text.slice(at, endOfKey)) as string, value, end });
+    list.push({ key: parseJson(text.slice(at, endOfKey)) as string, value, end });
     at = skip(text, end);
     hasComma = text[at] === ",";
     if (hasComma) at = skip(text, at + 1);

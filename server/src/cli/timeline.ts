@@ -20,6 +20,13 @@ export function timelineLine(line: LogLine, colour: Colour): string {
   return [`${head}${colour.dim(printable(first))}`, ...more.map((text) => colour.dim(printable(text.startsWith("    ") ? text : `    ${text}`)))].join("\n");
 }
 
+const past = { allow: "allowed", deny: "denied", ask: "asked for" } as const;
+
+const policiesOf = ({ version, bundle }: { version: number | null; bundle: string }): string => (version === null ? `bundle ${bundle.slice(0, 12)}` : `version ${version} (bundle ${bundle.slice(0, 12)})`);
+
+const postOf = ({ post, share_ppm }: { post: "active" | "shadow" | "canary"; share_ppm: number | null }): string =>
+  ({ active: "active", shadow: "a shadow", canary: share_ppm === null ? "a canary" : `a canary for ${share_ppm / 10_000} % of the sessions` })[post];
+
 function summary(line: Exclude<LogLine, { type: "decision" }>): string {
   switch (line.type) {
     case "outcome":
@@ -41,9 +48,21 @@ function summary(line: Exclude<LogLine, { type: "decision" }>): string {
     case "catalog.approve":
       return `catalog: ${line.server}/${line.tool} approved by ${line.by}`;
     case "bundle.activate":
-      return `bundle ${line.bundle.slice(0, 12)} active: ${line.policies} policies`;
+      return `${policiesOf(line)} ${postOf(line)}: ${line.policies} policies, by ${line.by}${line.why && ` (${line.why})`}`;
+    case "bundle.withdraw":
+      return `${policiesOf(line)} no longer ${postOf({ ...line, share_ppm: null })}, by ${line.by}${line.why && `: ${line.why}`}`;
     case "bundle.refuse":
-      return `bundle refused, the old one stays: ${line.first}`;
+      return `${line.version === null ? "bundle" : `version ${line.version}`} refused${line.post === "active" ? "" : ` as ${line.post}`}, the old one stays: ${line.first}`;
+    case "bundle.difference":
+      return `shadow: ${line.agent} ${line.action} would be ${past[line.beside_effect]} (${line.beside_policies.join(", ") || "no policy permits it"}), was ${past[line.effect]}${line.times > 1 ? `, ${line.times} times` : ""}`;
+    case "engine.difference":
+      return `ENGINES DIFFER: ${line.agent} ${line.action} was ${past[line.effect]}, the second engine says ${line.their_effect}${line.denies_now ? "; everything is denied since" : ""}`;
+    case "policy.publish":
+      return `version ${line.version} published by ${line.by}${line.loosens ? ": it loosens the organisation's policies and waits for a second person" : ""}`;
+    case "policy.approve":
+      return `version ${line.version} approved by ${line.by}`;
+    case "policy.rollback":
+      return `rolled back${line.from === null ? "" : ` from version ${line.from}`} to version ${line.to} by ${line.by}${line.why ? `: ${line.why}` : ""}`;
     case "ledger.open":
       return `ledger opened${line.open_intents.length ? `; OPEN INTENTS: ${line.open_intents.join(", ")}${line.more ? ` and ${line.more} more` : ""}` : ""}`;
     case "ledger.gap":

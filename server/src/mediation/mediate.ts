@@ -49,7 +49,7 @@ const denyBefore = (facts: Facts | null, code: ErrorCode, why: string): Verdict 
 });
 
 /** Steps 4 and 5. Invariant: I5, a throw before execution means deny, recorded. */
-function rule(stages: Stages, action: Action, principal: Principal, approval: Approval | null): Verdict {
+export function rule(stages: Pick<Stages, "gather" | "decide">, action: Action, principal: Principal, approval: Approval | null): Verdict {
   let facts: Facts | null = null;
   try {
     facts = stages.gather(action, principal, approval);

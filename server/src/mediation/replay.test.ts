@@ -47,7 +47,7 @@ const recordOf = async (input: DecisionInput, change: Partial<Extract<NewRecord,
 };
 const replayed = async (from: number, to = from, kept: Parameters<typeof replay>[0]["store"] = store): Promise<Replayed[]> => {
   const results: Replayed[] = [];
-  for await (const result of replay({ store: kept }, from, to)) results.push(result);
+  for await (const run of replay({ store: kept }, from, to)) results.push(...run);
   return results;
 };
 
@@ -82,14 +82,13 @@ describe("replay", () => {
 
   it("does not believe a payload that the record does not commit to", async () => {
     const seq = await recordOf(inputOf(1));
-    const swapped = {
-      entry: (at: number) => store.entry(at),
-      entries: (filter: Parameters<Store["entries"]>[0]) => store.entries(filter),
-      getObject: (address: string) => store.getObject(address),
-      opens: (...args: Parameters<Store["opens"]>) => store.opens(...args),
-      unseal: (payload: string) => ({ salt: store.unseal(payload)?.salt ?? "", value: { input: inputOf(2) } as unknown as Json }),
-    };
+    const other = await recordOf(inputOf(2));
+    const reading = (unsealAll: Store["unsealAll"]) => ({ entry: (at: number) => store.entry(at), scan: (filter: Parameters<Store["scan"]>[0]) => store.scan(filter), getObject: (address: string) => store.getObject(address), unsealAll });
+    const { payload } = store.entry(other) as { payload: string };
+    const swapped = reading((wanted) => store.unsealAll(wanted.map(({ commitment }) => ({ commitment, payload }))));
     expect(await replayed(seq, seq, swapped)).toMatchObject([{ kind: "differs", why: "the payload is not the one that the record commits to" }]);
+    expect(await replayed(seq, seq, reading(() => ["changed"]))).toMatchObject([{ kind: "differs", why: "its payload or the key of it was changed" }]);
+    expect(await replayed(seq, seq, reading(() => [{ value: "nothing", opens: true }]))).toMatchObject([{ kind: "differs", why: "the payload holds no input of a decision" }]);
   });
 
   it("misses a bundle that is not in the store", async () => {

@@ -1,10 +1,9 @@
 import { hash } from "node:crypto";
-import { Fault, isObject, type Decision, type DecisionInput, type Json, type JsonObject, type LedgerRecord } from "@lanyard/contract";
+import { Fault, type Decision, type DecisionInput } from "@lanyard/contract";
 import { canonicalize } from "@lanyard/ledger";
-import { openSnapshot, type Snapshot } from "@lanyard/policy";
+import { prepareSnapshot, type Snapshot } from "@lanyard/policy";
 import type { Store } from "../base/store/port.ts";
-
-type DecisionRecord = Extract<LedgerRecord, { type: "decision" }>;
+import { breathe, recordedCalls, type DecisionRecord, type RecordedCall, type RecordedStore } from "./recorded.ts";
 
 /** What is compared of a decision; `decision` is the base64url SHA-256 of its RFC 8785 bytes. */
 interface Compared {
@@ -20,97 +19,95 @@ export type Replayed =
   | { readonly seq: number; readonly kind: "not replayable"; readonly why: string };
 
 interface ReplayDeps {
-  readonly store: Pick<Store, "entry" | "entries" | "unseal" | "opens" | "getObject">;
+  readonly store: RecordedStore & Pick<Store, "entry" | "getObject">;
 }
-
-const batch = 64;
 
 /**
  * Decides the recorded decisions from `from` to `to` (sequence numbers, both included) again, from the record, its payload and its bundle
- * alone, and compares the bytes (invariant I3). Yields one result a decision, in order; for a single entry of another type, why there is none.
+ * alone, and compares the bytes (invariant I3). Yields one result a decision, in order, some dozens at a time; for a single entry of
+ * another type, why there is none. Live calls go first between two runs.
  */
-export async function* replay(deps: ReplayDeps, from: number, to: number): AsyncGenerator<Replayed> {
+export async function* replay(deps: ReplayDeps, from: number, to: number): AsyncGenerator<Replayed[]> {
   if (from === to) {
     const record = deps.store.entry(from);
     if (record?.type !== "decision") {
-      yield { seq: from, kind: "not replayable", why: record === null ? "there is no such entry" : `the entry is no decision but \`${record.type}\`` };
+      yield [{ seq: from, kind: "not replayable", why: record === null ? "there is no such entry" : `the entry is no decision but \`${record.type}\`` }];
       return;
     }
   }
-  const snapshotOf = snapshots(deps.store);
-  for (let next = from; next <= to; ) {
-    const records = deps.store.entries({ types: ["decision"], from: next, to, limit: batch }).filter((record) => record.type === "decision");
-    for (const record of records) yield again(deps.store, snapshotOf, record);
-    next = records.length < batch ? to + 1 : (records.at(-1)?.seq ?? to) + 1;
+  const shelf = snapshots(deps.store);
+  for await (const calls of recordedCalls(deps.store, { from, to })) {
+    const open = new Map<string, Opened>();
+    for (const { record } of calls) {
+      if (record.by !== "policy" || record.bundle === null || open.has(record.bundle)) continue;
+      open.set(record.bundle, await shelf(record.bundle));
+    }
+    yield calls.map((call) => again(open, call));
   }
 }
 
-/** The snapshot of a bundle; null when the store lacks its bytes. Throws Fault `invalid_config`. */
-type SnapshotOf = (bundle: string) => Snapshot | null;
+/** A bundle made ready, or what is wrong with it. */
+type Opened = Snapshot | "missing" | "unreadable";
 
-const keptSnapshots = 32;
+const keptSnapshots = 8;
 
-const snapshots = (store: ReplayDeps["store"]): SnapshotOf => {
-  const open = new Map<string, Snapshot>();
-  return (bundle) => {
-    const known = open.get(bundle);
+/** Opens bundles by their address in slices; the last few stay open, and lend the next what they have in common. */
+const snapshots = (store: Pick<Store, "getObject">): ((bundle: string) => Promise<Opened>) => {
+  const kept = new Map<string, Snapshot>();
+  let before: Snapshot | undefined;
+  return async (bundle) => {
+    const known = kept.get(bundle);
     if (known) return known;
     const bytes = store.getObject(bundle);
-    if (bytes === null) return null;
-    const snapshot = openSnapshot(bytes);
-    if (open.size >= keptSnapshots) open.delete(open.keys().next().value ?? "");
-    open.set(bundle, snapshot);
-    return snapshot;
+    if (bytes === null) return "missing";
+    try {
+      before = await prepareSnapshot(bytes, { before, breathe });
+    } catch (error) {
+      if (error instanceof Fault && error.code === "invalid_config") return "unreadable";
+      throw error;
+    }
+    if (kept.size >= keptSnapshots) kept.delete(kept.keys().next().value ?? "");
+    kept.set(bundle, before);
+    return before;
   };
 };
 
-const again = (store: ReplayDeps["store"], snapshotOf: SnapshotOf, record: DecisionRecord): Replayed => {
+const again = (open: ReadonlyMap<string, Opened>, call: RecordedCall): Replayed => {
+  const { record } = call;
   const { seq } = record;
   const impossible = (why: string): Replayed => ({ seq, kind: "not replayable", why });
   if (record.by !== "policy") return impossible(`refused before policy was asked: ${record.by}`);
   if (record.bundle === null || record.payload === null || record.input === null) return impossible("denied while no valid policies were loaded");
   const recorded: Compared = { effect: record.effect, policies: record.policies, decision: record.decision };
   const broken = (why: string): Replayed => ({ seq, kind: "differs", why, recorded, now: null });
-  const unsealed = store.unseal(record.payload);
-  if (unsealed === null) return impossible("its facts were erased");
-  if (!store.opens(record.input, unsealed.salt, unsealed.value)) return broken("the payload is not the one that the record commits to");
-  const input = inputOf(unsealed.value);
-  if (input === null) return broken("the payload holds no input of a decision");
-  try {
-    const snapshot = snapshotOf(record.bundle);
-    if (snapshot === null) return broken("the bundle that decided is not in the store");
-    if (snapshot.hash !== record.bundle) return broken("the bundle's bytes do not have the address that the record names");
-    const full = snapshot.decide(input);
-    const now = { effect: full.effect, policies: full.reasons.map(({ policy }) => policy), decision: hashOf(full), full };
-    if (now.decision !== recorded.decision) return { seq, kind: "differs", why: "the same facts now decide otherwise", recorded, now };
-    const untrue = contradiction(record, input, full);
-    return untrue === null ? { seq, kind: "same" } : { seq, kind: "differs", why: `the record's \`${untrue}\` is not what was decided`, recorded, now };
-  } catch (error) {
-    if (error instanceof Fault && error.code === "invalid_config") return broken("the bundle cannot be read");
-    if (error instanceof Fault) return impossible(error.message);
-    throw error;
-  }
+  if (call.input === null) return call.damaged ? broken(call.why) : impossible(call.why);
+  const snapshot = open.get(record.bundle) ?? "missing";
+  if (snapshot === "missing") return broken("the bundle that decided is not in the store");
+  if (snapshot === "unreadable") return broken("the bundle cannot be read");
+  if (snapshot.hash !== record.bundle) return broken("the bundle's bytes do not have the address that the record names");
+  const full = snapshot.decide(call.input);
+  const decision = hash("sha256", canonicalize(full), "base64url");
+  const untrue = decision === record.decision ? contradiction(record, call.input, full) : null;
+  if (decision === record.decision && untrue === null) return { seq, kind: "same" };
+  const now = { effect: full.effect, policies: full.reasons.map(({ policy }) => policy), decision, full };
+  return { seq, kind: "differs", why: untrue === null ? "the same facts now decide otherwise" : `the record's \`${untrue}\` is not what was decided`, recorded, now };
 };
 
 /** The first field of a record that tells something else than its input and its decision. */
 const contradiction = (record: DecisionRecord, { agent, user, session, action, approvals, definition }: DecisionInput, { effect, reasons, errors }: Decision): string | null => {
-  const told: Partial<Record<keyof DecisionRecord, Json>> = {
-    agent: agent.id,
-    user: user.id,
-    session: session.id,
-    action,
-    effect,
-    policies: [...new Set([...reasons, ...errors].map(({ policy }) => policy))].sort().slice(0, 256),
-    ...(definition !== undefined && { tool: definition }),
-    ...(approvals.length === 0 && { approval: null }),
-  };
-  const fields = record as unknown as JsonObject;
-  return Object.keys(told).find((name) => JSON.stringify(fields[name]) !== JSON.stringify(told[name as keyof DecisionRecord])) ?? null;
+  if (record.agent !== agent.id) return "agent";
+  if (record.user !== user.id) return "user";
+  if (record.session !== session.id) return "session";
+  if (record.action !== action) return "action";
+  if (record.effect !== effect) return "effect";
+  if (!sameList(record.policies, determining(reasons, errors))) return "policies";
+  if (definition !== undefined && record.tool !== definition) return "tool";
+  return approvals.length === 0 && record.approval !== null ? "approval" : null;
 };
 
-const hashOf = (decision: Decision): string => hash("sha256", canonicalize(decision), "base64url");
-
-const inputOf = (value: Json): DecisionInput | null => {
-  const input = isObject(value) && Object.hasOwn(value, "input") ? value["input"] : null;
-  return isObject(input) ? (input as unknown as DecisionInput) : null;
+const determining = (reasons: Decision["reasons"], errors: Decision["errors"]): readonly string[] => {
+  if (errors.length === 0 && reasons.length === 1) return [reasons[0]?.policy ?? ""];
+  return [...new Set([...reasons, ...errors].map(({ policy }) => policy))].sort().slice(0, 256);
 };
+
+const sameList = (left: readonly string[], right: readonly string[]): boolean => left.length === right.length && left.every((item, at) => item === right[at]);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { needsRestart } from "./config.ts";
+import { needsRestart, registryOf } from "./config.ts";
 import { settings, unsealTemplate } from "./environment.ts";
 import { loadConfig, parseConfig } from "./read.ts";
 import { limits } from "../limits.ts";
@@ -96,6 +96,57 @@ tools:
       "7:33: no server \`flies\` is registered under \`servers\`; did you mean \`files\`?",
       "7:56: no user \`anna\` is registered under \`users\`; did you mean \`ana\`?",
       "10:3: no server \`file\` is registered under \`servers\`; did you mean \`files\`?",
+    ]
+  `);
+});
+
+test("what policies may speak about: owners, teams' groups, resources and what calls touch", () => {
+  const config = parse(`version: 1
+release: reviewed
+owners: [sec, sec]
+recheck: { share: 0.5, on_difference: deny }
+teams: { eng: { owners: [eng-leads] } }
+groups: { sec: {}, eng-leads: { team: eng } }
+servers: { git: { command: node } }
+resources: { Repo: { acme/site: { labels: [public, live], owner: eng }, "*": {} } }
+tools: { git/push: { effects: [egress], resource: { type: Repo, argument: target.repo } } }
+`);
+  expect(config).toMatchObject({ release: "reviewed", owners: ["sec"], recheck: { share: 0.5, onDifference: "deny" } });
+  expect(registryOf(config)).toEqual({
+    agents: {},
+    users: {},
+    teams: { eng: { owners: ["eng-leads"] } },
+    groups: { sec: { team: null }, "eng-leads": { team: "eng" } },
+    owners: ["sec"],
+    resources: { Repo: { "acme/site": { labels: ["live", "public"], owner: "eng" }, "*": { labels: [], owner: null } } },
+  });
+  expect(config.tools.get("git/push")).toEqual({ effects: ["egress"], reversibility: "unknown", resource: { type: "Repo", argument: ["target", "repo"] } });
+  expect(parse("version: 1")).toMatchObject({ release: "live", owners: [], recheck: { share: 0.01, onDifference: "alarm" } });
+  const wrong = `version: 1
+owners: [se]
+teams: { eng: { owners: [x] } }
+groups: { sec: { team: egn } }
+servers: { git: { command: node } }
+resources: { repo: {}, Server: {}, Repo: { a: { owner: nobody } } }
+tools: { git/push: { effects: [], resource: { type: Agent, argument: "a..b" } } }
+release: later
+recheck: { share: 2 }
+`;
+  expect(problems(wrong).map((line) => line.replace(/;.*/, ""))).toMatchInlineSnapshot(`
+    [
+      "6:14: \`repo\`: the type of a resource begins with a capital letter, and has letters and digits",
+      "6:24: \`Server\`: this type is Lanyard's or Cedar's own",
+      "7:53: \`tools.git/push.resource.type\`: this type is Lanyard's or Cedar's own",
+      "7:70: \`tools.git/push.resource.argument\`: write the argument's name, or a path of names with dots between them",
+      "8:10: \`release\`: invalid option: expected one of "live"|"reviewed"",
+      "9:19: \`recheck.share\`: too big: expected number to be <=1",
+    ]
+  `);
+  expect(problems(wrong.split("\n").slice(0, 5).join("\n")).map((line) => line.replace(/;.*/, ""))).toMatchInlineSnapshot(`
+    [
+      "2:10: no group \`se\` is registered under \`groups\`",
+      "3:26: no group \`x\` is registered under \`groups\`",
+      "4:24: no team \`egn\` is registered under \`teams\`",
     ]
   `);
 });

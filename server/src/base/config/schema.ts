@@ -1,3 +1,4 @@
+import { reservedEntityTypes } from "@lanyard/contract";
 import { z } from "zod";
 import { limits, type LimitName } from "../limits.ts";
 import { templatePattern } from "./environment.ts";
@@ -56,12 +57,15 @@ const server = z
     if (url.username || url.password) wrong("credentials in a URL end up in logs; put them into `headers` as `${env:NAME}`", ["url"]);
   });
 
-const entityType = z.string().regex(/^[A-Z][A-Za-z0-9]{0,63}$/, "the type of a resource begins with a capital letter, and has letters and digits");
+const entityType = z
+  .string()
+  .regex(/^[A-Z][A-Za-z0-9]{0,63}$/, "the type of a resource begins with a capital letter, and has letters and digits")
+  .refine((type) => !reservedEntityTypes.includes(type), "this type is Lanyard's or Cedar's own; name the kind of thing that is touched, such as `Repo` or `Table`");
 
 const contract = z.strictObject({
   effects: z.array(z.enum(["read", "write", "egress", "destructive", "money", "exec"])).max(6),
   reversibility: z.enum(["read", "reversible", "compensable", "irreversible", "unknown"]).optional(),
-  resource: z.strictObject({ type: entityType, argument: z.string().min(1).max(256) }).optional(),
+  resource: z.strictObject({ type: entityType, argument: z.string().max(256).regex(/^[^.]+(\.[^.]+)*$/s, "write the argument's name, or a path of names with dots between them") }).optional(),
 });
 
 const resource = z.strictObject({ labels: names.optional(), owner: name.optional() });

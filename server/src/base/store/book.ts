@@ -1,16 +1,17 @@
 import { hash } from "node:crypto";
-import { Fault, type Json, type JsonObject, type LedgerRecord, type NewRecord } from "@lanyard/contract";
+import { Fault, parseJson, type Json, type JsonObject, type LedgerRecord, type NewRecord } from "@lanyard/contract";
 import { emptyFrontier, formatProof, inclusionProof, VerifyError, type Frontier, type Signer } from "@lanyard/ledger";
 import type { Clock } from "../clock.ts";
 import { limits } from "../limits.ts";
-import { decisionAgeMs, decisionMs } from "./decision-id.ts";
-import { checkBox, checked, draft, gapItem, written, type Draft, type Item } from "./draft.ts";
-import { matches } from "./filter.ts";
+import { checkBox, checked, draft, gapItem, gapReason, written, type Draft, type Item } from "./draft.ts";
 import type { Head, Medium } from "./medium.ts";
-import type { LogFilter, Receipt, Sealed, StateChange, StateKind, Store } from "./port.ts";
+import { Objects } from "./objects.ts";
+import { notaryOf, type Notary } from "./notary.ts";
+import type { LogFilter, Receipt, Sealed, StateChange, StateKind, Store, Unsealed } from "./port.ts";
 import { nodesOf, recall, remember, type State } from "./recall.ts";
+import { scan, search, seqOfDecision } from "./search.ts";
 import { noState, type StateDigest } from "./state-digest.ts";
-import { opens, Vault } from "./vault.ts";
+import { commitmentOf, opens, Vault } from "./vault.ts";
 
 /** Told of trouble that no caller hears of. */
 export type Alarm = (event: string, fields: Readonly<Record<string, unknown>>) => void;
@@ -36,11 +37,13 @@ const aloneRecords = 2;
  * loop, or arrives during the sync before, goes into one commit; memory follows it once it is durable, so no reader sees half of one.
  */
 export class Book implements Store {
+  readonly notary: Notary;
   readonly #clock: Clock;
   readonly #medium: Medium;
   readonly #signer: Signer;
   readonly #vault: Vault;
   readonly #alarm: Alarm;
+  readonly #objects: Objects;
   #state: State = new Map();
   readonly #listeners = new Set<(record: LedgerRecord) => void>();
   /** Allow decisions of this run without an outcome, ascending; their calls run in this process. */
@@ -68,7 +71,9 @@ export class Book implements Store {
     this.#clock = clock;
     this.#medium = medium;
     this.#signer = signer;
+    this.notary = notaryOf(signer);
     this.#alarm = alarm ?? (() => undefined);
+    this.#objects = new Objects(medium, this.#alarm);
     this.#vault = new Vault({ clock, shelf: medium, tenant, next: medium.nextPayload() });
   }
 
@@ -222,7 +227,7 @@ export class Book implements Store {
   #refuse(items: readonly Item[], cause: unknown): void {
     const why = cause instanceof Fault ? cause.message : "the disk refused a commit";
     if (this.#gap === null) {
-      this.#gap = { fromMs: Math.max(this.#head.atMs, this.#clock.nowMs()), refused: 0, why: reasonOf(cause) };
+      this.#gap = { fromMs: Math.max(this.#head.atMs, this.#clock.nowMs()), refused: 0, why: gapReason(cause) };
       this.#alarm("ledger unavailable", { error: cause });
     }
     for (const item of items) {
@@ -276,7 +281,16 @@ export class Book implements Store {
 
   unseal(payload: string): { value: Json; salt: string } | null {
     const opened = this.#reading(() => this.#vault.open(payload));
-    return opened && { value: JSON.parse(opened.plain.toString()) as Json, salt: opened.salt.toString("base64url") };
+    return opened && { value: parseJson(opened.plain.toString()) as Json, salt: opened.salt.toString("base64url") };
+  }
+
+  unsealAll(wanted: readonly { readonly payload: string; readonly commitment: string }[]): Unsealed[] {
+    const opened = this.#reading(() => this.#vault.openAll(wanted.map(({ payload }) => payload)));
+    return opened.map((found, at): Unsealed => {
+      if (found === null) return "erased";
+      if (found === "changed") return found;
+      return { value: parseJson(found.plain.toString()) as Json, opens: commitmentOf(found.salt, found.plain) === wanted[at]?.commitment };
+    });
   }
 
   opens(commitment: string, salt: string, value: Json): boolean {
@@ -292,22 +306,20 @@ export class Book implements Store {
   }
 
   putObject(bytes: Uint8Array): string {
-    const address = hash("sha256", bytes, "buffer");
-    try {
-      this.#medium.putObject(address, bytes);
-    } catch (cause) {
-      throw new Fault("ledger_unavailable", "storing an object: the disk refused", { cause });
-    }
-    return address.toString("base64url");
+    return this.#objects.put(bytes);
+  }
+
+  keepObject(bytes: Uint8Array): Promise<string> {
+    return this.#objects.keep(bytes);
   }
 
   getObject(address: string): Uint8Array | null {
-    return this.#reading(() => this.#medium.object(Buffer.from(address, "base64url")));
+    return this.#reading(() => this.#objects.get(address));
   }
 
   entry(seq: number): LedgerRecord | null {
     const text = this.#text(seq);
-    return text === null ? null : (JSON.parse(text) as LedgerRecord);
+    return text === null ? null : (parseJson(text) as LedgerRecord);
   }
 
   entryBytes(seq: number): Uint8Array | null {
@@ -321,28 +333,20 @@ export class Book implements Store {
   }
 
   entries(filter: LogFilter): LedgerRecord[] {
-    const limit = filter.limit ?? 1000;
-    const found: LedgerRecord[] = [];
-    return this.#reading(() => {
-      for (const seq of this.#medium.candidates(filter)) {
-        if (found.length >= limit) break;
-        const record = this.entry(seq);
-        if (record && matches(filter, record)) found.push(record);
-      }
-      return filter.newest ? found.reverse() : found;
-    });
+    return this.#reading(() => search(this.#medium, this.#head.size, filter));
+  }
+
+  *scan(filter: Omit<LogFilter, "limit">): Iterable<LedgerRecord[]> {
+    const runs = scan(this.#medium, this.#head.size, filter);
+    for (;;) {
+      const { done, value } = this.#reading(() => runs.next());
+      if (done) return;
+      yield value;
+    }
   }
 
   decisionById(id: string): number | null {
-    const madeMs = decisionMs(id);
-    return this.#reading(() => {
-      for (const seq of this.#medium.candidates({ types: ["decision"], ...(madeMs === null ? {} : { sinceMs: madeMs }) })) {
-        const record = this.entry(seq);
-        if (record?.type === "decision" && record.id === id) return seq;
-        if (record === null || (madeMs !== null && record.at_ms > madeMs + decisionAgeMs)) break;
-      }
-      return null;
-    });
+    return this.#reading(() => seqOfDecision(this.#medium, this.#head.size, id));
   }
 
   outcomeOf(seq: number): LedgerRecord | null {
@@ -391,8 +395,3 @@ export class Book implements Store {
     this.#medium[Symbol.dispose]();
   }
 }
-
-const reasonOf = (cause: unknown): string => {
-  const text = (cause as { readonly errstr?: unknown; readonly code?: unknown } | null)?.errstr ?? (cause instanceof Error ? cause.message : "unknown");
-  return String(text).slice(0, 200).toWellFormed() || "unknown";
-};

@@ -27,6 +27,12 @@ export const gapItem = ({ fromMs, refused, why }: { fromMs: number; refused: num
   reject: () => undefined,
 });
 
+/** What a `ledger.gap` says of the error that began it. */
+export const gapReason = (cause: unknown): string => {
+  const text = (cause as { readonly errstr?: unknown; readonly code?: unknown } | null)?.errstr ?? (cause instanceof Error ? cause.message : "unknown");
+  return String(text).slice(0, 200).toWellFormed() || "unknown";
+};
+
 /** Nodes narrower than this many levels are recomputed from the records rather than stored. */
 export const storedLevel = 8;
 

@@ -74,6 +74,7 @@ export interface Medium extends Shelf, Disposable {
   /** First payload number never used. */
   nextPayload(): number;
   payloadsOf(tag: Uint8Array): number;
-  putObject(hash: Uint8Array, bytes: Uint8Array): void;
+  /** Durable on return, or with `lazily` once the next {@link Medium.sync} has resolved. */
+  putObject(hash: Uint8Array, bytes: Uint8Array, lazily?: boolean): void;
   object(hash: Uint8Array): Uint8Array | null;
 }

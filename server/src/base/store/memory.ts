@@ -1,4 +1,4 @@
-import type { LedgerRecord } from "@lanyard/contract";
+import { parseJson, type LedgerRecord } from "@lanyard/contract";
 import { newSigner } from "@lanyard/ledger";
 import { systemClock, type Clock } from "../clock.ts";
 import { Book, type Alarm } from "./book.ts";
@@ -79,7 +79,7 @@ export class MemoryMedium implements Medium {
     const last = this.#texts.length - 1;
     for (let step = 0; step <= last; step++) {
       const seq = filter.newest ? last - step : step;
-      if (matches(filter, JSON.parse(this.#texts[seq] as string) as LedgerRecord)) yield seq;
+      if (matches(filter, parseJson(this.#texts[seq] as string) as LedgerRecord)) yield seq;
     }
   }
 
@@ -103,6 +103,13 @@ export class MemoryMedium implements Medium {
     const found = this.#payloads.get(number);
     const wrapped = found && this.#subjects.get(text(found.tag));
     return found?.box && wrapped ? { box: found.box, tag: found.tag, wrapped } : null;
+  }
+
+  payloads(numbers: readonly number[]): { id: number; box: Uint8Array; tag: Uint8Array; wrapped: Uint8Array }[] {
+    return numbers.flatMap((id) => {
+      const found = this.payload(id);
+      return found ? [{ id, ...found }] : [];
+    });
   }
 
   putObject(hash: Uint8Array, bytes: Uint8Array): void {

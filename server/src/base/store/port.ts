@@ -1,7 +1,8 @@
 import type { Json, JsonObject, LedgerRecord, NewRecord, RecordType } from "@lanyard/contract";
+import type { Notary } from "./notary.ts";
 
-/** A document of the daemon's own state (session, credential, approval, catalog entry), changed only together with a ledger record. */
-export type StateKind = "session" | "credential" | "approval" | "catalog" | "setting";
+/** A document of the daemon's own state (session, credential, approval, catalog entry, published version), changed only together with a ledger record. */
+export type StateKind = "session" | "credential" | "approval" | "catalog" | "setting" | "release";
 export interface StateChange {
   readonly kind: StateKind;
   readonly key: string;
@@ -20,6 +21,9 @@ export interface Sealed {
   readonly payload: string;
   readonly commitment: string;
 }
+
+/** A payload opened: its value, and whether its bytes open the commitment they were asked for with; or why it cannot be opened. */
+export type Unsealed = { readonly value: Json; readonly opens: boolean } | "erased" | "changed";
 
 export interface LogFilter {
   /** First and last seq, both included. */
@@ -56,6 +60,10 @@ export interface Store extends AsyncDisposable {
   seal(subject: string, value: Json): Sealed;
   /** Decrypts a payload; null when its subject was erased. Callers append `access.unseal` or `access.read` first. */
   unseal(payload: string): { value: Json; salt: string } | null;
+  /**
+   * Decrypts payloads, in the order given, several times faster than one by one. Callers append `access.unseal` or `access.read` first.
+   */
+  unsealAll(wanted: readonly { readonly payload: string; readonly commitment: string }[]): Unsealed[];
   /** True when `value` and `salt` open `commitment`. */
   opens(commitment: string, salt: string, value: Json): boolean;
   /** Destroys a subject's key, payloads and salts, and appends `erase`. The tree and all proofs stay. */
@@ -66,13 +74,27 @@ export interface Store extends AsyncDisposable {
 
   /** Content-addressed bytes (bundles, schemas, tool definitions): base64url SHA-256 of the bytes. Durable on return. */
   putObject(bytes: Uint8Array): string;
+  /**
+   * As {@link putObject}, for large ones: the event loop goes on meanwhile. Durable no later than any record appended after it resolved.
+   * Rejects with Fault `limit_exceeded`, `ledger_unavailable`.
+   */
+  keepObject(bytes: Uint8Array): Promise<string>;
+  /** null when there is none, or when what lies there is not what was put: then an alarm is raised. */
   getObject(hash: string): Uint8Array | null;
+
+  /** Signs statements with the ledger's own key. */
+  readonly notary: Notary;
 
   entry(seq: number): LedgerRecord | null;
   /** The exact bytes that were hashed into the leaf. */
   entryBytes(seq: number): Uint8Array | null;
   /** Records in ascending order, also when the newest are asked for. */
   entries(filter: LogFilter): LedgerRecord[];
+  /**
+   * All that match of what is on record now, in runs of some hundred, for reading the whole ledger in slices: the caller may pause between two
+   * runs. Ascending, or descending when `newest` is set. A run may be empty.
+   */
+  scan(filter: Omit<LogFilter, "limit">): Iterable<LedgerRecord[]>;
   /** The seq of a decision by its id (`d_...`), or null. */
   decisionById(id: string): number | null;
   /** The outcome of an intent, or null while it is open. */

@@ -1,4 +1,4 @@
-import { Fault, type JsonObject, type LedgerRecord } from "@lanyard/contract";
+import { Fault, parseJson, type JsonObject, type LedgerRecord } from "@lanyard/contract";
 import { emptyFrontier, leafHash, nodeHash, openCheckpoint, parseVerifierKey, peaksAt, rootOf, sameBytes, type Frontier, type NodeSource, type Signer } from "@lanyard/ledger";
 import { stateTag, storedLevel } from "./draft.ts";
 import type { Head, Medium, StateRow } from "./medium.ts";
@@ -45,7 +45,7 @@ export const remember = (state: State, kind: StateKind, key: string, text: strin
   const documents = state.get(kind) ?? new Map<string, JsonObject>();
   state.set(kind, documents);
   if (text === null) documents.delete(key);
-  else documents.set(key, JSON.parse(text) as JsonObject);
+  else documents.set(key, parseJson(text) as JsonObject);
 };
 
 // A ledger that was cut or changed at its end is not continued: what would be signed next would vouch for the change.
@@ -64,7 +64,7 @@ const entryOf = ({ kind, key, text, salt }: StateRow): readonly [string, string 
 const isVouched = (medium: Medium, size: number, row: StateRow): boolean => {
   const [tag, commitment] = entryOf(row);
   if (row.seq < 0 || row.seq >= size) return false;
-  const { state = [] } = JSON.parse(medium.texts(row.seq, row.seq + 1)[0] as string) as LedgerRecord;
+  const { state = [] } = parseJson(medium.texts(row.seq, row.seq + 1)[0] as string) as LedgerRecord;
   return state.some(([named, committed]) => named === tag && committed === commitment);
 };
 
@@ -94,7 +94,7 @@ export const recall = (medium: Medium, signer: Signer, from: number): Recollecti
   const concluded: number[] = [];
   for (let start = Math.max(head.openFrom, from); start < head.size; start += block)
     for (const text of medium.texts(start, Math.min(start + block, head.size))) {
-      const record = JSON.parse(text) as LedgerRecord;
+      const record = parseJson(text) as LedgerRecord;
       if (record.type === "outcome") concluded.push(record.of);
       if (record.type === "decision" && record.effect === "allow" && !listed.has(record.seq) && medium.outcomeOf(record.seq) === null) found.push(record.seq);
     }

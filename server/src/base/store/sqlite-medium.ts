@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
-import type { LedgerRecord } from "@lanyard/contract";
+import { parseJson, type LedgerRecord } from "@lanyard/contract";
 import { systemClock } from "../clock.ts";
 import type { Batch, Head, Leaf, Medium, StateRow } from "./medium.ts";
 import { packRow, unpackRow } from "./pack.ts";
@@ -168,7 +168,7 @@ export class SqliteMedium implements Medium {
   }
 
   #zoneFrom(from: number, to: number): Set<number> {
-    return new Set(this.texts(from, to).flatMap((text) => zoneValues(JSON.parse(text) as LedgerRecord).map((value) => this.#words.idOf(value))));
+    return new Set(this.texts(from, to).flatMap((text) => zoneValues(parseJson(text) as LedgerRecord).map((value) => this.#words.idOf(value))));
   }
 
   #subjectId(tag: Buffer, wrapped: Uint8Array): number {
@@ -301,7 +301,7 @@ export class SqliteMedium implements Medium {
     let [low, high] = [0, this.#size];
     while (low < high) {
       const middle = Math.floor((low + high) / 2);
-      const { at_ms } = JSON.parse(this.texts(middle, middle + 1)[0] as string) as LedgerRecord;
+      const { at_ms } = parseJson(this.texts(middle, middle + 1)[0] as string) as LedgerRecord;
       if (at_ms < sinceMs) low = middle + 1;
       else high = middle;
     }
@@ -331,10 +331,14 @@ export class SqliteMedium implements Medium {
     return (this.#sql.payload.get(number) as { box: Uint8Array; tag: Uint8Array; wrapped: Uint8Array } | undefined) ?? null;
   }
 
-  putObject(hash: Uint8Array, bytes: Uint8Array): void {
+  payloads(numbers: readonly number[]): { id: number; box: Uint8Array; tag: Uint8Array; wrapped: Uint8Array }[] {
+    return this.#sql.payloads.all(JSON.stringify(numbers)) as { id: number; box: Uint8Array; tag: Uint8Array; wrapped: Uint8Array }[];
+  }
+
+  putObject(hash: Uint8Array, bytes: Uint8Array, lazily = false): void {
     if (this.#identity() !== this.#inode) throw new Error("the database file is not the one that was opened");
     this.#sql.putObject.run(hash, bytes);
-    fdatasyncSync(this.#log);
+    if (!lazily) fdatasyncSync(this.#log);
   }
 
   object(hash: Uint8Array): Uint8Array | null {

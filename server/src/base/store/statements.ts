@@ -25,6 +25,7 @@ const texts = {
   dropSubject: "DELETE FROM subject WHERE id = ?",
   addPayload: "INSERT INTO payload VALUES (?, ?, ?)",
   payload: "SELECT box, tag, wrapped FROM payload JOIN subject ON subject.id = payload.subject WHERE payload.id = ? AND box IS NOT NULL",
+  payloads: "SELECT payload.id, box, tag, wrapped FROM json_each(?) JOIN payload ON payload.id = value JOIN subject ON subject.id = payload.subject WHERE box IS NOT NULL",
   nextPayload: "SELECT coalesce(max(id), -1) + 1 AS next FROM payload",
   countPayloads: "SELECT count(*) AS count FROM payload JOIN subject ON subject.id = payload.subject WHERE subject.tag = ?",
   eraseBoxes: "UPDATE payload SET box = NULL, subject = 0 WHERE subject = ?",

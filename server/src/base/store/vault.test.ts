@@ -11,7 +11,11 @@ const tenant = clock.random(32);
 const stand = (key = tenant) => {
   const boxes = new Map<number, { box: Uint8Array; tag: Uint8Array; wrapped: Uint8Array }>();
   const subjects = new Map<string, Uint8Array>();
-  const shelf: Shelf = { subject: (tag) => subjects.get(Buffer.from(tag).toString("hex")) ?? null, payload: (number) => boxes.get(number) ?? null };
+  const shelf: Shelf = {
+    subject: (tag) => subjects.get(Buffer.from(tag).toString("hex")) ?? null,
+    payload: (number) => boxes.get(number) ?? null,
+    payloads: (numbers) => [...boxes].filter(([id]) => numbers.includes(id)).map(([id, box]) => ({ id, ...box })),
+  };
   const keep = ({ number, bytes, subject }: Box): void => {
     boxes.set(number, { box: bytes, tag: subject.tag, wrapped: subject.wrapped });
     subjects.set(subject.tag.toString("hex"), subject.wrapped);
@@ -45,8 +49,20 @@ describe("a box", () => {
       const bytes = Uint8Array.from(one.bytes, (byte, at) => (at === bit >> 3 ? byte ^ (1 << (bit & 7)) : byte));
       boxes.set(0, { box: bytes, tag: one.subject.tag, wrapped: one.subject.wrapped });
       expect(() => vault.open("p0")).toThrow("its bytes or its key were changed");
+      expect(vault.openAll(["p0"])).toEqual(["changed"]);
     }
     boxes.set(0, boxes.get(1) as { box: Uint8Array; tag: Uint8Array; wrapped: Uint8Array });
+    expect(() => vault.open("p0")).toThrow(Fault);
+  });
+
+  test("whose subject's key was changed does not open, also after it was opened before", () => {
+    const { vault, boxes, keep } = stand();
+    const box = vault.seal("user:ana", "one");
+    keep(box);
+    expect(vault.openAll(["p0"])).toMatchObject([{ plain: Buffer.from('"one"') }]);
+    const wrapped = Uint8Array.from(box.subject.wrapped, (byte, at) => (at === 20 ? byte ^ 1 : byte));
+    boxes.set(0, { box: box.bytes, tag: box.subject.tag, wrapped });
+    expect(vault.openAll(["p0"])).toEqual(["changed"]);
     expect(() => vault.open("p0")).toThrow(Fault);
   });
 

@@ -65,12 +65,21 @@ const unlock = (key: KeyObject, box: Uint8Array, about: Buffer): Buffer => {
   return Buffer.concat([decipher.update(bytes.subarray(nonceSize, -tagSize)), decipher.final()]);
 };
 
+/** A payload as it lies on disk, with its subject's tag and wrapped key. */
+interface ShelvedBox {
+  readonly box: Uint8Array;
+  readonly tag: Uint8Array;
+  readonly wrapped: Uint8Array;
+}
+
 /** Where the vault finds what is on disk. */
 export interface Shelf {
   /** The wrapped key of a subject, or null. */
   subject(tag: Uint8Array): Uint8Array | null;
   /** A payload's box and its subject's wrapped key and tag; null when unknown or erased. */
-  payload(number: number): { readonly box: Uint8Array; readonly tag: Uint8Array; readonly wrapped: Uint8Array } | null;
+  payload(number: number): ShelvedBox | null;
+  /** As {@link Shelf.payload} for many at once, in any order, without those that are unknown or erased. */
+  payloads(numbers: readonly number[]): readonly (ShelvedBox & { readonly id: number })[];
 }
 
 /** A subject's key out of its wrapping; null when either was changed. */
@@ -105,6 +114,8 @@ export class Vault {
   readonly #tenant: KeyObject;
   readonly #tenantBytes: Buffer;
   readonly #subjects = new Map<string, Subject>();
+  /** Keys that were unwrapped to read, by tag; forgotten with their subject. */
+  readonly #keys = new Map<string, { readonly wrapped: Uint8Array; readonly key: KeyObject }>();
   /** Boxes made here and not appended yet. */
   readonly #loose = new WeakSet<Sealed>();
   /** When each subject was erased in this run, counted in erasures. */
@@ -163,10 +174,36 @@ export class Vault {
     const number = payloadNumber(payload);
     const found = number === null ? null : this.#shelf.payload(number);
     if (found === null) return null;
-    const key = unwrap(this.#tenant, found.tag, found.wrapped);
-    const opened = key && openBox(key, payload, found.box);
+    const opened = this.#unlock(payload, found);
     if (opened === null) throw new Fault("internal", `unsealing payload \`${payload}\`: its bytes or its key were changed`);
     return opened;
+  }
+
+  /** As {@link Vault.open} for each, in the order given, several times faster; `changed` where that throws. */
+  openAll(payloads: readonly string[]): ({ readonly plain: Buffer; readonly salt: Buffer } | "changed" | null)[] {
+    const numbers = payloads.map(payloadNumber);
+    const found = new Map(this.#shelf.payloads(numbers.filter((number) => number !== null)).map((box) => [box.id, box]));
+    return numbers.map((number, at) => {
+      const box = number === null ? undefined : found.get(number);
+      return box === undefined ? null : (this.#unlock(payloads[at] as string, box) ?? "changed");
+    });
+  }
+
+  #unlock(payload: string, { box, tag, wrapped }: ShelvedBox): { plain: Buffer; salt: Buffer } | null {
+    const key = this.#keyOf(tag, wrapped);
+    return key && openBox(key, payload, box);
+  }
+
+  /** The key in a wrapping; unwrapping costs more than opening a box, so the last few thousand are remembered. */
+  #keyOf(tag: Uint8Array, wrapped: Uint8Array): KeyObject | null {
+    const name = Buffer.from(tag.buffer, tag.byteOffset, tag.length).toString("latin1");
+    const known = this.#keys.get(name);
+    if (known && Buffer.compare(known.wrapped, wrapped) === 0) return known.key;
+    const key = unwrap(this.#tenant, tag, wrapped);
+    if (key === null) return null;
+    if (this.#keys.size >= maxCached) this.#keys.clear();
+    this.#keys.set(name, { wrapped, key });
+    return key;
   }
 
   tag(subjectName: string): Buffer {
@@ -175,7 +212,9 @@ export class Vault {
 
   /** Forgets a subject whose key was destroyed; the next value sealed for it gets a new key. */
   forget(subjectName: string): void {
-    this.#erased.set(this.tag(subjectName).toString("latin1"), ++this.#erasures);
+    const tag = this.tag(subjectName).toString("latin1");
+    this.#erased.set(tag, ++this.#erasures);
+    this.#keys.delete(tag);
     this.#subjects.delete(subjectName);
   }
 

@@ -1,8 +1,9 @@
-import { hash, type KeyObject } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import type { LedgerRecord } from "@lanyard/contract";
 import type { Checkpoint } from "@lanyard/ledger";
 import { committedField, stateTag } from "./draft.ts";
 import type { Report } from "./finding.ts";
+import { unpackObject } from "./objects.ts";
 import { afterChanges, noState } from "./state-digest.ts";
 import type { Statements } from "./statements.ts";
 import { commitmentOf, openBox, payloadNumber, unwrap } from "./vault.ts";
@@ -82,6 +83,7 @@ export const checkState = (report: Report, sql: Statements, head: Checkpoint | n
 /** Addresses of objects that a record was made with: they were on disk before it. */
 const objectsOf = (record: LedgerRecord): readonly (string | null)[] => {
   if (record.type === "decision" || record.type === "bundle.activate") return [record.bundle];
+  if (record.type === "policy.publish") return [record.statement, record.source, record.bundle];
   return record.type === "catalog.quarantine" || record.type === "catalog.approve" ? [record.definition] : [];
 };
 
@@ -97,7 +99,7 @@ export const checkObjects = (report: Report, sql: Statements): Check => {
         const { hash: key, bytes } = row as { hash: Uint8Array; bytes: Uint8Array };
         const address = Buffer.from(key).toString("base64url");
         named.delete(address);
-        if (address !== hash("sha256", bytes, "base64url")) report({ seq: null, what: `the object \`${address}\` was changed` });
+        if (unpackObject(bytes, address) === null) report({ seq: null, what: `the object \`${address}\` was changed` });
       }
       for (const [address, seq] of named) report({ seq, what: `the object \`${address}\` that the record names is missing` });
     },

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
-import { Fault, type LedgerRecord } from "@lanyard/contract";
+import { Fault, parseJson, type LedgerRecord } from "@lanyard/contract";
 import { exportHeader, openCheckpoint, parseVerifierKey, VerifyError, type Checkpoint, type VerifierKey } from "@lanyard/ledger";
 import type { Finding, Report } from "./finding.ts";
 import { readTenant, readVerifier } from "./keys.ts";
@@ -38,8 +38,8 @@ export const maxFindings = 1000;
 
 const chunk = 1024;
 
-/** Opens a ledger for reading, whether or not a daemon writes on it. Reads see one moment. */
-const openToRead = (folder: string): DatabaseSync => {
+/** Opens a ledger for reading, whether or not a daemon writes on it. Reads see one moment. Throws Fault `not_found`, `ledger_unavailable`. */
+export const openToRead = (folder: string): DatabaseSync => {
   const file = ledgerFile(folder);
   const open = (path: string): DatabaseSync => {
     const database = new DatabaseSync(path, { readOnly: true, timeout: 1000 });
@@ -90,7 +90,7 @@ const walk = (report: Report, sql: Statements, checks: readonly Check[], size: n
       next = seq + 1;
       try {
         const text = unpackRow(body, words);
-        const record = JSON.parse(text) as LedgerRecord;
+        const record = parseJson(text) as LedgerRecord;
         for (const check of checks) check.see(record, text, body);
       } catch (cause) {
         report({ seq, what: `the record cannot be read: ${cause instanceof Error ? cause.message : String(cause)}` });

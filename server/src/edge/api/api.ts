@@ -1,7 +1,8 @@
-import { errors, Fault, routes, type ErrorCode, type JsonObject, type Role, type Route, type RouteName } from "@lanyard/contract";
+import { errors, Fault, parseJson, routes, type ErrorCode, type JsonObject, type Role, type Route, type RouteName } from "@lanyard/contract";
 import { Hono } from "hono";
 import { approvalHandlers } from "./approvals.ts";
 import { catalogHandlers } from "./catalog.ts";
+import { changeHandlers } from "./changes.ts";
 import { credentialHandlers } from "./credentials.ts";
 import type { ApiResult, Handler } from "./handler.ts";
 import { ledgerHandlers } from "./ledger.ts";
@@ -23,6 +24,7 @@ export function api(rooms: Rooms): (request: Request, way: Way) => Promise<Respo
     ...approvalHandlers(rooms),
     ...catalogHandlers(rooms),
     ...policyHandlers(rooms),
+    ...changeHandlers(rooms),
     ...credentialHandlers(rooms),
     ...ledgerHandlers(rooms),
   };
@@ -33,13 +35,13 @@ export function api(rooms: Rooms): (request: Request, way: Way) => Promise<Respo
       const caller = identifyCaller(rooms, context.env, context.req.header("authorization"));
       authorise(route, caller);
       const query = check(route.query, context.req.query(), "query");
-      const body = route.body ? check(route.body, await readBody(context.req.raw, rooms.limits.body_bytes), "body") : {};
+      const body = route.body ? check(route.body, await readBody(context.req.raw, rooms.limits, route.large), "body") : {};
       return respond(await handlers[name]({ caller, actor: actorOf(caller), at: context.req.param(), body, query, signal: context.req.raw.signal }));
     });
   }
   app.notFound((context) => failure("not_found", `no route ${context.req.method} \`${context.req.path}\``));
   app.onError((error) => {
-    if (error instanceof Fault) return failure(error.code, error.message);
+    if (error instanceof Fault) return failure(error.code, error.message, error.remedy);
     rooms.log.error("api.internal", { error });
     return failure("internal", "the request failed inside the daemon");
   });
@@ -68,25 +70,26 @@ function check(schema: Route["body"] | undefined, value: unknown, part: "body" |
   throw new Fault("invalid_request", `the ${part} does not fit this route: ${issues.join("; ")}`);
 }
 
-async function readBody(request: Request, limit: number): Promise<unknown> {
+async function readBody(request: Request, limits: Rooms["limits"], large = false): Promise<unknown> {
+  const limit = large ? limits.upload_bytes : limits.body_bytes;
   let text = "";
   let size = 0;
   const decoder = new TextDecoder("utf-8", { fatal: true });
   try {
     for await (const chunk of request.body ?? []) {
       size += chunk.length;
-      if (size > limit) throw new Fault("limit_exceeded", `the body is over the limit body_bytes (${limit})`);
+      if (size > limit) throw new Fault("limit_exceeded", `the body is over the limit ${large ? "upload_bytes" : "body_bytes"} (${limit})`);
       text += decoder.decode(chunk, { stream: true });
     }
-    return text === "" ? {} : JSON.parse(text + decoder.decode());
+    return text === "" ? {} : parseJson(text + decoder.decode());
   } catch (cause) {
     if (cause instanceof Fault) throw cause;
     throw new Fault("parse_error", "the body is not valid UTF-8 JSON", { cause });
   }
 }
 
-const failure = (code: ErrorCode, message: string): Response => {
-  const { status, remedy } = errors[code];
+const failure = (code: ErrorCode, message: string, remedy: string = errors[code].remedy): Response => {
+  const { status } = errors[code];
   return Response.json({ error: { code, message, remedy } }, { status, headers: code === "unauthenticated" ? { "www-authenticate": "Bearer" } : {} });
 };
 
@@ -96,8 +99,8 @@ function respond(result: ApiResult): Response {
   return "textLines" in result ? streamed(textLines(result.textLines), "text/plain; charset=utf-8") : streamed(jsonLines(result.lines), "application/x-ndjson");
 }
 
-async function* jsonLines(values: AsyncIterable<object>): AsyncGenerator<string> {
-  for await (const value of values) yield `${JSON.stringify(value)}\n`;
+async function* jsonLines(values: AsyncIterable<object | readonly object[]>): AsyncGenerator<string> {
+  for await (const value of values) yield Array.isArray(value) ? value.map((line) => `${JSON.stringify(line)}\n`).join("") : `${JSON.stringify(value)}\n`;
 }
 
 const chunkChars = 65_536;

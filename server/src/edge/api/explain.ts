@@ -1,4 +1,5 @@
-import type { Json, JsonObject, LedgerRecord } from "@lanyard/contract";
+import type { DecisionInput, Json, JsonObject, LedgerRecord } from "@lanyard/contract";
+import type { PolicyExplanation } from "@lanyard/policy";
 import type { Rooms } from "./rooms.ts";
 
 type DecisionRecord = Extract<LedgerRecord, { type: "decision" }>;
@@ -7,21 +8,23 @@ type DecisionRecord = Extract<LedgerRecord, { type: "decision" }>;
  * Everything the ledger knows that belongs to one entry: for a decision who, for whom, what, why, with which facts, which approval, how
  * it ended, how long it took, and its proof; for any other entry the record and its proof. An outcome explains the decision it ended.
  */
-export function explain(rooms: Rooms, seq: number): JsonObject {
+export async function explain(rooms: Rooms, seq: number): Promise<JsonObject> {
   const record = rooms.store.entry(seq);
   if (record?.type === "outcome") return explain(rooms, record.of);
   if (record?.type === "approval.request") return explain(rooms, record.of);
   const base = { seq, record: record as unknown as Json, proof: proofOf(rooms, seq) };
-  return record?.type === "decision" ? { ...base, ...explainDecision(rooms, record) } : base;
+  return record?.type === "decision" ? { ...base, ...(await explainDecision(rooms, record)) } : base;
 }
 
-function explainDecision(rooms: Rooms, record: DecisionRecord): JsonObject {
+async function explainDecision(rooms: Rooms, record: DecisionRecord): Promise<JsonObject> {
   const unsealed = record.payload ? rooms.store.unseal(record.payload) : null;
-  const policies = record.bundle ? rooms.policies(record.bundle) : null;
+  const input = unsealed ? ((unsealed.value as JsonObject)["input"] ?? null) : null;
+  const explained = record.by === "policy" && record.bundle && input !== null ? await rooms.past.explain(record.bundle, input as unknown as DecisionInput) : null;
   const outcome = rooms.store.outcomeOf(record.seq);
   return {
-    policies: record.policies.map((id) => ({ id, ...(policies?.get(id) ?? { text: "", reason: "", remedy: "", file: "", line: 0 }) })),
-    input: unsealed ? (unsealed.value as JsonObject)["input"] ?? null : null,
+    policies: record.policies.map((id) => policyIn(rooms, record.bundle, id, explained?.find(({ policy }) => policy === id))),
+    nearest: (explained ?? []).filter(({ role }) => role === "nearest") as unknown as Json,
+    input,
     beside: unsealed ? ((unsealed.value as JsonObject)["beside"] ?? null) : null,
     input_state: record.payload === null ? "never gathered" : unsealed ? stateOf(rooms, record, unsealed) : "erased",
     approval: record.approval ? approvalOf(rooms, record.approval, record.seq) : requestOf(rooms, record),
@@ -29,6 +32,13 @@ function explainDecision(rooms: Rooms, record: DecisionRecord): JsonObject {
     result: outcome?.type === "outcome" && outcome.payload ? (rooms.store.unseal(outcome.payload)?.value ?? "erased") : null,
     open: record.effect === "allow" && outcome === null,
   };
+}
+
+/** What a policy says and, where its facts are still known, why it held: see {@link PolicyExplanation}. A name under `lanyard.` is no policy and has no text. */
+function policyIn(rooms: Rooms, bundle: string | null, id: string, explained: PolicyExplanation | undefined): JsonObject {
+  if (explained) return { id, ...explained, facts: [...explained.facts] };
+  const { text = "", reason = "", remedy = "", file = "", line = 0 } = (bundle ? rooms.past.policy(bundle, id) : null) ?? {};
+  return { id, text, reason, remedy, file, line };
 }
 
 /** The payload must open the commitment that the leaf covers, or what is shown is not what was decided on. */

@@ -12,6 +12,6 @@ export interface ApiCall {
   readonly signal: AbortSignal;
 }
 
-/** JSON, or text as it is, or a stream: of objects sent one a line (NDJSON), or of lines of text. */
-export type ApiResult = { json: object } | { text: string } | { lines: AsyncIterable<object> } | { textLines: Iterable<string> };
+/** JSON, or text as it is, or a stream: of objects sent one a line (NDJSON; a list of them at once is many lines), or of lines of text. */
+export type ApiResult = { json: object } | { text: string } | { lines: AsyncIterable<object | readonly object[]> } | { textLines: Iterable<string> };
 export type Handler = (call: ApiCall) => ApiResult | Promise<ApiResult>;

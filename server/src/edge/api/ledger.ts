@@ -15,7 +15,7 @@ export const ledgerHandlers = (rooms: Rooms): Record<LedgerRoute, Handler> => ({
     await rooms.store.settled();
     const seq = seqOf(rooms, at["ref"] ?? "");
     await rooms.store.append({ type: "access.unseal", by: actor, of: seq });
-    return { json: explain(rooms, seq) };
+    return { json: await explain(rooms, seq) };
   },
 
   replay: async ({ actor, body }) => {
@@ -69,14 +69,14 @@ function filterOf(query: JsonObject): LogFilter {
 }
 
 /** Of a decision, the first reason in the policy author's words. */
-export function reasonOf(policies: Rooms["policies"], record: LedgerRecord): { why?: string } {
+export function reasonOf(past: Pick<Rooms["past"], "policy">, record: LedgerRecord): { why?: string } {
   if (record.type !== "decision" || !record.bundle) return {};
-  const why = policies(record.bundle)?.get(record.policies[0] ?? "")?.reason;
+  const why = past.policy(record.bundle, record.policies[0] ?? "")?.reason;
   return why ? { why } : {};
 }
 
 /** A record as the log shows it. */
-const lineOf = (rooms: Rooms, record: LedgerRecord): object => ({ ...record, ...reasonOf(rooms.policies, record) });
+const lineOf = (rooms: Rooms, record: LedgerRecord): object => ({ ...record, ...reasonOf(rooms.past, record) });
 
 async function* once(rooms: Rooms, { actor, query }: ApiCall): AsyncGenerator<object> {
   await rooms.store.settled();

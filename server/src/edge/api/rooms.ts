@@ -1,9 +1,12 @@
-import type { CatalogEntry, JsonObject } from "@lanyard/contract";
-import type { Ground } from "@lanyard/policy";
+import type { CatalogEntry, DecisionInput, JsonObject } from "@lanyard/contract";
+import type { Ground, PolicyExplanation } from "@lanyard/policy";
 import type { Limits } from "../../base/limits.ts";
 import type { Log } from "../../base/log.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Store } from "../../base/store/port.ts";
+import type { Changes } from "../../mediation/changes.ts";
+import type { ReleaseViews } from "../../stages/decision/releases-view.ts";
+import type { Releases } from "../../stages/decision/releases.ts";
 import type { Identity } from "../../stages/identity/identity.ts";
 import type { Caller } from "../../stages/identity/opening.ts";
 
@@ -49,10 +52,19 @@ export interface Rooms {
     /** What policies are compiled against now. */
     ground(): Ground;
   };
+  /** Published versions of the policies. */
+  readonly releases: Pick<Releases, "publish" | "approve" | "shadow" | "canary" | "activate" | "rollback" | "waits" | "sees" | "edition">;
+  readonly versions: ReleaseViews;
   /** The whole ledger, line by line, in the form that the offline verifier reads. */
   exportLines(): Iterable<string>;
-  /** Policies of a bundle by id; null when its bytes are not in the store. */
-  policies(bundle: string): ReadonlyMap<string, PolicyText> | null;
-  replay(from: number, to: number): AsyncIterable<object>;
+  /** What the bundles that once decided say. */
+  readonly past: {
+    /** Null when the store lacks the bundle, or the bundle the policy. */
+    policy(bundle: string, id: string): PolicyText | null;
+    /** Null when the store lacks the bundle. */
+    explain(bundle: string, input: DecisionInput): Promise<readonly PolicyExplanation[] | null>;
+  };
+  readonly changes: Pick<Changes, "diff" | "suggest">;
+  replay(from: number, to: number): AsyncIterable<readonly object[]>;
   status(): JsonObject;
 }

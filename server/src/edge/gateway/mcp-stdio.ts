@@ -1,5 +1,5 @@
 import type { Duplex } from "node:stream";
-import { Fault, isObject, type JsonObject } from "@lanyard/contract";
+import { Fault, isObject, parseJson, type JsonObject } from "@lanyard/contract";
 import type { Answer } from "../../base/exchange.ts";
 import { readLines } from "../../base/lines.ts";
 import { factsOf, metaKeys } from "../../base/mcp.ts";
@@ -177,7 +177,7 @@ class StdioFace {
 function helloOf(line: Buffer): Hello {
   let value: unknown;
   try {
-    value = JSON.parse(line.toString("utf8"));
+    value = parseJson(line.toString("utf8"));
   } catch {
     value = null;
   }

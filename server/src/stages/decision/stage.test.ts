@@ -170,7 +170,7 @@ describe("a change", () => {
     medium.failure = null;
     await stage.recompile("policies changed");
     expect(await effectOf(stage)).toBe("allow");
-    expect(store.get("setting", "bundle")).toEqual({ hash: stage.active()?.hash });
+    expect(store.get("setting", "bundle")).toMatchObject({ hash: stage.active()?.hash, version: null, by: "operator" });
   });
 });
 

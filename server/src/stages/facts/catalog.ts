@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { Fault, type CatalogEntry, type Json, type JsonObject, type NewRecord, type ToolDefinition } from "@lanyard/contract";
+import { Fault, parseJson, type CatalogEntry, type Json, type JsonObject, type NewRecord, type ToolDefinition } from "@lanyard/contract";
 import type { Clock } from "../../base/clock.ts";
 import type { Config } from "../../base/config/config.ts";
 import type { Log } from "../../base/log.ts";
@@ -228,17 +228,11 @@ export class Catalog {
   }
 
   #revive({ server, tool, approved, seen, gone }: JsonObject): void {
-    const shown = this.#load(seen);
+    const shown = pinnedAt(this.#store, seen);
     if (!shown) return this.#log.error("catalog.lost", { server, tool, definition: seen }); // Fails closed: unknown until shown again.
-    const slot: Slot = { server: String(server), tool: String(tool), approved: this.#load(approved), seen: shown, gone: gone === true, recorded: "" };
+    const slot: Slot = { server: String(server), tool: String(tool), approved: pinnedAt(this.#store, approved), seen: shown, gone: gone === true, recorded: "" };
     slot.recorded = nowOf(slot);
     this.#slots(slot.server).set(slot.tool, slot);
-  }
-
-  /** Null also for bytes that are no longer those of their address: what was edited on disk is not what was approved. */
-  #load(hash: Json | undefined): Pinned | null {
-    const bytes = typeof hash === "string" ? this.#store.getObject(hash) : null;
-    return bytes && typeof hash === "string" && createHash("sha256").update(bytes).digest("base64url") === hash ? { hash, definition: JSON.parse(new TextDecoder().decode(bytes)) as ToolDefinition } : null;
   }
 
   #slots(server: string): Map<string, Slot> {
@@ -270,3 +264,16 @@ const entryOf = (slot: Slot): CatalogEntry => {
   const why = state !== "quarantined" ? "" : approved ? "changed" : "first seen";
   return { server, tool, state, why, approvedHash: approved?.hash ?? null, seenHash: seen.hash, approved: approved?.definition ?? null, seen: seen.definition };
 };
+
+/** Null also for bytes that are no longer those of their address: what was edited on disk is not what was approved. */
+const pinnedAt = (store: Pick<Store, "getObject">, hash: Json | undefined): Pinned | null => {
+  const bytes = typeof hash === "string" ? store.getObject(hash) : null;
+  return bytes && typeof hash === "string" && createHash("sha256").update(bytes).digest("base64url") === hash ? { hash, definition: parseJson(new TextDecoder().decode(bytes)) as ToolDefinition } : null;
+};
+
+/** Every definition that a stored catalog has approved, as {@link Catalog.known} gives it, without a catalog in use. */
+export const approvedIn = (store: Pick<Store, "list" | "getObject">): ReturnType<Catalog["known"]> =>
+  store.list("catalog").flatMap(({ value: { server, approved } }) => {
+    const pinned = pinnedAt(store, approved);
+    return pinned ? [{ server: String(server), tool: pinned.definition, hash: pinned.hash }] : [];
+  });

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { stillClock } from "../../../../test/kits/clock.ts";
 import type { Config } from "../../base/config/config.ts";
 import { parseConfig } from "../../base/config/read.ts";
+import { defaultLimits } from "../../base/limits.ts";
 import { gather, reachableServers } from "./gather.ts";
 
 const yaml = `
@@ -123,6 +124,20 @@ test("facts that cannot be had deny: the agent or the user is gone from the conf
   };
   expect(unavailable(without("coder:", "other:"))).toBe("facts_unavailable");
   expect(unavailable(without("ana:", "cem:"))).toBe("facts_unavailable");
+});
+
+test("what a call touches comes from the tool's contract and the registry; a call that does not say is refused", () => {
+  const text = yaml.replace("reversibility: reversible }", "reversibility: reversible, resource: { type: Path, argument: path } }");
+  const typed = sources(configOf(`${text}resources: { Path: { a: { labels: [secret], owner: eng }, "*": { labels: [unlisted] } } }\n`));
+  const touched = (args: Action["args"]) => gather(typed, { ...action, args }, principal, null).input.resources;
+  expect(touched({ path: ["b", "a"] })).toEqual([{ type: "Path", id: "a", labels: ["secret"], owner: "eng" }, { type: "Path", id: "b", labels: ["unlisted"], owner: null }]);
+  expect(gather(sources(), action, principal, null).input).not.toHaveProperty("resources");
+  expect(() => touched({ path: 7 })).toThrow("argument `path` must name what the call touches (a Path)");
+  const many = (count: number) => touched({ path: Array.from({ length: count }, (_, n) => `p${n}`) });
+  expect(many(64)).toHaveLength(defaultLimits.call_resources);
+  expect(() => many(65)).toThrow("limit call_resources");
+  expect(touched({ path: "x".repeat(1024) })).toHaveLength(1);
+  expect(() => touched({ path: "x".repeat(defaultLimits.resource_chars + 1) })).toThrow("limit resource_chars");
 });
 
 test("a session's lists are made of the servers it can reach", () => {

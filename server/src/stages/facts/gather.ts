@@ -1,4 +1,5 @@
 import { Fault, type Action, type Principal, type ToolContract } from "@lanyard/contract";
+import { resourcesOf } from "@lanyard/policy";
 import type { Clock } from "../../base/clock.ts";
 import type { AgentEntry, Config } from "../../base/config/config.ts";
 import { toolsCover } from "../../base/mandate.ts";
@@ -15,7 +16,8 @@ const unknownContract: ToolContract = { effects: [], reversibility: "unknown" };
 
 /**
  * Step 4: everything a decision depends on, from the configuration in force, the catalog and the session; of the agent's own words only the
- * arguments. `approval` is one that was claimed for this very action. Throws Fault `facts_unavailable` when anything is missing.
+ * arguments. `approval` is one that was claimed for this very action. Throws Fault `facts_unavailable` when anything is missing, `malformed_call`
+ * when the arguments do not name what the call touches though its contract says that they do.
  */
 export function gather({ config, catalog, clock }: Sources, action: Action, principal: Principal, approval: Approval | null): Facts {
   const now = config();
@@ -24,6 +26,9 @@ export function gather({ config, catalog, clock }: Sources, action: Action, prin
   if (!agent) throw new Fault("facts_unavailable", `agent \`${principal.agent}\` is no longer registered`);
   if (!user) throw new Fault("facts_unavailable", `user \`${principal.user}\` is no longer registered`);
   const pinned = action.method === "tools/call" ? catalog.pin(action.server, action.tool ?? "") : { definition: null, refuse: null };
+  const contract = now.tools.get(action.name) ?? unknownContract;
+  const refuse = ended(agent, principal, clock.nowMs()) ?? outOfReach(now, agent, action, principal) ?? pinned.refuse;
+  const resources = refuse === null && contract.resource ? resourcesOf(contract, Object.fromEntries(now.resources), action.args, { count: now.limits.call_resources, chars: now.limits.resource_chars }) : [];
   return {
     input: {
       agent: { id: principal.agent, team: agent.team, classes: agent.classes },
@@ -31,15 +36,12 @@ export function gather({ config, catalog, clock }: Sources, action: Action, prin
       session: { id: principal.session, purpose: principal.purpose, depth: principal.chain.length, labels: principal.labels, isolation: "none" },
       action: action.name,
       definition: pinned.definition,
+      ...(resources.length > 0 && { resources }),
       args: action.args,
       approvals: approval ? [...approval.groups].sort() : [],
       nowMs: clock.nowMs(),
     },
-    pin: {
-      definition: pinned.definition,
-      contract: now.tools.get(action.name) ?? unknownContract,
-      refuse: ended(agent, principal, clock.nowMs()) ?? outOfReach(now, agent, action, principal) ?? pinned.refuse,
-    },
+    pin: { definition: pinned.definition, contract, refuse },
   };
 }
 

@@ -83,7 +83,7 @@ export function rootOpening({ config, clock }: { config: Config; clock: Clock },
 /**
  * A child of an open session, cut to what is left to that one. Throws Fault `session_expired`, `forbidden`.
  */
-export function childOpening({ sessions, clock }: { sessions: Sessions; clock: Clock }, { session: id }: Principal, request: SessionRequest): Opening {
+export function childOpening({ sessions, clock }: { sessions: Pick<Sessions, "get" | "remaining">; clock: Clock }, { session: id }: Principal, request: SessionRequest): Opening {
   const parent = sessions.get(id);
   if (!parent) throw new Fault("session_expired", `session \`${id}\` has ended`);
   const { agent, user, purpose } = parent.principal;

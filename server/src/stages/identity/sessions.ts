@@ -119,12 +119,7 @@ export class Sessions {
    */
   admit(id: string): Disposable {
     const line = lineage(this.#need(id));
-    const max = this.#config().limits.calls_per_session;
-    for (const { principal, mandate, calls, inFlight } of line) {
-      const { session } = principal;
-      if (inFlight >= max) throw new Fault("too_many_calls", `session \`${session}\` has ${max} calls in flight, the limit calls_per_session`);
-      if (mandate.maxCalls !== null && calls >= mandate.maxCalls) throw new Fault("budget_spent", `session \`${session}\` has used all of its ${mandate.maxCalls} calls`);
-    }
+    checkPlaces(line, this.#config().limits.calls_per_session);
     for (const session of line) {
       session.calls++;
       session.inFlight++;
@@ -140,8 +135,7 @@ export class Sessions {
 
   /** How many calls are left to a session, what those above it have left included; null means no limit. */
   remaining(id: string): number | null {
-    const limited = lineage(this.#need(id)).flatMap(({ mandate, calls }) => (mandate.maxCalls === null ? [] : [mandate.maxCalls - calls]));
-    return limited.length === 0 ? null : Math.max(0, Math.min(...limited));
+    return callsLeft(lineage(this.#need(id)));
   }
 
   /**
@@ -311,9 +305,26 @@ const chainOf = (value: JsonObject): string[] => (Array.isArray(value["chain"]) 
 type Parts = Omit<Live, "principal" | "children" | "calls" | "inFlight" | "opening" | "spent"> & Omit<Opening, "parent"> & { readonly id: string; readonly chain: readonly string[] };
 
 function makeLive({ id, agent, user, purpose, chain, mandate, ...rest }: Parts): Live {
-  const { tools, labels, expiresAtMs } = mandate;
-  const principal: Principal = Object.freeze({ session: id, agent, user, purpose, chain, tools, labels, expiresAtMs });
-  return { principal, mandate, ...rest, children: new Set(), calls: 0, inFlight: 0, opening: 0, spent: 0 };
+  return { principal: principalOf(id, chain, { agent, user, purpose, mandate }), mandate, ...rest, children: new Set(), calls: 0, inFlight: 0, opening: 0, spent: 0 };
+}
+
+/** Who acts in a session that was opened so. `chain`: the sessions above it, root first. */
+export const principalOf = (session: string, chain: readonly string[], { agent, user, purpose, mandate }: Pick<Opening, "agent" | "user" | "purpose" | "mandate">): Principal =>
+  Object.freeze({ session, agent, user, purpose, chain, tools: mandate.tools, labels: mandate.labels, expiresAtMs: mandate.expiresAtMs });
+
+/** Whether a session and all above it have room for one more call. Throws Fault `too_many_calls`, `budget_spent`. */
+export function checkPlaces(line: readonly (Pick<Session, "principal" | "mandate" | "calls"> & { readonly inFlight: number })[], most: number): void {
+  for (const { principal, mandate, calls, inFlight } of line) {
+    const { session } = principal;
+    if (inFlight >= most) throw new Fault("too_many_calls", `session \`${session}\` has ${most} calls in flight, the limit calls_per_session`);
+    if (mandate.maxCalls !== null && calls >= mandate.maxCalls) throw new Fault("budget_spent", `session \`${session}\` has used all of its ${mandate.maxCalls} calls`);
+  }
+}
+
+/** How many calls a session and all above it leave to it; null means no limit. */
+export function callsLeft(line: readonly Pick<Session, "mandate" | "calls">[]): number | null {
+  const limited = line.flatMap(({ mandate, calls }) => (mandate.maxCalls === null ? [] : [mandate.maxCalls - calls]));
+  return limited.length === 0 ? null : Math.max(0, Math.min(...limited));
 }
 
 /** Invariant: the purpose's words are only in the payload, so that erasing the user erases them here too. */

@@ -1,0 +1,59 @@
+import { equalBytes, type BundleLines } from "../bundle.ts";
+import type { Entity } from "../cedar/request.ts";
+import { requestAction, type ActionShape } from "../schema/schema.ts";
+import { actionEntity, serverEntity } from "./context.ts";
+import { planOf, type Plan } from "./plan.ts";
+
+/** An action made ready: how its arguments are read, and who it is to the evaluator. */
+export interface ReadyAction {
+  readonly shape: ActionShape;
+  readonly plan: Plan;
+  readonly entity: Entity;
+  readonly server: Entity;
+}
+
+const readyAction = (shape: ActionShape): ReadyAction => ({ shape, plan: planOf(shape.input), entity: actionEntity(shape), server: serverEntity(shape) });
+
+/** Names of methods are the agents' to choose: past this many all are forgotten. */
+const rememberedRequests = 512;
+
+/** The actions of a bundle, each made ready when it is first asked for. */
+export class Actions {
+  readonly #lines: BundleLines;
+  readonly #places: ReadonlyMap<string, number>;
+  readonly #servers: ReadonlySet<string>;
+  readonly #ready: (ReadyAction | undefined)[];
+  readonly #requests = new Map<string, ReadyAction>();
+
+  /** Takes over what `before` has of equal actions. */
+  constructor(lines: BundleLines, before?: Actions) {
+    this.#lines = lines;
+    const count = lines.actions.length;
+    const same = before !== undefined && count === before.#lines.actions.length && equalBytes(lines.actionBytes(0, count), before.#lines.actionBytes(0, count));
+    this.#places = same ? before.#places : new Map(lines.actions.map((name, at) => [name, at]));
+    this.#servers = same ? before.#servers : new Set(lines.actions.map((name) => name.slice(0, name.indexOf("/"))));
+    this.#ready = same ? before.#ready : new Array<undefined>(count).fill(undefined);
+  }
+
+  /** The action of this name; any MCP method of a known server is one; null for a tool that the bundle does not know. */
+  get(name: string): ReadyAction | null {
+    const place = this.#places.get(name);
+    if (place !== undefined) return (this.#ready[place] ??= readyAction(this.#lines.action(place)));
+    return this.#requests.get(name) ?? this.#request(name);
+  }
+
+  /** Makes the action at this place ready; false when there is none. */
+  prepare(at: number): boolean {
+    const name = this.#lines.actions[at];
+    return name !== undefined && this.get(name) !== null;
+  }
+
+  #request(name: string): ReadyAction | null {
+    const [, server = "", method = ""] = /^([^/]+)\/mcp:(.+)$/s.exec(name) ?? [];
+    if (!this.#servers.has(server) || !method.isWellFormed()) return null;
+    if (this.#requests.size >= rememberedRequests) this.#requests.clear();
+    const ready = readyAction(requestAction(server, method));
+    this.#requests.set(name, ready);
+    return ready;
+  }
+}

@@ -1,0 +1,149 @@
+import type { DecisionInput, ResourceFact } from "@lanyard/contract";
+import type { Entity, EvaluationRequest } from "../cedar/request.ts";
+import { DatetimeValue, EntityUid, FieldsValue, RecordValue, SetValue, type Value } from "../cedar/value.ts";
+import type { ActionShape } from "../schema/schema.ts";
+
+// Everything that policies see beside the arguments, made when a policy first looks at it: most look at little.
+
+const emptyRecord = new FieldsValue(new Map());
+const emptySet = new SetValue([]);
+const setOfText = (items: readonly string[]): SetValue => (items.length === 0 ? emptySet : new SetValue(items));
+
+const entityBelow = (uid: EntityUid, attributes: RecordValue, within: (ancestor: EntityUid) => boolean): Entity => ({ uid, attributes, tags: emptyRecord, within });
+
+/** The agent, in its classes and its team. */
+export const agentEntity = ({ id, team, classes }: DecisionInput["agent"]): Entity =>
+  entityBelow(new EntityUid("Agent", id), emptyRecord, (above) => (above.type === "Team" && above.id === team) || (above.type === "AgentClass" && classes.includes(above.id)));
+
+/** The action, in its groups. */
+export const actionEntity = ({ name, groups }: ActionShape): Entity => entityBelow(new EntityUid("Action", name), emptyRecord, (above) => above.type === "Action" && groups.includes(above.id));
+
+/** What is acted on when the contract names no resource: the server, of which nothing more is known. */
+export const serverEntity = ({ server }: ActionShape): Entity => entityBelow(new EntityUid("Server", server), emptyRecord, () => false);
+
+/** Something in the action's server, with what the organisation says of it. */
+export const resourceEntity = ({ type, id, labels, owner }: ResourceFact, { server }: ActionShape): Entity => {
+  const fields = new Map<string, Value>([["labels", setOfText(labels)]]);
+  if (owner !== null) fields.set("owner", new EntityUid("Team", owner));
+  return entityBelow(new EntityUid(type, id), new FieldsValue(fields), (above) => above.type === "Server" && above.id === server);
+};
+
+const userEntity = ({ id, groups }: DecisionInput["user"]): Entity => entityBelow(new EntityUid("User", id), emptyRecord, (above) => above.type === "Group" && groups.includes(above.id));
+
+/** One call as the evaluator sees it. For the next resource of the same call only `touching` changes. */
+export class CallRequest implements EvaluationRequest {
+  readonly principal: EntityUid;
+  readonly action: EntityUid;
+  resource: EntityUid;
+  readonly context: CallContext;
+  readonly #agent: Entity;
+  readonly #action: Entity;
+  #resource: Entity;
+
+  constructor(input: DecisionInput, args: RecordValue, known: { readonly agent: Entity; readonly action: Entity; readonly resource: Entity }) {
+    this.principal = known.agent.uid;
+    this.action = known.action.uid;
+    this.resource = known.resource.uid;
+    this.context = new CallContext(input, args);
+    this.#agent = known.agent;
+    this.#action = known.action;
+    this.#resource = known.resource;
+  }
+
+  touching(resource: Entity): void {
+    this.resource = resource.uid;
+    this.#resource = resource;
+  }
+
+  find(uid: EntityUid): Entity | undefined {
+    if (uid === this.principal) return this.#agent;
+    if (uid === this.action) return this.#action;
+    if (uid === this.resource) return this.#resource;
+    for (const entity of [this.#agent, this.#action, this.#resource, this.context.user()]) if (entity.uid.id === uid.id && entity.uid.type === uid.type) return entity;
+    return undefined;
+  }
+}
+
+const contextNames = ["input", "user", "session", "approvals", "remedies", "now"] as const;
+
+class CallContext extends RecordValue {
+  readonly #input: DecisionInput;
+  readonly #args: RecordValue;
+  #user: Entity | null = null;
+  #session: RecordValue | null = null;
+  #approvals: SetValue | null = null;
+
+  constructor(input: DecisionInput, args: RecordValue) {
+    super();
+    this.#input = input;
+    this.#args = args;
+  }
+
+  user(): Entity {
+    return (this.#user ??= userEntity(this.#input.user));
+  }
+
+  get(name: string): Value | undefined {
+    switch (name) {
+      case "input":
+        return this.#args;
+      case "user":
+        return this.user().uid;
+      case "session":
+        return (this.#session ??= new SessionRecord(this.#input.session));
+      case "approvals":
+        return (this.#approvals ??= this.#input.approvals.length === 0 ? emptySet : new SetValue(this.#input.approvals.map((group) => new EntityUid("Group", group))));
+      case "remedies":
+        return emptySet;
+      case "now":
+        return new DatetimeValue(Math.trunc(this.#input.nowMs) + 0);
+      default:
+        return undefined;
+    }
+  }
+
+  has(name: string): boolean {
+    return (contextNames as readonly string[]).includes(name);
+  }
+
+  names(): readonly string[] {
+    return contextNames;
+  }
+}
+
+const sessionNames = ["id", "purpose", "depth", "labels", "isolation"] as const;
+
+class SessionRecord extends RecordValue {
+  readonly #session: DecisionInput["session"];
+  #labels: SetValue | null = null;
+
+  constructor(session: DecisionInput["session"]) {
+    super();
+    this.#session = session;
+  }
+
+  get(name: string): Value | undefined {
+    switch (name) {
+      case "id":
+        return this.#session.id;
+      case "purpose":
+        return this.#session.purpose;
+      case "depth":
+        return this.#session.depth + 0;
+      case "labels":
+        return (this.#labels ??= setOfText(this.#session.labels));
+      case "isolation":
+        return this.#session.isolation;
+      default:
+        return undefined;
+    }
+  }
+
+  has(name: string): boolean {
+    return (sessionNames as readonly string[]).includes(name);
+  }
+
+  names(): readonly string[] {
+    return sessionNames;
+  }
+}

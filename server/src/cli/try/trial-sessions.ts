@@ -1,0 +1,86 @@
+import { Fault } from "@lanyard/contract";
+import type { Clock } from "../../base/clock.ts";
+import type { Config } from "../../base/config/config.ts";
+import { checkRequest, childOpening, rootOpening, type SessionRequest } from "../../stages/identity/opening.ts";
+import { callsLeft, checkPlaces, principalOf, type Session } from "../../stages/identity/sessions.ts";
+import type { OpenLine } from "./line.ts";
+
+/** A session of a trace, under the name the trace gives it. */
+export interface TrialSession extends Session {
+  calls: number;
+  readonly inFlight: 0;
+  readonly parent: TrialSession | null;
+  /** Digest and name of the call that was asked for last, and who has approved it since. */
+  asked: { readonly digest: string; readonly action: string; readonly groups: readonly string[] } | null;
+}
+
+/** The sessions of a trace: opened, narrowed and counted by the rules of the daemon, kept in memory. */
+export class TrialSessions {
+  readonly #clock: Clock;
+  readonly #config: () => Config;
+  readonly #open = new Map<string, TrialSession>();
+
+  constructor({ clock, config }: { clock: Clock; config: () => Config }) {
+    this.#clock = clock;
+    this.#config = config;
+  }
+
+  /** Opens a session; a name that is open already begins anew. Throws Fault as opening a session does. */
+  open(name: string, line: OpenLine): TrialSession {
+    const { agent, on_behalf_of, task, purpose = task, parent, labels, tools, minutes, max_calls } = line;
+    const request: SessionRequest = {
+      ...(agent !== undefined && { agent }),
+      ...(on_behalf_of !== undefined && { onBehalfOf: on_behalf_of }),
+      ...(purpose !== undefined ? { purpose } : parent === undefined && { purpose: "a trial" }),
+      ...(labels && { labels }),
+      ...(tools && { tools }),
+      ...(minutes !== undefined && { minutes }),
+      ...(max_calls !== undefined && { maxCalls: max_calls }),
+    };
+    const most = this.#config().limits.trace_sessions;
+    if (!this.#open.has(name) && this.#open.size >= most) throw new Fault("limit_exceeded", `${most} sessions of the trace are open, the limit trace_sessions; end some with \`{"session":..,"close":{}}\``);
+    checkRequest(request, this.#config());
+    const above = parent === undefined ? null : this.need(parent);
+    const opening = above ? childOpening({ sessions: this, clock: this.#clock }, above.principal, request) : rootOpening({ config: this.#config(), clock: this.#clock }, "operator", request);
+    const chain = above ? [...above.principal.chain, above.principal.session] : [];
+    const session: TrialSession = { principal: principalOf(name, chain, opening), mandate: opening.mandate, credential: null, openedAtMs: this.#clock.nowMs(), calls: 0, inFlight: 0, parent: above, asked: null };
+    this.#open.set(name, session);
+    return session;
+  }
+
+  get(name: string): TrialSession | null {
+    return this.#open.get(name) ?? null;
+  }
+
+  /** Throws Fault `unauthenticated` when no line has opened it. */
+  need(name: string): TrialSession {
+    const session = this.#open.get(name);
+    if (!session) throw new Fault("unauthenticated", unopened(name));
+    return session;
+  }
+
+  remaining(name: string): number | null {
+    return callsLeft(lineage(this.need(name)));
+  }
+
+  /** Counts a call, in the sessions above too. Throws Fault `budget_spent`. */
+  admit(session: TrialSession): void {
+    const line = lineage(session);
+    checkPlaces(line, 1);
+    for (const one of line) one.calls++;
+  }
+
+  close(name: string): void {
+    this.need(name);
+    this.#open.delete(name);
+  }
+}
+
+/** What to tell who uses a session that no line has opened. */
+export const unopened = (name: string): string => `session \`${name}\` is not open; open it with a line \`{"session":..,"open":{"agent":..,"on_behalf_of":..,"task":..}}\``;
+
+const lineage = (session: TrialSession): TrialSession[] => {
+  const line: TrialSession[] = [];
+  for (let at: TrialSession | null = session; at; at = at.parent) line.push(at);
+  return line;
+};

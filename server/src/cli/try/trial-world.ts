@@ -1,0 +1,149 @@
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { Fault, parseJson, type ToolContract, type ToolDefinition } from "@lanyard/contract";
+import { compile, describeProblem, openSnapshot, type ApprovedTool, type Ground, type PolicyFile, type Snapshot } from "@lanyard/policy";
+import { registryOf, type Config, type ServerDefinition } from "../../base/config/config.ts";
+import { loadConfig, parseConfig } from "../../base/config/read.ts";
+import type { Pin } from "../../base/path.ts";
+import { readPolicies } from "../../base/policies.ts";
+import { glanceAt } from "../../base/store/glance.ts";
+import { ledgerFile } from "../../base/store/sqlite.ts";
+import { approvedIn } from "../../stages/facts/catalog.ts";
+import { pinnedBytes } from "../../stages/facts/definition.ts";
+import type { Context } from "../context.ts";
+import { readGround, type DraftOptions } from "../policy/draft.ts";
+import { definitionsOf, toolsShape } from "./line.ts";
+
+const unknownContract: ToolContract = { effects: [], reversibility: "unknown" };
+/** What stands for a server that nobody will reach. */
+const nowhere: ServerDefinition = { kind: "http", url: "", headers: {} };
+
+/** What a trace is tried against: configuration, tools, policies. Nothing in it runs. */
+export class TrialWorld {
+  readonly config: Config;
+  readonly policies: readonly PolicyFile[];
+  readonly #servers: Map<string, ServerDefinition>;
+  readonly #contracts: Map<string, ToolContract>;
+  readonly #tools = new Map<string, ApprovedTool>();
+  #snapshot: Snapshot | null = null;
+
+  /** `ground` given by name takes the place of what lanyard.yaml says of agents, users and contracts. */
+  constructor({ config, ground, named, policies }: { config: Config; ground: Ground | null; named: boolean; policies: readonly PolicyFile[] }) {
+    this.#servers = new Map(config.servers);
+    this.#contracts = new Map(config.tools);
+    this.policies = policies;
+    this.config = { ...(ground && named ? registered(config, ground) : config), servers: this.#servers, tools: this.#contracts };
+    for (const server of ground?.servers ?? []) this.#servers.set(server, this.#servers.get(server) ?? nowhere);
+    for (const tool of ground?.tools ?? []) this.#add(tool, named ? tool.contract : undefined);
+  }
+
+  /** Tools as their server shows them; they count as approved, and their server as registered. Throws Fault `invalid_request` on one that cannot be pinned. */
+  learn(server: string, definitions: readonly ToolDefinition[]): void {
+    for (const definition of definitions) {
+      const name = `${server}/${definition.name}`;
+      if (name.length > this.config.limits.name_chars || definition.name.startsWith("mcp:")) throw new Fault("invalid_request", `a tool cannot be named \`${name.slice(0, 300)}\``);
+      const { inputSchema, annotations } = definition;
+      this.#add({ server, tool: definition.name, definition: hashOf(definition), inputSchema, contract: unknownContract, ...(annotations && { annotations }) });
+    }
+  }
+
+  knows(action: string): boolean {
+    return this.#tools.has(action);
+  }
+
+  contractOf(action: string): ToolContract {
+    return this.#contracts.get(action) ?? unknownContract;
+  }
+
+  /** As the catalog's: what is not known is refused whatever policy says. */
+  pin(server: string, tool: string): Pick<Pin, "definition" | "refuse"> {
+    const known = this.#tools.get(`${server}/${tool}`);
+    if (known) return { definition: known.definition, refuse: null };
+    const text = `no definition of the tool \`${server}/${tool}\` is known, and what is not known is denied; give it with --tools, --ground or a line \`{"tools":{"${server}":[..]}}\`, or try without --strict`;
+    return { definition: null, refuse: { code: "not_found", text } };
+  }
+
+  ground(): Ground {
+    return { registry: registryOf(this.config), servers: [...this.#servers.keys()], tools: [...this.#tools.values()] };
+  }
+
+  /** The policies against what is known now, compiled when that has changed. Throws Fault `invalid_config` with every error. */
+  snapshot(): Snapshot {
+    return (this.#snapshot ??= this.compiled(this.ground()));
+  }
+
+  /** The policies against any ground. Throws Fault `invalid_config` with every error. */
+  compiled(ground: Ground): Snapshot {
+    const compiled = compile({ ...ground, policies: this.policies });
+    if (compiled.ok) return openSnapshot(compiled.bytes);
+    throw new Fault("invalid_config", `the policies do not compile:\n${compiled.errors.map(describeProblem).join("\n")}\n`);
+  }
+
+  #add(tool: ApprovedTool, contract = this.contractOf(`${tool.server}/${tool.tool}`)): void {
+    const name = `${tool.server}/${tool.tool}`;
+    this.#servers.set(tool.server, this.#servers.get(tool.server) ?? nowhere);
+    this.#contracts.set(name, contract);
+    this.#tools.set(name, { ...tool, contract });
+    this.#snapshot = null;
+  }
+}
+
+const hashOf = (definition: ToolDefinition): string => {
+  try {
+    return createHash("sha256").update(pinnedBytes(definition)).digest("base64url");
+  } catch (cause) {
+    throw new Fault("invalid_request", `the definition of \`${definition.name}\` cannot be pinned: a lone surrogate, or nested too deeply`, { cause });
+  }
+};
+
+const registered = (config: Config, { registry }: Ground): Config => ({
+  ...config,
+  agents: new Map(Object.entries(registry.agents).map(([id, { team, classes }]) => [id, { ...(config.agents.get(id) ?? { servers: null, onBehalfOf: null, sessionMinutes: null }), team, classes }])),
+  users: new Map(Object.entries(registry.users)),
+  teams: new Map(Object.entries(registry.teams)),
+  groups: new Map(Object.entries(registry.groups)),
+  owners: registry.owners,
+  resources: new Map(Object.entries(registry.resources)),
+});
+
+export interface TryOptions extends DraftOptions {
+  /** File of tool definitions by server. */
+  readonly tools?: string;
+  readonly strict?: boolean;
+  readonly all?: boolean;
+  readonly explain?: boolean;
+}
+
+/** Reads configuration, policies and tools; opens no session, writes nothing. Throws Fault `invalid_config`. */
+export async function readWorld(context: Context, options: TryOptions): Promise<TrialWorld> {
+  const file = resolve(context.configPath());
+  const hasConfig = existsSync(file) || (options.ground === undefined && options.dir === undefined);
+  const config = hasConfig ? loadConfig(file) : parseConfig(new TextEncoder().encode("version: 1\n"), file);
+  const named = options.ground !== undefined;
+  const ground = named ? await readGround(context, options) : hasConfig ? catalogOf(config) : null;
+  const world = new TrialWorld({ config, ground, named, policies: await readPolicies(options.dir ?? config.policies, config.limits) });
+  if (options.tools !== undefined) for (const [server, tools] of readTools(options.tools)) world.learn(server, tools);
+  return world;
+}
+
+/** The catalog that the data folder holds, whether or not a daemon runs on it; none where there is no folder yet. The folder is only read. */
+function catalogOf(config: Config): Ground | null {
+  if (!existsSync(ledgerFile(config.data))) return null;
+  using glance = glanceAt(config.data);
+  const tools = approvedIn(glance).map(({ server, tool, hash }): ApprovedTool => ({ server, tool: tool.name, definition: hash, inputSchema: tool.inputSchema, contract: unknownContract, ...(tool.annotations && { annotations: tool.annotations }) }));
+  return { registry: registryOf(config), servers: [...config.servers.keys()], tools: tools.filter(({ server }) => config.servers.has(server)) };
+}
+
+function readTools(path: string): ReturnType<typeof definitionsOf> {
+  let value: unknown;
+  try {
+    value = parseJson(readFileSync(path, "utf8"));
+  } catch (cause) {
+    throw new Fault("invalid_config", `\`${path}\` could not be read as JSON; it holds \`{"server": [definitions]}\`, as \`tools/list\` gives them`, { cause });
+  }
+  const { success, data, error } = toolsShape.safeParse(value);
+  if (success) return definitionsOf(data);
+  const [issue] = error.issues;
+  throw new Fault("invalid_config", `\`${path}\` is no file of tools: \`${issue?.path.join(".") ?? ""}\`: ${issue?.message ?? ""}`);
+}

@@ -1,0 +1,156 @@
+import { Fault, isObject, type Action, type ErrorCode, type Json, type JsonObject } from "@lanyard/contract";
+import type { Clock } from "../../base/clock.ts";
+import type { Answer, Exchange } from "../../base/exchange.ts";
+import type { Approval } from "../../base/path.ts";
+import { rule } from "../../mediation/mediate.ts";
+import { normalise } from "../../mediation/normalise.ts";
+import { gather } from "../../stages/facts/gather.ts";
+import { inspect } from "../../stages/inspection/inspect.ts";
+import type { Guesser } from "./infer.ts";
+import { definitionsOf, readLine, type TraceLine } from "./line.ts";
+import { TrialSessions, unopened, type TrialSession } from "./trial-sessions.ts";
+import type { TrialWorld } from "./trial-world.ts";
+
+/** What a line of a trace is answered with; `isBad` when the line itself is at fault, `isPlain` when it only says that a line was taken note of. */
+export interface TrialAnswer {
+  readonly answer: JsonObject;
+  readonly isBad: boolean;
+  readonly isPlain?: boolean;
+}
+
+/** The line back to a client that is not there. */
+const nobody: Exchange = {
+  era: "stateless",
+  signal: new AbortController().signal,
+  progress: () => {},
+  notify: () => {},
+  ask: () => Promise.reject(new Fault("internal", "nobody is there to be asked")),
+};
+
+/**
+ * Runs a trace line by line through the steps that decide: opening, normalising, facts, policy, inspection. They are the daemon's own
+ * functions; only what would have an effect (ledger, servers, people) is not there.
+ */
+export class Trial {
+  readonly #world: TrialWorld;
+  readonly #guesser: Guesser | null;
+  readonly #sessions: TrialSessions;
+  readonly #clock: Clock;
+  readonly #explain: boolean;
+  /** The time of the line that is being run; null for the present. */
+  #atMs: number | null = null;
+
+  /** Without a guesser, tools that nobody has defined are denied. */
+  constructor({ world, guesser, clock, explain }: { world: TrialWorld; guesser: Guesser | null; clock: Clock; explain: boolean }) {
+    this.#world = world;
+    this.#guesser = guesser;
+    this.#clock = { ...clock, nowMs: () => this.#atMs ?? clock.nowMs() };
+    this.#sessions = new TrialSessions({ clock: this.#clock, config: () => world.config });
+    this.#explain = explain;
+  }
+
+  /** `number` counts from 1. Throws Fault `invalid_config` when policies do not compile against tools that the trace brought along. */
+  run(text: string, number: number): TrialAnswer {
+    const line = readLine(text);
+    if ("wrong" in line) return { answer: { line: number, ...(line.isCall && denied("malformed_call", line.wrong)), error: line.wrong }, isBad: true };
+    this.#atMs = line.at === undefined ? null : Date.parse(line.at);
+    const head: JsonObject = line.session === undefined ? { line: number } : { line: number, session: line.session };
+    try {
+      if (line.call) return this.#call(head, line.session ?? "", line.call);
+      const said = this.#other(line, line.session ?? "");
+      return { answer: { ...head, ...said }, isBad: false, isPlain: said["result"] !== "withheld" };
+    } catch (error) {
+      if (error instanceof Fault && error.code !== "invalid_config") return { answer: { ...head, error: error.message }, isBad: true };
+      throw error;
+    }
+  }
+
+  #other({ open, result, approve, close, tools }: TraceLine, name: string): JsonObject {
+    if (tools) {
+      const learned = definitionsOf(tools);
+      for (const [server, definitions] of learned) {
+        this.#world.learn(server, definitions);
+        for (const definition of definitions) this.#guesser?.forget(`${server}/${definition.name}`);
+      }
+      return { tools: learned.reduce((sum, [, { length }]) => sum + length, 0) };
+    }
+    if (open) {
+      this.#sessions.open(name, open);
+      return { opened: true };
+    }
+    const session = this.#sessions.need(name);
+    if (result) return this.#result(result);
+    if (approve) return approved(session, approve.groups);
+    if (close) this.#sessions.close(name);
+    return { closed: true };
+  }
+
+  /** A call is answered with an effect whatever is wrong with it: what cannot be decided is denied. */
+  #call(head: JsonObject, name: string, { tool, args = {}, approvals = [] }: NonNullable<TraceLine["call"]>): TrialAnswer {
+    const session = this.#sessions.get(name);
+    if (!session) return { answer: { ...head, ...denied("unauthenticated", unopened(name)), error: unopened(name) }, isBad: true };
+    const guessed = this.#guesser?.meet(tool, args) === true && { guessed: true };
+    const snapshot = this.#world.snapshot();
+    let action: Action;
+    try {
+      action = actionOf(tool, args);
+      this.#sessions.admit(session);
+    } catch (error) {
+      if (error instanceof Fault) return { answer: { ...head, ...denied(error.code, error.message) }, isBad: false };
+      throw error;
+    }
+    const groups = [...new Set([...approvals, ...(session.asked?.digest === action.digest ? session.asked.groups : [])])];
+    const approval: Approval | null = groups.length === 0 ? null : { id: "trial", groups, bundle: snapshot.hash, definition: null };
+    const world = this.#world;
+    const stages = {
+      gather: (one: Action, principal: TrialSession["principal"], given: Approval | null) => gather({ config: () => world.config, catalog: world, clock: this.#clock }, one, principal, given),
+      decide: (input: Parameters<typeof snapshot.decide>[0]) => ({ decision: snapshot.decide(input), bundle: snapshot.hash }),
+    };
+    const { ruling: { decision }, by, why, facts } = rule(stages, action, session.principal, approval);
+    session.asked = decision.effect === "ask" ? { digest: action.digest, action: action.name, groups } : null;
+    if (by !== "policy") return { answer: { ...head, ...denied(by, why) }, isBad: false };
+    const reasons = decision.reasons.map(({ policy, text, remedy }) => ({ policy, text, remedy }));
+    const remedies = [...new Set(reasons.flatMap(({ remedy }) => (remedy === "" ? [] : [remedy])))].sort();
+    const answer = { ...head, effect: decision.effect, by, reasons, remedies, approvers: [...decision.approvers], errors: decision.errors.map(({ policy, message }) => ({ policy, message })), ...guessed };
+    return { answer: this.#explain && facts ? { ...answer, explain: snapshot.explain(facts.input) as unknown as Json } : answer, isBad: false };
+  }
+
+  /** What came back from a server, as the agent would get it: passed on, or withheld. */
+  #result({ tool, content, structuredContent, isError }: NonNullable<TraceLine["result"]>): JsonObject {
+    const blocks: Json = typeof content === "string" ? [{ type: "text", text: content }] : isObject(content) ? [content] : content;
+    const answer: Answer = { result: { content: blocks, ...(structuredContent && { structuredContent }), ...(isError !== undefined && { isError }) } };
+    try {
+      inspect({ limits: this.#world.config.limits }, actionOf(tool, {}), answer);
+      return { result: "passed" };
+    } catch (error) {
+      if (error instanceof Fault && error.code === "result_withheld") return { result: "withheld", why: error.message };
+      throw error;
+    }
+  }
+}
+
+/** People said yes to the call that was asked for last: the identical call goes through, once. */
+const approved = (session: TrialSession, groups: readonly string[]): JsonObject => {
+  if (session.asked === null) throw new Fault("conflict", `the last call of session \`${session.principal.session}\` did not ask for anything`);
+  session.asked = { ...session.asked, groups: [...new Set([...session.asked.groups, ...groups])].sort() };
+  return { approved: session.asked.action, groups: [...session.asked.groups] };
+};
+
+/** Refused by a step before policy was asked, with what to do about it. */
+const denied = (code: ErrorCode, why: string): JsonObject => ({
+  effect: "deny",
+  by: code,
+  reasons: [],
+  remedies: [],
+  approvers: [],
+  errors: [{ policy: `lanyard.${code}`, message: why }],
+});
+
+/** `<server>/<tool>`, or `<server>/mcp:<method>` for any other request. Throws Fault `malformed_call`. */
+const actionOf = (name: string, args: JsonObject): Action => {
+  const [, server = "", tool = ""] = /^([^/]+)\/(.+)$/s.exec(name) ?? [];
+  if (server === "") throw new Fault("malformed_call", `\`${name}\` is no \`<server>/<tool>\``);
+  const base = { token: null, audience: "mcp", server, exchange: nobody } as const;
+  if (tool.startsWith("mcp:")) return normalise({ ...base, method: tool.slice(4), params: args });
+  return normalise({ ...base, method: "tools/call", tool, params: { name: tool, arguments: args } });
+};
