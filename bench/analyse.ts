@@ -3,7 +3,7 @@ import { bundleOf, ground, policiesOf } from "./policies/world.ts";
 
 /**
  * What questions about all possible calls cost, the solver's start included: what a change of some policies does, whether it loosens the
- * organisation's own, and three questions in a line. Every example was confirmed by the evaluator; nothing may be left unsaid.
+ * organisation's own, three questions in a line, and what of the policies is idle. Every example was confirmed by the evaluator; nothing may be left unsaid.
  */
 const at = process.argv.indexOf("--policies");
 const count = at < 0 ? 1000 : Number(process.argv[at + 1]) || 1000;
@@ -28,6 +28,7 @@ const compared = await timed(() => solver.compare(before, after, ground.registry
 const loosened = await timed(() => solver.loosens(before, after, ground.registry));
 const questions = ["who can run a shell?", "can any agent send data labelled secret out?", "is any destructive allowed without approval?"];
 const asked = await timed(() => solver.ask(before, ground.registry, questions));
+const reviewed = await timed(() => solver.review(before, ground.registry));
 const figures = {
   policies: count,
   compare_ms: compared.ms,
@@ -36,6 +37,7 @@ const figures = {
   loosens_ms: loosened.ms,
   loosens: loosened.result.loosens,
   ask_ms: asked.ms,
+  review_ms: reviewed.ms,
   answers: asked.result.map(({ answer }) => answer),
 };
 process.stdout.write(`${JSON.stringify(figures)}\n`);

@@ -97,7 +97,8 @@ export function openScratch(root: string, files: Readonly<Record<string, string>
 
   const run = ({ line, isBackground }: Command): Promise<string> =>
     new Promise((done) => {
-      const child = spawn("sh", ["-c", isBackground ? `exec ${line}` : line], { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"], detached: true });
+      // One pipe for both streams: from two, what was printed first could be read last.
+      const child = spawn("sh", ["-c", `exec 2>&1; ${isBackground ? "exec " : ""}${line}`], { cwd: folder, env, stdio: ["ignore", "pipe", "ignore"], detached: true });
       const limit = setTimeout(() => killGroup(child), commandLimitMs);
       let output = "";
       const add = (chunk: Buffer): void => {
@@ -107,7 +108,6 @@ export function openScratch(root: string, files: Readonly<Record<string, string>
         done(settle(output, folder));
       };
       child.stdout.on("data", add);
-      child.stderr.on("data", add);
       const ended = new Promise((resolve) => child.once("close", resolve));
       if (isBackground) background.push({ child, ended });
       child.once("close", (code, signal) => {

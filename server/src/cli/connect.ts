@@ -46,8 +46,9 @@ export const knownClients = {
   codex: {
     program: "codex",
     file: ({ home, environment }) => join(environment["CODEX_HOME"] || join(home, ".codex"), "config.toml"),
-    // Its own time-outs are 10 s to start and 60 s a call; ours are the limits call_ms and hold_ms.
-    write: (text, launch) => spliceToml(text, "mcp_servers.lanyard", { ...plain(launch), startup_timeout_sec: 30, tool_timeout_sec: 650 }),
+    // Its own time-outs are 10 s to start and 60 s a call; ours are the limits call_ms and hold_ms. A server that is not required and takes
+    // more than a second is left out of the first turn without a word: the agent would go on with no tools of Lanyard's.
+    write: (text, launch) => spliceToml(text, "mcp_servers.lanyard", { ...plain(launch), required: true, startup_timeout_sec: 30, tool_timeout_sec: 650 }),
     afterwards: "start `codex`; `/mcp` lists it",
   },
   gemini: {
