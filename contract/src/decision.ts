@@ -51,7 +51,7 @@ export interface Reason {
   readonly policy: string;
   /** The author's words from `@reason`; empty when the policy has none. */
   readonly text: string;
-  /** What would lift it, e.g. `approval:support-leads`; empty when nothing does. */
+  /** What lifts it, e.g. `approval:support-leads` or `transform:drop(bcc)`; empty when nothing does. */
   readonly remedy: string;
 }
 
@@ -61,6 +61,11 @@ export interface Decision {
   readonly reasons: readonly Reason[];
   /** On `ask`: groups whose approval is needed, sorted; all of them. Otherwise empty. */
   readonly approvers: readonly string[];
+  /**
+   * On `allow` and `ask`: changes of the arguments by which alone the call may be carried out, such as `drop(bcc)`, sorted; whoever carries it
+   * out makes them first. Absent when there are none.
+   */
+  readonly transforms?: readonly string[];
   /** Policies that failed to evaluate, sorted by id, with the engine's message. Any entry means deny. */
   readonly errors: readonly { readonly policy: string; readonly message: string }[];
 }

@@ -29,6 +29,8 @@ export const recordBodies = {
     /** Error code of the step that refused; `policy` when policy decided. */
     by: id,
     policies: z.array(id).max(256),
+    /** Changes of the arguments that were made before the call was carried out or shown to people; absent when there were none. `input` has them as sent. */
+    transforms: z.array(id).min(1).max(16).optional(),
     /** Hash of the canonical bytes of the whole Decision, reasons and errors included. */
     decision: hash,
     /** Content address of the bundle (policies, schema, contracts, engine) that decided; null when none was asked. */

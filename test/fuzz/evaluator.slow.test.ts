@@ -31,10 +31,11 @@ describe(`Lanyard's evaluator beside Cedar's, seed ${seed}`, () => {
     expect(Math.min(held, erred, failed) / all).toBeGreaterThan(0.1);
   });
 
-  it("decides as Cedar does, from bundle and input to reasons and approvers", () => {
+  it("decides as Cedar does, from bundle and input to reasons, approvers and changed arguments", () => {
     const { decisions, found } = compareDecisions(new Dice(seed), { bundles: budget.bundles, policies: 12, inputs: 15 });
     expect(found.slice(0, 1)).toEqual([]);
     for (const kind of ["allow", "ask", "deny", "erred", "refused"]) expect(decisions[kind], kind).toBeGreaterThan(budget.bundles / 20);
+    expect(decisions["changed"], "changed").toBeGreaterThan(0);
   });
 
   // The same mutants and the same corpus every day: that the fuzzer notices is a property of the fuzzer.

@@ -1,5 +1,6 @@
 // `npm run fuzz -- [--policies N] [--seed S] [--mutants] [--json]`: Lanyard's evaluator beside Cedar's own on random policies, at length.
 import { parseArgs } from "node:util";
+import type { JsonObject } from "@lanyard/contract";
 import { differencesIn, makeBatch, type Difference } from "./batch.ts";
 import { Dice } from "./dice.ts";
 import { loadEvaluator } from "./evaluator.ts";
@@ -10,10 +11,11 @@ import { shrink } from "./shrink.ts";
 
 const usage = `usage: npm run fuzz -- [--policies N] [--seed S] [--mutants] [--json]
 
-Compares Lanyard's evaluator with cedar-wasm: which policies hold, which err and with what words; then whole decisions.
-  --policies N  how many random policies (20000)
+Compares Lanyard's evaluator with cedar-wasm: which policies hold, which err and with what words, and whole decisions. Then it breaks the
+evaluator in many ways, one at a time, and counts how many of these mutants the same comparison notices.
+  --policies N  how many random policies (20000); the mutants are asked 20000 of them at most
   --seed S      repeats a run exactly (the time of day)
-  --mutants     instead: breaks the evaluator in many ways, one at a time, and counts which of them the fuzzer notices
+  --mutants     the mutants alone
   --json        prints one object
 
 Exit code 1 when there is a difference, or when fewer than nine of ten mutants are noticed.
@@ -36,7 +38,7 @@ const showDisagreement = ({ policies, input, snapshot, cedar }: Disagreement): v
   say(`\npolicies  ${policies.join("\n          ")}\ninput     ${JSON.stringify(input)}\nlanyard   ${JSON.stringify(snapshot)}\ncedar     ${JSON.stringify(cedar)}`);
 };
 
-const compareAll = async (): Promise<void> => {
+const compareAll = async (): Promise<JsonObject> => {
   const started = performance.now();
   const [dice, modules, size] = [new Dice(seed), await loadEvaluator(evaluatorUrl), 100];
   const counts = { policies: 0, requests: 0, evaluations: 0, held: 0, erred: 0, differences: 0, decisions: 0, disagreements: 0 };
@@ -65,13 +67,14 @@ const compareAll = async (): Promise<void> => {
   }
   progress("");
   const seconds = Number(((performance.now() - started) / 1000).toFixed(1));
-  if (values.json) return say(JSON.stringify({ seed, ...counts, seconds }));
+  if (counts.differences + counts.disagreements > 0) process.exitCode = 1;
+  if (values.json) return { ...counts, seconds };
   say(`seed ${seed}: ${counts.policies} policies, ${counts.requests} requests, ${counts.evaluations} evaluations (${counts.held} held, ${counts.erred} erred), ${counts.differences} differences`);
   say(`${counts.decisions} whole decisions, ${counts.disagreements} differences; ${seconds} s`);
-  if (counts.differences + counts.disagreements > 0) process.exitCode = 1;
+  return {};
 };
 
-const breakAll = async (): Promise<void> => {
+const breakAll = async (): Promise<JsonObject> => {
   const report = await tryMutants(mutations, {
     seed,
     policies: Math.min(wanted, 20_000),
@@ -82,12 +85,15 @@ const breakAll = async (): Promise<void> => {
   });
   progress("");
   const rate = report.killed / mutations.length;
-  if (values.json) say(JSON.stringify({ seed, mutants: mutations.length, killed: report.killed, kill_rate: Number(rate.toFixed(3)), survivors: report.survivors }));
-  else say(`seed ${seed}: ${report.killed} of ${mutations.length} mutants killed (${(rate * 100).toFixed(1)} %)`);
   if (rate < 0.9) process.exitCode = 1;
+  if (!values.json) say(`${report.killed} of ${mutations.length} mutants killed (${(rate * 100).toFixed(1)} %)`);
+  return { mutants: mutations.length, killed: report.killed, kill_rate: Number(rate.toFixed(3)), survivors: report.survivors.map((survivor) => ({ ...survivor })) };
 };
 
 if (values.help || !Number.isSafeInteger(seed) || !Number.isSafeInteger(wanted) || wanted < 1) {
   say(usage);
   process.exitCode = values.help ? 0 : 2;
-} else await (values.mutants ? breakAll() : compareAll());
+} else {
+  const found = { seed, ...(values.mutants ? {} : await compareAll()), ...(await breakAll()) };
+  if (values.json) say(JSON.stringify(found));
+}

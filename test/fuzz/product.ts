@@ -95,10 +95,20 @@ const headOf = (dice: Dice): PolicyForm["head"] => {
   };
 };
 
+/** Changes of arguments: some fit, some fit some calls, some are in each other's way or touch the resource. */
+const changes: readonly string[] = [
+  ...Object.values(fields).flat().slice(0, 12).flatMap((name) => [`drop(${name})`, `mask(${name})`, `set(${name}, 3)`]),
+  ...fields.text.flatMap((name) => [`set(${name}, "x")`, `mask(${name})`]),
+  ...fields.record.flatMap((name) => [`drop(${name}.${fields.number[0] ?? ""})`, `set(${name}.${fields.boolean[0] ?? ""}, true)`]),
+];
+
 const makePolicy = (dice: Dice, index: number): Policy => {
   const effect = dice.chance(75) ? "permit" : "forbid";
   const approvers = effect === "forbid" && dice.chance(60) ? [...new Set(dice.some(1, 2, () => dice.pick(groups)))].sort() : [];
-  const conditions = dice.some(0, dice.chance(50) ? 1 : 2, () => ({ kind: dice.chance(75) ? ("when" as const) : ("unless" as const), body: moved(dice, expression(dice, "boolean", 1 + dice.below(3))) as JsonObject }));
+  const change = effect === "forbid" && approvers.length === 0 && dice.chance(60) ? dice.pick(changes) : "";
+  const lift: { kind: "unless"; body: JsonObject }[] = change === "" ? [] : [{ kind: "unless", body: { contains: { left: path(["context", "remedies"]), right: { Value: change } } } }];
+  const clauses = dice.some(0, dice.chance(50) ? 1 : 2, () => ({ kind: dice.chance(75) ? ("when" as const) : ("unless" as const), body: moved(dice, expression(dice, "boolean", 1 + dice.below(3))) as JsonObject }));
+  const conditions = [...clauses, ...lift];
   const head = headOf(dice);
   const permit = policyText({ head, clauses: conditions });
   const id = `p${index}`;
@@ -113,7 +123,7 @@ const makePolicy = (dice: Dice, index: number): Policy => {
     keyword: 0,
     reason: dice.pick(["", "because"]),
     severity: "",
-    remedy: approvers.length === 0 ? "" : `approval:${approvers.join(",")}`,
+    remedy: change !== "" ? `transform:${change}` : approvers.length === 0 ? "" : `approval:${approvers.join(",")}`,
     approvers,
     unconditional: conditions.length === 0,
     reads: readsOf({ conditions }),
@@ -175,7 +185,7 @@ export interface Disagreement {
 /** Random bundles, each asked several times, of a snapshot and of Cedar; the words of errors count too. */
 export const compareDecisions = (dice: Dice, { bundles, policies, inputs }: { bundles: number; policies: number; inputs: number }): { decisions: Record<string, number>; found: Disagreement[] } => {
   const judge = new CedarJudge();
-  const counts: Record<string, number> = { allow: 0, ask: 0, deny: 0, erred: 0, refused: 0 };
+  const counts: Record<string, number> = { allow: 0, ask: 0, changed: 0, deny: 0, erred: 0, refused: 0 };
   const found: Disagreement[] = [];
   for (let round = 0; round < bundles; round += 1) {
     const made = Array.from({ length: 1 + dice.below(policies) }, (_, index) => makePolicy(dice, index)).sort((left, right) => (left.id < right.id ? -1 : 1));
@@ -185,7 +195,7 @@ export const compareDecisions = (dice: Dice, { bundles, policies, inputs }: { bu
     for (let turn = 0; turn < inputs; turn += 1) {
       const input = makeInput(dice);
       const [one, two] = [snapshot.decide(input), judge.judge(hash, input)];
-      const kind = one.errors.length === 0 ? one.effect : one.errors[0]?.policy.startsWith("lanyard.") ? "refused" : "erred";
+      const kind = one.transforms ? "changed" : one.errors.length === 0 ? one.effect : one.errors[0]?.policy.startsWith("lanyard.") ? "refused" : "erred";
       counts[kind] = (counts[kind] ?? 0) + 1;
       if (JSON.stringify(one) !== JSON.stringify(two)) found.push({ policies: made.map(({ text }) => text), input, snapshot: one, cedar: two });
     }

@@ -108,7 +108,7 @@ export function openScratch(root: string, files: Readonly<Record<string, string>
         done(settle(output, folder));
       };
       child.stdout.on("data", add);
-      const ended = new Promise((resolve) => child.once("close", resolve));
+      const ended = new Promise((resolve) => child.once("exit", resolve)); // not "close": what it started may hold its pipe for ever
       if (isBackground) background.push({ child, ended });
       child.once("close", (code, signal) => {
         clearTimeout(limit);

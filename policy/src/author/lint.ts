@@ -1,6 +1,7 @@
 import { isObject, type Json } from "@lanyard/contract";
 import type { PolicyJson } from "@cedar-policy/cedar-wasm/nodejs";
 import type { Severity } from "../bundle.ts";
+import { parseTransform, transformForms, transformOf } from "../decide/transform.ts";
 import { nearest } from "./problem.ts";
 
 /** An objection to one policy; `find` is the text in the policy to point at, the whole policy when it is not there. */
@@ -44,7 +45,7 @@ export const readAnnotations = (policy: PolicyJson): { annotations: Annotations;
   const approvers = given.has("remedy") ? readRemedy(policy, remedy, objections) : [];
   const severity = severities.find((one) => one === given.get("severity")) ?? "";
   if (given.has("severity") && severity === "") objections.push({ message: "`@severity` is none of low, medium, high, critical", help: "it is for readers and reports; it decides nothing", find: "@severity" });
-  objections.push(...readsOfApprovals(policy, given.has("remedy")), ...namesOfHints(policy));
+  objections.push(...readsOfRemedies(policy, remedy), ...namesOfHints(policy));
   return { annotations: { id, reason, remedy, approvers, severity, said: { tier: given.get("tier") ?? null, team: given.get("team") ?? null } }, objections };
 };
 
@@ -54,9 +55,13 @@ const readRemedy = (policy: PolicyJson, remedy: string, objections: Objection[])
     return [];
   };
   const [kind = "", list = ""] = remedy.split(/:(.*)/s);
-  if (kind === "transform") return complain("remedies that transform arguments are not implemented yet", "only `approval:<group>[,<group>]` is");
-  if (kind !== "approval") return complain(`remedy \`${remedy.slice(0, 64)}\` is of no known kind`, "write `approval:<group>[,<group>]`");
-  if (policy.effect !== "forbid") return complain("only a `forbid` can have a remedy", "an approval lifts a forbid; it never creates a permit");
+  if (kind !== "approval" && kind !== "transform") return complain(`remedy \`${remedy.slice(0, 64)}\` is of no known kind`, "write `approval:<group>[,<group>]` or `transform:<change>`");
+  if (policy.effect !== "forbid") return complain("only a `forbid` can have a remedy", "a remedy lifts a forbid; it never creates a permit");
+  if (kind === "transform") {
+    if (parseTransform(list) === null) return complain(`\`${list.slice(0, 64)}\` is no change of arguments that is known`, `write ${transformForms}`);
+    if (policy.conditions.some((clause) => clause.kind === "unless" && madeChange(clause.body as Json) === list)) return [];
+    return complain("`@remedy` promises what the policy does not do", `add the clause: unless { context.remedies.contains(${JSON.stringify(list)}) }`);
+  }
   const groups = [...new Set(list.split(",").map((group) => group.trim()))].sort();
   if (groups.includes("") || groups.length > bounds.approvers) return complain(`\`${remedy.slice(0, 64)}\` does not name 1 to ${bounds.approvers} groups`, "write `approval:<group>[,<group>]`");
   if (!policy.conditions.some((clause) => clause.kind === "unless" && sameGroups(approvedGroups(clause.body as Json), groups))) {
@@ -103,15 +108,27 @@ const approvedGroups = (body: Json | undefined): string[] | null => {
   return groups.every((group) => group !== null) ? groups : null;
 };
 
-/** Invariant: approvals are read by the `unless` of a remedy and nowhere else, so that an approval can lift its rule and do nothing more. */
-const readsOfApprovals = (policy: PolicyJson, hasRemedy: boolean): Objection[] => {
+/** The change an `unless` asks for, when it is exactly `context.remedies.contains("<change>")`. */
+const madeChange = (body: Json): string | null => {
+  const one = child(body, "contains");
+  const text = isContextField(child(one, "left"), "remedies") ? child(child(one, "right"), "Value") : null;
+  return typeof text === "string" ? text : null;
+};
+
+/**
+ * Invariant: approvals and changes made are read by the `unless` of a remedy and nowhere else, so that what lifts a rule can do nothing more.
+ * `remedy` is the policy's own; what its `unless` asks for is its own remedy and no other's.
+ */
+const readsOfRemedies = (policy: PolicyJson, remedy: string): Objection[] => {
   const objections: Objection[] = [];
   for (const clause of policy.conditions) {
     const body = clause.body as Json;
-    if (hasRemedy && clause.kind === "unless" && approvedGroups(body) !== null) continue;
+    if (clause.kind === "unless" && remedy.startsWith("approval:") && approvedGroups(body) !== null) continue;
+    if (clause.kind === "unless" && transformOf(remedy) !== "" && madeChange(body) === transformOf(remedy)) continue;
     for (const field of ["approvals", "remedies"]) {
       if (!mentions(body, field)) continue;
-      const help = policy.effect === "permit" ? "an approval never creates a permit: permit it, and forbid it with a remedy" : 'give the forbid @remedy("approval:<group>") and the matching `unless` alone in its clause';
+      const example = field === "approvals" ? "approval:<group>" : "transform:<change>";
+      const help = policy.effect === "permit" ? "a remedy never creates a permit: permit it, and forbid it with a remedy" : `give the forbid @remedy("${example}") and the matching \`unless\` alone in its clause`;
       objections.push({ message: `\`context.${field}\` is read outside the \`unless\` of a remedy`, help, find: `context.${field}` });
     }
   }

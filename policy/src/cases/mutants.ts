@@ -42,7 +42,7 @@ function* all(original: Policy): Generator<Mutant> {
 type Make = (policy: Policy | null, edit: string, at?: number, widens?: boolean) => Mutant;
 
 function* remedyMutants(original: Policy, mutant: Make): Generator<Mutant> {
-  if (original.approvers.length === 0) return;
+  if (original.remedy === "") return;
   yield mutant({ ...original, remedy: "", approvers: [] }, "`@remedy` is taken out");
   for (const group of original.approvers) yield mutant({ ...original, approvers: original.approvers.map((one) => (one === group ? `${group}~` : one)) }, `\`@remedy\` names another group than \`${group}\``);
 }
@@ -72,7 +72,7 @@ function* clauseMutants(original: Policy, mutant: Make): Generator<Mutant> {
     const edited = (changed: Policy["conditions"]): Policy => ({ ...original, conditions: changed, unconditional: changed.length === 0 });
     yield mutant(edited(without), `the clause \`${kind}\` is taken out`, line);
     yield mutant(edited(conditions.with(index, { kind: other, body })), `\`${kind}\` becomes \`${other}\``, line);
-    if (original.approvers.length > 0 && kind === "unless" && JSON.stringify(body).includes('"attr":"approvals"')) continue; // what lifts it: `@remedy` stands for that
+    if (original.remedy !== "" && kind === "unless" && /"attr":"(?:approvals|remedies)"/.test(JSON.stringify(body))) continue; // what lifts it: `@remedy` stands for that
     for (const edit of editsOf(body as Json)) yield mutant(edited(conditions.with(index, { kind, body: edit.body })), edit.words, line);
   }
 }

@@ -1,6 +1,7 @@
 import type { DecisionInput } from "@lanyard/contract";
 import { encodeBundle, type Bundle, type Policy } from "../bundle.ts";
 import { openSnapshot, type Snapshot } from "../decide/snapshot.ts";
+import { transformOf } from "../decide/transform.ts";
 import { mutantsOf, type Mutant } from "./mutants.ts";
 import type { ReadyCase } from "./ready.ts";
 import { holds } from "./run.ts";
@@ -122,6 +123,11 @@ class Opened {
     this.#byName = new Map(bundle.actions.map((action) => [action.name, action]));
   }
 
+  /** Whether one of these policies has arguments changed. */
+  changes(ids: readonly string[]): boolean {
+    return ids.some((id) => transformOf(this.#byId.get(id)?.remedy ?? "") !== "");
+  }
+
   /** These policies, by id but for the one in hand, with as many actions as the questions need. */
   snapshot(ids: Iterable<string>, hand: Policy | null, names: Iterable<string>): Snapshot {
     const policies = [...[...ids].flatMap((id) => this.#byId.get(id) ?? []), ...(hand === null ? [] : [hand])];
@@ -139,7 +145,10 @@ class Opened {
   }
 }
 
-/** First the policy alone: only where it now holds, fails or weighs otherwise can the answer be another. Then with those that spoke before. */
+/**
+ * First the policy alone: only where it now holds, fails or weighs otherwise can the answer be another. Then with those that spoke before. Where
+ * arguments are changed a policy alone says nothing of the changed call, so there all are asked at once.
+ */
 const isHeard = (mutant: Mutant, { heard, callsOf }: Material): boolean => {
   const { original: { id }, policy, widens } = mutant;
   const calls = widens ? heard : (callsOf.get(id) ?? []);
@@ -150,7 +159,7 @@ const isHeard = (mutant: Mutant, { heard, callsOf }: Material): boolean => {
       const before = statusIn(id, held, erred);
       const judged = alone?.judge(input);
       const after = judged ? statusIn(id, new Set(judged.satisfied), new Set(judged.errors.map((error) => error.policy))) : "silent";
-      if (before === after && (before === "silent" || !weighs)) continue;
+      if (before === after && (before === "silent" || !weighs) && !world.changes([...held, id])) continue;
       const others = new Set([...held, ...erred]);
       others.delete(id);
       if (!holds(one, world.snapshot(others, policy, [input.action]))) return true;

@@ -2,6 +2,7 @@ import type { DecisionInput, ResourceFact } from "@lanyard/contract";
 import type { Entity, EvaluationRequest } from "../cedar/request.ts";
 import { DatetimeValue, EntityUid, FieldsValue, RecordValue, SetValue, type Value } from "../cedar/value.ts";
 import type { ActionShape } from "../schema/schema.ts";
+import type { RoundInput } from "./rounds.ts";
 
 // Everything that policies see beside the arguments, made when a policy first looks at it: most look at little.
 
@@ -40,7 +41,7 @@ export class CallRequest implements EvaluationRequest {
   readonly #action: Entity;
   #resource: Entity;
 
-  constructor(input: DecisionInput, args: RecordValue, known: { readonly agent: Entity; readonly action: Entity; readonly resource: Entity }) {
+  constructor(input: RoundInput, args: RecordValue, known: { readonly agent: Entity; readonly action: Entity; readonly resource: Entity }) {
     this.principal = known.agent.uid;
     this.action = known.action.uid;
     this.resource = known.resource.uid;
@@ -67,13 +68,13 @@ export class CallRequest implements EvaluationRequest {
 const contextNames = ["input", "user", "session", "approvals", "remedies", "now"] as const;
 
 class CallContext extends RecordValue {
-  readonly #input: DecisionInput;
+  readonly #input: RoundInput;
   readonly #args: RecordValue;
   #user: Entity | null = null;
   #session: RecordValue | null = null;
   #approvals: SetValue | null = null;
 
-  constructor(input: DecisionInput, args: RecordValue) {
+  constructor(input: RoundInput, args: RecordValue) {
     super();
     this.#input = input;
     this.#args = args;
@@ -94,7 +95,7 @@ class CallContext extends RecordValue {
       case "approvals":
         return (this.#approvals ??= this.#input.approvals.length === 0 ? emptySet : new SetValue(this.#input.approvals.map((group) => new EntityUid("Group", group))));
       case "remedies":
-        return emptySet;
+        return setOfText(this.#input.remedies ?? []);
       case "now":
         return new DatetimeValue(Math.trunc(this.#input.nowMs) + 0);
       default:

@@ -5,11 +5,12 @@ import type { ActionShape } from "../schema/schema.ts";
 import type { Actions, ReadyAction } from "./actions.ts";
 import { argumentsOf, factsAreSound, refuseUnknown, typedArguments } from "./admit.ts";
 import type { AgentOnAction, CandidateFinder, Candidates } from "./candidates.ts";
-import { combine, denyUnasked, unite } from "./combine.ts";
+import { combine, denyUnasked, isChange, unite, type RoundResult } from "./combine.ts";
 import { CallRequest, resourceEntity } from "./context.ts";
 import { planOf, Walk } from "./plan.ts";
 import type { ReadyPolicy } from "./ready.ts";
 import { unseenRead, watchesOf } from "./reads.ts";
+import { decideChanged, nextRound, type RoundInput } from "./rounds.ts";
 
 /** A bundle made ready to be asked. */
 export interface Rules {
@@ -33,27 +34,41 @@ interface Admitted {
 
 /** Decides one input against one bundle: the same two always give the same decision (invariant I3). */
 export const decide = (rules: Rules, input: DecisionInput): Decision => {
+  const first = decideOnce(rules, input);
+  return isChange(first) ? decideChanged(shapeOf(rules, input), input, first, (round) => decideOnce(rules, round)) : first;
+};
+
+const shapeOf = ({ actions }: Rules, { action }: DecisionInput): ActionShape | null => actions.get(action)?.shape ?? null;
+
+/** What policies are asked to decide an input: it, and where they change its arguments the changed call too. */
+export const roundsOf = (rules: Rules, input: DecisionInput): readonly RoundInput[] => {
+  const first = decideOnce(rules, input);
+  const next = isChange(first) ? nextRound(shapeOf(rules, input), input, first) : "";
+  return typeof next === "string" ? [input] : [input, next];
+};
+
+const decideOnce = (rules: Rules, input: RoundInput): RoundResult => {
   const admitted = admit(rules, input);
   if (!("request" in admitted)) return admitted;
   if (admitted.candidates.byResource === null && (input.resources?.length ?? 0) <= 1) {
     const [only] = input.resources ?? [];
     if (only !== undefined) admitted.request.touching(resourceEntity(only, admitted.action.shape));
-    return decisionOf(evaluate(admitted.candidates.always, admitted.request), input);
+    return outcomeOf(evaluate(admitted.candidates.always, admitted.request), input);
   }
-  return unite(findAll(admitted, input).map((evaluation) => decisionOf(evaluation, input)));
+  return unite(findAll(admitted, input).map((evaluation) => outcomeOf(evaluation, input)));
 };
 
 /**
- * What evaluation finds, for each resource of the call; a decision when no policy is asked. `look` sees each evaluation while the request
+ * What evaluation finds in one round, for each resource of the call; a decision when no policy is asked. `look` sees each evaluation while the request
  * still is about its resource.
  */
-export const find = (rules: Rules, input: DecisionInput, look?: (evaluation: Evaluation, request: EvaluationRequest) => void): Decision | readonly Evaluation[] => {
+export const find = (rules: Rules, input: RoundInput, look?: (evaluation: Evaluation, request: EvaluationRequest) => void): Decision | readonly Evaluation[] => {
   const admitted = admit(rules, input);
   return "request" in admitted ? findAll(admitted, input, look) : admitted;
 };
 
 /** Says whether policies can be asked; arguments that they cannot be shown exactly, and actions the bundle does not know, are denied before. */
-const admit = (rules: Rules, input: DecisionInput): Decision | Admitted => {
+const admit = (rules: Rules, input: RoundInput): Decision | Admitted => {
   const action = rules.actions.get(input.action);
   const refused = refuseUnknown(action?.shape ?? null, input);
   if (action === null || refused !== null) return refused ?? denyUnasked("lanyard.catalog", "the action is not known");
@@ -126,4 +141,4 @@ const evaluate = (candidates: readonly ReadyPolicy[], request: CallRequest): Eva
 
 const noErrors: Decision["errors"] = [];
 
-const decisionOf = ({ satisfied, errors }: Evaluation, { approvals }: DecisionInput): Decision => combine(satisfied, errors, approvals);
+const outcomeOf = ({ satisfied, errors }: Evaluation, input: RoundInput): RoundResult => combine(satisfied, errors, input);

@@ -4,21 +4,23 @@ import { brief } from "../cases/print.ts";
 import { Expressions } from "../cedar/compile.ts";
 import { EvaluationFault, type EvaluationRequest } from "../cedar/request.ts";
 import { DatetimeValue, DecimalValue, DurationValue, EntityUid, IpValue, RecordValue, SetValue, type Value } from "../cedar/value.ts";
-import { combine, unite } from "./combine.ts";
-import { find, type Evaluation, type Rules } from "./decide.ts";
+import { combine, isChange, unite, type RoundResult } from "./combine.ts";
+import { find, roundsOf, type Evaluation, type Rules } from "./decide.ts";
+import type { RoundInput } from "./rounds.ts";
+import { transformOf } from "./transform.ts";
 
 /** Why one policy had a say in a decision, or nearly had. */
 export interface PolicyExplanation extends Pick<Policy, "file" | "line" | "text" | "reason" | "remedy" | "effect"> {
   readonly policy: string;
-  /** It determined the decision; it could not be evaluated; or, where nothing permits the call, it came nearest to. */
-  readonly role: "decided" | "failed" | "nearest";
+  /** It determined the decision; it had the arguments changed; it could not be evaluated; or, where nothing permits the call, it came nearest to. */
+  readonly role: "decided" | "changed" | "failed" | "nearest";
   /** The resource that it was asked about, such as `Repo::"web"`; empty when the call names none. */
   readonly resource: string;
   /** What it looked at, in the order it did: what its head matched, then what its conditions read, each as `path = value`. Printable, and cut. */
   readonly facts: readonly string[];
   /** The first condition that did not hold; empty when all did. */
   readonly unmet: string;
-  /** What would lift it, or what it would take to permit; empty on an allow. */
+  /** What would lift it, or what it would take to permit; the change by which it was lifted; empty on an allow. */
   readonly lift: string;
 }
 
@@ -26,29 +28,33 @@ export interface PolicyExplanation extends Pick<Policy, "file" | "line" | "text"
 const shown = { facts: 32, items: 8, chars: 120, nearest: 3, tried: 200 } as const;
 
 /**
- * Explains the decision on an input: the policies that made it, sorted by id; on a deny by default the permits that come nearest to allowing
- * it, the nearest first. Empty when no policy was asked, or none speaks of the call.
+ * Explains the decision on an input: the policies that made it, sorted by id, after those that had its arguments changed; on a deny by
+ * default the permits that come nearest to allowing it, the nearest first. Empty when no policy was asked, or none speaks of the call.
  */
-export const explain = (rules: Rules, policyOf: (id: string) => Policy | null, input: DecisionInput): PolicyExplanation[] => {
-  const asked: { evaluation: Evaluation; decision: Decision; tell: (id: string) => Told | null }[] = [];
+export const explain = (rules: Rules, policyOf: (id: string) => Policy | null, input: DecisionInput): PolicyExplanation[] => roundsOf(rules, input).flatMap((round) => explainRound(rules, policyOf, round));
+
+const explainRound = (rules: Rules, policyOf: (id: string) => Policy | null, input: RoundInput): PolicyExplanation[] => {
+  const asked: { evaluation: Evaluation; outcome: RoundResult; tell: (id: string) => Told | null }[] = [];
   const found = find(rules, input, (evaluation, request) => {
     const tell = (id: string): Told | null => {
       const policy = policyOf(id);
       return policy && traced(policy, request, (input.resources?.length ?? 0) > 0);
     };
-    const decision = combine(evaluation.satisfied, evaluation.errors, input.approvals);
+    const outcome = combine(evaluation.satisfied, evaluation.errors, input);
     // The request moves on to the next resource, so what is told of this one is told now.
-    const ids = new Set([...decision.reasons, ...decision.errors].map(({ policy }) => policy));
+    const ids = new Set([...outcome.reasons, ...(isChange(outcome) ? [] : outcome.errors)].map(({ policy }) => policy));
     const told = new Map([...(ids.size > 0 ? ids : permitsOf(evaluation))].map((id) => [id, tell(id)]));
-    asked.push({ evaluation, decision, tell: (id) => told.get(id) ?? null });
+    asked.push({ evaluation, outcome, tell: (id) => told.get(id) ?? null });
   });
   if ("effect" in found) return [];
-  const decision = unite(asked.map((one) => one.decision));
-  const deciding = asked.filter((one) => one.decision.effect === decision.effect);
+  const united = unite(asked.map(({ outcome }) => outcome));
+  const deciding = asked.filter(({ outcome }) => (isChange(united) ? isChange(outcome) : !isChange(outcome) && outcome.effect === united.effect));
   const explained = (id: string, role: PolicyExplanation["role"], lift: (told: Told) => string): PolicyExplanation[] => {
     const told = deciding.map(({ tell }) => tell(id)).find((one) => one !== null);
     return told ? [{ ...aboutPolicy(told), role, lift: printable(lift(told)) }] : [];
   };
+  if (isChange(united)) return united.reasons.flatMap(({ policy, remedy }) => explained(policy, "changed", () => `a change of the call: ${transformOf(remedy)}`));
+  const decision = united;
   if (decision.reasons.length + decision.errors.length === 0) return nearestOf(deciding.map(({ evaluation, tell }) => permitsOf(evaluation).flatMap((id) => tell(id) ?? [])));
   return [
     ...decision.reasons.flatMap(({ policy }) => explained(policy, "decided", ({ policy: { approvers } }) => liftOf(decision, approvers, input.approvals))),

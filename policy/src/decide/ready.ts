@@ -3,6 +3,7 @@ import type { BundleLines, Condition, Policy, Scope } from "../bundle.ts";
 import type { Expressions } from "../cedar/compile.ts";
 import { EvaluationFault, type Test } from "../cedar/request.ts";
 import type { ArgumentRead } from "./reads.ts";
+import { transformOf } from "./transform.ts";
 
 /** A policy as deciding needs it; its text and its place stay in the bundle's bytes. */
 export interface ReadyPolicy {
@@ -10,6 +11,8 @@ export interface ReadyPolicy {
   test: Test;
   readonly effect: Policy["effect"];
   readonly approvers: readonly string[];
+  /** The change of arguments that lifts it, as {@link transformOf} reads it off its remedy; empty when none does. */
+  readonly transform: string;
   readonly reason: Reason;
   readonly id: string;
   /** The team whose agents alone it speaks of; empty for the organisation's own. */
@@ -38,6 +41,7 @@ export class Readying {
       test: always,
       effect,
       approvers: this.#one(approvers),
+      transform: this.#text(transformOf(remedy)),
       reason: { policy: id, text: this.#text(reason), remedy: this.#text(remedy) },
       id,
       team: this.#text(team),

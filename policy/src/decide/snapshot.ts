@@ -5,12 +5,12 @@ import type { ActionShape } from "../schema/schema.ts";
 import { Actions } from "./actions.ts";
 import { CandidateFinder, couldAllow } from "./candidates.ts";
 import { denyUnasked } from "./combine.ts";
-import { decide, find, type Rules } from "./decide.ts";
+import { decide, find, roundsOf, type Evaluation, type Rules } from "./decide.ts";
 import { explain, type PolicyExplanation } from "./explain.ts";
 import { Readying, type ReadyPolicy } from "./ready.ts";
 import { IndexDraft, type ScopeIndex } from "./scope-index.ts";
 
-/** What policies were asked for a call, and what came of each; united over the resources of the call. */
+/** What policies were asked for a call, and what came of each; united over the resources of the call and, where its arguments are changed, both rounds. */
 export interface Judgement {
   /** Ids of the policies whose heads match, sorted. Empty when the call was denied before any was asked. */
   readonly candidates: readonly string[];
@@ -174,8 +174,12 @@ class ReadySnapshot implements Snapshot {
   }
 
   judge(input: DecisionInput): Judgement {
-    const found = find(this.#rules, input);
-    if ("effect" in found) return { candidates: [], satisfied: [], errors: found.errors };
+    const found: Evaluation[] = [];
+    for (const round of roundsOf(this.#rules, input)) {
+      const one = find(this.#rules, round);
+      if ("effect" in one) return { candidates: [], satisfied: [], errors: one.errors };
+      found.push(...one);
+    }
     const ids = (policies: readonly ReadyPolicy[]): string[] => [...new Set(policies.map(({ id }) => id))].sort();
     return {
       candidates: ids(found.flatMap(({ candidates }) => candidates)),

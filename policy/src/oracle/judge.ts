@@ -2,9 +2,11 @@ import type { Decision, DecisionInput, ResourceFact } from "@lanyard/contract";
 import type { CedarValueJson, PolicyJson } from "@cedar-policy/cedar-wasm/nodejs";
 import { decodeBundle, type Bundle, type Policy } from "../bundle.ts";
 import { refuseUnknown, typedArguments } from "../decide/admit.ts";
-import { combine, denyUnasked, unite } from "../decide/combine.ts";
+import { combine, denyUnasked, isChange, unite, type RoundResult } from "../decide/combine.ts";
 import { isOfTeam } from "../decide/head.ts";
 import { unseenRead, watchesOf } from "../decide/reads.ts";
+import { decideChanged, type RoundInput } from "../decide/rounds.ts";
+import { transformOf } from "../decide/transform.ts";
 import { requestAction, type ActionShape } from "../schema/schema.ts";
 import { evaluatePermits, parsePermits, type CedarRequest } from "./permits.ts";
 
@@ -63,6 +65,11 @@ export class CedarJudge {
     const opened = this.#bundles.get(hash);
     if (opened === undefined) throw new Error(`bundle ${hash} is not loaded`);
     const action = actionOf(opened, input.action);
+    const first = this.#once(opened, action, input);
+    return isChange(first) ? decideChanged(action, input, first, (round) => this.#once(opened, action, round)) : first;
+  }
+
+  #once(opened: Opened, action: ActionShape | null, input: RoundInput): RoundResult {
     const refused = refuseUnknown(action, input);
     if (action === null || refused !== null) return refused ?? denyUnasked("lanyard.catalog", "the action is not known");
     const known = typedArguments(action, input);
@@ -73,12 +80,12 @@ export class CedarJudge {
     if (unseen !== null) return denyUnasked("lanyard.arguments", unseen);
     const { slot, policies } = this.#setOf(opened, action, "whole");
     const byId = new Map(policies.filter(({ team }) => isOfTeam(team, input.agent)).map((policy) => [policy.id, policy]));
-    const decisions = requests.map((request) => {
+    const outcomes = requests.map((request) => {
       const { satisfied, errors } = evaluatePermits(slot, request);
-      const determining = satisfied.flatMap((id) => byId.get(id) ?? []).map(({ effect, approvers, id, reason, remedy }) => ({ effect, approvers, reason: { policy: id, text: reason, remedy } }));
-      return combine(determining, errors.filter(({ policy }) => byId.has(policy)), input.approvals);
+      const determining = satisfied.flatMap((id) => byId.get(id) ?? []).map(({ effect, approvers, id, reason, remedy }) => ({ effect, approvers, transform: transformOf(remedy), reason: { policy: id, text: reason, remedy } }));
+      return combine(determining, errors.filter(({ policy }) => byId.has(policy)), input);
     });
-    return unite(decisions);
+    return unite(outcomes);
   }
 
   /** Why policies cannot be asked, in words: one whose head matches speaks about an argument that they are not shown. */
@@ -142,7 +149,7 @@ const headOf = ({ head }: Policy): PolicyJson => ({ effect: "permit", ...head, c
 const ref = (type: string, id: string): { type: string; id: string } => ({ type, id });
 const value = (type: string, id: string): CedarValueJson => ({ __entity: { type, id } });
 
-const requestOf = (action: ActionShape, { agent, user, session, approvals, nowMs }: DecisionInput, typed: CedarValueJson, resource: ResourceFact | null): CedarRequest => ({
+const requestOf = (action: ActionShape, { agent, user, session, approvals, remedies = [], nowMs }: RoundInput, typed: CedarValueJson, resource: ResourceFact | null): CedarRequest => ({
   principal: ref("Agent", agent.id),
   action: ref("Action", action.name),
   resource: resource === null ? ref("Server", action.server) : ref(resource.type, resource.id),
@@ -151,7 +158,7 @@ const requestOf = (action: ActionShape, { agent, user, session, approvals, nowMs
     user: value("User", user.id),
     session: { id: session.id, purpose: session.purpose, depth: session.depth, labels: [...session.labels], isolation: session.isolation },
     approvals: approvals.map((group) => value("Group", group)),
-    remedies: [],
+    remedies: [...remedies],
     // By hand, because Cedar reads no year past 9999.
     now: { __extn: { fn: "offset", args: [{ __extn: { fn: "datetime", arg: "1970-01-01" } }, { __extn: { fn: "duration", arg: `${Math.trunc(nowMs)}ms` } }] } },
   },

@@ -138,5 +138,5 @@ const textOf = (input: DecisionInput): string => {
 /** Whether two decisions are the same, but for the words of errors: who decided, what, and whom it asks. */
 export const agree = (left: Decision, right: Decision): boolean => told(left) === told(right);
 
-const told = ({ effect, reasons, approvers, errors }: Decision): string =>
-  JSON.stringify([effect, reasons.map(({ policy, text, remedy }) => [policy, text, remedy]), approvers, errors.map(({ policy }) => policy)]);
+const told = ({ effect, reasons, approvers, transforms = [], errors }: Decision): string =>
+  JSON.stringify([effect, reasons.map(({ policy, text, remedy }) => [policy, text, remedy]), approvers, transforms, errors.map(({ policy }) => policy)]);

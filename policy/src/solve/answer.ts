@@ -99,14 +99,14 @@ class Findings {
     this.#ask = ask;
   }
 
-  add({ space, terms, policies }: Place, effect: "allow" | "ask", solved: Solved): void {
-    if (solved === "none" || terms[effect] === no) return;
+  /** Invariant: what is found is what was decided about the example; where that is not what the solver looked for, the rest stays a doubt. */
+  add({ space, terms, policies }: Place, wanted: "allow" | "ask", solved: Solved): void {
+    if (solved === "none" || terms[wanted] === no) return;
     const input = solved === "unknown" ? null : witnessOf(space, solved, this.#registry.resources);
     const decision = input === null ? null : this.#decide(input);
-    if (input === null || decision?.effect !== effect) {
-      this.#doubts.push(doubtOf(space, [terms], policies));
-      return;
-    }
+    const effect = decision?.effect ?? "deny";
+    if (effect !== wanted) this.#doubts.push(doubtOf(space, [terms], policies));
+    if (input === null || decision === null || effect === "deny" || (effect === "ask" && this.#ask.unapproved)) return;
     if (this.#ask.actions.of === "effect" && isUnspoken(space.action)) {
       const why = "nobody has said what it does (`tools:` in lanyard.yaml), and it may be called";
       this.#doubts.push({ why, policies: decision.reasons.map(({ policy }) => policy), actions: [space.action.name] });

@@ -1,6 +1,7 @@
 import type { DecisionInput, Registry } from "@lanyard/contract";
 import type { Bundle, Policy } from "../bundle.ts";
 import { actionMatches, isOfTeam, principalMatches } from "../decide/head.ts";
+import { transformOf } from "../decide/transform.ts";
 import { requestAction, type ActionShape } from "../schema/schema.ts";
 import { Encoder, type Verdict } from "./encode.ts";
 import { onlyOf, type Names } from "./names.ts";
@@ -9,17 +10,22 @@ import { CallSpace } from "./call-space.ts";
 
 type Agent = DecisionInput["agent"];
 
-/** A policy under the number that equal ones share, whatever their names: effect, approvers, head and clauses. */
+/** A policy under the number that equal ones share, whatever their names: effect, remedy, head and clauses. */
 export interface Numbered {
   readonly policy: Policy;
   readonly number: number;
 }
 
-/** What is decided about the calls of one agent to one action, as terms; exactly one of the three holds. */
+/**
+ * What is decided about the calls of one agent to one action, as terms. Exactly one of the first three holds, but where policies change the
+ * arguments: what the changed call comes to is not in the model, so there each of them may be.
+ */
 export interface Effects {
   readonly allow: Term;
   readonly ask: Term;
   readonly deny: Term;
+  /** When policies change the arguments before they decide. */
+  readonly changes: Term;
   /** When some policy errs, or an argument is there that policy cannot see. */
   readonly errs: Term;
   readonly gaps: ReadonlyMap<Policy, readonly string[]>;
@@ -42,7 +48,7 @@ export class Encoding {
 
   number({ policies }: Pick<Bundle, "policies">): Numbered[] {
     return policies.map((policy) => {
-      const key = JSON.stringify([policy.effect, policy.approvers, policy.head, policy.conditions]);
+      const key = JSON.stringify([policy.effect, policy.approvers, transformOf(policy.remedy), policy.head, policy.conditions]);
       const known = this.#numbers.get(key);
       if (known === undefined) this.#numbers.set(key, this.#numbers.size);
       return { policy, number: known ?? this.#numbers.size - 1 };
@@ -102,13 +108,18 @@ export class Encoding {
     });
     for (const { policy } of candidates) errs.push(and(space.reach(policy.head.resource), space.unseen(policy.reads)));
     const those = (test: (policy: Policy) => boolean): Term => or(...holding.filter(({ policy }) => test(policy)).map(({ holds }) => holds));
-    const decided = and(not(or(...errs)), not(those(({ effect, approvers }) => effect === "forbid" && approvers.length === 0)), those(({ effect }) => effect === "permit"), space.always());
+    const decided = and(not(or(...errs)), not(those(({ effect, approvers, remedy }) => effect === "forbid" && approvers.length === 0 && transformOf(remedy) === "")), those(({ effect }) => effect === "permit"), space.always());
     const remedied = holding.filter(({ policy }) => policy.effect === "forbid" && policy.approvers.length > 0);
     const anyRemedied = or(...remedied.map(({ holds }) => holds));
     const missing = or(...remedied.map(({ policy, holds }) => and(holds, not(and(...policy.approvers.map((group) => this.names.member(space.approvals, this.names.constant(group))))))));
+    const changers = holding.filter(({ policy }) => transformOf(policy.remedy) !== "");
+    const changes = and(decided, or(...changers.map(({ holds }) => holds)));
     const allow = and(decided, not(anyRemedied));
     const ask = anyRemedied === no ? no : and(decided, missing);
-    return { allow, ask, deny: and(space.always(), not(or(allow, ask))), errs: or(...errs), gaps };
+    const deny = and(space.always(), not(or(allow, ask)));
+    if (changes === no) return { allow, ask, deny, changes, errs: or(...errs), gaps };
+    for (const { policy } of changers) gaps.set(policy, [...(gaps.get(policy) ?? []), "a change of the arguments (`transform:`)"]);
+    return { allow: or(allow, changes), ask: or(ask, changes), deny: or(deny, changes), changes, errs: or(...errs), gaps };
   }
 }
 

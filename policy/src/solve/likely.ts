@@ -19,7 +19,7 @@ const offered = 20;
 
 /**
  * Solves goals, and where there are several calls prefers one that people would take for real: that nobody approved yet, with all that the tool
- * requires and nothing it does not declare, that no policy errs on, by a user that there is. Only the example is chosen so; whether there is
+ * requires and nothing it does not declare, that no policy errs on or changes, by a user that there is. Only the example is chosen so; whether there is
  * one does not depend on it.
  */
 export const solveLikely = (inquiry: Inquiry, goals: readonly PlacedGoal[], users: Registry["users"], progress?: (done: number) => void): Solved[] => {
@@ -44,7 +44,7 @@ export const solveLikely = (inquiry: Inquiry, goals: readonly PlacedGoal[], user
 };
 
 const proper = ({ space, sides }: PlacedGoal): Term =>
-  and(unapproved(space), ...space.action.input.fields.filter(({ required }) => required).map(({ name }) => space.there([name])), ...sides.map(({ errs }) => not(errs)));
+  and(unapproved(space), ...space.action.input.fields.filter(({ required }) => required).map(({ name }) => space.there([name])), ...sides.flatMap(({ errs, changes }) => [not(errs), not(changes)]));
 
 const knownUser = ({ space }: PlacedGoal, users: Registry["users"]): Term => {
   const { names, userId, userGroups } = space;

@@ -82,7 +82,7 @@ class Search {
       // Most policies matter at the first place that is looked at.
       const [changed] = this.#inquiry.solve([difference(spot.all, spot.without)]);
       if (changed === "none") continue;
-      if (changed === "unknown" || spot.all.gaps.size > 0) this.doubts.push({ ...doubtOf(spot.space, [spot.all], [policy]), policies: [policy.id] });
+      if (changed === "unknown" || spot.all.gaps.size > 0 || spot.without.gaps.size > 0) this.doubts.push({ ...doubtOf(spot.space, [spot.all], [policy]), policies: [policy.id] });
       return;
     }
     const { id, file, line } = policy;
@@ -101,7 +101,7 @@ class Search {
         const all = this.#encoding.effects(space, candidates);
         const without = this.#encoding.effects(space, candidates.filter(({ policy }) => policy !== numbered.policy));
         const { holds, errs } = this.#encoding.verdict(space, numbered);
-        const key = `${holds} ${errs} ${all.allow} ${all.ask} ${without.allow} ${without.ask}`;
+        const key = `${holds} ${errs} ${all.allow} ${all.ask} ${all.changes} ${without.allow} ${without.ask}`;
         if (seen.has(key)) continue;
         seen.add(key);
         yield { space, holds, errs, candidates, all, without };
@@ -132,7 +132,8 @@ class Search {
   }
 }
 
+/** Where the two may come to different decisions; what changed arguments come to nobody knows, so there they may. */
 const difference = (one: Effects, other: Effects): Term => {
   const apart = (left: Term, right: Term): Term => (left === right ? no : or(and(left, not(right)), and(right, not(left))));
-  return or(apart(one.allow, other.allow), apart(one.ask, other.ask));
+  return or(apart(one.allow, other.allow), apart(one.ask, other.ask), one.changes, other.changes);
 };

@@ -122,6 +122,20 @@ describe("questions", () => {
     ]);
   });
 
+  it("says what a change of arguments leads to by examples alone, and proves only what holds whatever it is", () => {
+    const bytes = bundleOf(`
+      @id("all") permit (principal == Agent::"bot", action, resource);
+      @id("no-copy") @remedy("transform:mask(copy)") forbid (principal, action in Action::"egress", resource) unless { context.remedies.contains("mask(copy)") };
+      @id("masked") @remedy("approval:leads") forbid (principal, action in Action::"egress", resource) when { context.input.copy == "[masked]" } unless { context.approvals.contains(Group::"leads") };`);
+    const asked = ["can agent bot send data out?", "can agent bot send data out without approval?", "can agent eve send data out?", "can agent bot run a shell?"];
+    expect(answerAll(z3, bytes, registry, asked).map(({ answer, found, cannotSay }) => [answer, found[0]?.example.decision.transforms ?? [], cannotSay.length])).toEqual([
+      ["yes", ["mask(copy)"], 1], // asked about: everything is masked, and what is masked asks
+      ["cannot say", [], 1],
+      ["no", [], 0],
+      ["yes", [], 0],
+    ]);
+  });
+
   it("proves nothing about effects while a tool may be called of which nobody has said what it does", () => {
     const unspoken = tool("helper", [], { command: text });
     const compiled = compile({ servers: [], tools: [...tools, unspoken], registry, policies: [{ file: "a.cedar", text: '@id("p") permit (principal == Agent::"bot", action == Action::"s/helper", resource);' }] });
@@ -155,6 +169,20 @@ describe("comparison", () => {
     }
     return { proved, found: found.map(({ change, agents, actions, policies, example: { input } }) => ({ change, agents, actions, policies, args: input.args })) };
   };
+
+  it("never calls two versions equal where arguments are changed before they decide", () => {
+    const masking = '@id("mask") @remedy("transform:mask(copy)") forbid (principal, action in Action::"egress", resource) when { context.input.copy != "" } unless { context.remedies.contains("mask(copy)") };';
+    // Only a masked call is `[masked]`: what this forbids is seen in the second round alone.
+    const stop = '@id("stop") forbid (principal, action == Action::"s/send", resource) when { context.input.copy == "[masked]" && context.remedies == ["mask(copy)"] };';
+    const [without, beside] = [bundleOf(base + masking), bundleOf(base + masking + stop.replace(" && context.remedies == [\"mask(copy)\"]", ""))];
+    expect(compareBundles(z3, bundleOf(base), bundleOf(base + masking), registry)).toMatchObject({ proved: false });
+    expect(compareBundles(z3, without, beside, registry).proved).toBe(false);
+    expect(compareBundles(z3, without, without, registry)).toMatchObject({ proved: true, changes: [] });
+    const { idle, cannotSay } = reviewBundle(z3, beside, registry);
+    expect(idle.map(({ policy }) => policy)).not.toContain("stop");
+    expect(cannotSay.flatMap(({ policies }) => policies)).toContain("mask");
+    expect(compareOrg(z3, without, bundleOf(base), registry)).toMatchObject({ loosens: true });
+  });
 
   it("finds the edge of a number, both ways", () => {
     expect(changes(base, base.replace("100", "101"))).toEqual({ proved: true, found: [{ change: "newly allowed", agents: ["bot"], actions: ["s/send"], policies: ["send"], args: expect.objectContaining({ n: 101 }) }] });

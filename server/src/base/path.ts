@@ -43,12 +43,16 @@ export interface Intent {
   readonly id: string;
 }
 
-/** Given by humans for one digest, one bundle and one definition of the tool (invariant I6); mediation compares the last two after deciding again. */
+/**
+ * Given by humans for one digest, one bundle, one definition of the tool and the same changes of its arguments (invariant I6); mediation
+ * compares the last three after deciding again.
+ */
 export interface Approval {
   readonly id: string;
   readonly groups: readonly string[];
   readonly bundle: string;
   readonly definition: string | null;
+  readonly transforms: readonly string[];
 }
 
 /** How a held call ended. `pending`: nobody answered in time, the request stays open for an identical retry. */

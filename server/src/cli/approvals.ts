@@ -22,9 +22,11 @@ export function approvalVerbs(program: Command, context: Context): void {
 /** What a person must see before saying yes: who, for whom, what exactly, who may lift it, until when. */
 export function cardLines(card: JsonObject): string[] {
   const field = (name: string): string => printable(String(card[name] ?? ""));
+  const changes = Array.isArray(card["transforms"]) ? card["transforms"] : [];
   return [
     `${field("id")}  ${field("state")}`,
     `  what      ${field("action")} ${brief(card["args"], 1000)}`,
+    ...(changes.length > 0 ? [`  changed   ${printable(changes.join(", "))}, before it is carried out`] : []),
     ...(card["beside"] ? [`  with      ${brief(card["beside"], 1000)}`] : []),
     `  who       agent ${field("agent")} for ${field("user")}, session ${field("session")}`,
     `  waits for ${brief(card["groups"])}`,

@@ -12,7 +12,7 @@ interface PolicyShown {
   readonly remedy: string;
   readonly file: string;
   readonly line: number;
-  readonly role?: "decided" | "failed" | "nearest";
+  readonly role?: "decided" | "changed" | "failed" | "nearest";
   readonly resource?: string;
   readonly facts?: readonly string[];
   readonly unmet?: string;
@@ -69,6 +69,7 @@ function decisionLines(record: DecisionRecord, explained: Explanation, row: Row,
     row("what", `${colour.bold(printable(record.action))} ${explained.input ? brief(explained.input["args"], 2000) : `arguments: ${explained.input_state}`}`),
     ...(explained.beside ? [row("  with", brief(explained.beside, 2000))] : []),
     row("decision", `${paint(record.effect)}${record.by === "policy" ? "" : ` by ${record.by}`}`),
+    ...(record.transforms ? [row("changed", `${printable(record.transforms.join(", "))}, before it ${record.effect === "ask" ? "is" : "was"} carried out; above are the arguments as sent`)] : []),
     ...(explained.policies ?? []).flatMap((policy) => policyLines("policy", policy.id, policy, row, colour)),
     ...(record.by === "policy" && record.policies.length === 0 ? [row("policy", "none permits it: denied by default")] : []),
     ...(explained.nearest ?? []).flatMap((policy) => policyLines("nearest", policy.policy, policy, row, colour)),

@@ -13,7 +13,8 @@ export function timelineLine(line: LogLine, colour: Colour): string {
   if (line.type === "decision") {
     const why = line.why || (line.by === "policy" ? line.policies.join(", ") || "no policy permits it" : line.by);
     const approval = line.approval ? colour.dim(` (approval ${line.approval})`) : "";
-    return `${head}${paint(colour, line.effect)}  ${printable(`${line.agent} for ${line.user}`)}  ${colour.bold(printable(line.action))}  ${printable(why)}${approval}`;
+    const changed = line.transforms ? colour.dim(` (changed: ${printable(line.transforms.join(", "))})`) : "";
+    return `${head}${paint(colour, line.effect)}  ${printable(`${line.agent} for ${line.user}`)}  ${colour.bold(printable(line.action))}  ${printable(why)}${changed}${approval}`;
   }
   // Only a fault in a policy has lines of its own; they stand further in, so that none can pass for an entry.
   const [first = "", ...more] = line.type === "bundle.refuse" ? summary(line).split("\n") : [summary(line)];

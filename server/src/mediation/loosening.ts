@@ -22,8 +22,11 @@ interface Loosening {
 const keptWhys = 10;
 const rank: Readonly<Record<Effect, number>> = { deny: 0, ask: 1, allow: 2 };
 
+/** Also where something is asked of fewer, or a change of the arguments is no longer made or another one is. */
 const isLooser = (before: Decision, after: Decision): boolean =>
-  rank[after.effect] > rank[before.effect] || (before.effect === "ask" && after.effect === "ask" && before.approvers.some((group) => !after.approvers.includes(group)));
+  rank[after.effect] > rank[before.effect] ||
+  (before.effect === "ask" && after.effect === "ask" && before.approvers.some((group) => !after.approvers.includes(group))) ||
+  (after.effect !== "deny" && before.effect !== "deny" && (before.transforms ?? []).some((change) => !after.transforms?.includes(change)));
 
 /**
  * Whether a change loosens what the organisation's own policies do to a call of the record: what they permit by themselves, and what they deny

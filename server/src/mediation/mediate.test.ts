@@ -15,7 +15,7 @@ const call = (params: JsonObject = { arguments: { path: "a" } }): InboundCall =>
   token: "t", audience: "mcp", server: "files", method: "tools/call", tool: "write", params, exchange,
 });
 const says = (effect: Decision["effect"], over: Partial<Decision> = {}): Decision => ({ effect, reasons: [], approvers: [], errors: [], ...over });
-const approval: Approval = { id: "a1", groups: ["leads"], bundle: "b1", definition: "d1" };
+const approval: Approval = { id: "a1", groups: ["leads"], bundle: "b1", definition: "d1", transforms: [] };
 
 /** The path with every room a lambda; `trace` is the order in which they were entered. */
 function world(over: Partial<Stages> = {}): { stages: Stages; trace: string[] } {
@@ -95,6 +95,38 @@ describe("the path of one action", () => {
     };
     expect(await mediate({ ...stages, gather: quarantine }, call())).toMatchObject({ kind: "refused", code: "quarantined" });
     expect(trace).toEqual(["gather", "intend deny by quarantined", "leave"]);
+  });
+
+  test("a change that policy asks for is made before execution, in the record as sent, and the agent is told", async () => {
+    const executed: JsonObject[] = [];
+    const digests: string[] = [];
+    const { stages } = world({
+      decide: () => ({ decision: says("allow", { transforms: ["mask(path)"], reasons: [{ policy: "no.paths", text: "Paths stay inside.", remedy: "transform:mask(path)" }] }), bundle: "b1" }),
+      intend: async ({ digest, args }) => (digests.push(digest), expect(args).toEqual({ path: "a" }), { seq: 7, id: "d_7" }),
+      execute: async ({ params, args, digest }) => (executed.push(params, args), digests.push(digest), { result: { content: [{ type: "text", text: "ok" }] } }),
+    });
+    const reply = await mediate(stages, call());
+    expect(executed).toEqual([{ arguments: { path: "[masked]" } }, { path: "[masked]" }]);
+    expect(new Set(digests).size).toBe(1);
+    expect(reply).toMatchObject({ answer: { result: { content: [{ text: "ok" }, { type: "text", text: "Changed by policy before it was carried out: mask(path).\nWhy: Paths stay inside. (policy `no.paths`)" }] } } });
+  });
+
+  test("I4 a change that is not known, or does not fit, denies", async () => {
+    for (const change of ["encrypt(path)", "mask(path.x)"]) {
+      const { stages, trace } = world({ decide: () => ({ decision: says("allow", { transforms: [change] }), bundle: "b1" }) });
+      expect((await mediate(stages, call())).kind).toBe("refused");
+      expect(trace).not.toContain("execute");
+    }
+  });
+
+  test("I6 an approval given for other changes does not cover the call", async () => {
+    const { stages, trace } = world({
+      claim: () => ({ ...approval, transforms: ["mask(path)"] }),
+      decide: ({ approvals }) => ({ decision: approvals.length > 0 ? says("allow") : says("ask", { approvers: ["leads"] }), bundle: "b1" }),
+    });
+    expect((await mediate(stages, call())).kind).toBe("refused");
+    expect(trace).toContain("unclaim void");
+    expect(trace).not.toContain("execute");
   });
 
   test("ask: held, approved, gathered and decided again, then executed once", async () => {

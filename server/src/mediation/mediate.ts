@@ -1,6 +1,7 @@
 import { Fault, type Action, type ErrorCode, type Principal } from "@lanyard/contract";
 import type { Answer, Exchange } from "../base/exchange.ts";
 import type { Approval, Facts, InboundCall, Intent, OutcomeStatus, Ruling } from "../base/path.ts";
+import { asDecided, withNotice } from "./changed.ts";
 import { normalise } from "./normalise.ts";
 import { refusal } from "./refusal.ts";
 import type { Reply, Stages } from "./stages.ts";
@@ -22,7 +23,7 @@ export async function mediate(stages: Stages, call: InboundCall): Promise<Reply>
       continue; // Invariant: I6, whatever changed since the approval was given, the call is decided anew without it.
     }
     const intent = await intend(stages, action, principal, verdict, approval);
-    if (verdict.ruling.decision.effect === "allow") return await carryOut(stages, action, principal, intent, call.exchange); // awaited: the place is kept until the end
+    if (verdict.ruling.decision.effect === "allow") return await carryOut(stages, verdict.changed, principal, intent, verdict.ruling, call.exchange); // awaited: the place is kept until the end
     if (approval) stages.unclaim(approval, "unused");
     if (verdict.ruling.decision.effect === "deny" || !verdict.facts) return refusal.denied(action, intent, verdict.ruling, verdict.by, verdict.why);
     if (held) return refusal.askedAgain(action, intent);
@@ -39,9 +40,12 @@ interface Verdict {
   readonly by: ErrorCode | "policy";
   /** Public words of that step; empty when policy decided. */
   readonly why: string;
+  /** The action as policy lets it happen: with its arguments changed where the decision says so. */
+  readonly changed: Action;
 }
 
-const denyBefore = (facts: Facts | null, code: ErrorCode, why: string): Verdict => ({
+const denyBefore = (action: Action, facts: Facts | null, code: ErrorCode, why: string): Verdict => ({
+  changed: action,
   facts,
   ruling: { decision: { effect: "deny", reasons: [], approvers: [], errors: [] }, bundle: null },
   by: code,
@@ -53,16 +57,17 @@ export function rule(stages: Pick<Stages, "gather" | "decide">, action: Action, 
   let facts: Facts | null = null;
   try {
     facts = stages.gather(action, principal, approval);
-    if (facts.pin.refuse) return denyBefore(facts, facts.pin.refuse.code, facts.pin.refuse.text);
-    return { facts, ruling: stages.decide(facts.input), by: "policy", why: "" };
+    if (facts.pin.refuse) return denyBefore(action, facts, facts.pin.refuse.code, facts.pin.refuse.text);
+    const ruling = stages.decide(facts.input);
+    return { facts, ruling, by: "policy", why: "", changed: asDecided(action, ruling.decision) };
   } catch (error) {
     const code = facts ? "engine_unavailable" : "facts_unavailable";
-    return error instanceof Fault ? denyBefore(facts, error.code, error.message) : denyBefore(facts, code, `an internal error while deciding \`${action.name}\``);
+    return error instanceof Fault ? denyBefore(action, facts, error.code, error.message) : denyBefore(action, facts, code, `an internal error while deciding \`${action.name}\``);
   }
 }
 
 const covers = (approval: Approval, { facts, ruling }: Verdict): boolean =>
-  approval.bundle === ruling.bundle && approval.definition === (facts?.pin.definition ?? null);
+  approval.bundle === ruling.bundle && approval.definition === (facts?.pin.definition ?? null) && JSON.stringify(approval.transforms) === JSON.stringify(ruling.decision.transforms ?? []);
 
 /** Step 6. A claimed approval is given back when the intent that would have spent it could not be written. */
 async function intend(stages: Stages, action: Action, principal: Principal, verdict: Verdict, approval: Approval | null): Promise<Intent> {
@@ -75,7 +80,7 @@ async function intend(stages: Stages, action: Action, principal: Principal, verd
 }
 
 /** Steps 10 to 12. Once execution has begun, a throw is no refusal: unless the server certainly never got the call, it is uncertain. */
-async function carryOut(stages: Stages, action: Action, principal: Principal, intent: Intent, exchange: Exchange): Promise<Reply> {
+async function carryOut(stages: Stages, action: Action, principal: Principal, intent: Intent, ruling: Ruling, exchange: Exchange): Promise<Reply> {
   const startedUs = stages.monotonicUs();
   let ending: { status: OutcomeStatus; code: ErrorCode | ""; answer: Answer | null } = { status: "uncertain", code: "uncertain", answer: null };
   try {
@@ -84,7 +89,7 @@ async function carryOut(stages: Stages, action: Action, principal: Principal, in
     ending = { status, code: "result_withheld", answer: null };
     const answer = stages.inspect(action, raw); // Invariant: I8, nothing of a result passes before this line.
     ending = { status, code: "", answer };
-    return { kind: "done", answer, intent };
+    return { kind: "done", answer: withNotice(answer, ruling.decision), intent };
   } catch (error) {
     if (ending.code === "result_withheld") return refusal.withheld(action, intent, error);
     if (error instanceof Fault && (error.code === "upstream_unavailable" || error.code === "quarantined")) {

@@ -94,13 +94,14 @@ const again = (open: ReadonlyMap<string, Opened>, call: RecordedCall): Replayed 
 };
 
 /** The first field of a record that tells something else than its input and its decision. */
-const contradiction = (record: DecisionRecord, { agent, user, session, action, approvals, definition }: DecisionInput, { effect, reasons, errors }: Decision): string | null => {
+const contradiction = (record: DecisionRecord, { agent, user, session, action, approvals, definition }: DecisionInput, { effect, reasons, errors, transforms = [] }: Decision): string | null => {
   if (record.agent !== agent.id) return "agent";
   if (record.user !== user.id) return "user";
   if (record.session !== session.id) return "session";
   if (record.action !== action) return "action";
   if (record.effect !== effect) return "effect";
   if (!sameList(record.policies, determining(reasons, errors))) return "policies";
+  if (!sameList(record.transforms ?? [], transforms)) return "transforms";
   if (definition !== undefined && record.tool !== definition) return "tool";
   return approvals.length === 0 && record.approval !== null ? "approval" : null;
 };

@@ -1,5 +1,5 @@
 import type { Decision, DecisionInput, Effect } from "@lanyard/contract";
-import type { Snapshot } from "@lanyard/policy";
+import { comesToTheSame, type Snapshot } from "@lanyard/policy";
 import { judgeOf, walk, type CallQuery } from "./calls.ts";
 import type { DecisionRecord, RecordedStore } from "./recorded.ts";
 
@@ -19,7 +19,7 @@ export interface CallExample {
 
 /** Calls that one side decides otherwise than the other, for the same reasons: of one agent, one tool, and the same determining policies. */
 export interface TrafficChange {
-  readonly change: "newly allowed" | "newly denied" | "newly asked" | "asked of others";
+  readonly change: "newly allowed" | "newly denied" | "newly asked" | "asked of others" | "changed otherwise";
   readonly from: Effect;
   readonly to: Effect;
   readonly agent: string;
@@ -29,6 +29,8 @@ export interface TrafficChange {
   readonly after: readonly string[];
   /** Who is asked on each side. */
   readonly approvers: { readonly before: readonly string[]; readonly after: readonly string[] };
+  /** Changes of the arguments on each side. */
+  readonly transforms: { readonly before: readonly string[]; readonly after: readonly string[] };
   readonly calls: number;
   readonly first_ms: number;
   readonly last_ms: number;
@@ -57,8 +59,6 @@ interface Verdicts {
   readonly after: Decision;
 }
 
-const isSame = ({ before, after }: Verdicts): boolean => before.effect === after.effect && before.approvers.join("\0") === after.approvers.join("\0");
-
 /** Decides recorded calls by two bundles and groups what comes out different. Reads in slices; live calls go first between them. */
 export const compareTraffic = async ({ store }: { readonly store: RecordedStore }, query: TrafficQuery, before: Snapshot, after: Snapshot): Promise<TrafficComparison> => {
   let wasAdapted = false;
@@ -72,7 +72,7 @@ export const compareTraffic = async ({ store }: { readonly store: RecordedStore 
       wasAdapted = false;
       const verdicts = { before: was(input), after: is(input) };
       if (wasAdapted && input.approvals.length === 0) adapted += 1;
-      if (isSame(verdicts)) return false;
+      if (comesToTheSame(verdicts.before, verdicts.after)) return false;
       if (!note(groups, record, input, verdicts, query.examples ?? 3)) unlisted += 1;
       return true;
     },
@@ -91,7 +91,9 @@ type Group = { -readonly [K in keyof TrafficChange]: TrafficChange[K] } & { exam
 
 const policiesOf = ({ reasons, errors }: Decision): string[] => [...new Set([...reasons, ...errors].map(({ policy }) => policy))].sort();
 
-const nameOf = (from: Effect, to: Effect): TrafficChange["change"] => {
+const nameOf = ({ before, after }: Verdicts): TrafficChange["change"] => {
+  const [from, to] = [before.effect, after.effect];
+  if (from === to && before.approvers.join("\0") === after.approvers.join("\0")) return "changed otherwise";
   if (to === "ask") return from === "ask" ? "asked of others" : "newly asked";
   return to === "allow" ? "newly allowed" : "newly denied";
 };
@@ -99,13 +101,14 @@ const nameOf = (from: Effect, to: Effect): TrafficChange["change"] => {
 /** Adds a call to its group; false when there are too many groups to begin another. */
 const note = (groups: Map<string, Group>, record: DecisionRecord, input: DecisionInput, { before, after }: Verdicts, examples: number): boolean => {
   const policies = { before: policiesOf(before), after: policiesOf(after) };
-  const key = JSON.stringify([record.agent, record.action, before.effect, after.effect, policies, before.approvers, after.approvers]);
+  const transforms = { before: before.transforms ?? [], after: after.transforms ?? [] };
+  const key = JSON.stringify([record.agent, record.action, before.effect, after.effect, policies, before.approvers, after.approvers, transforms]);
   let group = groups.get(key);
   if (group === undefined) {
     if (groups.size >= keptChanges) return false;
     group = {
-      change: nameOf(before.effect, after.effect), from: before.effect, to: after.effect, agent: record.agent, action: record.action, ...policies,
-      approvers: { before: before.approvers, after: after.approvers }, calls: 0, first_ms: record.at_ms, last_ms: record.at_ms, examples: [],
+      change: nameOf({ before, after }), from: before.effect, to: after.effect, agent: record.agent, action: record.action, ...policies,
+      approvers: { before: before.approvers, after: after.approvers }, transforms, calls: 0, first_ms: record.at_ms, last_ms: record.at_ms, examples: [],
     };
     groups.set(key, group);
   }

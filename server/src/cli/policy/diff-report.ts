@@ -3,13 +3,14 @@ import type { Comparison, SolvedChange } from "@lanyard/policy";
 import type { TrafficChange, TrafficComparison } from "../../mediation/traffic.ts";
 import { brief, printable, table, time, type Colour } from "../terminal.ts";
 
-const kinds = ["newly denied", "newly asked", "asked of others", "newly allowed"] as const;
+const kinds = ["newly denied", "newly asked", "asked of others", "changed otherwise", "newly allowed"] as const;
 
 /** What becomes of calls: `3 calls ... would now be denied`. */
 const becomes: Readonly<Record<TrafficChange["change"], string>> = {
   "newly denied": "would now be denied",
   "newly asked": "would now wait for a person",
   "asked of others": "would now wait for other people",
+  "changed otherwise": "would now be carried out with other arguments",
   "newly allowed": "would now be allowed",
 };
 
@@ -23,10 +24,10 @@ const periodOf = (since: string): string => {
   return count ? `of the last ${count} ${unit}` : `since ${since}`;
 };
 
-/** How one side decides, and by what. */
-const told = (effect: Effect, policies: readonly string[], approvers: readonly string[]): string => {
+/** How one side decides, by what, and with which changes of the arguments. */
+const told = (effect: Effect, policies: readonly string[], approvers: readonly string[], transforms: readonly string[]): string => {
   const by = policies.length > 0 ? ` by ${policies.join(", ")}` : effect === "deny" ? ", as nothing permits it" : "";
-  return `${past[effect]}${effect === "ask" ? ` of ${approvers.join(", ")}` : ""}${by}`;
+  return `${past[effect]}${effect === "ask" ? ` of ${approvers.join(", ")}` : ""}${by}${transforms.length > 0 ? `, with ${transforms.join(", ")}` : ""}`;
 };
 
 /** What a change of policies does to recorded calls, as a person reads it. */
@@ -42,7 +43,9 @@ export function trafficLines({ calls, unchanged, changes, unlisted, not_replayab
 function groupLines(changes: readonly TrafficChange[], kind: TrafficChange["change"], since: string, colour: Colour): string[] {
   if (changes.length === 0) return [];
   const total = changes.reduce((sum, { calls }) => sum + calls, 0);
-  const rows = changes.map(({ agent, action, calls, from, to, before, after, approvers }) => [agent, action, String(calls), told(from, before, approvers.before), told(to, after, approvers.after)]);
+  const rows = changes.map(({ agent, action, calls, from, to, before, after, approvers, transforms }) => [
+    agent, action, String(calls), told(from, before, approvers.before, transforms.before), told(to, after, approvers.after, transforms.after),
+  ]);
   const [header = "", ...body] = table(["agent", "tool", "calls", "before", "after"], rows, colour);
   const examples = (at: number): string[] => (changes[at]?.examples ?? []).map(({ seq, at_ms, args }) => colour.dim(`  e.g. entry ${seq}  ${time(at_ms)}  ${printable(args)}`));
   return [colour.bold(`${callsOf(total)} ${periodOf(since)} ${becomes[kind]}:`), header, ...body.flatMap((row, at) => [row, ...examples(at)])];
@@ -64,8 +67,8 @@ const shownNames = 5;
 const someOf = (what: string, names: readonly string[]): string =>
   names.length === 0 ? "" : `; ${what} ${names.slice(0, shownNames).map(printable).join(", ")}${names.length > shownNames ? ` and ${names.length - shownNames} more` : ""}`;
 
-const solvedTo = ({ effect, reasons, errors, approvers }: Decision): string =>
-  errors.length > 0 ? `denied, as ${errors.map(({ policy }) => policy).join(", ")} cannot be evaluated` : told(effect, reasons.map(({ policy }) => policy), approvers);
+const solvedTo = ({ effect, reasons, errors, approvers, transforms = [] }: Decision): string =>
+  errors.length > 0 ? `denied, as ${errors.map(({ policy }) => policy).join(", ")} cannot be evaluated` : told(effect, reasons.map(({ policy }) => policy), approvers, transforms);
 
 function solvedLines({ change, from, agents, actions, policies, example: { input, after } }: SolvedChange): string[] {
   const others = { groups: input.user.groups, labels: input.session.labels, ...(input.resources && { resources: input.resources.map(({ type, id }) => `${type} ${id}`) }) };

@@ -100,18 +100,18 @@ export class Trial {
       throw error;
     }
     const groups = [...new Set([...approvals, ...(session.asked?.digest === action.digest ? session.asked.groups : [])])];
-    const approval: Approval | null = groups.length === 0 ? null : { id: "trial", groups, bundle: snapshot.hash, definition: null };
+    const approval: Approval | null = groups.length === 0 ? null : { id: "trial", groups, bundle: snapshot.hash, definition: null, transforms: [] };
     const world = this.#world;
     const stages = {
       gather: (one: Action, principal: TrialSession["principal"], given: Approval | null) => gather({ config: () => world.config, catalog: world, clock: this.#clock }, one, principal, given),
       decide: (input: Parameters<typeof snapshot.decide>[0]) => ({ decision: snapshot.decide(input), bundle: snapshot.hash }),
     };
-    const { ruling: { decision }, by, why, facts } = rule(stages, action, session.principal, approval);
+    const { ruling: { decision }, by, why, facts, changed } = rule(stages, action, session.principal, approval);
     session.asked = decision.effect === "ask" ? { digest: action.digest, action: action.name, groups } : null;
     if (by !== "policy") return { answer: { ...head, ...denied(by, why) }, isBad: false };
     const reasons = decision.reasons.map(({ policy, text, remedy }) => ({ policy, text, remedy }));
     const remedies = [...new Set(reasons.flatMap(({ remedy }) => (remedy === "" ? [] : [remedy])))].sort();
-    const answer = { ...head, effect: decision.effect, by, reasons, remedies, approvers: [...decision.approvers], errors: decision.errors.map(({ policy, message }) => ({ policy, message })), ...guessed };
+    const answer = { ...head, effect: decision.effect, by, reasons, remedies, approvers: [...decision.approvers], ...(decision.transforms && { transforms: [...decision.transforms], args: changed.args }), errors: decision.errors.map(({ policy, message }) => ({ policy, message })), ...guessed };
     return { answer: this.#explain && facts ? { ...answer, explain: snapshot.explain(facts.input) as unknown as Json } : answer, isBad: false };
   }
 

@@ -133,18 +133,18 @@ export class Approvals {
   #join(action: Action, principal: Principal, intent: Intent, facts: Facts, ruling: Ruling): Held {
     const held = this.#byCall.get(keyOf({ session: principal.session, digest: action.digest }));
     const asked = ruling.decision.approvers;
-    if (!held || this.#isOver(held)) return this.#ask(action, principal, intent, facts, ruling.bundle, asked);
+    if (!held || this.#isOver(held)) return this.#ask(action, principal, intent, facts, ruling, asked);
     const { request, claimed } = held;
-    const same = request.bundle === ruling.bundle && request.definition === facts.pin.definition;
+    const same = request.bundle === ruling.bundle && request.definition === facts.pin.definition && JSON.stringify(request.transforms) === JSON.stringify(ruling.decision.transforms ?? []);
     if (same && !claimed && asked.every((group) => request.groups.includes(group))) return held;
     if (claimed) this.#byCall.delete(keyOf(request)); // Another call is using it up; this one needs its own.
     else this.#end(held);
     // What was granted no longer counts, but the decision was made with it: its groups are needed again beside those asked for now.
     const groups = same && request.state === "approved" ? [...new Set([...request.groups, ...asked])].sort() : asked;
-    return this.#ask(action, principal, intent, facts, ruling.bundle, groups);
+    return this.#ask(action, principal, intent, facts, ruling, groups);
   }
 
-  #ask(action: Action, principal: Principal, intent: Intent, { pin }: Facts, bundle: string | null, groups: readonly string[]): Held {
+  #ask(action: Action, principal: Principal, intent: Intent, { pin }: Facts, { bundle, decision }: Ruling, groups: readonly string[]): Held {
     const { session, agent, user } = principal;
     this.#checkRoom(session, agent);
     if (bundle === null || groups.length === 0) throw new Fault("internal", "a call is held that no policy asked about");
@@ -161,6 +161,7 @@ export class Approvals {
       groups,
       bundle,
       definition: pin.definition,
+      transforms: decision.transforms ?? [],
       of: intent.seq,
       expiresAtMs: this.#clock.nowMs() + limits.approval_ms,
       state: "pending",

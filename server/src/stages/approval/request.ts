@@ -23,6 +23,8 @@ export interface ApprovalRequest {
   readonly groups: readonly string[];
   readonly bundle: string;
   readonly definition: string | null;
+  /** Changes of `args` that are made before the call is carried out: what people approve is the changed call. */
+  readonly transforms: readonly string[];
   /** Number of the decision that asked. */
   readonly of: number;
   readonly expiresAtMs: number;
@@ -37,6 +39,8 @@ export type ApprovalCard = {
   action: string;
   args: JsonObject | null;
   beside: JsonObject | null;
+  /** Changes of `args` that are made before the call is carried out. */
+  transforms: string[];
   agent: string;
   user: string;
   session: string;
@@ -54,6 +58,7 @@ export const cardOf = (request: ApprovalRequest): ApprovalCard => ({
   action: request.action,
   args: request.args,
   beside: request.beside,
+  transforms: [...request.transforms],
   agent: request.agent,
   user: request.user,
   session: request.session,
@@ -67,16 +72,16 @@ export const cardOf = (request: ApprovalRequest): ApprovalCard => ({
 export const missingGroups = ({ groups, given }: Pick<ApprovalRequest, "groups" | "given">): string[] =>
   groups.filter((group) => !given.some((approval) => approval.groups.includes(group)));
 
-export const grantOf = ({ id, groups, bundle, definition }: ApprovalRequest): Approval => ({ id, groups, bundle, definition });
+export const grantOf = ({ id, groups, bundle, definition, transforms }: ApprovalRequest): Approval => ({ id, groups, bundle, definition, transforms });
 
 /** Two calls are identical when they come from one session and have one digest. */
 export const keyOf = ({ session, digest }: { session: string; digest: string }): string => `${session} ${digest}`;
 
 /** What is kept across a restart. The arguments are not in it: they lie sealed in the payload of the decision that asked. */
 export const stateOf = (request: ApprovalRequest): JsonObject => {
-  const { agent, user, session, action, digest, groups, bundle, definition, of, expiresAtMs, state, given } = request;
+  const { agent, user, session, action, digest, groups, bundle, definition, transforms, of, expiresAtMs, state, given } = request;
   const answers = given.map(({ by, groups: ofGroups }) => ({ by, groups: [...ofGroups] }));
-  return { agent, user, session, action, digest, groups: [...groups], bundle, definition, of, expires_at_ms: expiresAtMs, state, given: answers };
+  return { agent, user, session, action, digest, groups: [...groups], bundle, definition, ...(transforms.length > 0 && { transforms: [...transforms] }), of, expires_at_ms: expiresAtMs, state, given: answers };
 };
 
 export function fromState(store: Store, id: string, value: JsonObject): ApprovalRequest {
@@ -93,6 +98,7 @@ export function fromState(store: Store, id: string, value: JsonObject): Approval
     groups: strings(value["groups"]),
     bundle: String(value["bundle"]),
     definition: typeof value["definition"] === "string" ? value["definition"] : null,
+    transforms: strings(value["transforms"]),
     of: Number(value["of"]),
     expiresAtMs: Number(value["expires_at_ms"]),
     state: value["state"] === "approved" ? "approved" : "pending",

@@ -1,5 +1,5 @@
 import type { Decision, DecisionInput, NewRecord } from "@lanyard/contract";
-import type { Snapshot } from "@lanyard/policy";
+import { comesToTheSame, type Snapshot } from "@lanyard/policy";
 import type { Clock } from "../../base/clock.ts";
 import type { Limits } from "../../base/limits.ts";
 
@@ -88,7 +88,7 @@ export class Shadow implements Disposable {
   #compare(input: DecisionInput, live: Decision, bundle: string, snapshot: Snapshot): void {
     const beside = snapshot.decide(input);
     this.#decisions += 1;
-    if (beside.effect === live.effect && beside.approvers.join("\0") === live.approvers.join("\0")) return;
+    if (comesToTheSame(beside, live)) return;
     this.#newly[beside.effect] += 1;
     this.#fold({
       type: "bundle.difference",

@@ -103,6 +103,7 @@ const intentRecord = ({ id, action, principal, facts, ruling, by, approval, seal
   effect: ruling.decision.effect,
   by,
   policies: determining(ruling.decision),
+  ...(ruling.decision.transforms && { transforms: [...ruling.decision.transforms] }),
   decision: hash("sha256", canonicalize(ruling.decision), "base64url"),
   bundle: ruling.bundle,
   input: sealed?.commitment ?? null,

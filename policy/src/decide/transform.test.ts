@@ -1,0 +1,77 @@
+import type { JsonObject } from "@lanyard/contract";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { parseTransform, transformArguments, transformBounds } from "./transform.ts";
+
+const changed = (args: JsonObject, ...changes: string[]): unknown => transformArguments(args, changes, null);
+
+describe("a change of arguments", () => {
+  it.each([
+    ["drop(bcc)", { to: "a", bcc: "b" }, { to: "a" }],
+    ["drop(bcc)", { to: "a" }, { to: "a" }],
+    ["drop(a.b)", { a: { b: 1, c: 2 } }, { a: { c: 2 } }],
+    ["drop(a.b)", { a: [{ b: 1 }, { c: 2 }] }, { a: [{}, { c: 2 }] }],
+    ["mask(body)", { body: "the card is 4111" }, { body: "[masked]" }],
+    ["mask(to)", { to: ["a", "b"] }, { to: ["[masked]", "[masked]"] }],
+    ["mask(body)", { body: null }, { body: null }],
+    ["set(limit, 100)", { limit: 5000 }, { limit: 100 }],
+    ["set(dry_run, true)", {}, { dry_run: true }],
+    ['set(a.region, "eu")', {}, { a: { region: "eu" } }],
+    ["set(a.depth, -1.5)", { a: { depth: null, x: 1 } }, { a: { depth: -1.5, x: 1 } }],
+    ["drop(größe)", { größe: 1 }, {}],
+    ["set(__proto__, 1)", {}, JSON.parse('{"__proto__": 1}') as JsonObject],
+  ])("%s", (change, args, expected) => expect(changed(args as JsonObject, change)).toEqual(expected));
+
+  it.each([
+    ["mask(n)", { n: 7 }, "does not fit"],
+    ["mask(to)", { to: ["a", 7] }, "does not fit"],
+    ["drop(a.b)", { a: "text" }, "does not fit"],
+    ["set(a.b, 1)", { a: ["text"] }, "does not fit"],
+    ["redact(body)", { body: "x" }, "no change that is known"],
+    ["set(limit,100)", {}, "no change that is known"],
+    ["set(limit, 1e2)", {}, "no change that is known"],
+    ["set(limit, 9007199254740993)", {}, "no change that is known"],
+    ["set(limit, [1])", {}, "no change that is known"],
+    ["drop(a, 1)", {}, "no change that is known"],
+    ["drop()", {}, "no change that is known"],
+    ["drop(a.)", {}, "no change that is known"],
+    [`drop(${"a".repeat(transformBounds.chars)})`, {}, "no change that is known"],
+  ])("%s of %j cannot be made: %s", (change, args, why) => expect(changed(args as JsonObject, change)).toContain(why));
+
+  it("never meets another of the same place", () => {
+    expect(changed({ a: { b: "x" } }, "drop(a)", "mask(a.b)")).toContain("change the same argument");
+    expect(changed({ limit: 9 }, "set(limit, 10)", "set(limit, 100)")).toContain("change the same argument");
+    expect(changed({ a: "x", ab: "y" }, "mask(a)", "mask(ab)")).toEqual({ a: "[masked]", ab: "[masked]" });
+  });
+
+  it("never touches what the call's resource is named by", () => {
+    for (const change of ["drop(target)", "mask(target.repo)", 'set(target.repo.x, "y")']) expect(transformArguments({ target: { repo: "a" } }, [change], ["target", "repo"])).toContain("would change what the call touches");
+    expect(transformArguments({ target: { repo: "a", note: "n" } }, ["mask(target.note)"], ["target", "repo"])).toEqual({ target: { repo: "a", note: "[masked]" } });
+  });
+
+  it(`is one of ${transformBounds.ofOneCall} at most`, () => {
+    const many = Array.from({ length: transformBounds.ofOneCall + 1 }, (_, at) => `drop(a${at})`);
+    expect(changed({}, ...many)).toContain("more than");
+    expect(changed({}, ...many.slice(1))).toEqual({});
+  });
+
+  it("leaves the arguments as they were, and is made once: made again it changes nothing", () => {
+    const name = fc.constantFrom("a", "b", "c", "__proto__");
+    const change = fc.oneof(fc.array(name, { minLength: 1, maxLength: 3 }).map((path) => `drop(${path.join(".")})`), fc.array(name, { minLength: 1, maxLength: 3 }).map((path) => `mask(${path.join(".")})`), fc.array(name, { minLength: 1, maxLength: 2 }).map((path) => `set(${path.join(".")}, 1)`));
+    const leaf = fc.oneof(fc.string(), fc.integer(), fc.constant(null), fc.array(fc.string(), { maxLength: 2 }));
+    const args = fc.dictionary(name, fc.oneof(leaf, fc.dictionary(name, fc.oneof(leaf, fc.array(fc.dictionary(name, leaf), { maxLength: 2 })))));
+    fc.assert(
+      fc.property(args, fc.uniqueArray(change, { maxLength: 3 }), (given, changes) => {
+        const before = JSON.stringify(given);
+        const once = transformArguments(given as JsonObject, changes, null);
+        expect(JSON.stringify(given)).toBe(before);
+        if (typeof once !== "string") expect(transformArguments(once, changes, null)).toEqual(once);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("is read from any text without a crash", () => {
+    fc.assert(fc.property(fc.oneof(fc.string(), fc.string().map((text) => `set(${text}, ${text})`), fc.string().map((text) => `drop(${text})`)), (text) => void parseTransform(text)));
+  });
+});

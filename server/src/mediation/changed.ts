@@ -1,0 +1,22 @@
+import { Fault, type Action, type Decision } from "@lanyard/contract";
+import { transformArguments } from "@lanyard/policy";
+import type { Answer } from "../base/exchange.ts";
+
+/**
+ * The action with the changes that its decision was made on. Its digest stays that of the call as sent: an approval is for what the agent
+ * asked and for these changes. Throws Fault `internal` when a change cannot be made, which the decision has ruled out: then nothing may happen.
+ */
+export const asDecided = (action: Action, { transforms }: Decision): Action => {
+  if (transforms === undefined) return action;
+  const args = transformArguments(action.args, transforms, null);
+  if (typeof args === "string" || action.method !== "tools/call") throw new Fault("internal", "a decision asks for changes that cannot be made");
+  return { ...action, args, params: { ...action.params, arguments: args } };
+};
+
+/** Tells the agent what was carried out instead of what it sent: a model that does not know would report something untrue. */
+export const withNotice = (answer: Answer, { transforms, reasons }: Decision): Answer => {
+  if (transforms === undefined || !("result" in answer) || !Array.isArray(answer.result["content"])) return answer;
+  const why = reasons.filter(({ remedy }) => remedy.startsWith("transform:")).map(({ policy, text }) => `Why: ${text || "the policy gives no reason."} (policy \`${policy}\`)`);
+  const text = [`Changed by policy before it was carried out: ${transforms.join(", ")}.`, ...why].join("\n");
+  return { result: { ...answer.result, content: [...answer.result["content"], { type: "text", text }] } };
+};
