@@ -15,6 +15,31 @@ export const isObject = (value: unknown): value is JsonObject =>
  */
 export const parseJson = (text: string): unknown => (text.includes("\\") && hasEscapedKey(text) ? new Reader(text).read() : JSON.parse(text));
 
+/**
+ * The first integer of a JSON text that a double cannot hold and that would be written otherwise than it was read; null when there is none.
+ * `JSON.parse` makes another number of it without a word: whoever passes the text on would pass on something else than was said.
+ */
+export const inexactInteger = (text: string): string | null => {
+  if (!/\d{16}/.test(text)) return null;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === quote) {
+      for (at += 1; at < text.length && text.charCodeAt(at) !== quote; at += 1) if (text.charCodeAt(at) === backslash) at += 1;
+    } else if (code === minus || (code >= digit0 && code <= digit9)) {
+      numeral.lastIndex = at;
+      const [whole = "", digits = ""] = numeral.exec(text) ?? [];
+      const value = Number(digits);
+      if (digits.length >= 16 && String(value) !== digits && (!Number.isFinite(value) || BigInt(digits) !== BigInt(value))) return digits;
+      at += Math.max(0, whole.length - 1);
+    }
+  }
+  return null;
+};
+
+const [minus, digit0, digit9] = [0x2d, 0x30, 0x39];
+/** An integer, also when it is written with zeros after the point; of any other number only all of it. */
+const numeral = /(-?\d+)(?:\.0+)?(?![\d.eE])|-?[\d.eE+-]+/y;
+
 const [quote, backslash, colon, comma] = [0x22, 0x5c, 0x3a, 0x2c];
 const isSpace = (code: number): boolean => code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
 

@@ -1,6 +1,6 @@
 export { compile, type Compiled, type Source } from "./author/compile.ts";
 export { Compiler } from "./author/compiler.ts";
-export { describeProblem, type PolicyProblem } from "./author/problem.ts";
+export { describeProblem, nearest, type PolicyProblem } from "./author/problem.ts";
 export type { SourcePlace, PolicyFile } from "./author/split.ts";
 export { teamOf } from "./author/tiers.ts";
 export { decodeBundle, encodeBundle, policiesIn, type Bundle, type Policy } from "./bundle.ts";
@@ -17,7 +17,7 @@ export { transformArguments } from "./decide/transform.ts";
 export { openSnapshot, prepareSnapshot, type Snapshot } from "./decide/snapshot.ts";
 export { agree, Oracle, type BundleSource, type OracleOptions } from "./oracle/oracle.ts";
 export { resourcesOf } from "./schema/resources.ts";
-export { schemaFromTools, type ActionShape, type ApprovedTool, type Ground, type ToolSet, type CedarSchema } from "./schema/schema.ts";
+export { actionsOf, schemaFromTools, type ActionShape, type ApprovedTool, type Ground, type ToolSet, type CedarSchema } from "./schema/schema.ts";
 export type { Note, RecordShape, Shape } from "./schema/shape.ts";
 export type { AskAnswer, PossibleCalls } from "./solve/answer.ts";
 export { askForms, standardAsks } from "./solve/ask.ts";

@@ -89,6 +89,7 @@ async function core({ config, log, clock = systemClock }: ComposeOptions, held: 
   const ground = (): Ground => ({
     registry: registryOf(current()),
     servers: [...current().servers.keys()],
+    contracts: [...current().tools.keys()].sort(),
     tools: catalog.known().map(({ server, tool, hash }) => ({
       server,
       tool: tool.name,

@@ -45,7 +45,7 @@ export const readAnnotations = (policy: PolicyJson): { annotations: Annotations;
   const approvers = given.has("remedy") ? readRemedy(policy, remedy, objections) : [];
   const severity = severities.find((one) => one === given.get("severity")) ?? "";
   if (given.has("severity") && severity === "") objections.push({ message: "`@severity` is none of low, medium, high, critical", help: "it is for readers and reports; it decides nothing", find: "@severity" });
-  objections.push(...readsOfRemedies(policy, remedy), ...namesOfHints(policy));
+  objections.push(...readsOfRemedies(policy, remedy), ...wholeContext(policy), ...namesOfHints(policy));
   return { annotations: { id, reason, remedy, approvers, severity, said: { tier: given.get("tier") ?? null, team: given.get("team") ?? null } }, objections };
 };
 
@@ -142,6 +142,19 @@ const mentions = (value: Json, field: string): boolean => {
   const attr = child(has, "attr");
   if (child(child(has, "left"), "Var") === "context" && (attr === field || (Array.isArray(attr) && attr[0] === field))) return true;
   return isContextField(value, field) || Object.values(value).some((item) => mentions(item, field));
+};
+
+/** Under another name `context` could be asked for anything, so that no other rule here would hold: it is named field by field. */
+const wholeContext = ({ conditions }: PolicyJson): Objection[] =>
+  conditions.some(({ body }) => standsAlone(body as Json)) ? [{ message: "`context` stands for itself", help: "name the field where it is read, as in `context.input.amount`", find: "context" }] : [];
+
+const standsAlone = (value: Json): boolean => {
+  if (Array.isArray(value)) return value.some(standsAlone);
+  if (!isObject(value)) return false;
+  if (value["Var"] === "context") return true;
+  const access = value["."] ?? value["has"];
+  const isField = isObject(access) && child(access["left"], "Var") === "context";
+  return !isField && Object.values(value).some(standsAlone);
 };
 
 /** Invariant: a server's hints may only raise caution, so nothing but the head of a forbid may ask for them: there a hint can only add a rule. */

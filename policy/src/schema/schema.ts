@@ -22,6 +22,8 @@ export interface ToolSet {
 /** All that policies are written against: the tools there are, and who and what there is. Plain JSON. */
 export interface Ground extends ToolSet {
   readonly registry: Registry;
+  /** Names of all tools that have a contract, sorted: one of a tool that is not there puts nothing into its groups. Absent when nobody knows. */
+  readonly contracts?: readonly string[];
 }
 
 /** One Cedar action: a tool, or a request to a server that is no tool call. */

@@ -61,11 +61,8 @@ interface Reader {
  * Never throws: what Cedar cannot express is left out and noted.
  */
 export const shapeOfInput = (schema: Json, note: (at: string, text: string) => void): RecordShape => {
-  const noted = new Set<string>();
-  const once = (at: string, text: string): void => {
-    if (!noted.has(at)) note(at, text);
-    noted.add(at);
-  };
+  const noted = new Map<string, string>();
+  const once = (at: string, text: string): void => void (noted.has(at) || noted.set(at, text));
   const reader = { root: schema, nodes: 0, references: [], note: once };
   const { shape } = read(reader, schema, "", 0);
   if (reader.nodes > bounds.nodes) {
@@ -73,8 +70,9 @@ export const shapeOfInput = (schema: Json, note: (at: string, text: string) => v
     note("", `the schema has more than ${bounds.nodes} parts; policy sees none of the arguments`);
     return { kind: "record", fields: [] };
   }
+  for (const [at, text] of noted) note(at, text);
   if (shape?.kind === "record") return shape;
-  if (shape !== null) note("", "arguments are not an object; policy sees none of them");
+  if (shape !== null && !noted.has("")) note("", "arguments are not an object; policy sees none of them");
   return { kind: "record", fields: [] };
 };
 

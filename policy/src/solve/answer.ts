@@ -77,8 +77,11 @@ const placesOf = ({ agents, actions }: Ask, everybody: readonly Agent[], everyth
   return everybody.filter(isAsked).flatMap((agent) => meant.map((action): [Agent, ActionShape] => [agent, action]));
 };
 
-/** A tool of which nobody has said what it does: it may have any effect, so that no question on effects can leave it out. */
-const isUnspoken = ({ contract }: ActionShape): boolean => contract !== null && contract.effects.length === 0;
+/**
+ * A tool of which nobody has said what it does, or a request that is no tool call: it may have any effect, so that no question on effects
+ * can leave it out.
+ */
+const isUnspoken = ({ contract }: ActionShape): boolean => contract === null || contract.effects.length === 0;
 
 const circumstances = ({ labels, groups }: Ask, space: CallSpace): Term => {
   const { names } = space;
@@ -108,7 +111,7 @@ class Findings {
     if (effect !== wanted) this.#doubts.push(doubtOf(space, [terms], policies));
     if (input === null || decision === null || effect === "deny" || (effect === "ask" && this.#ask.unapproved)) return;
     if (this.#ask.actions.of === "effect" && isUnspoken(space.action)) {
-      const why = "nobody has said what it does (`tools:` in lanyard.yaml), and it may be called";
+      const why = space.action.contract === null ? "a request to a server may do anything, and it may be made" : "nobody has said what it does (`tools:` in lanyard.yaml), and it may be called";
       this.#doubts.push({ why, policies: decision.reasons.map(({ policy }) => policy), actions: [space.action.name] });
       return;
     }

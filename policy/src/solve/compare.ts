@@ -7,7 +7,7 @@ import { doubtOf, mergeDoubts, type Doubt } from "./doubt.ts";
 import { Inquiry, type Assignment, type Solved } from "./inquiry.ts";
 import { solveLikely } from "./likely.ts";
 import { Names } from "./names.ts";
-import { withStrangers } from "./stranger.ts";
+import { strangersLeftOut, withStrangers } from "./stranger.ts";
 import { and, no, type Term } from "./term.ts";
 import { witnessOf } from "./witness.ts";
 import type { CallSpace } from "./call-space.ts";
@@ -107,7 +107,8 @@ const differing = (encoding: Encoding, before: Bundle, after: Bundle, registry: 
       return [{ space, ...sides, changed: changed.map(({ policy }) => policy) }];
     }),
   );
-  return { pairs: found, doubts };
+  const leftOut = strangers && found.length > 0 ? strangersLeftOut([...before.policies, ...after.policies]) : null;
+  return { pairs: found, doubts: leftOut === null ? doubts : [...doubts, { why: leftOut, policies: [], actions: [] }] };
 };
 
 /** Actions that both bundles mean alike; of the others nothing can be said. */

@@ -100,7 +100,9 @@ export class Names {
 
   /** A Boolean about all of a set. `needs` are terms that the definition speaks of beside the members. */
   whole(set: SetVariable, what: string, needs: readonly Term[], define: (members: readonly MemberName[]) => Term): Term {
-    return this.#give("s", `${set.name}\0${what}`, () => ({ kind: "whole", set, needs: [set.others, ...needs], define }));
+    // There are two Booleans, and a set of them has no others: so both must be asked about, whatever the question says of them.
+    const all = set.element === "Bool" ? [this.member(set, "true"), this.member(set, "false")] : [];
+    return this.#give("s", `${set.name}\0${what}`, () => ({ kind: "whole", set, needs: [set.others, ...all, ...needs], define }));
   }
 
   like(text: Term, written: readonly PatternPart[]): Term {

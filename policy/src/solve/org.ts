@@ -50,7 +50,7 @@ export const compareOrg = (z3: Z3, beforeBytes: Uint8Array, afterBytes: Uint8Arr
   const looser = found.map(({ isPermit, changes }) => ({ isPermit, changes: changes.filter(isLooser) }));
   const doubts = mergeDoubts(found.flatMap(({ cannotSay }) => cannotSay));
   const sentences = looser.flatMap(({ isPermit, changes }) => changes.map((change) => sentence(change, isPermit)));
-  const doubted = doubts.map(({ why, policies, actions }) => `cannot say for ${list(actions)}${policies.length > 0 ? ` (${list(policies)})` : ""}: ${why}`);
+  const doubted = doubts.map(({ why, policies, actions }) => `cannot say${actions.length > 0 ? ` for ${list(actions)}` : ""}${policies.length > 0 ? ` (${list(policies)})` : ""}: ${why}`);
   return {
     loosens: sentences.length + doubted.length > 0,
     why: [...new Set([...sentences, ...doubted])],

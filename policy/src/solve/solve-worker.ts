@@ -2,6 +2,7 @@ import { parentPort } from "node:worker_threads";
 import { Fault } from "@lanyard/contract";
 import { answerAll } from "./answer.ts";
 import { compareBundles } from "./compare.ts";
+import { matchlessPolicies } from "./matchless.ts";
 import { compareOrg } from "./org.ts";
 import { reviewBundle } from "./review.ts";
 import type { SolveAnswer, SolveTask } from "./solver.ts";
@@ -19,6 +20,8 @@ const solve = (z3: Z3, task: SolveTask): unknown => {
       return compareOrg(z3, task.before, task.after, task.registry, progress);
     case "ask":
       return answerAll(z3, task.bundle, task.registry, task.questions, progress);
+    case "matchless":
+      return matchlessPolicies(z3, task.bundle, task.registry, progress);
     case "review":
       return reviewBundle(z3, task.bundle, task.registry, progress);
   }

@@ -5,6 +5,7 @@ import { openSnapshot } from "../decide/snapshot.ts";
 import type { ApprovedTool } from "../schema/schema.ts";
 import { answerAll } from "./answer.ts";
 import { compareBundles } from "./compare.ts";
+import { matchlessPolicies } from "./matchless.ts";
 import { compareOrg } from "./org.ts";
 import { reviewBundle } from "./review.ts";
 import { Solver } from "./solver.ts";
@@ -32,7 +33,7 @@ const tool = (name: string, effects: ApprovedTool["contract"]["effects"], proper
   contract: { effects, reversibility: "unknown", ...(resource && { resource }) },
 });
 const tools = [
-  tool("send", ["egress"], { to: text, copy: text, n: { type: "integer" }, d: { type: "number" }, tags: { type: "array", items: text }, notes: { type: "array", items: text }, flag: { type: "boolean" } }),
+  tool("send", ["egress"], { to: text, copy: text, n: { type: "integer" }, d: { type: "number" }, tags: { type: "array", items: text }, notes: { type: "array", items: text }, flag: { type: "boolean" }, flags: { type: "array", items: { type: "boolean" } } }),
   tool("shell", ["exec"], { command: text }),
   tool("query", ["read"], { table: text }, { type: "Table", argument: ["table"] }),
 ];
@@ -69,6 +70,12 @@ const constructs: readonly (readonly [string, "yes" | "no"])[] = [
   ['context.input.tags == ["a", "b"] && !context.input.tags.containsAll(["b"])', "no"],
   ['!["a"].containsAll(context.input.tags) && !context.input.tags.contains("b")', "yes"],
   ["context.input.flag && !context.input.flag", "no"],
+  ["!context.input.flags.isEmpty()", "yes"],
+  ["!context.input.flags.isEmpty() && !context.input.flags.contains(true)", "yes"],
+  ["!context.input.flags.isEmpty() && !context.input.flags.contains(true) && !context.input.flags.contains(false)", "no"],
+  ["!([true].containsAll(context.input.flags))", "yes"],
+  ["!context.input.flags.containsAll([true]) && !context.input.flags.isEmpty()", "yes"],
+  ["context.input.flags == [true] && context.input.flags.contains(false)", "no"],
   ["context.input has flag && !(context.input has n)", "yes"],
   ['(if context.input.flag then "a" else context.input.to) == "b" && context.input.flag', "no"],
   ['(if context.input.flag then ["a"] else context.input.tags).contains("b")', "yes"],
@@ -109,6 +116,7 @@ describe("questions", () => {
   it("tells who, under which circumstances, and whether people are asked first", () => {
     const bytes = bundleOf(`
       @id("all") permit (principal, action, resource);
+      @id("no-requests") forbid (principal, action in Action::"mcp", resource);
       @id("secret") forbid (principal, action in Action::"egress", resource) when { context.session.labels.contains("secret") };
       @id("shell") @remedy("approval:leads") forbid (principal, action in Action::"exec", resource) unless { context.approvals.contains(Group::"leads") };
       @id("no-eve") forbid (principal == Agent::"eve", action == Action::"s/shell", resource);`);
@@ -125,6 +133,7 @@ describe("questions", () => {
   it("says what a change of arguments leads to by examples alone, and proves only what holds whatever it is", () => {
     const bytes = bundleOf(`
       @id("all") permit (principal == Agent::"bot", action, resource);
+      @id("no-requests") forbid (principal, action in Action::"mcp", resource);
       @id("no-copy") @remedy("transform:mask(copy)") forbid (principal, action in Action::"egress", resource) unless { context.remedies.contains("mask(copy)") };
       @id("masked") @remedy("approval:leads") forbid (principal, action in Action::"egress", resource) when { context.input.copy == "[masked]" } unless { context.approvals.contains(Group::"leads") };`);
     const asked = ["can agent bot send data out?", "can agent bot send data out without approval?", "can agent eve send data out?", "can agent bot run a shell?"];
@@ -144,6 +153,11 @@ describe("questions", () => {
     expect(answerAll(z3, compiled.bytes, registry, asked)).toMatchObject([{ answer: "cannot say", found: [], cannotSay: [{ policies: ["p"], actions: ["s/helper"] }] }, { answer: "no" }, { answer: "no" }, { answer: "yes" }]);
   });
 
+  it("proves nothing about effects while requests may be made that are no tool calls", () => {
+    const asked = ["who can run a shell?", "who can read?", "can any agent call s/shell?"];
+    expect(answerAll(z3, bundleOf('@id("p") permit (principal, action in Action::"mcp", resource);'), registry, asked)).toMatchObject([{ answer: "cannot say" }, { answer: "cannot say" }, { answer: "no" }]);
+  });
+
   it.for([
     ["can any agent write for a user in group laeds?", "there is no group `laeds`; did you mean `leads`?"],
     ["can any agent of team rde write?", "there is no team `rde`; did you mean `red`?"],
@@ -154,6 +168,17 @@ describe("questions", () => {
   ])("refuses `%s`", ([question, expected]) => {
     expect(() => answerAll(z3, bundleOf(permit("true")), registry, [question ?? ""])).toThrow(expected);
   });
+});
+
+it("finds the policies that match no call", () => {
+  const bytes = bundleOf(`
+    @id("a") permit (principal == Agent::"bot", action == Action::"s/send", resource) when { context.input.to == "a" && context.input.to like "b*" };
+    @id("b") permit (principal, action in [Action::"s/send", Action::"s/shell"], resource) when { action == Action::"s/shell" };
+    @id("c") permit (principal in Team::"red", action in Action::"money", resource);
+    @id("d") forbid (principal, action, resource is Table) when { resource.labels.contains("x") };
+    @id("e") permit (principal, action, resource is Table) when { resource.labels.contains("pii") };
+    @id("f") forbid (principal, action, resource) when { context.session.depth > 3 } unless { context.session.depth >= 3 };`);
+  expect(matchlessPolicies(z3, bytes, registry).map(({ policy, finding }) => `${policy} ${finding}`)).toEqual(["a never", "c unused", "d never", "f never"]);
 });
 
 describe("comparison", () => {

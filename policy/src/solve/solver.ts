@@ -2,6 +2,7 @@ import { Worker } from "node:worker_threads";
 import { Fault, type Registry } from "@lanyard/contract";
 import type { AskAnswer } from "./answer.ts";
 import type { Comparison } from "./compare.ts";
+import type { MatchlessPolicy } from "./matchless.ts";
 import type { OrgComparison } from "./org.ts";
 import type { Review } from "./review.ts";
 
@@ -13,6 +14,7 @@ export type SolveTask =
   | { readonly task: "compare"; readonly before: Uint8Array; readonly after: Uint8Array; readonly registry: Registry }
   | { readonly task: "loosens"; readonly before: Uint8Array; readonly after: Uint8Array; readonly registry: Registry }
   | { readonly task: "ask"; readonly bundle: Uint8Array; readonly registry: Registry; readonly questions: readonly string[] }
+  | { readonly task: "matchless"; readonly bundle: Uint8Array; readonly registry: Registry }
   | { readonly task: "review"; readonly bundle: Uint8Array; readonly registry: Registry };
 
 /** From the solving thread: how far it is, a result, or the text of the Fault `invalid_config` that was thrown. */
@@ -50,6 +52,11 @@ export class Solver implements AsyncDisposable {
   /** Answers questions in one line each; see `askForms`. Rejects with Fault `invalid_request` on one that is not understood. */
   ask(bundle: Uint8Array, registry: Registry, questions: readonly string[], progress?: Progress): Promise<AskAnswer[]> {
     return this.#ask({ task: "ask", bundle, registry, questions }, progress) as Promise<AskAnswer[]>;
+  }
+
+  /** The policies that match no call. */
+  matchless(bundle: Uint8Array, registry: Registry, progress?: Progress): Promise<MatchlessPolicy[]> {
+    return this.#ask({ task: "matchless", bundle, registry }, progress) as Promise<MatchlessPolicy[]>;
   }
 
   /** The policies that change no decision. */

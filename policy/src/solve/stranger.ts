@@ -7,6 +7,14 @@ type Agent = DecisionInput["agent"];
 /** All sets of classes up to so many classes; beyond, sets of at most two. */
 const allSetsUpTo = 5;
 
+/** Why agents with many classes are left out though a policy could tell them apart by more than two of them; null when none is left out. */
+export const strangersLeftOut = (policies: readonly Policy[]): string | null => {
+  const named = { Team: new Set<string>(), AgentClass: new Set<string>(), Agent: new Set<string>() };
+  for (const { head, conditions } of policies) collect([head.principal, conditions] as unknown as Json, named);
+  const asks = policies.some(({ conditions }) => JSON.stringify(conditions).includes('"AgentClass"'));
+  return asks && named.AgentClass.size > allSetsUpTo ? `policies name ${named.AgentClass.size} classes of agents, and of agents that nobody registered yet only those with two of them or fewer are looked at` : null;
+};
+
 /** Agents that nobody registered yet, as far as policies could tell them apart: of each team and of none they know, with classes they name. */
 const strangersTo = (policies: readonly Policy[], registry: Registry): Agent[] => {
   const named = { Team: new Set(Object.keys(registry.teams)), AgentClass: new Set<string>(), Agent: new Set<string>() };

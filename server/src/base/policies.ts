@@ -31,12 +31,16 @@ const list = async (folder: string, limits: FolderLimits, ending: string): Promi
       // Not followed, for it may lead in a circle; nor passed over, for the rules in there would silently not hold.
       else if (entry.isSymbolicLink() && (await isFolder(join(folder, file)))) refuse(`\`${file}\` in the folder of policies \`${folder}\` is a link to a folder: put the folder itself there, or links to its files`);
       else if (file.endsWith(ending)) found.push(await look(folder, file));
+      else if (isNearly(file, ending)) refuse(`\`${file}\` in the folder of policies \`${folder}\` would not be read: its name must end in \`${ending}\``);
     }
   }
   const total = found.reduce((sum, { bytes }) => sum + bytes, 0);
   if (total > limits.policy_bytes) refuse(`the policies in \`${folder}\` are larger than ${limits.policy_bytes} bytes (limit policy_bytes)`);
   return found.sort((left, right) => (left.file < right.file ? -1 : 1));
 };
+
+/** A name that a person takes for one of these: passed over it would be a rule, or a case, that nobody looks at. */
+const isNearly = (file: string, ending: string): boolean => file.toLowerCase().endsWith(ending) || (ending === ".yaml" && file.toLowerCase().endsWith(".yml"));
 
 const isFolder = async (path: string): Promise<boolean> => (await stat(path).catch(() => null))?.isDirectory() ?? false;
 

@@ -63,6 +63,26 @@ describe("readMessage", () => {
     expect(JSON.stringify(message)).toContain(`"__proto__":{"polluted":true}`);
   });
 
+  it.each([
+    ["12345678901234567890", false],
+    ["-9007199254740993", false],
+    ["9007199254740993.0", false],
+    [`1${"0".repeat(400)}`, false],
+    ["9007199254740992", true],
+    ["100000000000000000000", true],
+    ["1e20", true],
+    ["0.1234567890123456789", true],
+    ['"12345678901234567890"', true],
+    ['"\\"12345678901234567890"', true],
+  ])("takes the number %s: %s, wherever it stands", (number, taken) => {
+    for (const params of [`{"a":${number}}`, `{"a":[1,{"b":${number}}]}`, `{"a":"\\\\","b":${number}}`]) {
+      const reading = readMessage(Buffer.from(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":${params}}`), 8);
+      expect("message" in reading, params).toBe(taken);
+    }
+    // What a server answers is not refused: nobody would have the answer at all.
+    expect("message" in readMessage(Buffer.from(`{"jsonrpc":"2.0","id":1,"result":{"a":${number}}}`), 8)).toBe(true);
+  });
+
   it("counts the last of duplicate keys, in what is decided and in what is sent on alike", () => {
     expect(JSON.stringify(call(`,"params":{"path":"/safe","path":"/etc"}`))).toBe(`{"jsonrpc":"2.0","method":"m","params":{"path":"/etc"},"id":1}`);
   });

@@ -1,5 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import { errors, Fault, isObject, parseJson, type ErrorCode, type Json, type JsonObject } from "@lanyard/contract";
+import { errors, Fault, inexactInteger, isObject, parseJson, type ErrorCode, type Json, type JsonObject } from "@lanyard/contract";
 import type { Answer } from "./exchange.ts";
 
 // JSON-RPC 2.0 as MCP uses it: no batches (since 2025-06-18), no null ids, params always an object.
@@ -97,7 +97,11 @@ function classify(value: unknown, text: string): RpcReading {
   const id = isId(value["id"]) ? value["id"] : null;
   if (value["jsonrpc"] !== "2.0") return bad("malformed_call", 'the message has no `"jsonrpc": "2.0"`', id);
   if (surrogateEscape.test(text) && !wellFormed(value)) return bad("malformed_call", "the message has a lone surrogate, which no UTF-8 text can carry", id);
-  return "method" in value ? classifyCall(value, id) : classifyResponse(value, id);
+  if (!("method" in value)) return classifyResponse(value, id);
+  // Decided about one number, carried out with another: a record of the next order, an amount that is a little higher.
+  const inexact = inexactInteger(text);
+  if (inexact !== null) return bad("malformed_call", `the message has the integer ${inexact.slice(0, 40)}, which JSON numbers do not carry exactly; send it as a text`, id);
+  return classifyCall(value, id);
 }
 
 function classifyCall(value: JsonObject, id: RpcId | null): RpcReading {

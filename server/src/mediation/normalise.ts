@@ -40,6 +40,6 @@ function digestOf(action: string, args: JsonObject, params: JsonObject | undefin
     const bound: JsonObject = params ? { action, args, params } : { action, args };
     return createHash("sha256").update(canonicalize(bound, "doubles")).digest("base64url");
   } catch (cause) {
-    throw new Fault("malformed_call", `the arguments of \`${action}\` have no canonical form: a lone surrogate, or a number JSON cannot carry`, { cause });
+    throw new Fault("malformed_call", `the arguments of \`${action}\` have no canonical form: a lone surrogate, a number JSON cannot carry, or nesting without end`, { cause });
   }
 }

@@ -152,6 +152,8 @@ recheck: { share: 2 }
 });
 
 test.each([
+  ["a team's group that owns the organisation's policies", "version: 1\nowners: [l]\nteams: { t: {} }\ngroups: { l: { team: t } }\n", /^2:10: `l` is a group of the team `t`/],
+  ["a contract that contradicts itself", "version: 1\nservers: { a: { command: x } }\ntools: { a/b: { effects: [destructive], reversibility: read } }\n", /^3:\d+: `read` is the reversibility/],
   ["a duplicate key", "version: 1\nteams: {}\nteams: {}\n", /^3:1: the key `teams` is there twice/],
   ["a wrong version", "version: 2\n", /^1:10: .*only version/],
   ["no version", "teams: {}\n", /^1:1: .*version: 1/],

@@ -82,6 +82,10 @@ function checkReferences(shape: ConfigFile, source: YamlSource): void {
     list?.forEach((name, index) => check(kind, name, [...path, index]));
   };
   checkAll("group", shape.owners, ["owners"]);
+  shape.owners?.forEach((group, index) => {
+    const team = shape.groups?.[group]?.team;
+    if (team !== undefined) source.problem(["owners", index], `\`${group}\` is a group of the team \`${team}\`, and no team owns the organisation's policies`);
+  });
   for (const [team, { owners }] of Object.entries(shape.teams ?? {})) checkAll("group", owners, ["teams", team, "owners"]);
   for (const [group, { team }] of Object.entries(shape.groups ?? {})) if (team !== undefined) check("team", team, ["groups", group, "team"]);
   for (const [type, entries] of Object.entries(shape.resources ?? {})) {
@@ -93,7 +97,11 @@ function checkReferences(shape: ConfigFile, source: YamlSource): void {
     checkAll("server", entry.servers, ["agents", agent, "servers"]);
     checkAll("user", entry.on_behalf_of, ["agents", agent, "on_behalf_of"]);
   }
-  for (const action of Object.keys(shape.tools ?? {})) check("server", action.slice(0, action.indexOf("/")), ["tools", action], "key");
+  for (const [action, { effects, reversibility }] of Object.entries(shape.tools ?? {})) {
+    check("server", action.slice(0, action.indexOf("/")), ["tools", action], "key");
+    const changes = reversibility === "read" ? effects.find((effect) => effect === "write" || effect === "destructive" || effect === "money") : undefined;
+    if (changes !== undefined) source.problem(["tools", action, "reversibility"], `\`read\` is the reversibility of what changes nothing, and the effects name \`${changes}\``);
+  }
 }
 
 const loopback = /^(?:127(?:\.\d{1,3}){3}|localhost|::1)$/;

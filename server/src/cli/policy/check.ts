@@ -6,6 +6,7 @@ import type { Context } from "../context.ts";
 import { progressLine } from "../progress.ts";
 import { exit, json, printable } from "../terminal.ts";
 import { readDraft, type DraftOptions } from "./draft.ts";
+import { idleContracts, matchlessWarnings } from "./never.ts";
 
 interface CheckOptions extends DraftOptions {
   readonly json?: boolean;
@@ -23,11 +24,14 @@ export function checkVerb(policy: Command, context: Context): void {
     .addHelpText("after", "\nExits with 0 when the policies compile, 1 when they do not; warnings do not count.\n\nExample:\n  lanyard policy check --dir policies --notes")
     .action(async (options: CheckOptions) => {
       const { folder, policies, tests, ground } = await readDraft(context, options);
-      const progress = progressLine("checked", "policies");
+      const [progress, solved] = [progressLine("checked", "policies"), progressLine("looked for calls that match", "policies")];
       await using compiler = new Compiler({ after: systemClock.after, patienceMs: defaultLimits.compile_ms });
       const compiled = await compiler.compile({ ...ground, policies, tests }, progress.show).finally(progress.clear);
-      if (options.json) context.out(json(asJson(compiled)));
-      else for (const line of asText(compiled, folder, context, options.notes === true)) context.out(line);
+      const never = compiled.ok ? await matchlessWarnings(compiled.bytes, ground, { policies, known: compiled.warnings, progress: solved.show }).finally(solved.clear) : { warnings: [], unsaid: "" };
+      const all = { ...compiled, warnings: [...compiled.warnings, ...never.warnings] };
+      const contracts = [...idleContracts(ground), ...(never.unsaid === "" ? [] : [`policies that match no call were not looked for: ${never.unsaid}`])];
+      if (options.json) context.out(json({ ...asJson(all), contracts }));
+      else for (const line of asText(all, folder, context, { withNotes: options.notes === true, contracts })) context.out(line);
       if (!compiled.ok) process.exitCode = exit.failed;
     });
 }
@@ -45,7 +49,7 @@ const asJson = (compiled: Compiled) => ({
   notes: compiled.notes,
 });
 
-const asText = (compiled: Compiled, folder: string, { colour }: Context, withNotes: boolean): string[] => {
+const asText = (compiled: Compiled, folder: string, { colour }: Context, { withNotes, contracts }: { withNotes: boolean; contracts: readonly string[] }): string[] => {
   const { warnings, notes } = compiled;
   const errors = compiled.ok ? [] : compiled.errors;
   const lines = [...errors.map((problem) => ({ problem, sign: colour.red("error") })), ...warnings.map((problem) => ({ problem, sign: colour.yellow("warning") }))].flatMap(({ problem, sign }) => {
@@ -56,9 +60,9 @@ const asText = (compiled: Compiled, folder: string, { colour }: Context, withNot
   const counts = [
     `${countOf(compiled) ?? "no"} policies${compiled.ok ? "" : " compiled"} in ${printable(folder)}`,
     ...(errors.length > 0 ? [`${errors.length} ${errors.length === 1 ? "error" : "errors"}`] : []),
-    ...(warnings.length > 0 ? [`${warnings.length} ${warnings.length === 1 ? "warning" : "warnings"}`] : []),
+    ...(warnings.length + contracts.length > 0 ? [`${warnings.length + contracts.length} ${warnings.length + contracts.length === 1 ? "warning" : "warnings"}`] : []),
     ...(notes.length > 0 && !withNotes ? [`${notes.length} ${notes.length === 1 ? "note" : "notes"} (--notes)`] : []),
     ...(compiled.ok ? [`bundle ${compiled.hash}`] : []),
   ];
-  return [...lines, ...shown, `${compiled.ok ? colour.green("ok") : colour.red("failed")}: ${counts.join(", ")}`];
+  return [...lines, ...contracts.map((text) => `${colour.yellow("warning")}: ${printable(text)}`), ...shown, `${compiled.ok ? colour.green("ok") : colour.red("failed")}: ${counts.join(", ")}`];
 };

@@ -44,6 +44,7 @@ const groundForm = z.object({
       annotations: z.looseObject({}).optional(),
     }),
   ),
+  contracts: words.optional(),
   registry: z.object({
     agents: z.record(z.string(), z.object({ team: z.string(), classes: words })),
     users: z.record(z.string(), z.object({ groups: words })),

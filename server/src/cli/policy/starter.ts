@@ -17,7 +17,8 @@ export const starterFiles = (ground: StarterGround): ReadonlyMap<string, string>
   ]);
 
 const guardrails = ({ owners, groups }: StarterGround): string => {
-  const approver = owners[0] ?? [...groups].find(([, { team }]) => team === null)?.[0];
+  const isTheirs = (group: string): boolean => (groups.get(group)?.team ?? null) === null;
+  const approver = owners.find(isTheirs) ?? [...groups.keys()].find(isTheirs);
   const review = approver === undefined ? { remedy: "", lift: "", reason: "What cannot be undone is not for agents." } : { remedy: `\n@remedy("approval:${approver}")`, lift: `\nunless { context.approvals.contains(Group::"${approver}") }`, reason: "What cannot be undone needs a person's yes." };
   return `// What holds for every agent of every team. Teams write their own policies below teams/<team>/; nothing there can lift a rule of this file.
 // Nothing is allowed that no policy permits.

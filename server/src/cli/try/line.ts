@@ -1,4 +1,4 @@
-import { isObject, parseJson, type Json, type JsonObject, type ToolDefinition } from "@lanyard/contract";
+import { inexactInteger, isObject, parseJson, type Json, type JsonObject, type ToolDefinition } from "@lanyard/contract";
 import { z } from "zod";
 
 // One line of a trace: what it may say. Arguments and results are taken as they are, never copied: a key `__proto__` is data.
@@ -47,6 +47,8 @@ const kinds = ["open", "call", "result", "approve", "close", "tools"] as const;
 /** What is wrong with a line; `isCall` when it is a call all the same, which is then denied. */
 export interface WrongLine {
   readonly wrong: string;
+  /** The session that the line names, if it names one. */
+  readonly session?: string;
   readonly isCall: boolean;
 }
 
@@ -58,11 +60,14 @@ export const readLine = (text: string): TraceLine | WrongLine => {
   } catch (error) {
     return { wrong: `not JSON: ${(error as Error).message}`, isCall: /"call"\s*:/.test(text) };
   }
-  const wrong = (why: string): WrongLine => ({ wrong: why, isCall: isObject(value) && Object.hasOwn(value, "call") });
+  const named = isObject(value) && Object.hasOwn(value, "session") ? value["session"] : undefined;
+  const wrong = (why: string): WrongLine => ({ wrong: why, isCall: isObject(value) && Object.hasOwn(value, "call"), ...(typeof named === "string" && { session: named.slice(0, 256) }) });
   const { success, data, error } = lineShape.safeParse(value);
   if (!success) return wrong(error.issues.map(words).join("; "));
   const said = kinds.filter((kind) => data[kind] !== undefined);
   if (said.length !== 1) return wrong(said.length === 0 ? `the line says none of ${kinds.join(", ")}` : `the line says ${said.join(" and ")}; one a line`);
+  const inexact = data.call === undefined ? null : inexactInteger(text);
+  if (inexact !== null) return wrong(`the integer ${inexact.slice(0, 40)} is one that JSON numbers do not carry exactly; write it as a text`);
   if (said[0] !== "tools" && data.session === undefined) return wrong("`session` is missing: any name of your choice");
   return data;
 };

@@ -10,8 +10,10 @@ export interface TrialSession extends Session {
   calls: number;
   readonly inFlight: 0;
   readonly parent: TrialSession | null;
-  /** Digest and name of the call that was asked for last, and who has approved it since. */
-  asked: { readonly digest: string; readonly action: string; readonly groups: readonly string[] } | null;
+  /** Digest and name of the call that was asked for last, and whom. */
+  asked: { readonly digest: string; readonly action: string; readonly approvers: readonly string[] } | null;
+  /** The groups that have approved a call that was not made since, by its digest. */
+  readonly given: Map<string, readonly string[]>;
 }
 
 /** The sessions of a trace: opened, narrowed and counted by the rules of the daemon, kept in memory. */
@@ -43,7 +45,7 @@ export class TrialSessions {
     const above = parent === undefined ? null : this.need(parent);
     const opening = above ? childOpening({ sessions: this, clock: this.#clock }, above.principal, request) : rootOpening({ config: this.#config(), clock: this.#clock }, "operator", request);
     const chain = above ? [...above.principal.chain, above.principal.session] : [];
-    const session: TrialSession = { principal: principalOf(name, chain, opening), mandate: opening.mandate, credential: null, openedAtMs: this.#clock.nowMs(), calls: 0, inFlight: 0, parent: above, asked: null };
+    const session: TrialSession = { principal: principalOf(name, chain, opening), mandate: opening.mandate, credential: null, openedAtMs: this.#clock.nowMs(), calls: 0, inFlight: 0, parent: above, asked: null, given: new Map() };
     this.#open.set(name, session);
     return session;
   }

@@ -52,7 +52,7 @@ export class Trial {
   /** `number` counts from 1. Throws Fault `invalid_config` when policies do not compile against tools that the trace brought along. */
   run(text: string, number: number): TrialAnswer {
     const line = readLine(text);
-    if ("wrong" in line) return { answer: { line: number, ...(line.isCall && denied("malformed_call", line.wrong)), error: line.wrong }, isBad: true };
+    if ("wrong" in line) return { answer: { line: number, ...(line.session !== undefined && { session: line.session }), ...(line.isCall && denied("malformed_call", line.wrong)), error: line.wrong }, isBad: true };
     this.#atMs = line.at === undefined ? null : Date.parse(line.at);
     const head: JsonObject = line.session === undefined ? { line: number } : { line: number, session: line.session };
     try {
@@ -99,7 +99,7 @@ export class Trial {
       if (error instanceof Fault) return { answer: { ...head, ...denied(error.code, error.message) }, isBad: false };
       throw error;
     }
-    const groups = [...new Set([...approvals, ...(session.asked?.digest === action.digest ? session.asked.groups : [])])];
+    const groups = [...new Set([...approvals, ...(session.given.get(action.digest) ?? [])])].sort();
     const approval: Approval | null = groups.length === 0 ? null : { id: "trial", groups, bundle: snapshot.hash, definition: null, transforms: [] };
     const world = this.#world;
     const stages = {
@@ -107,7 +107,11 @@ export class Trial {
       decide: (input: Parameters<typeof snapshot.decide>[0]) => ({ decision: snapshot.decide(input), bundle: snapshot.hash }),
     };
     const { ruling: { decision }, by, why, facts, changed } = rule(stages, action, session.principal, approval);
-    session.asked = decision.effect === "ask" ? { digest: action.digest, action: action.name, groups } : null;
+    if (decision.effect === "ask") session.asked = { digest: action.digest, action: action.name, approvers: decision.approvers };
+    if (decision.effect === "allow") {
+      session.given.delete(action.digest); // good for one call
+      if (session.asked?.digest === action.digest) session.asked = null;
+    }
     if (by !== "policy") return { answer: { ...head, ...denied(by, why) }, isBad: false };
     const reasons = decision.reasons.map(({ policy, text, remedy }) => ({ policy, text, remedy }));
     const remedies = [...new Set(reasons.flatMap(({ remedy }) => (remedy === "" ? [] : [remedy])))].sort();
@@ -129,11 +133,15 @@ export class Trial {
   }
 }
 
-/** People said yes to the call that was asked for last: the identical call goes through, once. */
+/** People said yes to the call that was asked for last: the identical call goes through, once, whatever comes between. */
 const approved = (session: TrialSession, groups: readonly string[]): JsonObject => {
   if (session.asked === null) throw new Fault("conflict", `the last call of session \`${session.principal.session}\` did not ask for anything`);
-  session.asked = { ...session.asked, groups: [...new Set([...session.asked.groups, ...groups])].sort() };
-  return { approved: session.asked.action, groups: [...session.asked.groups] };
+  const { digest, action, approvers } = session.asked;
+  const stranger = groups.find((group) => !approvers.includes(group));
+  if (stranger !== undefined) throw new Fault("forbidden", `\`${stranger}\` was not asked about \`${action}\`; asked were ${approvers.join(", ")}`);
+  const given = [...new Set([...(session.given.get(digest) ?? []), ...groups])].sort();
+  session.given.set(digest, given);
+  return { approved: action, groups: given };
 };
 
 /** Refused by a step before policy was asked, with what to do about it. */

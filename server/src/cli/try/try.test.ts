@@ -78,6 +78,18 @@ describe("a trace", () => {
     expect(run(pay(20_000))).toMatchObject({ effect: "ask" });
     run({ session: "s", approve: { groups: ["leads"] } });
     expect(run(pay(30_000))).toMatchObject({ effect: "ask" });
+    expect(run(pay(1))).toMatchObject({ effect: "allow" });
+    expect(run(pay(20_000)), "whatever came between").toMatchObject({ effect: "allow" });
+    run(pay(40_000));
+    expect(run({ session: "s", approve: { groups: ["staff"] } })).toMatchObject({ error: "`staff` was not asked about `bank/pay`; asked were leads" });
+    expect(run(pay(40_000))).toMatchObject({ effect: "ask" });
+  });
+
+  it("denies what JSON does not carry exactly, and names the session of a line that is wrong", () => {
+    const run = trial();
+    const raw = JSON.stringify(pay(1)).replace('"cents":1', '"cents":12345678901234567890');
+    expect(run(raw)).toMatchObject({ session: "s", effect: "deny", by: "malformed_call", error: expect.stringContaining("12345678901234567890") });
+    expect(run({ session: "s", call: {} })).toMatchObject({ session: "s", effect: "deny" });
   });
 
   it("opens sessions by the rules of the daemon", () => {
