@@ -2,6 +2,7 @@
 import { Fault, type ErrorCode } from "@lanyard/contract";
 import { Command, CommanderError } from "commander";
 import { settings, systemEnvironment } from "../base/config/environment.ts";
+import { version } from "../compose.ts";
 import { approvalVerbs } from "./approvals.ts";
 import { auditVerbs } from "./audit.ts";
 import { catalogVerbs } from "./catalog.ts";
@@ -30,6 +31,7 @@ export function commandLine(context: Context, setConfig: (path: string) => void)
   const program = new Command("lanyard")
     .enablePositionalOptions()
     .description("The leash for AI agents: every call is decided, recorded, and can be explained.")
+    .version(version, "--version", "which Lanyard this is")
     .option("-c, --config <file>", "lanyard.yaml to use (default: LANYARD_CONFIG, or ./lanyard.yaml)")
     .hook("preAction", (root) => {
       const { config } = root.opts<{ config?: string }>();
