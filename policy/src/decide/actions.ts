@@ -12,7 +12,16 @@ export interface ReadyAction {
   readonly server: Entity;
 }
 
-const readyAction = (shape: ActionShape): ReadyAction => ({ shape, plan: planOf(shape.input), entity: actionEntity(shape), server: serverEntity(shape) });
+/** A shape of arguments and the way to read it. Equal ones are one: tools of a family share theirs, and what is one stays in the processor's cache. */
+type Inputs = Map<string, { readonly input: ActionShape["input"]; readonly plan: Plan }>;
+
+const readyAction = (written: ActionShape, inputs: Inputs): ReadyAction => {
+  const key = JSON.stringify(written.input);
+  const known = inputs.get(key) ?? { input: written.input, plan: planOf(written.input) };
+  inputs.set(key, known);
+  const shape = { ...written, input: known.input };
+  return { shape, plan: known.plan, entity: actionEntity(shape), server: serverEntity(shape) };
+};
 
 /** Names of methods are the agents' to choose: past this many all are forgotten. */
 const rememberedRequests = 512;
@@ -24,6 +33,7 @@ export class Actions {
   readonly #servers: ReadonlySet<string>;
   readonly #ready: (ReadyAction | undefined)[];
   readonly #requests = new Map<string, ReadyAction>();
+  readonly #inputs: Inputs;
 
   /** Takes over what `before` has of equal actions. */
   constructor(lines: BundleLines, before?: Actions) {
@@ -32,13 +42,14 @@ export class Actions {
     const same = before !== undefined && count === before.#lines.actions.length && equalBytes(lines.actionBytes(0, count), before.#lines.actionBytes(0, count));
     this.#places = same ? before.#places : new Map(lines.actions.map((name, at) => [name, at]));
     this.#servers = same ? before.#servers : new Set(lines.actions.map((name) => name.slice(0, name.indexOf("/"))));
+    this.#inputs = same ? before.#inputs : new Map();
     this.#ready = same ? before.#ready : new Array<undefined>(count).fill(undefined);
   }
 
   /** The action of this name; any MCP method of a known server is one; null for a tool that the bundle does not know. */
   get(name: string): ReadyAction | null {
     const place = this.#places.get(name);
-    if (place !== undefined) return (this.#ready[place] ??= readyAction(this.#lines.action(place)));
+    if (place !== undefined) return (this.#ready[place] ??= readyAction(this.#lines.action(place), this.#inputs));
     return this.#requests.get(name) ?? this.#request(name);
   }
 
@@ -52,7 +63,7 @@ export class Actions {
     const [, server = "", method = ""] = /^([^/]+)\/mcp:(.+)$/s.exec(name) ?? [];
     if (!this.#servers.has(server) || !method.isWellFormed()) return null;
     if (this.#requests.size >= rememberedRequests) this.#requests.clear();
-    const ready = readyAction(requestAction(server, method));
+    const ready = readyAction(requestAction(server, method), this.#inputs);
     this.#requests.set(name, ready);
     return ready;
   }

@@ -102,8 +102,8 @@ const requestPlan = planOf({ kind: "record", fields: [] });
 
 const refuseUnseen = (answer: AgentOnAction, shape: ActionShape, { args, resources = [] }: DecisionInput): Decision | null => {
   const { always, byResource, watches: remembered } = answer.candidates;
-  const common = remembered.get(shape.input) ?? watchesOf(always, shape.input);
-  remembered.set(shape.input, common);
+  let common = remembered.get(shape.input);
+  if (common === undefined) remembered.set(shape.input, (common = watchesOf(always, shape.input)));
   if (byResource === null && common.length === 0) return null;
   const named = byResource === null ? [] : resources.flatMap(({ id }) => watchesOf(byResource.get(id) ?? [], shape.input));
   const watches = named.length === 0 ? common : [...common, ...named].sort((left, right) => (left.policy < right.policy ? -1 : left.policy > right.policy ? 1 : 0));
