@@ -36,6 +36,20 @@ test("any value is read as it was written, with escapes and without", () => {
   );
 });
 
+test("keys with backslashes and quotation marks in any number, some of them written as escapes", () => {
+  poison();
+  const text = fc.string({ unit: fc.constantFrom("a", "b", "\\", '"', "n", "u", ":", "{", "é"), maxLength: 6 });
+  const coded = (value: string, mask: number): string => [...value].map((letter, at) => ((mask >> at) & 1 ? `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}` : JSON.stringify(letter).slice(1, -1))).join("");
+  fc.assert(
+    fc.property(fc.array(fc.tuple(text, text, fc.nat(63)), { maxLength: 4 }), fc.constantFrom("", " ", "\n\t"), (pairs, space) => {
+      const fields = new Map(pairs.map(([key, value, mask]) => [key, { value, mask }]));
+      const json = `{${[...fields].map(([key, { value, mask }]) => `"${coded(key, mask)}"${space}:${space}"${coded(value, ~mask)}"`).join(",")}}`;
+      expect(Object.entries(parseJson(json) as object), json).toEqual([...fields].map(([key, { value }]) => [key, value]));
+    }),
+    { numRuns: 3000 },
+  );
+});
+
 test("what is no JSON is refused by both ways", () => {
   for (const bad of ['{"\\a":1}', '{"\\u12":1}', '{"\\n":1', '{"\\n":1,}', '{"\\n" 1}', '{"\\n":01}', '{"\\n":1}x', '{"\\n":"a\nb"}', "{", '{"\\n":tru}', '{"\\n":[1,]}', "\\", '"\\', '{"\\n":-}', '{"\\n":.5}', '{"\\n":+1}', '{"\\n":NaN}']) {
     expect(() => parseJson(bad), bad).toThrow(SyntaxError);

@@ -45,20 +45,25 @@ const isSpace = (code: number): boolean => code === 0x20 || code === 0x0a || cod
 
 /** Whether a string with an escape stands before a colon. Of what is no JSON the answer does not matter: both readers refuse it. */
 const hasEscapedKey = (text: string): boolean => {
-  for (let at = text.indexOf('"'); at >= 0; at = text.indexOf('"', at)) {
-    let escaped = false;
-    for (at += 1; at < text.length && text.charCodeAt(at) !== quote; at += 1) {
-      if (text.charCodeAt(at) !== backslash) continue;
-      escaped = true;
-      at += 1;
-    }
-    at += 1;
-    if (!escaped) continue;
-    let next = at;
+  let escape = text.indexOf("\\");
+  for (let start = text.indexOf('"'), end = 0; start >= 0 && escape >= 0; start = text.indexOf('"', end + 1)) {
+    end = text.indexOf('"', start + 1);
+    while (end >= 0 && isEscaped(text, end)) end = text.indexOf('"', end + 1);
+    if (end < 0) return false;
+    if (escape < start) escape = text.indexOf("\\", start);
+    if (escape < 0 || escape > end) continue;
+    let next = end + 1;
     while (isSpace(text.charCodeAt(next))) next += 1;
     if (text.charCodeAt(next) === colon) return true;
   }
   return false;
+};
+
+/** A quotation mark after an odd number of backslashes ends no string. */
+const isEscaped = (text: string, at: number): boolean => {
+  let before = at - 1;
+  while (text.charCodeAt(before) === backslash) before -= 1;
+  return (at - before) % 2 === 0;
 };
 
 /** Nesting past this is refused, so that no text can exhaust the stack. */
