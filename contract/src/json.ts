@@ -16,29 +16,43 @@ export const isObject = (value: unknown): value is JsonObject =>
 export const parseJson = (text: string): unknown => (text.includes("\\") && hasEscapedKey(text) ? new Reader(text).read() : JSON.parse(text));
 
 /**
- * The first integer of a JSON text that a double cannot hold and that would be written otherwise than it was read; null when there is none.
- * `JSON.parse` makes another number of it without a word: whoever passes the text on would pass on something else than was said.
+ * The first number of a JSON text, as it is written, that would be passed on as another one; null when there is none. `JSON.parse` makes of
+ * an integer past 2^53 the nearest double without a word, of a number past all doubles nothing that JSON can write. Fractions below 2^53 are
+ * rounded too, by less than anything that counts.
  */
-export const inexactInteger = (text: string): string | null => {
-  if (!/\d{16}/.test(text)) return null;
+export const inexactNumber = (text: string): string | null => {
+  if (!/\d{16}|[eE]\+?\d\d/.test(text)) return null;
   for (let at = 0; at < text.length; at += 1) {
     const code = text.charCodeAt(at);
     if (code === quote) {
       for (at += 1; at < text.length && text.charCodeAt(at) !== quote; at += 1) if (text.charCodeAt(at) === backslash) at += 1;
     } else if (code === minus || (code >= digit0 && code <= digit9)) {
       numeral.lastIndex = at;
-      const [whole = "", digits = ""] = numeral.exec(text) ?? [];
-      const value = Number(digits);
-      if (digits.length >= 16 && String(value) !== digits && (!Number.isFinite(value) || BigInt(digits) !== BigInt(value))) return digits;
-      at += Math.max(0, whole.length - 1);
+      const [written = ""] = numeral.exec(text) ?? [];
+      if (isInexact(written)) return written;
+      at += Math.max(0, written.length - 1);
     }
   }
   return null;
 };
 
 const [minus, digit0, digit9] = [0x2d, 0x30, 0x39];
-/** An integer, also when it is written with zeros after the point; of any other number only all of it. */
-const numeral = /(-?\d+)(?:\.0+)?(?![\d.eE])|-?[\d.eE+-]+/y;
+const numeral = /-?(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?/y;
+
+const isInexact = (written: string): boolean => {
+  const value = Number(written);
+  if (Math.abs(value) <= Number.MAX_SAFE_INTEGER) return false;
+  return !Number.isFinite(value) || plain(written) !== plain(String(value));
+};
+
+/** A numeral as its digits without zeros at the end, and the power of ten they are multiplied by: two of one value are one. */
+const plain = (written: string): string => {
+  numeral.lastIndex = written.startsWith("-") ? 1 : 0;
+  const [, whole = "", fraction = "", power = "0"] = numeral.exec(written) ?? [];
+  const digits = `${whole}${fraction}`.replace(/^0+/, "");
+  const shown = digits.replace(/0+$/, "");
+  return `${shown}e${Number(power) - fraction.length + digits.length - shown.length}`;
+};
 
 const [quote, backslash, colon, comma] = [0x22, 0x5c, 0x3a, 0x2c];
 const isSpace = (code: number): boolean => code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;

@@ -83,6 +83,8 @@ export const recordBodies = {
     beside: hash,
     beside_effect: effect,
     beside_policies: z.array(id).max(32),
+    transforms: z.array(id).min(1).max(16).optional(),
+    beside_transforms: z.array(id).min(1).max(16).optional(),
     times: count,
   }),
   /** The second engine decided otherwise. `ours` and `theirs` are hashes of the whole Decision: `ours` is the `decision` of the entry it is about. */

@@ -45,7 +45,7 @@ export const readAnnotations = (policy: PolicyJson): { annotations: Annotations;
   const approvers = given.has("remedy") ? readRemedy(policy, remedy, objections) : [];
   const severity = severities.find((one) => one === given.get("severity")) ?? "";
   if (given.has("severity") && severity === "") objections.push({ message: "`@severity` is none of low, medium, high, critical", help: "it is for readers and reports; it decides nothing", find: "@severity" });
-  objections.push(...readsOfRemedies(policy, remedy), ...wholeContext(policy), ...namesOfHints(policy));
+  objections.push(...readsOfRemedies(policy, remedy, approvers), ...wholeContext(policy), ...namesOfHints(policy));
   return { annotations: { id, reason, remedy, approvers, severity, said: { tier: given.get("tier") ?? null, team: given.get("team") ?? null } }, objections };
 };
 
@@ -119,11 +119,13 @@ const madeChange = (body: Json): string | null => {
  * Invariant: approvals and changes made are read by the `unless` of a remedy and nowhere else, so that what lifts a rule can do nothing more.
  * `remedy` is the policy's own; what its `unless` asks for is its own remedy and no other's.
  */
-const readsOfRemedies = (policy: PolicyJson, remedy: string): Objection[] => {
+const readsOfRemedies = (policy: PolicyJson, remedy: string, approvers: readonly string[]): Objection[] => {
   const objections: Objection[] = [];
   for (const clause of policy.conditions) {
     const body = clause.body as Json;
-    if (clause.kind === "unless" && remedy.startsWith("approval:") && approvedGroups(body) !== null) continue;
+    // A remedy that is wrong has been told already.
+    const asked = remedy.startsWith("approval:") ? approvedGroups(body) : null;
+    if (clause.kind === "unless" && asked !== null && (approvers.length === 0 || sameGroups(asked, approvers))) continue;
     if (clause.kind === "unless" && transformOf(remedy) !== "" && madeChange(body) === transformOf(remedy)) continue;
     for (const field of ["approvals", "remedies"]) {
       if (!mentions(body, field)) continue;

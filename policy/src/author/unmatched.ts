@@ -1,5 +1,6 @@
 import type { Registry } from "@lanyard/contract";
 import type { EntityRef } from "../bundle.ts";
+import { misfit, parseTransform, transformOf } from "../decide/transform.ts";
 import type { Objection } from "./lint.ts";
 import { nearest } from "./problem.ts";
 import type { Meaning } from "./reading.ts";
@@ -46,6 +47,16 @@ export const unmatched = (meaning: Meaning, names: KnownNames, world: ActionWorl
     const near = nearest(id, known);
     const help = near === null ? "nothing in lanyard.yaml has this name" : `did you mean \`${near}\`?`;
     found.set(`${type}\0${id}`, { message: `there is no ${words[type] ?? type} \`${id}\``, help, find: `${type}::${JSON.stringify(id)}` });
+  }
+  const changing = transformOf(meaning.remedy);
+  if (parseTransform(changing) !== null) {
+    const tools = actionsFor(meaning.head.action, world).filter(({ definition }) => definition !== null);
+    const wrong = tools.flatMap(({ name, input, contract }) => {
+      const why = misfit(changing, { input, fixed: contract?.resource?.argument ?? null });
+      return why === null ? [] : [{ name, why }];
+    });
+    const [first] = wrong;
+    if (first !== undefined) found.set("@remedy", { message: `${first.why} (\`${first.name}\`${wrong.length > 1 ? ` and ${wrong.length - 1} more` : ""}), so calls that the policy matches are denied`, help: "name the tools in the head that have the argument", find: "@remedy" });
   }
   if (found.size > 0) return [...found.values()];
   const { principal, resource } = meaning.head;

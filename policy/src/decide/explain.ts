@@ -5,7 +5,7 @@ import { Expressions } from "../cedar/compile.ts";
 import { EvaluationFault, type EvaluationRequest } from "../cedar/request.ts";
 import { DatetimeValue, DecimalValue, DurationValue, EntityUid, IpValue, RecordValue, SetValue, type Value } from "../cedar/value.ts";
 import { combine, isChange, unite, type RoundResult } from "./combine.ts";
-import { find, roundsOf, type Evaluation, type Rules } from "./decide.ts";
+import { decide, find, roundsOf, type Evaluation, type Rules } from "./decide.ts";
 import type { RoundInput } from "./rounds.ts";
 import { transformOf } from "./transform.ts";
 
@@ -31,9 +31,13 @@ const shown = { facts: 32, items: 8, chars: 120, nearest: 3, tried: 200 } as con
  * Explains the decision on an input: the policies that made it, sorted by id, after those that had its arguments changed; on a deny by
  * default the permits that come nearest to allowing it, the nearest first. Empty when no policy was asked, or none speaks of the call.
  */
-export const explain = (rules: Rules, policyOf: (id: string) => Policy | null, input: DecisionInput): PolicyExplanation[] => roundsOf(rules, input).flatMap((round) => explainRound(rules, policyOf, round));
+export const explain = (rules: Rules, policyOf: (id: string) => Policy | null, input: DecisionInput): PolicyExplanation[] => {
+  const { transforms = [] } = decide(rules, input);
+  return roundsOf(rules, input).flatMap((round, at) => explainRound(rules, policyOf, round, at === 0 && transforms.length > 0));
+};
 
-const explainRound = (rules: Rules, policyOf: (id: string) => Policy | null, input: RoundInput): PolicyExplanation[] => {
+/** `made`: the changes that the round asks for were made, and the call came through by them. */
+const explainRound = (rules: Rules, policyOf: (id: string) => Policy | null, input: RoundInput, made: boolean): PolicyExplanation[] => {
   const asked: { evaluation: Evaluation; outcome: RoundResult; tell: (id: string) => Told | null }[] = [];
   const found = find(rules, input, (evaluation, request) => {
     const tell = (id: string): Told | null => {
@@ -53,7 +57,11 @@ const explainRound = (rules: Rules, policyOf: (id: string) => Policy | null, inp
     const told = deciding.map(({ tell }) => tell(id)).find((one) => one !== null);
     return told ? [{ ...aboutPolicy(told), role, lift: printable(lift(told)) }] : [];
   };
-  if (isChange(united)) return united.reasons.flatMap(({ policy, remedy }) => explained(policy, "changed", () => `a change of the call: ${transformOf(remedy)}`));
+  if (isChange(united)) {
+    return united.reasons.flatMap(({ policy, remedy }) =>
+      made ? explained(policy, "changed", () => `a change of the call: ${transformOf(remedy)}`) : explained(policy, "decided", () => `nothing: the change ${transformOf(remedy)} does not bring this call through`),
+    );
+  }
   const decision = united;
   if (decision.reasons.length + decision.errors.length === 0) return nearestOf(deciding.map(({ evaluation, tell }) => permitsOf(evaluation).flatMap((id) => tell(id) ?? [])));
   return [

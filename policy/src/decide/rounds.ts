@@ -28,6 +28,6 @@ export const decideChanged = (action: ActionShape | null, input: DecisionInput, 
 /** What the second round is asked, or in words why the changes cannot be made. */
 export const nextRound = (action: ActionShape | null, input: DecisionInput, { transforms }: Change): RoundInput | string => {
   if (action === null || action.definition === null) return "policies ask for a change of a request that is no tool call";
-  const args = transformArguments(input.args, transforms, action.contract?.resource?.argument ?? null);
+  const args = transformArguments(input.args, transforms, { input: action.input, fixed: action.contract?.resource?.argument ?? null });
   return typeof args === "string" ? args : { ...input, args, remedies: transforms };
 };

@@ -175,16 +175,17 @@ class ReadySnapshot implements Snapshot {
 
   judge(input: DecisionInput): Judgement {
     const found: Evaluation[] = [];
+    const failed: Decision["errors"][number][] = [];
     for (const round of roundsOf(this.#rules, input)) {
       const one = find(this.#rules, round);
-      if ("effect" in one) return { candidates: [], satisfied: [], errors: one.errors };
-      found.push(...one);
+      if ("effect" in one) failed.push(...one.errors);
+      else found.push(...one);
     }
     const ids = (policies: readonly ReadyPolicy[]): string[] => [...new Set(policies.map(({ id }) => id))].sort();
     return {
       candidates: ids(found.flatMap(({ candidates }) => candidates)),
       satisfied: ids(found.flatMap(({ satisfied }) => satisfied)),
-      errors: found.flatMap(({ errors }) => errors),
+      errors: [...failed, ...found.flatMap(({ errors }) => errors)],
     };
   }
 

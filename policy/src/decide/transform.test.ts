@@ -1,7 +1,8 @@
 import type { JsonObject } from "@lanyard/contract";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { parseTransform, transformArguments, transformBounds } from "./transform.ts";
+import type { RecordShape, Shape } from "../schema/shape.ts";
+import { misfit, parseTransform, transformArguments, transformBounds } from "./transform.ts";
 
 const changed = (args: JsonObject, ...changes: string[]): unknown => transformArguments(args, changes, null);
 
@@ -45,8 +46,20 @@ describe("a change of arguments", () => {
   });
 
   it("never touches what the call's resource is named by", () => {
-    for (const change of ["drop(target)", "mask(target.repo)", 'set(target.repo.x, "y")']) expect(transformArguments({ target: { repo: "a" } }, [change], ["target", "repo"])).toContain("would change what the call touches");
-    expect(transformArguments({ target: { repo: "a", note: "n" } }, ["mask(target.note)"], ["target", "repo"])).toEqual({ target: { repo: "a", note: "[masked]" } });
+    const input = { kind: "record", fields: [{ name: "target", required: true, shape: { kind: "record", fields: [{ name: "note", required: false, shape: { kind: "string" } }, { name: "repo", required: true, shape: { kind: "string" } }] } }] } as const;
+    const of = { input, fixed: ["target", "repo"] };
+    for (const change of ["drop(target)", "mask(target.repo)", 'set(target.repo.x, "y")']) expect(transformArguments({ target: { repo: "a" } }, [change], of)).toContain("would change what the call touches");
+    expect(transformArguments({ target: { repo: "a", note: "n" } }, ["mask(target.note)"], of)).toEqual({ target: { repo: "a", note: "[masked]" } });
+  });
+
+  it("names an argument that policy sees, of a type it goes with: a misspelt name lifts nothing", () => {
+    const field = (name: string, shape: Shape) => ({ name, shape, required: false });
+    const text = { kind: "string" } as const;
+    const input: RecordShape = { kind: "record", fields: [field("both", { kind: "tagged", of: [text, { kind: "long" }] }), field("flag", { kind: "boolean" }), field("n", { kind: "long" }), field("rows", { kind: "set", of: { kind: "record", fields: [field("cell", text)] } }), field("text", text), field("texts", { kind: "set", of: text })] };
+    const why = (change: string): string | null => misfit(change, { input, fixed: null });
+    for (const change of ["mask(text)", "mask(texts)", "mask(rows.cell)", "mask(both)", "drop(rows)", "set(n, 3)", "set(flag, true)", 'set(both, "x")', 'set(rows.cell, "x")']) expect(why(change), change).toBeNull();
+    for (const change of ["mask(txt)", "mask(Text)", "drop(rows.cel)", "set(dry_run, true)", "mask(text.more)"]) expect(why(change), change).toContain("does not let policy see");
+    for (const change of ["mask(n)", "mask(rows)", "set(n, 1.5)", 'set(n, "x")', "set(text, 1)", "set(rows, 1)"]) expect(why(change), change).toContain("does not go with the type");
   });
 
   it(`is one of ${transformBounds.ofOneCall} at most`, () => {

@@ -1,4 +1,5 @@
 import { isObject, parseJson, type Json, type JsonObject } from "@lanyard/contract";
+import type { RecordShape, Shape } from "../schema/shape.ts";
 
 // Changes of arguments that a policy can ask for: `@remedy("transform:<change>")`. The text says all, so that a policy alone tells what
 // will be done and no other place has to be read.
@@ -44,18 +45,54 @@ const scalarIn = (text: string): string | number | boolean | null => {
 /** The change that a remedy asks for; empty when it asks for none. */
 export const transformOf = (remedy: string): string => (remedy.startsWith("transform:") ? remedy.slice("transform:".length) : "");
 
+/** What of a tool's arguments may be changed: those that policy can see, but for the one (`fixed`) that names what the call touches. */
+export interface Changeable {
+  readonly input: RecordShape;
+  readonly fixed: readonly string[] | null;
+}
+
+/** Why a change can never be made of arguments of this shape, in words; null when it can. */
+export const misfit = (text: string, { input, fixed }: Changeable): string | null => {
+  const transform = parseTransform(text);
+  if (transform === null) return `\`${text.slice(0, transformBounds.chars)}\` is no change that is known`; // I4: what is not known denies
+  const { path } = transform;
+  if (fixed !== null && overlap(path, fixed)) return `\`${text}\` would change what the call touches`;
+  const place = placeIn(input, path);
+  // Invariant: no rule is lifted by a change of something else than it was meant for, a misspelt name for instance.
+  if (place === null) return `\`${text}\` changes the argument \`${path.join(".")}\`, which the tool's schema does not let policy see`;
+  return fits(transform, place) ? null : `\`${text}\` does not go with the type of \`${path.join(".")}\``;
+};
+
+const placeIn = (shape: Shape, [step, ...below]: readonly string[]): Shape | null => {
+  if (step === undefined) return shape;
+  if (shape.kind === "set") return placeIn(shape.of, [step, ...below]);
+  if (shape.kind === "tagged") return shape.of.map((part) => placeIn(part, [step, ...below])).find((found) => found !== null) ?? null;
+  const field = shape.kind === "record" ? shape.fields.find(({ name }) => name === step) : undefined;
+  return field === undefined ? null : placeIn(field.shape, below);
+};
+
+const fits = (transform: Transform, shape: Shape): boolean => {
+  if (transform.kind === "drop") return true;
+  if (shape.kind === "tagged") return shape.of.some((part) => fits(transform, part));
+  if (transform.kind === "mask") return shape.kind === "string" || (shape.kind === "set" && fits(transform, shape.of));
+  const { value } = transform;
+  if (typeof value === "number") return shape.kind === "decimal" || (shape.kind === "long" && Number.isInteger(value));
+  return shape.kind === typeof value;
+};
+
 /**
- * The arguments with all changes made, or in words why they cannot be: an unknown change, two that touch the same place (which one would
- * win?), one that touches what the call's resource is named by, a place that is not there to be changed. The same changes always give the
- * same arguments, and the arguments given stay as they are.
+ * The arguments with all changes made, or in words why they cannot be: one that does not go with the tool, two that touch the same place
+ * (which one would win?), a call that it does not fit. `of` is null where a decision has looked at that already. The same changes always
+ * give the same arguments, and the arguments given stay as they are.
  */
-export const transformArguments = (args: JsonObject, changes: readonly string[], fixed: readonly string[] | null): JsonObject | string => {
+export const transformArguments = (args: JsonObject, changes: readonly string[], of: Changeable | null): JsonObject | string => {
   if (changes.length > transformBounds.ofOneCall) return `policies ask for more than ${transformBounds.ofOneCall} changes of one call`;
   const read: { readonly text: string; readonly transform: Transform }[] = [];
   for (const text of changes) {
+    const wrong = of === null ? null : misfit(text, of);
+    if (wrong !== null) return wrong;
     const transform = parseTransform(text);
-    if (transform === null) return `\`${text.slice(0, transformBounds.chars)}\` is no change that is known`; // I4: what is not known denies
-    if (fixed !== null && overlap(transform.path, fixed)) return `\`${text}\` would change what the call touches`;
+    if (transform === null) return `\`${text.slice(0, transformBounds.chars)}\` is no change that is known`;
     const rival = read.find((other) => other.text !== text && overlap(other.transform.path, transform.path));
     if (rival !== undefined) return `\`${rival.text}\` and \`${text}\` change the same argument`;
     read.push({ text, transform });

@@ -1,4 +1,5 @@
-import type { DecisionInput, Registry } from "@lanyard/contract";
+import type { DecisionInput, Json, Registry } from "@lanyard/contract";
+import { entitiesIn } from "../author/reading.ts";
 import type { Bundle, Policy } from "../bundle.ts";
 import { actionMatches, isOfTeam, principalMatches } from "../decide/head.ts";
 import { transformOf } from "../decide/transform.ts";
@@ -126,22 +127,26 @@ export class Encoding {
 /** That nobody has approved the call yet. */
 export const unapproved = ({ names, approvals }: CallSpace): Term => onlyOf(names, approvals, []);
 
-/** Every action of a bundle, and those requests to its servers that policies name or that have no name of their own. */
-export const actionsIn = ({ actions, policies }: Pick<Bundle, "actions" | "policies">): ActionShape[] => {
+/**
+ * Every action of a bundle, and those requests to its servers that policies name anywhere, or that none of them names. `policies` are all
+ * that are asked about in one question: what only the other bundle names is told apart too.
+ */
+export const actionsIn = ({ actions, policies: own }: Pick<Bundle, "actions" | "policies">, policies: readonly Policy[] = own): ActionShape[] => {
   const servers = new Set(actions.map(({ server }) => server));
   const known = new Map(actions.map((action) => [action.name, action]));
   const add = (server: string, method: string): void => {
     const action = requestAction(server, method);
     if (!known.has(action.name)) known.set(action.name, action);
   };
-  for (const server of servers) add(server, "x/any-other");
-  for (const { head } of policies) {
-    const scope = head.action;
-    const named = "entity" in scope ? [scope.entity] : "entities" in scope ? scope.entities : [];
-    for (const { id } of named) {
-      const [, server = "", method = ""] = /^([^/]+)\/mcp:(.+)$/s.exec(id) ?? [];
-      if (servers.has(server)) add(server, method);
-    }
+  const named = new Set(entitiesIn(policies.map(({ head, conditions }) => [head, conditions]) as unknown as Json).flatMap(({ type, id }) => (type === "Action" ? [id] : [])));
+  for (const id of named) {
+    const [, server = "", method = ""] = /^([^/]+)\/mcp:(.+)$/s.exec(id) ?? [];
+    if (servers.has(server)) add(server, method);
+  }
+  for (const server of servers) {
+    let other = "x/any-other";
+    while (named.has(`${server}/mcp:${other}`)) other += "-";
+    add(server, other);
   }
   return [...known.values()].sort((left, right) => (left.name < right.name ? -1 : 1));
 };

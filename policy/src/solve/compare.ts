@@ -8,7 +8,7 @@ import { Inquiry, type Assignment, type Solved } from "./inquiry.ts";
 import { solveLikely } from "./likely.ts";
 import { Names } from "./names.ts";
 import { strangersLeftOut, withStrangers } from "./stranger.ts";
-import { and, no, type Term } from "./term.ts";
+import { and, no, or, type Term } from "./term.ts";
 import { witnessOf } from "./witness.ts";
 import type { CallSpace } from "./call-space.ts";
 import type { Z3 } from "./z3.ts";
@@ -85,6 +85,10 @@ export const compareBundles = (z3: Z3, beforeBytes: Uint8Array, afterBytes: Uint
   const placed = goals.map(({ pair, term, from, to }) => ({ space: pair.space, term, sides: [pair.before, pair.after], key: keyOf(from, to, pair) }));
   const solved = solveLikely(inquiry, placed, registry.users, (done) => progress(done, goals.length));
   const report = new Report(openSnapshot(beforeBytes), openSnapshot(afterBytes), registry, doubts);
+  // What a call comes to once its arguments are changed is not in the model, so wherever they may be the two may differ unseen.
+  const changing = found.filter(({ before: { changes: one }, after: { changes: other } }) => one !== no || other !== no);
+  const changed = inquiry.solve(changing.map(({ before: { changes: one }, after: { changes: other } }) => or(one, other)));
+  changing.forEach((pair, index) => report.doubt(pair, changed[index] ?? "unknown"));
   goals.forEach((goal, index) => report.add(goal, solved[index] ?? "unknown"));
   return report.comparison();
 };
@@ -113,7 +117,8 @@ const differing = (encoding: Encoding, before: Bundle, after: Bundle, registry: 
 
 /** Actions that both bundles mean alike; of the others nothing can be said. */
 const commonActions = (before: Bundle, after: Bundle): { actions: ActionShape[]; doubts: Doubt[] } => {
-  const [old, now] = [actionsIn(before), actionsIn(after)];
+  const policies = [...before.policies, ...after.policies];
+  const [old, now] = [actionsIn(before, policies), actionsIn(after, policies)];
   const keyed = new Map(old.map((action) => [action.name, JSON.stringify(action)]));
   const isOld = (action: ActionShape): boolean => keyed.get(action.name) === JSON.stringify(action);
   const declared = new Set([...before.actions, ...after.actions].map(({ name }) => name));
@@ -141,6 +146,10 @@ class Report {
     this.#after = after;
     this.#registry = registry;
     this.#doubts = [...doubts];
+  }
+
+  doubt(pair: Pair, solved: Solved): void {
+    if (solved !== "none") this.#doubts.push(doubtOf(pair.space, [pair.before, pair.after], pair.changed));
   }
 
   /** Invariant: what is reported as a change was decided by both snapshots; the solver's word alone is a doubt. */

@@ -1,4 +1,5 @@
-import type { Registry } from "@lanyard/contract";
+import type { Json, Registry } from "@lanyard/contract";
+import { entitiesIn } from "../author/reading.ts";
 import { decodeBundle, encodeBundle, type Bundle } from "../bundle.ts";
 import { standingGroups, type ActionShape } from "../schema/schema.ts";
 import { orgTier } from "../tier.ts";
@@ -76,7 +77,10 @@ const foreseeing = (before: Bundle, after: Bundle): [Bundle, Bundle] => {
   const said = JSON.stringify([...before.policies, ...after.policies].map(({ head, conditions }) => [head, conditions]));
   const isNamed = (name: string): boolean => said.includes(JSON.stringify(name));
   const atServers = [...new Set([...before.actions, ...after.actions].map(({ server }) => server))].filter((server) => isNamed(server) || isNamed(`server:${server}`));
-  const servers = [...atServers, "unknown-server"].sort();
+  // A server that policies name and nobody has registered yet is one of those that may come.
+  const spoken = entitiesIn([...before.policies, ...after.policies].map(({ head, conditions }) => [head, conditions]) as unknown as Json);
+  const absent = spoken.flatMap(({ type, id }) => (type === "Server" ? [id] : type === "Action" && id.startsWith("server:") ? [id.slice("server:".length)] : [])).filter((server) => /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(server));
+  const servers = [...new Set([...atServers, ...absent, "unknown-server"])].sort();
   const combined = combinations.filter((kinds) => kinds.length === 0 || kinds.some(isNamed));
   const named = [...before.policies, ...after.policies].flatMap(({ head: { action } }) => ("entity" in action ? [action.entity] : "entities" in action ? action.entities : []));
   const groups = new Set([...before.actions, ...after.actions].flatMap((action) => action.groups).concat(standingGroups));

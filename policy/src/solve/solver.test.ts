@@ -195,6 +195,33 @@ describe("comparison", () => {
     return { proved, found: found.map(({ change, agents, actions, policies, example: { input } }) => ({ change, agents, actions, policies, args: input.args })) };
   };
 
+  it("tells apart requests that policies name in their conditions alone, and such as nobody names", () => {
+    const all = '@id("p") permit (principal, action in Action::"mcp", resource);';
+    for (const condition of ['action == Action::"s/mcp:custom/wipe"', 'action in [Action::"s/mcp:custom/wipe", Action::"s/mcp:other"]', '[Action::"s/mcp:custom/wipe"].contains(action)']) {
+      const [before, after] = [bundleOf(`${all} @id("f") forbid (principal, action in Action::"mcp", resource) when { ${condition} };`), bundleOf(all)];
+      expect(compareOrg(z3, before, after, registry), condition).toMatchObject({ loosens: true });
+      expect(compareBundles(z3, before, after, registry).changes, condition).toMatchObject([{ change: "newly allowed" }]);
+      expect(reviewBundle(z3, before, registry).idle, condition).toEqual([]);
+      expect(matchlessPolicies(z3, before, registry), condition).toEqual([]);
+    }
+    const later = bundleOf(`${all} @id("f") forbid (principal, action in Action::"mcp", resource == Server::"later");`);
+    expect(compareOrg(z3, later, bundleOf(all), registry)).toMatchObject({ loosens: true });
+    const named = bundleOf(`${all} @id("f") forbid (principal, action, resource) when { action == Action::"s/mcp:x/any-other" };`);
+    expect(answerAll(z3, named, registry, ["can any agent do anything?"])).toMatchObject([{ answer: "yes" }]);
+  });
+
+  it("never says all of a comparison while calls may be changed, whatever else it found", () => {
+    const all = '@id("p") permit (principal == Agent::"bot", action == Action::"s/send", resource);';
+    const before = bundleOf(`${all}
+      @id("f1") @remedy("approval:leads") forbid (principal, action == Action::"s/send", resource) when { context.input.n == 1 } unless { context.approvals.contains(Group::"leads") };
+      @id("f2") forbid (principal, action == Action::"s/send", resource) when { context.input.n == 2 };
+      @id("f3") @remedy("transform:mask(copy)") forbid (principal, action == Action::"s/send", resource) when { context.input.n == 3 } unless { context.remedies.contains("mask(copy)") };`);
+    const { changes: found, proved, cannotSay } = compareBundles(z3, before, bundleOf(all), registry);
+    expect(found.map(({ from, to }) => `${from} ${to}`)).toEqual(["deny allow", "ask allow"]);
+    expect(proved).toBe(false);
+    expect(cannotSay).toMatchObject([{ policies: ["f3"], actions: ["s/send"] }]);
+  });
+
   it("never calls two versions equal where arguments are changed before they decide", () => {
     const masking = '@id("mask") @remedy("transform:mask(copy)") forbid (principal, action in Action::"egress", resource) when { context.input.copy != "" } unless { context.remedies.contains("mask(copy)") };';
     // Only a masked call is `[masked]`: what this forbids is seen in the second round alone.

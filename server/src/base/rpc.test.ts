@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { readMessage, RpcError, toAnswer } from "./rpc.ts";
 
 const read = (text: string | Buffer) => {
-  const reading = readMessage(Buffer.from(text), 8);
+  const reading = readMessage(Buffer.from(text), 8, "agent");
   return "message" in reading ? reading.message : { code: reading.fault.code, id: reading.id };
 };
 const call = (rest: string) => read(`{"jsonrpc":"2.0","id":1,"method":"m"${rest}}`);
@@ -67,20 +67,29 @@ describe("readMessage", () => {
     ["12345678901234567890", false],
     ["-9007199254740993", false],
     ["9007199254740993.0", false],
+    ["9007199254740993e0", false],
+    ["90071992547409930e-1", false],
+    ["0.9007199254740993e16", false],
+    ["12345678901234567.5", false],
+    ["1e400", false],
+    ["-1E+999", false],
     [`1${"0".repeat(400)}`, false],
     ["9007199254740992", true],
     ["100000000000000000000", true],
     ["1e20", true],
+    ["6.02e23", true],
+    ["100000000000000000000000", true],
+    ["36028797018963968", false], // a double, but written 36028797018963970
     ["0.1234567890123456789", true],
     ['"12345678901234567890"', true],
     ['"\\"12345678901234567890"', true],
   ])("takes the number %s: %s, wherever it stands", (number, taken) => {
     for (const params of [`{"a":${number}}`, `{"a":[1,{"b":${number}}]}`, `{"a":"\\\\","b":${number}}`]) {
-      const reading = readMessage(Buffer.from(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":${params}}`), 8);
-      expect("message" in reading, params).toBe(taken);
+      for (const text of [`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":${params}}`, `{"jsonrpc":"2.0","id":1,"result":${params}}`]) {
+        expect("message" in readMessage(Buffer.from(text), 8, "agent"), text).toBe(taken);
+        expect("message" in readMessage(Buffer.from(text), 8, "server"), text).toBe(true); // refused, nobody would have the answer at all
+      }
     }
-    // What a server answers is not refused: nobody would have the answer at all.
-    expect("message" in readMessage(Buffer.from(`{"jsonrpc":"2.0","id":1,"result":{"a":${number}}}`), 8)).toBe(true);
   });
 
   it("counts the last of duplicate keys, in what is decided and in what is sent on alike", () => {

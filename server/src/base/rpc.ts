@@ -1,5 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import { errors, Fault, inexactInteger, isObject, parseJson, type ErrorCode, type Json, type JsonObject } from "@lanyard/contract";
+import { errors, Fault, inexactNumber, isObject, parseJson, type ErrorCode, type Json, type JsonObject } from "@lanyard/contract";
 import type { Answer } from "./exchange.ts";
 
 // JSON-RPC 2.0 as MCP uses it: no batches (since 2025-06-18), no null ids, params always an object.
@@ -20,8 +20,11 @@ export interface RpcNotification {
 export type RpcResponse = { readonly jsonrpc: "2.0"; readonly id: RpcId | null } & Answer;
 export type RpcMessage = RpcRequest | RpcNotification | RpcResponse;
 
-/** What became of some bytes: a message, or why they are none and the id to answer with, if there was one. */
-export type RpcReading = { readonly message: RpcMessage } | { readonly fault: Fault; readonly id: RpcId | null };
+/**
+ * What became of some bytes: a message, or why they are none and the id to answer with, if there was one. `isCall`: whoever sent it wanted
+ * something, so that `id` is the sender's own and names no question of ours.
+ */
+export type RpcReading = { readonly message: RpcMessage } | { readonly fault: Fault; readonly id: RpcId | null; readonly isCall: boolean };
 
 /** An error that travels as the JSON-RPC error it is, in either direction. */
 export class RpcError extends Error {
@@ -60,56 +63,59 @@ export function toAnswer(error: unknown): Extract<Answer, { error: unknown }> {
   return { error: { code: errors[code].rpc, message, data: { code, remedy: errors[code].remedy } } };
 }
 
+/** From whom a message comes. */
+export type Sender = "agent" | "server";
+
 /**
- * Reads one JSON-RPC message. Keys such as `__proto__` are plain data here and stay so as long as nobody assigns computed keys. Of
+ * Reads one JSON-RPC message. An agent's is refused when it has a number that would not be passed on as it was sent: it would be decided on
+ * one number and carried out with another. A server's is not, for then nobody had its answer at all. Keys such as `__proto__` are plain data here and stay so as long as nobody assigns computed keys. Of
  * duplicate keys the last counts, for the decision and for the server alike, since what is forwarded is written from this value.
  */
-export function readMessage(bytes: Buffer, depthLimit: number): RpcReading {
+export function readMessage(bytes: Buffer, depthLimit: number, from: Sender = "server"): RpcReading {
   if (!isUtf8(bytes)) return bad("parse_error", "the message is not valid UTF-8");
   const text = bytes.toString("utf8");
-  if (tooDeep(text, depthLimit)) return bad("limit_exceeded", `the message is nested deeper than the limit json_depth (${depthLimit} levels)`, idOf(text));
+  if (tooDeep(text, depthLimit)) return bad("limit_exceeded", `the message is nested deeper than the limit json_depth (${depthLimit} levels)`, ...headOf(text));
   let value: unknown;
   try {
     value = parseJson(text);
   } catch {
     return bad("parse_error", "the message is not valid JSON");
   }
-  return classify(value, text);
+  return classify(value, text, from);
 }
 
-const bad = (code: ErrorCode, message: string, id: RpcId | null = null): RpcReading => ({ fault: new Fault(code, message), id });
-/** The id of a message that is refused unread. Parsing is safe at any depth, walking the value is what is not. */
-function idOf(text: string): RpcId | null {
+const bad = (code: ErrorCode, message: string, id: RpcId | null = null, isCall = false): RpcReading => ({ fault: new Fault(code, message), id, isCall });
+/** The id of a message that is refused unread, and whether it is a call. Parsing is safe at any depth, walking the value is what is not. */
+function headOf(text: string): [RpcId | null, boolean] {
   try {
     const value: unknown = parseJson(text);
-    return isObject(value) && isId(value["id"]) ? value["id"] : null;
+    return isObject(value) ? [isId(value["id"]) ? value["id"] : null, "method" in value] : [null, false];
   } catch {
-    return null;
+    return [null, false];
   }
 }
 
 const isId = (value: unknown): value is RpcId => (typeof value === "string" && value.length <= 256) || Number.isSafeInteger(value);
 const surrogateEscape = /\\u[dD][89a-fA-F]/;
 
-function classify(value: unknown, text: string): RpcReading {
+function classify(value: unknown, text: string, from: Sender): RpcReading {
   if (Array.isArray(value)) return bad("malformed_call", "the message is a batch; MCP has no batches since 2025-06-18");
   if (!isObject(value)) return bad("malformed_call", "the message is not a JSON object");
   const id = isId(value["id"]) ? value["id"] : null;
-  if (value["jsonrpc"] !== "2.0") return bad("malformed_call", 'the message has no `"jsonrpc": "2.0"`', id);
-  if (surrogateEscape.test(text) && !wellFormed(value)) return bad("malformed_call", "the message has a lone surrogate, which no UTF-8 text can carry", id);
-  if (!("method" in value)) return classifyResponse(value, id);
-  // Decided about one number, carried out with another: a record of the next order, an amount that is a little higher.
-  const inexact = inexactInteger(text);
-  if (inexact !== null) return bad("malformed_call", `the message has the integer ${inexact.slice(0, 40)}, which JSON numbers do not carry exactly; send it as a text`, id);
-  return classifyCall(value, id);
+  const isCall = "method" in value;
+  if (value["jsonrpc"] !== "2.0") return bad("malformed_call", 'the message has no `"jsonrpc": "2.0"`', id, isCall);
+  if (surrogateEscape.test(text) && !wellFormed(value)) return bad("malformed_call", "the message has a lone surrogate, which no UTF-8 text can carry", id, isCall);
+  const inexact = from === "agent" ? inexactNumber(text) : null;
+  if (inexact !== null) return bad("malformed_call", `the message has the number ${inexact.slice(0, 40)}, which would not be passed on as it is; send it as a text`, id, isCall);
+  return isCall ? classifyCall(value, id) : classifyResponse(value, id);
 }
 
 function classifyCall(value: JsonObject, id: RpcId | null): RpcReading {
   const { method, params } = value;
-  if (typeof method !== "string" || method === "" || method.length > 256) return bad("malformed_call", "`method` is not a string of 1 to 256 characters", id);
-  if ("id" in value && id === null) return bad("malformed_call", "`id` is neither a string of at most 256 characters nor an integer");
-  if (params !== undefined && !isObject(params)) return bad("malformed_call", "`params` is not an object", id);
-  if (params?.["_meta"] !== undefined && !isObject(params["_meta"])) return bad("malformed_call", "`params._meta` is not an object", id);
+  if (typeof method !== "string" || method === "" || method.length > 256) return bad("malformed_call", "`method` is not a string of 1 to 256 characters", id, true);
+  if ("id" in value && id === null) return bad("malformed_call", "`id` is neither a string of at most 256 characters nor an integer", null, true);
+  if (params !== undefined && !isObject(params)) return bad("malformed_call", "`params` is not an object", id, true);
+  if (params?.["_meta"] !== undefined && !isObject(params["_meta"])) return bad("malformed_call", "`params._meta` is not an object", id, true);
   const call = { jsonrpc: "2.0", method, ...(params && { params }) } as const;
   return { message: id === null ? call : { ...call, id } };
 }

@@ -1,5 +1,5 @@
 import { Fault } from "@lanyard/contract";
-import { actionsOf, decodeBundle, nearest, Solver, type Ground, type PolicyFile, type PolicyProblem } from "@lanyard/policy";
+import { actionsOf, decodeBundle, nearest, Solver, type Ground, type PolicyFile, type PolicyProblem, type Shape } from "@lanyard/policy";
 import { systemClock } from "../../base/clock.ts";
 import { defaultLimits } from "../../base/limits.ts";
 
@@ -43,10 +43,24 @@ export function idleContracts({ servers, tools, contracts = [] }: Ground): strin
     return `the contract of \`${name}\` in lanyard.yaml is of no approved tool${near === null ? ", so it puts none into its groups" : `; did you mean \`${near}\`?`}`;
   });
   const misdirected = actionsOf({ servers, tools }).actions.flatMap(({ name, contract, input }) => {
-    const [first] = contract?.resource?.argument ?? [];
-    if (first === undefined || input.fields.some((field) => field.name === first)) return [];
-    const near = nearest(first, input.fields.map((field) => field.name));
-    return [`the contract of \`${name}\` in lanyard.yaml names the argument \`${first}\`, which the tool's schema does not declare: calls without it are denied${near === null ? "" : `; did you mean \`${near}\`?`}`];
+    const path = contract?.resource?.argument;
+    if (path === undefined || isText(input, path)) return [];
+    const near = nearest(path.join("."), pathsIn(input, ""));
+    return [`the contract of \`${name}\` in lanyard.yaml names the argument \`${path.join(".")}\`, which the tool's schema does not declare as a text: calls without one are denied${near === null ? "" : `; did you mean \`${near}\`?`}`];
   });
   return [...absent, ...misdirected];
 }
+
+/** Whether a path leads to a text, or to texts; an array on the way stands for its items. */
+const isText = (shape: Shape, [step, ...below]: readonly string[]): boolean => {
+  if (shape.kind === "set") return isText(shape.of, step === undefined ? [] : [step, ...below]);
+  if (shape.kind === "tagged") return shape.of.some((part) => isText(part, step === undefined ? [] : [step, ...below]));
+  if (step === undefined) return shape.kind === "string";
+  const field = shape.kind === "record" ? shape.fields.find(({ name }) => name === step) : undefined;
+  return field !== undefined && isText(field.shape, below);
+};
+
+const pathsIn = (shape: Shape, before: string): string[] => {
+  if (shape.kind === "set") return pathsIn(shape.of, before);
+  return shape.kind === "record" ? shape.fields.flatMap(({ name, shape: below }) => [`${before}${name}`, ...pathsIn(below, `${before}${name}.`)]) : [];
+};

@@ -1,4 +1,4 @@
-import { inexactInteger, isObject, parseJson, type Json, type JsonObject, type ToolDefinition } from "@lanyard/contract";
+import { inexactNumber, isObject, parseJson, type Json, type JsonObject, type ToolDefinition } from "@lanyard/contract";
 import { z } from "zod";
 
 // One line of a trace: what it may say. Arguments and results are taken as they are, never copied: a key `__proto__` is data.
@@ -66,8 +66,8 @@ export const readLine = (text: string): TraceLine | WrongLine => {
   if (!success) return wrong(error.issues.map(words).join("; "));
   const said = kinds.filter((kind) => data[kind] !== undefined);
   if (said.length !== 1) return wrong(said.length === 0 ? `the line says none of ${kinds.join(", ")}` : `the line says ${said.join(" and ")}; one a line`);
-  const inexact = data.call === undefined ? null : inexactInteger(text);
-  if (inexact !== null) return wrong(`the integer ${inexact.slice(0, 40)} is one that JSON numbers do not carry exactly; write it as a text`);
+  const inexact = data.call === undefined ? null : inexactNumber(text);
+  if (inexact !== null) return wrong(`the number ${inexact.slice(0, 40)} would not be passed on as it is; write it as a text`);
   if (said[0] !== "tools" && data.session === undefined) return wrong("`session` is missing: any name of your choice");
   return data;
 };

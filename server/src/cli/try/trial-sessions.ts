@@ -5,15 +5,22 @@ import { checkRequest, childOpening, rootOpening, type SessionRequest } from "..
 import { callsLeft, checkPlaces, principalOf, type Session } from "../../stages/identity/sessions.ts";
 import type { OpenLine } from "./line.ts";
 
+interface TrialApproval {
+  readonly groups: readonly string[];
+  readonly bundle: string;
+  readonly transforms: readonly string[];
+  readonly untilMs: number;
+}
+
 /** A session of a trace, under the name the trace gives it. */
 export interface TrialSession extends Session {
   calls: number;
   readonly inFlight: 0;
   readonly parent: TrialSession | null;
   /** Digest and name of the call that was asked for last, and whom. */
-  asked: { readonly digest: string; readonly action: string; readonly approvers: readonly string[] } | null;
-  /** The groups that have approved a call that was not made since, by its digest. */
-  readonly given: Map<string, readonly string[]>;
+  asked: { readonly digest: string; readonly action: string; readonly approvers: readonly string[]; readonly bundle: string; readonly transforms: readonly string[]; readonly atMs: number } | null;
+  /** What was approved and not made since, by the call's digest: good for these policies and changes, and until then, as at the daemon. */
+  readonly given: Map<string, TrialApproval>;
 }
 
 /** The sessions of a trace: opened, narrowed and counted by the rules of the daemon, kept in memory. */

@@ -80,7 +80,7 @@ export class Trial {
     }
     const session = this.#sessions.need(name);
     if (result) return this.#result(result);
-    if (approve) return approved(session, approve.groups);
+    if (approve) return approved(session, approve.groups, this.#world.config.limits.approval_ms);
     if (close) this.#sessions.close(name);
     return { closed: true };
   }
@@ -99,15 +99,22 @@ export class Trial {
       if (error instanceof Fault) return { answer: { ...head, ...denied(error.code, error.message) }, isBad: false };
       throw error;
     }
-    const groups = [...new Set([...approvals, ...(session.given.get(action.digest) ?? [])])].sort();
-    const approval: Approval | null = groups.length === 0 ? null : { id: "trial", groups, bundle: snapshot.hash, definition: null, transforms: [] };
+    const given = session.given.get(action.digest) ?? null;
+    const isGood = given !== null && given.bundle === snapshot.hash && this.#clock.nowMs() < given.untilMs;
+    const approvalBy = (more: readonly string[]): Approval | null => {
+      const groups = [...new Set([...approvals, ...more])].sort();
+      return groups.length === 0 ? null : { id: "trial", groups, bundle: snapshot.hash, definition: null, transforms: [] };
+    };
     const world = this.#world;
     const stages = {
       gather: (one: Action, principal: TrialSession["principal"], given: Approval | null) => gather({ config: () => world.config, catalog: world, clock: this.#clock }, one, principal, given),
       decide: (input: Parameters<typeof snapshot.decide>[0]) => ({ decision: snapshot.decide(input), bundle: snapshot.hash }),
     };
-    const { ruling: { decision }, by, why, facts, changed } = rule(stages, action, session.principal, approval);
-    if (decision.effect === "ask") session.asked = { digest: action.digest, action: action.name, approvers: decision.approvers };
+    const first = rule(stages, action, session.principal, approvalBy(isGood ? given.groups : []));
+    const isOther = isGood && JSON.stringify(given.transforms) !== JSON.stringify(first.ruling.decision.transforms ?? []);
+    const { ruling: { decision }, by, why, facts, changed } = isOther ? rule(stages, action, session.principal, approvalBy([])) : first;
+    if (decision.effect === "ask") session.asked = { digest: action.digest, action: action.name, approvers: decision.approvers, bundle: snapshot.hash, transforms: decision.transforms ?? [], atMs: this.#clock.nowMs() };
+    if (given !== null && (!isGood || isOther)) session.given.delete(action.digest);
     if (decision.effect === "allow") {
       session.given.delete(action.digest); // good for one call
       if (session.asked?.digest === action.digest) session.asked = null;
@@ -134,13 +141,13 @@ export class Trial {
 }
 
 /** People said yes to the call that was asked for last: the identical call goes through, once, whatever comes between. */
-const approved = (session: TrialSession, groups: readonly string[]): JsonObject => {
+const approved = (session: TrialSession, groups: readonly string[], lastsMs: number): JsonObject => {
   if (session.asked === null) throw new Fault("conflict", `the last call of session \`${session.principal.session}\` did not ask for anything`);
-  const { digest, action, approvers } = session.asked;
+  const { digest, action, approvers, bundle, transforms, atMs } = session.asked;
   const stranger = groups.find((group) => !approvers.includes(group));
   if (stranger !== undefined) throw new Fault("forbidden", `\`${stranger}\` was not asked about \`${action}\`; asked were ${approvers.join(", ")}`);
-  const given = [...new Set([...(session.given.get(digest) ?? []), ...groups])].sort();
-  session.given.set(digest, given);
+  const given = [...new Set([...(session.given.get(digest)?.groups ?? []), ...groups])].sort();
+  session.given.set(digest, { groups: given, bundle, transforms, untilMs: atMs + lastsMs });
   return { approved: action, groups: given };
 };
 

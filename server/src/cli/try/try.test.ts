@@ -85,6 +85,20 @@ describe("a trace", () => {
     expect(run(pay(40_000))).toMatchObject({ effect: "ask" });
   });
 
+  it("takes an approval for these policies and this tool alone, and not for ever", () => {
+    const run = trial();
+    run(pay(20_000));
+    run({ session: "s", approve: { groups: ["leads"] } });
+    run({ tools: { bank: [{ name: "pay", description: "another one", inputSchema: { type: "object", properties: { cents: { type: "integer" } }, required: ["cents"] } }] } });
+    expect(run(pay(20_000))).toMatchObject({ effect: "ask" });
+    run({ session: "s", approve: { groups: ["leads"] } });
+    expect(run({ ...pay(20_000), at: "2026-11-02T09:59:00Z" })).toMatchObject({ effect: "allow" });
+    expect(run({ session: "long", open: { agent: "bot", on_behalf_of: "ana", task: "x", minutes: 120 } })).toMatchObject({ opened: true });
+    run({ ...pay(20_000), session: "long" });
+    run({ session: "long", approve: { groups: ["leads"] } });
+    expect(run({ ...pay(20_000), session: "long", at: "2026-11-02T10:00:00Z" }), "an hour later").toMatchObject({ effect: "ask" });
+  });
+
   it("denies what JSON does not carry exactly, and names the session of a line that is wrong", () => {
     const run = trial();
     const raw = JSON.stringify(pay(1)).replace('"cents":1', '"cents":12345678901234567890');

@@ -80,7 +80,7 @@ class HttpFace {
     const { limits } = this.#gateway.options;
     const known = this.#gateway.visitor(token, door, "stateful"); // Before the body is read: strangers cost nothing.
     if (!/^application\/json\s*(;|$)/i.test(req.headers["content-type"] ?? "")) return void res.writeHead(415).end();
-    const reading = readMessage(await readBody(req, limits.body_bytes), limits.json_depth);
+    const reading = readMessage(await readBody(req, limits.body_bytes), limits.json_depth, "agent");
     if ("fault" in reading) return this.#refuse(res, errors[reading.fault.code].status, reading.id, reading.fault);
     const { message } = reading;
     const era = eraOf(req, message);

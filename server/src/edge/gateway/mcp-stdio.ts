@@ -68,7 +68,7 @@ class StdioFace {
       this.#write(respond(null, toAnswer(error)));
       return void this.#socket.end();
     }
-    const reading = readMessage(line, this.#gateway.options.limits.json_depth);
+    const reading = readMessage(line, this.#gateway.options.limits.json_depth, "agent");
     if ("fault" in reading) return this.#write(respond(reading.id, toAnswer(reading.fault)));
     const { message } = reading;
     if (isRequest(message)) void this.#request(message);

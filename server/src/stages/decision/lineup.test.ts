@@ -269,7 +269,7 @@ describe("a shadow", () => {
     stand.effect("s_2", { args: { size: 5 } });
     expect(stand.stage.lineup().shadow?.statistics.decisions).toBe(0);
     await stand.clock.advance(10);
-    expect(stand.stage.lineup().shadow?.statistics).toEqual({ decisions: 6, newlyDenied: 5, newlyAllowed: 0, newlyAsked: 0, dropped: 0, unrecorded: 0 });
+    expect(stand.stage.lineup().shadow?.statistics).toEqual({ decisions: 6, newlyDenied: 5, newlyAllowed: 0, newlyAsked: 0, changedOtherwise: 0, dropped: 0, unrecorded: 0 });
     await stand.clock.advance(1000);
     const [found, ...more] = stand.records().filter(({ type }) => type === "bundle.difference");
     expect(more).toEqual([]);

@@ -11,6 +11,8 @@ export interface ShadowStatistics {
   readonly newlyDenied: number;
   readonly newlyAllowed: number;
   readonly newlyAsked: number;
+  /** Calls it would have let pass, or asked the same people about, with other changes of their arguments. */
+  readonly changedOtherwise: number;
   /** Live decisions it did not come to: too many waited. */
   readonly dropped: number;
   /** Differences that are counted here and not in the ledger: more than differences_per_hour, or the ledger refused. */
@@ -43,6 +45,7 @@ export class Shadow implements Disposable {
   readonly #folded = new Map<string, Omit<Difference, "times"> & { times: number }>();
   #hour = { startMs: 0, recorded: 0 };
   #decisions = 0;
+  #changedOtherwise = 0;
   readonly #newly = { deny: 0, allow: 0, ask: 0 };
   #dropped = 0;
   #unrecorded = 0;
@@ -64,7 +67,7 @@ export class Shadow implements Disposable {
 
   statistics(): ShadowStatistics {
     const { deny, allow, ask } = this.#newly;
-    return { decisions: this.#decisions, newlyDenied: deny, newlyAllowed: allow, newlyAsked: ask, dropped: this.#dropped, unrecorded: this.#unrecorded };
+    return { decisions: this.#decisions, newlyDenied: deny, newlyAllowed: allow, newlyAsked: ask, changedOtherwise: this.#changedOtherwise, dropped: this.#dropped, unrecorded: this.#unrecorded };
   }
 
   /** What waits is not decided any more; what was found is still written. */
@@ -89,7 +92,9 @@ export class Shadow implements Disposable {
     const beside = snapshot.decide(input);
     this.#decisions += 1;
     if (comesToTheSame(beside, live)) return;
-    this.#newly[beside.effect] += 1;
+    const isChangedOtherwise = beside.effect === live.effect && beside.approvers.join("\0") === live.approvers.join("\0");
+    if (isChangedOtherwise) this.#changedOtherwise += 1;
+    else this.#newly[beside.effect] += 1;
     this.#fold({
       type: "bundle.difference",
       session: input.session.id,
@@ -101,6 +106,8 @@ export class Shadow implements Disposable {
       beside: snapshot.hash,
       beside_effect: beside.effect,
       beside_policies: determining(beside),
+      ...(live.transforms && { transforms: [...live.transforms] }),
+      ...(beside.transforms && { beside_transforms: [...beside.transforms] }),
     });
   }
 

@@ -275,7 +275,7 @@ export class HttpLink implements Link {
     if (data === null || data === "") return;
     const reading = readMessage(Buffer.from(data, "utf8"), this.#limits.json_depth);
     if ("message" in reading) this.#hand(flight, reading.message);
-    else if (flight.about !== null) this.#events.garbled(reading.fault, flight.about);
+    else if (flight.about !== null && !reading.isCall) this.#events.garbled(reading.fault, flight.about); // a call of the server's own is no answer to ours
   }
 
   #hand(flight: Flight, message: RpcMessage): void {

@@ -59,7 +59,8 @@ export class StdioLink implements Link {
       const reading = readMessage(line, limits.json_depth);
       if ("message" in reading) events.message(reading.message, null);
       // What is no JSON-RPC is what programs print who forget that stdout is spoken for: an answer is lost only with what looks like one.
-      else if (reading.id !== null || (line[0] === openBrace && reading.fault.code !== "malformed_call")) events.garbled(reading.fault, reading.id);
+      // A call of the server's own that cannot be read is no answer to any of ours.
+      else if (!reading.isCall && (reading.id !== null || (line[0] === openBrace && reading.fault.code !== "malformed_call"))) events.garbled(reading.fault, reading.id);
       else log.debug("server.noise", { server: name, line: line.toString("utf8", 0, 200) });
     };
     const onOverflow = () => {
