@@ -1,11 +1,11 @@
 // Entry of every npm script and of bin/lanyard: installs what is missing, then runs the program in a recent Node.
-// Usage: node scripts/bootstrap.mjs demo|test|bench|fuzz|soak|lanyard|programs [arguments]
+// Usage: node scripts/bootstrap.mjs demo|test|bench|fuzz|soak|lanyard|programs|isolation [arguments]
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import module from "node:module";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { compileCache, dependencies, environment, Hint, nodeIsRecent, programs, recentNode, root } from "./install.mjs";
+import { compileCache, dependencies, environment, Hint, isolation, nodeIsRecent, programs, recentNode, root } from "./install.mjs";
 
 const cli = "server/src/cli/main.ts";
 
@@ -43,6 +43,7 @@ const fail = (error) => {
 
 const main = async ([script, ...rest]) => {
   if (script === "programs") return void process.stdout.write(`${await programs(rest[0])}\n`);
+  if (script === "isolation") return void process.stderr.write(`isolation is ready; the guest agent is ${await isolation()}\n`);
   const plan = Object.hasOwnProperty.call(plans, script || "") && plans[script](rest);
   if (!plan || plan.known === false) throw new Hint(usage);
   const entry = join(root, plan.entry);

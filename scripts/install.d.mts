@@ -4,3 +4,5 @@ export const root: string;
 export function programs(folder: string, what?: string): Promise<string>;
 export function environment(node: string, extra?: Record<string, string | undefined>): NodeJS.ProcessEnv;
 export function compileCache(): string;
+/** See install.mjs: bubblewrap and the guest agent; resolves with the agent's path. */
+export function isolation(): Promise<string>;

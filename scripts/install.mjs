@@ -233,6 +233,58 @@ export const dependencies = async (isFull) => {
   });
 };
 
+// What isolation needs of the system, and the Debian package that has it.
+const systemPrograms = [
+  { name: "bwrap", package: "bubblewrap" },
+  { name: "setpriv", package: "util-linux" },
+  { name: "tar", package: "tar" },
+];
+const compilers = [{ name: "musl-gcc", package: "musl-tools" }, { name: "gcc", package: "gcc" }];
+const hasProgram = (name) => (process.env.PATH || "").split(delimiter).some((folder) => folder && existsSync(join(folder, name)));
+
+const runQuietly = (command, args, what) =>
+  new Promise((done, fail) => {
+    const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } });
+    let output = "";
+    child.stdout.on("data", (chunk) => (output += chunk));
+    child.stderr.on("data", (chunk) => (output += chunk));
+    child.on("error", (error) => fail(new Hint(`could not ${what}: \`${command}\` did not start: ${error.code}`)));
+    child.on("close", (code) => (code === 0 ? done() : fail(new Hint(`could not ${what}:\n    ${output.trim().split("\n").slice(-6).join("\n    ")}`))));
+  });
+
+// Installs packages by apt when this is root on a system that has it; else says what to type.
+const systemPackages = async (missing) => {
+  if (missing.length === 0) return;
+  const names = missing.map((one) => one.package);
+  const isRoot = typeof process.geteuid === "function" && process.geteuid() === 0;
+  if (!isRoot || !hasProgram("apt-get")) throw new Hint(`isolation needs ${names.join(", ")}. Install with: sudo apt install ${names.join(" ")} (or your system's way), then \`npm run isolation\``);
+  await progress(`installing ${names.join(", ")}`, async () => {
+    await runQuietly("apt-get", ["update", "-q"], "refresh the list of packages");
+    await runQuietly("apt-get", ["install", "-y", "-q", "--no-install-recommends", ...names], `install ${names.join(", ")}`);
+  });
+};
+
+/**
+ * What `lanyard run --isolation` needs: bubblewrap, and the guest agent built from guest/agent.c into the cache folder, once for each text
+ * of it. Returns the agent's path.
+ */
+export const isolation = async () => {
+  if (process.platform !== "linux") throw new Hint("isolation needs Linux");
+  const source = join(root, "guest", "agent.c");
+  const folder = join(cacheFolder(), `guest-agent-${sha256(readFileSync(source)).slice(0, 16)}`);
+  const isBuilt = existsSync(join(folder, "agent"));
+  await alone("isolation", async () => {
+    await systemPackages([...systemPrograms, ...(isBuilt || hasProgram("musl-gcc") ? [] : compilers)].filter(({ name }) => !hasProgram(name)));
+    if (existsSync(join(folder, "agent"))) return;
+    const fresh = `${folder}.new`;
+    rmSync(fresh, { recursive: true, force: true });
+    mkdirSync(fresh, { mode: 0o700 });
+    await progress("building the guest agent", () => runQuietly("musl-gcc", ["-static", "-O2", "-s", "-Wall", "-Wextra", "-Werror", "-o", join(fresh, "agent"), source], "build the guest agent"));
+    renameSync(fresh, folder);
+  });
+  return join(folder, "agent");
+};
+
 /** The environment for a program run by `node`: that Node comes first on the PATH, so that its children find it too. */
 export const environment = (node, extra = {}) => ({ ...process.env, PATH: [dirname(node), process.env.PATH].filter(Boolean).join(delimiter), ...extra });
 

@@ -1,3 +1,4 @@
+import type { Isolation } from "./decision.ts";
 import type { JsonObject } from "./json.ts";
 
 /**
@@ -41,6 +42,8 @@ export interface Principal {
   readonly tools: readonly string[] | null;
   /** Labels the session carries from its start, sorted. */
   readonly labels: readonly string[];
+  /** What its process runs in, as the operator's program that started it said. */
+  readonly isolation: Isolation;
   /** Milliseconds since the epoch after which the session is refused. */
   readonly expiresAtMs: number;
 }

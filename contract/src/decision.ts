@@ -1,5 +1,9 @@
 import type { JsonObject } from "./json.ts";
 
+/** What stands between an agent's process and the machine, strongest first; the tier of a session, which policies can ask for. */
+export const isolations = ["hardware-vm", "emulated-vm", "user-kernel", "namespace", "none"] as const;
+export type Isolation = (typeof isolations)[number];
+
 /**
  * Everything a decision depends on besides the bundle: plain JSON, so that its RFC 8785 bytes are its identity and
  * `replay` can decide again from the record alone (invariant I3). Made by the gateway, never by the model, except `args`.
@@ -13,8 +17,8 @@ export type DecisionInput = {
     /** How many sessions are above this one; 0 for a session opened with an agent's credential. */
     readonly depth: number;
     readonly labels: readonly string[];
-    /** Where the agent runs. `none` until sandboxes exist. */
-    readonly isolation: "none";
+    /** Where the agent runs, as whoever started it there told the daemon; `none` where nobody it trusts did. Never the agent's word. */
+    readonly isolation: Isolation;
   };
   /** Cedar action id, as in {@link Action.name}. */
   readonly action: string;

@@ -24,6 +24,8 @@ export const errors = {
   upstream_timeout: { status: 504, rpc: -32015, remedy: "the call may have taken effect; check before retrying" },
   uncertain: { status: 502, rpc: -32016, remedy: "the call may have taken effect; check before retrying" },
   result_withheld: { status: 502, rpc: -32017, remedy: "ask for less; the result broke a limit and was not passed on" },
+  isolation_unavailable: { status: 503, rpc: -32000, remedy: "install what is named, or choose another `--isolation` knowingly" },
+  sandbox_ended: { status: 502, rpc: -32000, remedy: "start a new session; what was under way may have taken effect" },
   invalid_config: { status: 400, rpc: -32602, remedy: "correct the place named" },
   invalid_request: { status: 400, rpc: -32602, remedy: "correct what is named" },
   conflict: { status: 409, rpc: -32018, remedy: "look at the current state and try again" },

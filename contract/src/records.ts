@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isolations } from "./decision.ts";
 
 /**
  * Bodies of ledger records, one strict schema a type: unknown keys are refused, numbers are integers. The ledger adds the envelope
@@ -59,7 +60,8 @@ export const recordBodies = {
   "approval.approve": body({ id, by: actor, groups: z.array(id).max(64), comment: hash.nullable(), payload: id.nullable() }),
   "approval.deny": body({ id, by: actor, comment: hash.nullable(), payload: id.nullable() }),
   "approval.expire": body({ id }),
-  "session.open": body({ session: id, agent: id, user: id, purpose: hash, payload: id.nullable(), parent: id.nullable(), expires_at_ms: count }),
+  /** `isolation`: the tier it was opened with; entries from before there were tiers lack it. */
+  "session.open": body({ session: id, agent: id, user: id, purpose: hash, payload: id.nullable(), parent: id.nullable(), expires_at_ms: count, isolation: z.enum(isolations).optional() }),
   "session.close": body({ session: id, why: id, actions: count }),
   /** Refused at the door: no session could be established. Repeats within a second fold into `times`. */
   "session.refused": body({ code: id, door: id, times: count }),

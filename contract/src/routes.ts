@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isolations } from "./decision.ts";
 
 /**
  * The administration API as one table: handlers, the typed client, the role matrix and the reference page are drawn from it.
@@ -51,6 +52,8 @@ export const routes = {
       tools: z.array(name).max(2000).optional(),
       labels: z.array(name).max(64).optional(),
       max_calls: z.int().min(0).max(1_000_000).optional(),
+      /** What its process runs in. Only the operator's word counts: from anybody else, more than the session would have anyway is refused. */
+      isolation: z.enum(isolations).optional(),
     }),
   },
   session_list: { method: "GET", path: "/v1/sessions", roles: ["operator"], says: "open sessions" },

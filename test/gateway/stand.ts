@@ -57,7 +57,7 @@ export async function stand(options: StandOptions): Promise<Stand> {
   const identify = (token: string | null): Principal => {
     const session = token?.startsWith("session-") ? token : options.open ? "anyone" : null;
     if (session === null) throw new Fault("unauthenticated", "no session has this token");
-    return { session, agent: "coder", user: "ana", purpose: "test", chain: [], tools: null, labels: [], expiresAtMs: Number.MAX_SAFE_INTEGER };
+    return { session, agent: "coder", user: "ana", purpose: "test", chain: [], tools: null, labels: [], isolation: "none", expiresAtMs: Number.MAX_SAFE_INTEGER };
   };
   const mediate = async (call: InboundCall): Promise<Reply> => {
     calls.push(call);

@@ -19,7 +19,7 @@ limits: { approvals: 4, approvals_per_session: 2 }
 export const yamlConfig = (text: string): Config => parseConfig(new TextEncoder().encode(text), "/srv/lanyard.yaml");
 export const hash = (mark: string) => mark.repeat(43).slice(0, 43);
 
-export const principalOf = (session: string): Principal => ({ session, agent: "coder", user: "ana", purpose: "p", chain: [], tools: null, labels: [], expiresAtMs: Number.MAX_SAFE_INTEGER });
+export const principalOf = (session: string): Principal => ({ session, agent: "coder", user: "ana", purpose: "p", chain: [], tools: null, labels: [], isolation: "none", expiresAtMs: Number.MAX_SAFE_INTEGER });
 export const actionOf = (mark = "a"): Action => ({ protocol: "mcp", server: "files", method: "tools/call", tool: "write", name: "files/write", args: { path: mark }, params: {}, digest: hash(mark) });
 export const factsOf = (definition = "H"): Facts => ({
   input: {

@@ -1,4 +1,4 @@
-import type { DecisionInput, Json, JsonObject, Registry } from "@lanyard/contract";
+import { isolations, type DecisionInput, type Json, type JsonObject, type Registry } from "@lanyard/contract";
 import type { Condition, Policy } from "../../policy/src/bundle.ts";
 import { readsOf } from "../../policy/src/decide/reads.ts";
 import { resourcesOf } from "../../policy/src/schema/resources.ts";
@@ -199,7 +199,7 @@ export const callOf = (random: Random, agent: DecisionInput["agent"], action: Ac
     return {
       agent,
       user: { id: oneOf(random, ["u1", "u2"]), groups: someOf(random, ["g1", "g2", "g3"]) },
-      session: { id: oneOf(random, texts), purpose: oneOf(random, texts), depth: random(3), labels: someOf(random, texts), isolation: "none" },
+      session: { id: oneOf(random, texts), purpose: oneOf(random, texts), depth: random(3), labels: someOf(random, texts), isolation: oneOf(random, isolations) },
       action: action.name,
       definition: action.definition,
       ...(resources.length > 0 && { resources }),

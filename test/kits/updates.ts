@@ -137,5 +137,5 @@ export class UpdateStand implements AsyncDisposable {
 }
 
 const principalOf = (session: string, { agent, user, session: { purpose, labels } }: DecisionInput): Principal => ({
-  session, agent: agent.id, user: user.id, purpose, chain: [], tools: null, labels, expiresAtMs: 9e15,
+  session, agent: agent.id, user: user.id, purpose, chain: [], tools: null, labels, isolation: "none", expiresAtMs: 9e15,
 });

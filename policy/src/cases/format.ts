@@ -1,4 +1,4 @@
-import { parseJson, type JsonObject } from "@lanyard/contract";
+import { isolations, parseJson, type JsonObject } from "@lanyard/contract";
 import { z } from "zod";
 
 // The shape of a file of cases, key by key. Unknown keys are refused, so that a misspelt expectation is no pass.
@@ -27,7 +27,7 @@ const facts = {
   labels: names.optional().describe("labels of the session"),
   purpose: z.string().max(1000).optional(),
   depth: z.int().min(0).max(64).optional().describe("how many sessions are above this one"),
-  isolation: z.enum(["none"]).optional(),
+  isolation: z.enum(isolations).optional().describe("what the agent's process runs in; default none"),
   now: time.optional().describe("when the call is made; default 2026-11-02T09:00:00Z, a Monday"),
 };
 

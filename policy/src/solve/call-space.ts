@@ -1,4 +1,4 @@
-import { parseJson, type DecisionInput, type Registry } from "@lanyard/contract";
+import { isolations, parseJson, type DecisionInput, type Registry } from "@lanyard/contract";
 import type { Scope } from "../bundle.ts";
 import { resourceReach } from "../decide/head.ts";
 import type { ArgumentRead } from "../decide/reads.ts";
@@ -99,6 +99,10 @@ export class CallSpace {
     return this.names.variable("purpose of the session", "Text", { hint: "task" });
   }
 
+  get isolation(): Term {
+    return this.names.variable("isolation of the session", "Text", { axioms: (name) => [or(...isolations.map((tier) => same(name, this.names.constant(tier))))] });
+  }
+
   get context(): SymbolicRecord {
     const fields: Record<string, Symbolic> = {
       input: this.#record(this.action.input, []),
@@ -108,7 +112,7 @@ export class CallSpace {
         purpose: { kind: "string", term: this.purpose },
         depth: { kind: "long", term: this.depth },
         labels: { kind: "set", set: this.labels, of: "string" },
-        isolation: { kind: "string", term: this.names.constant("none") },
+        isolation: { kind: "string", term: this.isolation },
       }),
       approvals: { kind: "set", set: this.approvals, of: { entity: "Group" } },
       remedies: { kind: "list", items: [] },

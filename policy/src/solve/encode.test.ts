@@ -91,6 +91,7 @@ const pin = (space: CallSpace, names: Names, terms: Effects, call: DecisionInput
     exactly(space.approvals, call.approvals.map(textOf)),
     same(space.sessionId, textOf(call.session.id)),
     same(space.purpose, textOf(call.session.purpose)),
+    same(space.isolation, textOf(call.session.isolation)),
     same(space.depth, integer(BigInt(call.session.depth))),
     same(space.nowMs, integer(BigInt(call.nowMs))),
   );

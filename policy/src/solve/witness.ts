@@ -1,4 +1,4 @@
-import { Fault, isObject, type DecisionInput, type Json, type JsonObject, type Registry } from "@lanyard/contract";
+import { Fault, isObject, isolations, type DecisionInput, type Json, type JsonObject, type Registry } from "@lanyard/contract";
 import { resourcesOf } from "../schema/resources.ts";
 import type { RecordShape, Shape } from "../schema/shape.ts";
 import type { Assignment } from "./inquiry.ts";
@@ -23,7 +23,7 @@ export const witnessOf = (space: CallSpace, model: Assignment, resources: Regist
       purpose: model.text(space.purpose) ?? "",
       depth: Number(model.number(space.depth) ?? 0n),
       labels: textsOf(model, space.labels),
-      isolation: "none",
+      isolation: isolations.find((tier) => tier === model.text(space.isolation)) ?? "none",
     },
     action: action.name,
     definition: action.definition,

@@ -60,6 +60,12 @@ export const limits = {
   upstream_idle_ms: { value: 1_800_000, unit: "ms", why: "an unused connection; past it the server is let go and opened again when needed" },
   handshake_ms: { value: 30_000, unit: "ms", why: "a server's start, handshake or list" },
   stderr_bytes: { value: 256 * 1024, unit: "bytes", why: "what one server process may write to the log through its stderr" },
+  sandbox_memory_bytes: { value: 4 * 1024 ** 3, unit: "bytes", why: "all processes of one sandbox; past it the session ends, before the machine suffers" },
+  sandbox_processes: { value: 1024, unit: "processes", why: "of one sandbox at once, threads included; past it no new one starts there" },
+  sandbox_disk_bytes: { value: 1024 ** 3, unit: "bytes", why: "temporary files of one sandbox, which lie in memory; the workspace is the machine's disk" },
+  sandbox_file_bytes: { value: 8 * 1024 ** 3, unit: "bytes", why: "one file written in a sandbox, in the workspace too" },
+  sandbox_files: { value: 4096, unit: "files", why: "open files of one process in a sandbox" },
+  sandbox_cpu_ms: { value: 4 * 3_600_000, unit: "ms", why: "processor time of all processes of one sandbox" },
 } as const satisfies Record<string, { value: number; unit: string; why: string }>;
 
 export type LimitName = keyof typeof limits;

@@ -1,8 +1,19 @@
-import { Fault } from "@lanyard/contract";
+import { existsSync, mkdirSync } from "node:fs";
+import { homedir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { Fault, type Isolation } from "@lanyard/contract";
 import type { Command } from "commander";
-import { settings, systemEnvironment } from "../base/config/environment.ts";
+import { systemClock } from "../base/clock.ts";
+import type { Config } from "../base/config/config.ts";
+import { settings, systemEnvironment, type Environment } from "../base/config/environment.ts";
+import { loadConfig } from "../base/config/read.ts";
+import type { SandboxDriver, SandboxSpec } from "../stages/execution/sandbox/driver.ts";
+import { guestAgentPath } from "../stages/execution/sandbox/guest.ts";
+import { reapOrphans } from "../stages/execution/sandbox/orphans.ts";
+import { processDriver } from "../stages/execution/sandbox/process.ts";
 import type { Context } from "./context.ts";
 import type { Client } from "./client.ts";
+import { runIsolated } from "./run-isolated.ts";
 import { run, type RunApi } from "./run.ts";
 
 interface RunVerbOptions {
@@ -11,6 +22,10 @@ interface RunVerbOptions {
   purpose?: string;
   tool?: string[];
   minutes?: string;
+  isolation?: string;
+  workspace?: string;
+  readable?: string[];
+  pass?: string[];
 }
 
 export function runVerb(program: Command, context: Context): void {
@@ -22,6 +37,10 @@ export function runVerb(program: Command, context: Context): void {
     .option("--purpose <text>", "what the session is for")
     .option("--tool <action...>", "narrow the session to these actions, `server/tool` or `server/*`")
     .option("--minutes <n>", "its longest life")
+    .option("--isolation <driver>", "`process`: in a sandbox whose one way out is Lanyard; `none`: as it is (the default)")
+    .option("--workspace <folder>", "with a sandbox: the folder it may write to; default: this one")
+    .option("--readable <path...>", "with a sandbox: what else it can read; of the machine it sees /usr")
+    .option("--pass <variable...>", "with a sandbox: further variables of the environment it gets")
     .argument("<command...>", "what to start, after --")
     .passThroughOptions()
     .addHelpText(
@@ -36,22 +55,72 @@ export function runVerb(program: Command, context: Context): void {
       const bearer = token ?? credential ?? undefined;
       const opener = await context.reach({ daemonOnly: true, ...(bearer !== undefined && { token: bearer }) });
       const [command = "", ...args] = words;
-      const api = runApi(opener, (own) => context.reach({ daemonOnly: true, token: own }), options);
-      process.exitCode = await run({ api, environment, say: context.err, command, args });
+      const as = (own: string) => context.reach({ daemonOnly: true, token: own });
+      const { isolation = "none" } = options;
+      if (isolation !== "process" && isolation !== "none") throw new Fault("invalid_request", `\`--isolation ${isolation}\` is no driver; there are \`process\` and \`none\``);
+      if (isolation === "none") {
+        if (options.isolation) context.err("isolation: none, tier none; nothing holds the command back but what it asks of Lanyard");
+        process.exitCode = await run({ api: runApi(opener, as, options), environment, say: context.err, command, args });
+        return;
+      }
+      const config = loadConfig(context.configPath());
+      const driver = openDriver(environment);
+      // Invariant: only the operator's word for a tier counts; whoever has a credential or token may be the agent, and the daemon refuses theirs.
+      const tier = bearer === undefined ? driver.tier : "none";
+      context.err(`isolation: ${driver.name}, tier ${tier}${tier === driver.tier ? "" : " (only the operator can vouch for more)"}`);
+      const minutes = minutesOf(options);
+      const stdio = { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr };
+      process.exitCode = await runIsolated({
+        ...{ api: runApi(opener, as, options, tier), driver, places: placesOf(options, config, environment), limits: config.limits },
+        ...{ wallMs: minutes === undefined ? config.limits.session_ms : Math.min(minutes * 60_000, config.limits.session_ms) },
+        ...{ environment, pass: options.pass ?? [], say: context.err, command, args, stdio },
+      });
     });
 }
 
+/** The driver, after what earlier runs left behind is cleared away. */
+function openDriver(environment: Environment): SandboxDriver {
+  const folder = join(settings(environment).home, "sandboxes");
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  reapOrphans(folder);
+  const cache = environment["XDG_CACHE_HOME"] || join(homedir(), ".cache");
+  return processDriver({ clock: systemClock, folder, agent: environment["LANYARD_GUEST_AGENT"] || guestAgentPath(cache) });
+}
+
+/** What the sandbox sees of the machine. Lanyard's own folders are not there, and what makes Lanyard do things cannot be changed. */
+function placesOf({ workspace = ".", readable = [] }: RunVerbOptions, config: Config, environment: Environment): Pick<SandboxSpec, "workspace" | "hidden" | "fixed" | "readable"> {
+  const ours = process.geteuid?.() !== 0 && !process.execPath.startsWith("/usr/") ? [dirname(process.execPath)] : []; // Another user may not get there.
+  return {
+    workspace: resolve(workspace),
+    hidden: [config.data, settings(environment).home],
+    fixed: [resolve(config.file), config.policies, ...serverFiles(config)],
+    readable: [...readable.map((path) => resolve(path)), ...ours],
+  };
+}
+
+/** Files that the daemon starts, outside any sandbox: an agent that could change them would be let out. */
+function serverFiles({ servers }: Config): string[] {
+  const stdio = [...servers.values()].flatMap((server) => (server.kind === "stdio" ? [server] : []));
+  return stdio.flatMap(({ command, args, cwd }) => [command, ...args].map((word) => resolve(cwd, word)).filter((path) => path !== resolve(cwd) && existsSync(path)));
+}
+
+function minutesOf({ minutes }: RunVerbOptions): number | undefined {
+  if (minutes === undefined) return undefined;
+  if (!Number.isInteger(Number(minutes))) throw new Fault("invalid_request", `\`--minutes ${minutes}\` is no whole number`);
+  return Number(minutes);
+}
+
 /** Opens and closes the session of a run over the API; closing uses the session's own token, which may end itself and no other. */
-export const runApi = (opener: Client, as: (token: string) => Promise<Client>, options: RunVerbOptions): RunApi => ({
+export const runApi = (opener: Client, as: (token: string) => Promise<Client>, options: RunVerbOptions, isolation: Isolation = "none"): RunApi => ({
   open: async () => {
-    const minutes = options.minutes === undefined ? undefined : Number(options.minutes);
-    if (minutes !== undefined && !Number.isInteger(minutes)) throw new Fault("invalid_request", `\`--minutes ${options.minutes}\` is no whole number`);
+    const minutes = minutesOf(options);
     const body = {
       ...(options.agent !== undefined && { agent: options.agent }),
       ...(options.onBehalfOf !== undefined && { on_behalf_of: options.onBehalfOf }),
       ...(options.purpose !== undefined && { purpose: options.purpose }),
       ...(options.tool && { tools: options.tool }),
       ...(minutes !== undefined && { minutes }),
+      ...(isolation !== "none" && { isolation }),
     };
     return opener.call<{ session: string; token: string; url: string }>("session_open", { body });
   },

@@ -6,7 +6,7 @@ import { mediate } from "./mediate.ts";
 import type { Reply, Stages } from "./stages.ts";
 
 const principal: Principal = {
-  session: "s1", agent: "bot", user: "ben", purpose: "test", chain: [], tools: null, labels: [], expiresAtMs: 9e15,
+  session: "s1", agent: "bot", user: "ben", purpose: "test", chain: [], tools: null, labels: [], isolation: "none", expiresAtMs: 9e15,
 };
 const exchange: Exchange = {
   era: "stateless", signal: new AbortController().signal, progress: () => {}, notify: () => {}, ask: async () => null,

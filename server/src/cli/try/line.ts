@@ -1,4 +1,4 @@
-import { inexactNumber, isObject, parseJson, type Json, type JsonObject, type ToolDefinition } from "@lanyard/contract";
+import { inexactNumber, isObject, isolations, parseJson, type Json, type JsonObject, type ToolDefinition } from "@lanyard/contract";
 import { z } from "zod";
 
 // One line of a trace: what it may say. Arguments and results are taken as they are, never copied: a key `__proto__` is data.
@@ -17,6 +17,7 @@ const open = z.strictObject({
   tools: z.array(z.string()).optional(),
   minutes: z.number().optional(),
   max_calls: z.number().optional(),
+  isolation: z.enum(isolations).optional(),
   /** A session of this trace: the new one is its child. */
   parent: name.optional(),
 });

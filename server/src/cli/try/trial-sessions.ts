@@ -36,7 +36,7 @@ export class TrialSessions {
 
   /** Opens a session; a name that is open already begins anew. Throws Fault as opening a session does. */
   open(name: string, line: OpenLine): TrialSession {
-    const { agent, on_behalf_of, task, purpose = task, parent, labels, tools, minutes, max_calls } = line;
+    const { agent, on_behalf_of, task, purpose = task, parent, labels, tools, minutes, max_calls, isolation } = line;
     const request: SessionRequest = {
       ...(agent !== undefined && { agent }),
       ...(on_behalf_of !== undefined && { onBehalfOf: on_behalf_of }),
@@ -45,6 +45,7 @@ export class TrialSessions {
       ...(tools && { tools }),
       ...(minutes !== undefined && { minutes }),
       ...(max_calls !== undefined && { maxCalls: max_calls }),
+      ...(isolation !== undefined && { isolation }),
     };
     const most = this.#config().limits.trace_sessions;
     if (!this.#open.has(name) && this.#open.size >= most) throw new Fault("limit_exceeded", `${most} sessions of the trace are open, the limit trace_sessions; end some with \`{"session":..,"close":{}}\``);

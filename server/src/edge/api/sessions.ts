@@ -1,4 +1,4 @@
-import { Fault } from "@lanyard/contract";
+import { Fault, type Isolation } from "@lanyard/contract";
 import type { Session } from "../../stages/identity/sessions.ts";
 import type { SessionRequest } from "../../stages/identity/opening.ts";
 import type { ApiCall, Handler } from "./handler.ts";
@@ -32,6 +32,7 @@ interface SessionBody {
   readonly tools?: string[];
   readonly labels?: string[];
   readonly max_calls?: number;
+  readonly isolation?: Isolation;
 }
 
 function requestOf({ on_behalf_of, max_calls, ...same }: SessionBody): SessionRequest {
@@ -46,6 +47,7 @@ const row = ({ principal, mandate, openedAtMs, calls }: Session): object => ({
   audience: mandate.audience,
   tools: mandate.tools,
   labels: mandate.labels,
+  isolation: principal.isolation,
   opened_at_ms: openedAtMs,
   expires_at_ms: mandate.expiresAtMs,
   calls,

@@ -20,7 +20,7 @@ const clock = stillClock(1000);
 const sources = (config = configOf(yaml)) => ({ config: () => config, clock, catalog: { pin: () => ({ definition: "H", refuse: null }) } });
 
 const action: Action = { protocol: "mcp", server: "files", method: "tools/call", tool: "write", name: "files/write", args: { path: "a" }, params: {}, digest: "D" };
-const principal: Principal = { session: "ses_1", agent: "coder", user: "ana", purpose: "p", chain: ["ses_0"], tools: null, labels: ["secret"], expiresAtMs: 2000 };
+const principal: Principal = { session: "ses_1", agent: "coder", user: "ana", purpose: "p", chain: ["ses_0"], tools: null, labels: ["secret"], isolation: "namespace", expiresAtMs: 2000 };
 
 test("facts come from the configuration, the session and the catalog", () => {
   expect(gather(sources(), action, principal, { id: "apr_1", groups: ["sre", "leads"], bundle: "B", definition: "H", transforms: [] })).toMatchInlineSnapshot(`
@@ -47,7 +47,7 @@ test("facts come from the configuration, the session and the catalog", () => {
         "session": {
           "depth": 1,
           "id": "ses_1",
-          "isolation": "none",
+          "isolation": "namespace",
           "labels": [
             "secret",
           ],

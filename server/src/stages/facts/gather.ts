@@ -33,7 +33,7 @@ export function gather({ config, catalog, clock }: Sources, action: Action, prin
     input: {
       agent: { id: principal.agent, team: agent.team, classes: agent.classes },
       user: { id: principal.user, groups: user.groups },
-      session: { id: principal.session, purpose: principal.purpose, depth: principal.chain.length, labels: principal.labels, isolation: "none" },
+      session: { id: principal.session, purpose: principal.purpose, depth: principal.chain.length, labels: principal.labels, isolation: principal.isolation },
       action: action.name,
       definition: pinned.definition,
       ...(resources.length > 0 && { resources }),

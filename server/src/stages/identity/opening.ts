@@ -1,4 +1,4 @@
-import { Fault, type Principal } from "@lanyard/contract";
+import { Fault, type Isolation, type Principal } from "@lanyard/contract";
 import type { Clock } from "../../base/clock.ts";
 import type { Config } from "../../base/config/config.ts";
 import { audienceCovers, narrow, type Mandate } from "../../base/mandate.ts";
@@ -23,6 +23,8 @@ export interface SessionRequest {
   readonly tools?: readonly string[];
   readonly labels?: readonly string[];
   readonly maxCalls?: number;
+  /** What its process runs in; `none`, or a child's parent's, when left out. */
+  readonly isolation?: Isolation;
 }
 
 const labelPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
@@ -53,7 +55,8 @@ export function checkRequest({ purpose, minutes, audience, tools, labels, maxCal
 }
 
 /**
- * A session opened by an operator or with an agent's credential. Throws Fault `invalid_request`, `not_found`, `forbidden`.
+ * A session opened by an operator or with an agent's credential.
+ * Invariant: a tier above `none` is the operator's word. Whoever holds an agent's credential may be the agent, and could lie. Throws Fault `invalid_request`, `not_found`, `forbidden`.
  */
 export function rootOpening({ config, clock }: { config: Config; clock: Clock }, opener: "operator" | Caller, request: SessionRequest): Opening {
   if (opener !== "operator" && opener.kind !== "agent") throw new Fault("forbidden", "a user's credential opens no session; an agent's does, or the operator");
@@ -77,7 +80,9 @@ export function rootOpening({ config, clock }: { config: Config; clock: Clock },
     expiresAtMs: clock.nowMs() + minutes * 60_000,
     maxCalls: request.maxCalls ?? null,
   };
-  return { agent, user, purpose: request.purpose, mandate, credential: opener === "operator" ? null : opener.key, parent: null };
+  const { isolation = "none" } = request;
+  if (isolation !== "none" && opener !== "operator") throw new Fault("forbidden", `an agent's credential cannot vouch for the isolation \`${isolation}\`; only the operator's \`lanyard run\` can`);
+  return { agent, user, purpose: request.purpose, isolation, mandate, credential: opener === "operator" ? null : opener.key, parent: null };
 }
 
 /**
@@ -86,11 +91,12 @@ export function rootOpening({ config, clock }: { config: Config; clock: Clock },
 export function childOpening({ sessions, clock }: { sessions: Pick<Sessions, "get" | "remaining">; clock: Clock }, { session: id }: Principal, request: SessionRequest): Opening {
   const parent = sessions.get(id);
   if (!parent) throw new Fault("session_expired", `session \`${id}\` has ended`);
-  const { agent, user, purpose } = parent.principal;
+  const { agent, user, purpose, isolation } = parent.principal;
   if (request.agent !== undefined && request.agent !== agent) throw new Fault("forbidden", `a child session stays with its parent's agent \`${agent}\``);
   if (request.onBehalfOf !== undefined && request.onBehalfOf !== user) throw new Fault("forbidden", `a child session stays with its parent's user \`${user}\``);
   // Policies read the purpose: whoever may choose it anew for a child has not narrowed anything.
   if (request.purpose !== undefined && request.purpose !== purpose) throw new Fault("forbidden", "a child session stays with its parent's purpose");
+  if (request.isolation !== undefined && request.isolation !== isolation) throw new Fault("forbidden", `a child session stays with its parent's isolation \`${isolation}\``);
   if (request.audience !== undefined && !audienceCovers(parent.mandate.audience, request.audience)) {
     throw new Fault("forbidden", `\`${request.audience}\` is wider than the parent's audience \`${parent.mandate.audience}\``);
   }
@@ -102,5 +108,5 @@ export function childOpening({ sessions, clock }: { sessions: Pick<Sessions, "ge
     ...(maxCalls !== undefined && { maxCalls }),
     ...(minutes !== undefined && { expiresAtMs: clock.nowMs() + minutes * 60_000 }),
   });
-  return { agent, user, purpose, mandate, credential: parent.credential, parent };
+  return { agent, user, purpose, isolation, mandate, credential: parent.credential, parent };
 }

@@ -1,4 +1,4 @@
-import { Fault, type JsonObject, type Principal } from "@lanyard/contract";
+import { Fault, isolations, type Isolation, type JsonObject, type Principal } from "@lanyard/contract";
 import type { Clock } from "../../base/clock.ts";
 import type { Config } from "../../base/config/config.ts";
 import type { Log } from "../../base/log.ts";
@@ -22,6 +22,7 @@ export interface Opening {
   readonly agent: string;
   readonly user: string;
   readonly purpose: string;
+  readonly isolation: Isolation;
   readonly mandate: Mandate;
   readonly credential: string | null;
   readonly parent: Session | null;
@@ -74,7 +75,7 @@ export class Sessions {
   }
 
   /** Durable on return. `token` is returned this once. Throws Fault `limit_exceeded`, `session_expired` (the parent's), `ledger_unavailable`. */
-  async open({ agent, user, purpose, mandate, credential, parent }: Opening): Promise<{ session: Session; token: string }> {
+  async open({ agent, user, purpose, isolation, mandate, credential, parent }: Opening): Promise<{ session: Session; token: string }> {
     const above = parent ? this.#need(parent.principal.session) : null;
     this.#checkRoom(agent, above);
     const token = newToken(this.#clock, "session");
@@ -82,7 +83,7 @@ export class Sessions {
     const chain = above ? [...above.principal.chain, above.principal.session] : [];
     const sealed = this.#store.seal(`user:${user}`, purpose);
     const openedAtMs = this.#clock.nowMs();
-    const live = makeLive({ id, agent, user, purpose, payload: sealed.payload, chain, mandate, credential, openedAtMs, print: fingerprint(token), parent: above });
+    const live = makeLive({ id, agent, user, purpose, isolation, payload: sealed.payload, chain, mandate, credential, openedAtMs, print: fingerprint(token), parent: above });
     const end = this.#begin(live);
     try {
       await this.#record(live, sealed);
@@ -215,10 +216,10 @@ export class Sessions {
   }
 
   async #record(live: Live, sealed: Sealed): Promise<void> {
-    const { session, agent, user, chain } = live.principal;
+    const { session, agent, user, chain, isolation } = live.principal;
     const { expiresAtMs } = live.mandate;
     await this.#store.append(
-      { type: "session.open", session, agent, user, purpose: sealed.commitment, payload: sealed.payload, parent: chain.at(-1) ?? null, expires_at_ms: expiresAtMs },
+      { type: "session.open", session, agent, user, purpose: sealed.commitment, payload: sealed.payload, parent: chain.at(-1) ?? null, expires_at_ms: expiresAtMs, isolation },
       { sealed, state: [{ kind: "session", key: session, value: stateOf(live) }] },
     );
   }
@@ -283,6 +284,7 @@ export class Sessions {
       agent: String(value["agent"]),
       user: String(value["user"]),
       purpose: typeof purpose === "string" ? purpose : "", // Erased with its user.
+      isolation: isolations.find((tier) => tier === value["isolation"]) ?? "none", // Sessions from before there were tiers had none.
       payload,
       chain,
       mandate,
@@ -304,13 +306,13 @@ const chainOf = (value: JsonObject): string[] => (Array.isArray(value["chain"]) 
 
 type Parts = Omit<Live, "principal" | "children" | "calls" | "inFlight" | "opening" | "spent"> & Omit<Opening, "parent"> & { readonly id: string; readonly chain: readonly string[] };
 
-function makeLive({ id, agent, user, purpose, chain, mandate, ...rest }: Parts): Live {
-  return { principal: principalOf(id, chain, { agent, user, purpose, mandate }), mandate, ...rest, children: new Set(), calls: 0, inFlight: 0, opening: 0, spent: 0 };
+function makeLive({ id, agent, user, purpose, isolation, chain, mandate, ...rest }: Parts): Live {
+  return { principal: principalOf(id, chain, { agent, user, purpose, isolation, mandate }), mandate, ...rest, children: new Set(), calls: 0, inFlight: 0, opening: 0, spent: 0 };
 }
 
 /** Who acts in a session that was opened so. `chain`: the sessions above it, root first. */
-export const principalOf = (session: string, chain: readonly string[], { agent, user, purpose, mandate }: Pick<Opening, "agent" | "user" | "purpose" | "mandate">): Principal =>
-  Object.freeze({ session, agent, user, purpose, chain, tools: mandate.tools, labels: mandate.labels, expiresAtMs: mandate.expiresAtMs });
+export const principalOf = (session: string, chain: readonly string[], { agent, user, purpose, isolation, mandate }: Pick<Opening, "agent" | "user" | "purpose" | "isolation" | "mandate">): Principal =>
+  Object.freeze({ session, agent, user, purpose, chain, tools: mandate.tools, labels: mandate.labels, isolation, expiresAtMs: mandate.expiresAtMs });
 
 /** Whether a session and all above it have room for one more call. Throws Fault `too_many_calls`, `budget_spent`. */
 export function checkPlaces(line: readonly (Pick<Session, "principal" | "mandate" | "calls"> & { readonly inFlight: number })[], most: number): void {
@@ -339,6 +341,7 @@ const stateOf = ({ principal, mandate, credential, openedAtMs, print, payload, s
   audience: mandate.audience,
   expires_at_ms: mandate.expiresAtMs,
   max_calls: mandate.maxCalls,
+  isolation: principal.isolation,
   credential,
   opened_at_ms: openedAtMs,
   spent,

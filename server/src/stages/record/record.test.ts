@@ -15,7 +15,7 @@ const input: DecisionInput = {
   action: "files/write", args: { path: "/secret/path", share: 0.5 }, approvals: [], nowMs: 1,
 };
 const action: Action = { protocol: "mcp", server: "files", method: "tools/call", tool: "write", name: "files/write", args: input.args, params: {}, digest: hash };
-const principal: Principal = { session: "s_AAAAAAAAAAAAAAAA", agent: "coder", user: "ana", purpose: "test", chain: [], tools: null, labels: [], expiresAtMs: 1 };
+const principal: Principal = { session: "s_AAAAAAAAAAAAAAAA", agent: "coder", user: "ana", purpose: "test", chain: [], tools: null, labels: [], isolation: "none", expiresAtMs: 1 };
 const facts: Facts = { input, pin: { definition: hash, contract: { effects: ["write"], reversibility: "reversible" }, refuse: null } };
 const decision: Decision = { effect: "allow", reasons: [{ policy: "p.one", text: "because", remedy: "" }], approvers: [], errors: [] };
 const ruling: Ruling = { decision, bundle: hash };

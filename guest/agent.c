@@ -1,0 +1,386 @@
+/*
+ * Lanyard's guest agent: the one program of ours inside a sandbox. It starts commands and carries bytes between them, or a connection made to
+ * a port of the sandbox's own loopback, and the host, as frames over one byte channel (stdin and stdout here):
+ *
+ *     u32 length | u8 type | u32 stream | payload of `length` bytes          (big endian)
+ *
+ * Everything it says is untrusted at the host; everything it is told is believed. Nothing allocates beyond fixed tables: at most STREAMS
+ * streams with WINDOW bytes each. A peer that breaks the protocol ends the session.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/statvfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { EXEC = 1, DATA, ERRORS, END, CREDIT, SIGNAL, EXIT, PING, PONG, OPEN, RESET, LIMIT, HELLO };
+enum { STREAMS = 128, WINDOW = 256 * 1024, MAX_FRAME = 256 * 1024, CHUNK = 32 * 1024, HEADER = 9, PORTS = 8, WATCHED = 4 };
+/* What a supervisor tells of its command. */
+enum { STARTED = 1, FAILED, EXITED, SIGNALLED };
+
+struct report { int32_t kind, value; };
+
+struct stream {
+  uint32_t id; /* 0: free */
+  int is_exec, in, out, err, status;
+  pid_t group;
+  struct report end;
+  uint32_t credit, consumed, pending;
+  int in_ended, out_ended;
+  unsigned char *buffer;
+};
+
+static struct stream streams[STREAMS];
+static struct { int fd; uint16_t port; } doors[PORTS];
+static int door_count;
+static struct { const char *path; int told; } watched[WATCHED];
+static int watched_count;
+static const char *command_files; /* of commands: we need more ourselves */
+static uint32_t next_id = 1; /* ours are odd, the host's even */
+static unsigned char inbox[HEADER + MAX_FRAME];
+static size_t inbox_length;
+
+static void die(const char *why) {
+  fprintf(stderr, "guest agent: %s\n", why);
+  for (int at = 0; at < STREAMS; at++) if (streams[at].id && streams[at].group > 0) kill(-streams[at].group, SIGKILL);
+  _exit(3);
+}
+
+static void put32(unsigned char *to, uint32_t value) { value = htonl(value); memcpy(to, &value, 4); }
+static uint32_t get32(const unsigned char *from) { uint32_t value; memcpy(&value, from, 4); return ntohl(value); }
+
+static void write_all(const unsigned char *bytes, size_t length) {
+  while (length > 0) {
+    ssize_t done = write(1, bytes, length);
+    if (done < 0 && errno == EINTR) continue;
+    if (done <= 0) die("the host is gone");
+    bytes += done;
+    length -= (size_t)done;
+  }
+}
+
+static void say(int type, uint32_t id, const void *payload, uint32_t length) {
+  static unsigned char frame[HEADER + CHUNK];
+  put32(frame, length);
+  frame[4] = (unsigned char)type;
+  put32(frame + 5, id);
+  if (length) memcpy(frame + HEADER, payload, length);
+  write_all(frame, HEADER + length);
+}
+
+static void say32(int type, uint32_t id, uint32_t value) {
+  unsigned char bytes[4];
+  put32(bytes, value);
+  say(type, id, bytes, 4);
+}
+
+static void shut(int *fd) {
+  if (*fd >= 0) close(*fd);
+  *fd = -1;
+}
+
+static struct stream *find(uint32_t id) {
+  for (int at = 0; id && at < STREAMS; at++) if (streams[at].id == id) return &streams[at];
+  return NULL;
+}
+
+static struct stream *claim(uint32_t id) {
+  for (int at = 0; at < STREAMS; at++) {
+    struct stream *it = &streams[at];
+    if (it->id) continue;
+    unsigned char *buffer = it->buffer ? it->buffer : malloc(WINDOW);
+    if (!buffer) return NULL;
+    *it = (struct stream){.id = id, .in = -1, .out = -1, .err = -1, .status = -1, .credit = WINDOW, .buffer = buffer};
+    return it;
+  }
+  return NULL;
+}
+
+static void release(struct stream *it) {
+  if (it->is_exec) shut(&it->in), shut(&it->out); else { it->in = -1; shut(&it->out); }
+  shut(&it->err);
+  shut(&it->status);
+  if (it->group > 0) kill(-it->group, SIGKILL);
+  it->id = 0;
+}
+
+static void limit(int what, const char *value) {
+  struct rlimit both = {strtoul(value, NULL, 10), strtoul(value, NULL, 10)};
+  if (setrlimit(what, &both)) die("a limit could not be set");
+}
+
+/* ---- commands ---- */
+
+/* Kills and reaps every descendant: orphans come to us, their subreaper. A command's end is the end of all it started. */
+static void kill_tree(void) {
+  for (int round = 0; round < 2000; round++) {
+    DIR *all = opendir("/proc");
+    for (struct dirent *entry; all && (entry = readdir(all));) {
+      pid_t pid = atoi(entry->d_name), parent = 0;
+      char path[64], text[512];
+      if (pid <= 1) continue;
+      snprintf(path, sizeof path, "/proc/%d/stat", pid);
+      int fd = open(path, O_RDONLY | O_CLOEXEC);
+      ssize_t length = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
+      if (fd >= 0) close(fd);
+      if (length <= 0) continue;
+      text[length] = 0;
+      char *after = strrchr(text, ')'); /* a name can hold anything, so the fields begin after the last bracket */
+      if (after && sscanf(after + 1, " %*c %d", &parent) == 1 && parent == getpid()) kill(pid, SIGKILL);
+    }
+    if (all) closedir(all);
+    pid_t dead;
+    while ((dead = waitpid(-1, NULL, WNOHANG)) > 0) {}
+    if (dead < 0 && errno == ECHILD) return;
+    usleep(2000);
+  }
+}
+
+static void tell(int fd, int kind, int value) {
+  struct report report = {kind, value};
+  (void)!write(fd, &report, sizeof report);
+}
+
+static void supervise(int status, const int stdio[3], char *cwd, char **argv, char **env) {
+  int failure[2];
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
+  if (pipe2(failure, O_CLOEXEC)) tell(status, FAILED, errno), _exit(0);
+  pid_t child = fork();
+  if (child == 0) {
+    setsid();
+    for (int fd = 0; fd < 3; fd++) dup2(stdio[fd], fd);
+    signal(SIGPIPE, SIG_DFL);
+    if (command_files) limit(RLIMIT_NOFILE, command_files);
+    if (chdir(cwd) == 0) {
+      environ = env;
+      execvp(argv[0], argv);
+    }
+    int why = errno;
+    (void)!write(failure[1], &why, sizeof why);
+    _exit(127);
+  }
+  if (child < 0) tell(status, FAILED, errno), _exit(0);
+  /* We never exec, so nothing closes by itself: an end of a pipe kept here would keep the other from ever ending. */
+  for (int fd = 0; fd < 4 * STREAMS + 64; fd++) if (fd != 2 && fd != status && fd != failure[0]) close(fd);
+  int why = 0, how = 0;
+  if (read(failure[0], &why, sizeof why) == sizeof why) {
+    waitpid(child, NULL, 0);
+    tell(status, FAILED, why);
+    _exit(0);
+  }
+  tell(status, STARTED, child);
+  for (pid_t dead; (dead = waitpid(-1, &how, 0)) != child;) if (dead < 0 && errno != EINTR) break;
+  kill_tree();
+  if (WIFSIGNALED(how)) tell(status, SIGNALLED, WTERMSIG(how)); else tell(status, EXITED, WEXITSTATUS(how));
+  _exit(0);
+}
+
+/* payload: u16 arguments | u16 variables | folder\0 argument\0 ... variable\0 ... */
+static void start_command(uint32_t id, unsigned char *payload, uint32_t length) {
+  if (length < 5 || payload[length - 1] != 0) die("a malformed exec");
+  unsigned words = (payload[0] << 8 | payload[1]), variables = (payload[2] << 8 | payload[3]), at = 0;
+  char **list = calloc(words + variables + 3, sizeof *list);
+  struct stream *it = claim(id);
+  if (!it || !list) { say(RESET, id, "no room for another command", 27); free(list); return; }
+  char *text = (char *)payload + 4, *end = (char *)payload + length, *cwd = text;
+  for (text += strlen(text) + 1; text < end && at < words + variables; text += strlen(text) + 1) list[at < words ? at : at + 1] = text, at++;
+  if (at != words + variables || words == 0) die("a malformed exec");
+  int in[2], out[2], err[2], status[2];
+  if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC) || pipe2(status, O_CLOEXEC)) die("no descriptors left");
+  it->is_exec = 1;
+  pid_t supervisor = fork();
+  if (supervisor == 0) supervise(status[1], (int[3]){in[0], out[1], err[1]}, cwd, list, list + words + 1);
+  if (supervisor < 0) tell(status[1], FAILED, errno);
+  close(in[0]), close(out[1]), close(err[1]), close(status[1]);
+  it->in = in[1], it->out = out[0], it->err = err[0], it->status = status[0];
+  fcntl(it->in, F_SETFL, O_NONBLOCK);
+  free(list);
+}
+
+static void hear_supervisor(struct stream *it) {
+  struct report report;
+  if (read(it->status, &report, sizeof report) != sizeof report) {
+    /* The command killed its own supervisor: it ends with it. */
+    if (it->group > 0) kill(-it->group, SIGKILL);
+    if (!it->end.kind) it->end = (struct report){SIGNALLED, SIGKILL};
+    shut(&it->status);
+  } else if (report.kind == STARTED) it->group = report.value;
+  else it->end = report, it->group = 0;
+}
+
+/* ---- connections from inside ---- */
+
+static void welcome(int door) {
+  int fd = accept4(doors[door].fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  if (fd < 0) return;
+  struct stream *it = claim(next_id);
+  if (!it) { close(fd); return; }
+  next_id += 2;
+  it->in = it->out = fd;
+  say32(OPEN, it->id, doors[door].port);
+}
+
+/* ---- bytes ---- */
+
+static void carry_out(struct stream *it, int *fd, int type) {
+  unsigned char bytes[CHUNK];
+  ssize_t length = read(*fd, bytes, it->credit < CHUNK ? it->credit : CHUNK);
+  if (length < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (length > 0) { it->credit -= (uint32_t)length; say(type, it->id, bytes, (uint32_t)length); return; }
+  if (it->is_exec) { shut(fd); return; }
+  if (length < 0) { say(RESET, it->id, "the connection broke", 20); release(it); return; }
+  it->out_ended = 1;
+  say(END, it->id, NULL, 0);
+}
+
+static void grant(struct stream *it, uint32_t bytes) {
+  it->consumed += bytes;
+  if (it->consumed < WINDOW / 4) return;
+  say32(CREDIT, it->id, it->consumed);
+  it->consumed = 0;
+}
+
+static void carry_in(struct stream *it) {
+  ssize_t done = write(it->in, it->buffer, it->pending);
+  if (done < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (done < 0) { /* nobody reads any more: what still comes is dropped */
+    grant(it, it->pending);
+    it->pending = 0;
+    if (it->is_exec) shut(&it->in); else it->in_ended = 2;
+    return;
+  }
+  it->pending -= (uint32_t)done;
+  memmove(it->buffer, it->buffer + done, it->pending);
+  grant(it, (uint32_t)done);
+}
+
+/* Ends what has ended. */
+static void settle(struct stream *it) {
+  if (it->in_ended == 1 && it->pending == 0) {
+    it->in_ended = 2;
+    if (it->is_exec) shut(&it->in); else if (it->in >= 0) shutdown(it->in, SHUT_WR);
+  }
+  if (!it->is_exec && it->in_ended == 2 && it->out_ended) release(it);
+  else if (it->is_exec && it->end.kind && it->out < 0 && it->err < 0) {
+    unsigned char bytes[8];
+    put32(bytes, (uint32_t)it->end.kind), put32(bytes + 4, (uint32_t)it->end.value);
+    say(EXIT, it->id, bytes, 8);
+    release(it);
+  }
+}
+
+static void obey(int type, uint32_t id, unsigned char *payload, uint32_t length) {
+  struct stream *it = find(id);
+  if (type == EXEC && !it && id && id % 2 == 0) start_command(id, payload, length);
+  else if (type == PING) say(PONG, id, payload, length < 64 ? length : 64);
+  else if (!it) return; /* it has ended meanwhile */
+  else if (type == DATA) {
+    if (length > WINDOW - it->pending) die("the host sent past its credit");
+    if (it->in < 0 || it->in_ended) { grant(it, length); return; }
+    memcpy(it->buffer + it->pending, payload, length);
+    it->pending += length;
+  } else if (type == END) it->in_ended = it->in_ended ? it->in_ended : 1;
+  else if (type == CREDIT && length == 4) it->credit += get32(payload);
+  else if (type == SIGNAL && length == 4) { if (it->group > 0) kill(-it->group, (int)get32(payload)); }
+  else if (type == RESET) release(it);
+  else die("a frame that makes no sense");
+}
+
+static void listen_to_host(void) {
+  ssize_t length = read(0, inbox + inbox_length, sizeof inbox - inbox_length);
+  if (length < 0 && errno == EINTR) return;
+  if (length <= 0) die("the host is gone");
+  inbox_length += (size_t)length;
+  size_t at = 0;
+  while (inbox_length - at >= HEADER) {
+    uint32_t payload = get32(inbox + at);
+    if (payload > MAX_FRAME) die("an oversized frame");
+    if (inbox_length - at < HEADER + payload) break;
+    obey(inbox[at + 4], get32(inbox + at + 5), inbox + at + HEADER, payload);
+    at += HEADER + payload;
+  }
+  inbox_length -= at;
+  memmove(inbox, inbox + at, inbox_length);
+}
+
+static void look_at_disks(void) {
+  for (int at = 0; at < watched_count; at++) {
+    struct statvfs now;
+    if (watched[at].told || statvfs(watched[at].path, &now) || now.f_bavail > 0) continue;
+    watched[at].told = 1;
+    say(LIMIT, 0, "disk", 4);
+  }
+}
+
+static void turn(void) {
+  struct pollfd polled[1 + PORTS + 4 * STREAMS];
+  int count = 0;
+  polled[count++] = (struct pollfd){.fd = 0, .events = POLLIN};
+  for (int at = 0; at < door_count; at++) polled[count++] = (struct pollfd){.fd = doors[at].fd, .events = POLLIN};
+  int first = count;
+  for (int at = 0; at < STREAMS; at++) {
+    struct stream *it = &streams[at];
+    int can = it->id && it->credit > 0;
+    polled[count++] = (struct pollfd){.fd = can && !it->out_ended ? it->out : -1, .events = POLLIN};
+    polled[count++] = (struct pollfd){.fd = can ? it->err : -1, .events = POLLIN};
+    polled[count++] = (struct pollfd){.fd = it->id && it->pending ? it->in : -1, .events = POLLOUT};
+    polled[count++] = (struct pollfd){.fd = it->id ? it->status : -1, .events = POLLIN};
+  }
+  poll(polled, (nfds_t)count, 250);
+  while (waitpid(-1, NULL, WNOHANG) > 0) {}
+  for (int at = 0; at < STREAMS; at++) {
+    struct stream *it = &streams[at];
+    struct pollfd *mine = polled + first + 4 * at;
+    if (it->id && mine[0].revents) carry_out(it, &it->out, DATA);
+    if (it->id && mine[1].revents && it->credit > 0) carry_out(it, &it->err, ERRORS);
+    if (it->id && mine[2].revents && it->in >= 0) carry_in(it);
+    if (it->id && mine[3].revents) hear_supervisor(it);
+    if (it->id) settle(it);
+  }
+  for (int at = 0; at < door_count; at++) if (polled[1 + at].revents) welcome(at);
+  if (polled[0].revents) listen_to_host();
+  look_at_disks();
+}
+
+static void open_door(const char *port) {
+  struct sockaddr_in where = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port)), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), yes = 1;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  if (door_count == PORTS || fd < 0 || bind(fd, (struct sockaddr *)&where, sizeof where) || listen(fd, 128)) die("a port could not be opened");
+  doors[door_count].fd = fd;
+  doors[door_count++].port = (uint16_t)atoi(port);
+}
+
+int main(int argc, char **argv) {
+  signal(SIGPIPE, SIG_IGN);
+  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
+  prctl(PR_SET_DUMPABLE, 0); /* or commands could open our channel through /proc */
+  for (int at = 1; at + 1 < argc; at += 2) {
+    const char *name = argv[at], *value = argv[at + 1];
+    if (!strcmp(name, "--listen")) open_door(value);
+    else if (!strcmp(name, "--processes")) limit(RLIMIT_NPROC, value);
+    else if (!strcmp(name, "--files")) command_files = value;
+    else if (!strcmp(name, "--file-bytes")) limit(RLIMIT_FSIZE, value);
+    else if (!strcmp(name, "--core-bytes")) limit(RLIMIT_CORE, value);
+    else if (!strcmp(name, "--watch") && watched_count < WATCHED) watched[watched_count++].path = value;
+    else die("an unknown option");
+  }
+  fcntl(0, F_SETFD, FD_CLOEXEC);
+  fcntl(1, F_SETFD, FD_CLOEXEC);
+  say(HELLO, 0, "1", 1);
+  for (;;) turn();
+}

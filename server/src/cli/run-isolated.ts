@@ -1,0 +1,116 @@
+import { constants } from "node:os";
+import { dirname } from "node:path";
+import { finished } from "node:stream/promises";
+import type { Readable, Writable } from "node:stream";
+import { Fault } from "@lanyard/contract";
+import type { Environment } from "../base/config/environment.ts";
+import type { Limits } from "../base/limits.ts";
+import { homeInside } from "../stages/execution/sandbox/bubblewrap.ts";
+import type { Execution, Sandbox, SandboxDriver, SandboxSpec } from "../stages/execution/sandbox/driver.ts";
+import { mcpDoor } from "../stages/execution/sandbox/mcp-door.ts";
+import { mcpConfig, type RunApi, type RunSession } from "./run.ts";
+
+export interface IsolatedOptions {
+  /** `open` says what the session runs in. */
+  readonly api: RunApi;
+  readonly driver: SandboxDriver;
+  readonly places: Pick<SandboxSpec, "workspace" | "hidden" | "fixed" | "readable">;
+  readonly limits: Limits;
+  /** What the session lasts at most. */
+  readonly wallMs: number;
+  readonly environment: Environment;
+  /** Names of further variables that the command gets. */
+  readonly pass: readonly string[];
+  readonly say: (line: string) => void;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly stdio: { readonly stdin: Readable; readonly stdout: Writable; readonly stderr: Writable };
+}
+
+/** Port of the sandbox's loopback that leads to the daemon's MCP endpoint. */
+const mcpPort = 7420;
+const passedAlways = ["LANG", "LC_ALL", "TERM", "TZ", "NO_COLOR"];
+const passedSignals = ["SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGINT", "SIGQUIT"] as const;
+const heldOutside = "held-outside-the-sandbox";
+const noSuchFile = 2;
+
+/**
+ * Runs a command in a sandbox of its own, whose one way out is the daemon's MCP endpoint. Inside there is no token: the session is known by
+ * the channel. Resolves with the exit code: the command's, 128 + n when signal n ended it, 127 or 126 when it could not be started, 125 when
+ * the sandbox ended under it.
+ */
+export async function runIsolated(options: IsolatedOptions): Promise<number> {
+  const { api, driver, places, limits, wallMs, say } = options;
+  let session: RunSession | null = null;
+  await using sandbox = await driver.create({
+    ...places,
+    doors: new Map([[mcpPort, mcpDoor(() => session)]]),
+    limits: {
+      cpuMs: limits.sandbox_cpu_ms,
+      memoryBytes: limits.sandbox_memory_bytes,
+      processes: limits.sandbox_processes,
+      diskBytes: limits.sandbox_disk_bytes,
+      fileBytes: limits.sandbox_file_bytes,
+      files: limits.sandbox_files,
+      wallMs,
+    },
+  });
+  sandbox.onEvent((event) => {
+    if (event.kind === "limit") say(`the sandbox met its limit of ${event.limit}`);
+  });
+  await sandbox.start();
+  session = await api.open(); // Only now: the tier it claims is there.
+  try {
+    return await carry(options, sandbox, session);
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    say(`\`${options.command}\` was ended: ${error.message}`);
+    return 125;
+  } finally {
+    const ended = session;
+    session = null;
+    await api.close(ended).catch((error: unknown) => {
+      say(`session ${ended.session} could not be closed (${error instanceof Error ? error.message : "unknown error"}); it ends by itself when it expires`);
+    });
+  }
+}
+
+async function carry({ command, args, environment, pass, say, stdio }: IsolatedOptions, sandbox: Sandbox, { session }: RunSession): Promise<number> {
+  const url = `http://127.0.0.1:${mcpPort}/mcp`;
+  const config = `${homeInside}/.lanyard-mcp.json`;
+  const path = { PATH: `/usr/local/bin:/usr/bin:/bin:${dirname(process.execPath)}` };
+  await write(sandbox, config, mcpConfig({ session, token: heldOutside, url }));
+  const kept = [...passedAlways, ...pass].flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]]]));
+  const execution = sandbox.exec({
+    command,
+    args,
+    environment: { HOME: homeInside, TMPDIR: "/tmp", ...path, ...Object.fromEntries(kept), LANYARD_MCP_URL: url, LANYARD_MCP_CONFIG: config, LANYARD_TOKEN: heldOutside, LANYARD_SESSION: session },
+  });
+  const listeners = passedSignals.map((name) => {
+    const hear = () => execution.signal(constants.signals[name]);
+    process.on(name, hear);
+    return () => process.off(name, hear);
+  });
+  stdio.stdin.pipe(execution.stdin);
+  execution.stdout.pipe(stdio.stdout, { end: false });
+  execution.stderr.pipe(stdio.stderr, { end: false });
+  try {
+    const { kind, value } = await execution.ended;
+    await Promise.allSettled([finished(execution.stdout), finished(execution.stderr)]);
+    if (kind === "failed") say(`\`${command}\` could not be started in the sandbox: ${value === noSuchFile ? "there is no such command inside; see --readable" : `error ${value}`}`);
+    return kind === "exited" ? value : kind === "signalled" ? 128 + value : value === noSuchFile ? 127 : 126;
+  } finally {
+    stdio.stdin.unpipe(execution.stdin);
+    stdio.stdin.pause();
+    for (const stop of listeners) stop();
+  }
+}
+
+async function write(sandbox: Sandbox, path: string, text: string): Promise<void> {
+  const { stdin, stdout, stderr, ended }: Execution = sandbox.exec({ command: "sh", args: ["-c", 'umask 077; cat > "$0"', path], environment: { PATH: "/usr/bin:/bin" } });
+  stdout.resume();
+  stderr.resume();
+  stdin.end(text);
+  const { kind, value } = await ended;
+  if (kind !== "exited" || value !== 0) throw new Fault("isolation_unavailable", "the sandbox could not write its own configuration");
+}

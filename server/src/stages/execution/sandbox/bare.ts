@@ -1,0 +1,22 @@
+import { spawn } from "node:child_process";
+import type { SandboxDriver, SandboxSpec } from "./driver.ts";
+import { LiveSandbox } from "./live.ts";
+import { openFolder } from "./orphans.ts";
+import type { DriverOptions } from "./process.ts";
+
+/**
+ * Driver `none`: the guest agent as a plain child. It holds nothing back; it is there for machines without any other, for measuring what a
+ * sandbox costs, and so that every check of the escape suite can be seen to fail.
+ */
+export const bareDriver = ({ clock, folder, agent }: DriverOptions): SandboxDriver => ({
+  name: "none",
+  tier: "none",
+  lacks: ["snapshot", "pause", "resume"],
+  probe: async () => null,
+  create: async (spec: SandboxSpec) => {
+    const id = clock.id("sbx");
+    const doors = [...spec.doors.keys()].flatMap((port) => ["--listen", String(port)]);
+    const launch = () => spawn(agent, doors, { stdio: ["pipe", "pipe", "pipe"], env: {}, cwd: spec.workspace, detached: true });
+    return new LiveSandbox({ id, tier: "none", spec, clock, folder: openFolder(folder, id), launch });
+  },
+});

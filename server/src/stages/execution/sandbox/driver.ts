@@ -1,0 +1,102 @@
+import type { Duplex, Readable, Writable } from "node:stream";
+import type { Isolation } from "@lanyard/contract";
+
+/** One way to build sandboxes. The words are the field's (E2B, Kubernetes agent-sandbox, OCI). */
+export interface SandboxDriver {
+  readonly name: "process" | "none";
+  /** What its sandboxes are worth to a policy. */
+  readonly tier: Isolation;
+  /** Verbs it does not have. They are no methods then, so that nobody calls them in hope. */
+  readonly lacks: readonly ("snapshot" | "pause" | "resume")[];
+  /** Null when a sandbox was really started and answered; else why not, and what to do. Opening a device or finding a binary proves nothing. */
+  probe(): Promise<string | null>;
+  /** Prepares a sandbox; nothing runs yet. Throws Fault `isolation_unavailable`, `invalid_request`. */
+  create(spec: SandboxSpec): Promise<Sandbox>;
+}
+
+export interface SandboxSpec {
+  /** Folder the commands work in and may write to: the only part of the machine's files that they can change. Absolute. */
+  readonly workspace: string;
+  /** Paths that are not there inside, though the workspace has them. */
+  readonly hidden: readonly string[];
+  /** Paths of the workspace that cannot be changed inside. */
+  readonly fixed: readonly string[];
+  /** Further paths that can be read inside. */
+  readonly readable: readonly string[];
+  /** Ports of the sandbox's own loopback, and who takes a connection made to one: the only way out. */
+  readonly doors: ReadonlyMap<number, (connection: Duplex) => void>;
+  readonly limits: SandboxLimits;
+}
+
+/** What a session may use, all its processes together but where it says otherwise. */
+export interface SandboxLimits {
+  readonly cpuMs: number;
+  readonly memoryBytes: number;
+  readonly processes: number;
+  /** In folders that end with the session; what lies in the workspace is the machine's. */
+  readonly diskBytes: number;
+  /** One file. */
+  readonly fileBytes: number;
+  /** Open files of one process. */
+  readonly files: number;
+  readonly wallMs: number;
+}
+
+/** `memory`, `cpu` and `wall` end the session; the others are refused inside, where the command reads EAGAIN, EMFILE, ENOSPC. */
+export type SandboxLimit = "cpu" | "memory" | "processes" | "disk" | "files" | "wall";
+
+export type SandboxEvent =
+  | { readonly kind: "started" }
+  | { readonly kind: "limit"; readonly limit: SandboxLimit }
+  /** `why` is empty when it was asked to end. */
+  | { readonly kind: "ended"; readonly why: string };
+
+export interface Sandbox extends AsyncDisposable {
+  readonly id: string;
+  readonly tier: Isolation;
+  /** Resolves once the guest agent has answered. Throws Fault `isolation_unavailable`. */
+  start(): Promise<void>;
+  /** Throws Fault `limit_exceeded` when the request is over 256 KiB, `sandbox_ended`. */
+  exec(request: ExecRequest): Execution;
+  /** Unpacks a tar stream into a folder inside. Throws Fault `sandbox_ended`, `invalid_request` when tar fails. */
+  put(folder: string, tar: Readable): Promise<void>;
+  /**
+   * A folder as a tar stream, made inside: untrusted bytes, to be read with suspicion. The stream errors with what `put` throws.
+   */
+  get(folder: string): Readable;
+  /** Resolves when the guest agent answers. Throws Fault `sandbox_ended`. */
+  ping(): Promise<void>;
+  /** Asks commands to end (SIGTERM), then destroys. */
+  stop(): Promise<void>;
+  /** Ends everything at once; afterwards no process, mount, socket or file of it is left. */
+  destroy(): Promise<void>;
+  onEvent(listener: (event: SandboxEvent) => void): { stop(): void };
+}
+
+export interface ExecRequest {
+  readonly command: string;
+  readonly args: readonly string[];
+  /** All it gets: nothing is inherited. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** As seen inside; default: the workspace. */
+  readonly folder?: string;
+  /** Past it the command and everything it started are killed. */
+  readonly timeoutMs?: number;
+}
+
+/** `failed`: it could not be started; `value` is the errno, else the exit code or the number of the signal. */
+export interface Ending {
+  readonly kind: "failed" | "exited" | "signalled";
+  readonly value: number;
+}
+
+/** A command inside. Both outputs must be read (or `resume`d): what is not read holds the command back. */
+export interface Execution {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** Resolves when the command, and with it everything it started, has ended. Rejects with Fault `sandbox_ended`. */
+  readonly ended: Promise<Ending>;
+  /** To the command's process group. */
+  signal(number: number): void;
+}

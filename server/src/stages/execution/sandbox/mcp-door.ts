@@ -1,0 +1,46 @@
+import { createServer, request as ask, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+
+/** The session that whatever comes through the door belongs to. */
+export interface DoorTarget {
+  /** The daemon's MCP endpoint, `http://host:port/mcp`. */
+  readonly url: string;
+  readonly token: string;
+}
+
+const hopByHop = new Set(["authorization", "connection", "host", "keep-alive", "proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"]);
+
+/**
+ * The door of a sandbox to the daemon's MCP endpoint, and to nothing else of the daemon. Invariant: the session is that of the sandbox the
+ * connection came from; the token is put in here and is not to be had inside, so no call from elsewhere can pass for one from inside.
+ */
+export function mcpDoor(target: () => DoorTarget | null): (connection: Duplex) => void {
+  const server = createServer((incoming, outgoing) => {
+    const to = target();
+    if (!to || !isMcp(incoming.url)) return refuse(outgoing, 404, "this door leads to /mcp and nowhere else");
+    forward(to, incoming, outgoing);
+  });
+  return (connection) => void server.emit("connection", connection);
+}
+
+const isMcp = (url = ""): boolean => url === "/mcp" || url.startsWith("/mcp/") || url.startsWith("/mcp?");
+
+function forward({ url, token }: DoorTarget, incoming: IncomingMessage, outgoing: ServerResponse): void {
+  const { hostname, port } = new URL(url);
+  const headers = { ...passing(incoming.headers), authorization: `Bearer ${token}` };
+  const onward = ask({ host: hostname.replace(/^\[|\]$/g, ""), port, method: incoming.method, path: incoming.url, headers, agent: false }, (answer) => {
+    outgoing.writeHead(answer.statusCode ?? 502, passing(answer.headers));
+    answer.pipe(outgoing);
+    answer.once("error", () => outgoing.destroy());
+  });
+  onward.once("error", () => (outgoing.headersSent ? outgoing.destroy() : refuse(outgoing, 502, "the Lanyard daemon cannot be reached; the call may not have been made")));
+  outgoing.once("close", () => onward.destroy());
+  incoming.pipe(onward);
+}
+
+const passing = (headers: IncomingHttpHeaders): IncomingHttpHeaders => Object.fromEntries(Object.entries(headers).filter(([name]) => !hopByHop.has(name)));
+
+function refuse(outgoing: ServerResponse, status: number, error: string): void {
+  outgoing.writeHead(status, { "content-type": "application/json" });
+  outgoing.end(JSON.stringify({ error }));
+}

@@ -1,0 +1,70 @@
+import { readdirSync, readFileSync } from "node:fs";
+
+/** What a tree of processes uses now. */
+export interface Usage {
+  readonly processes: number;
+  /** Memory that is theirs: anonymous and shared pages; pages of files are the machine's. */
+  readonly memoryBytes: number;
+  /** Since the tree began, that of processes which ended included. */
+  readonly cpuMs: number;
+  /** Open files of the process that has most; 0 where they cannot be seen. */
+  readonly files: number;
+}
+
+interface ProcessState {
+  readonly pid: number;
+  readonly parent: number;
+  /** Clock ticks of 10 ms, its ended children's included. */
+  readonly ticks: number;
+  /** When it began, in ticks since the machine did: with the pid, a name that is never given twice. */
+  readonly begun: string;
+}
+
+/** Null when there is no such process. */
+export function processState(pid: number): ProcessState | null {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, "latin1");
+    const fields = text.slice(text.lastIndexOf(")") + 2).split(" "); // a name can hold anything, so the fields begin after the last bracket
+    if (fields[0] === "Z") return null;
+    return { pid, parent: Number(fields[1]), ticks: [11, 12, 13, 14].reduce((sum, at) => sum + Number(fields[at]), 0), begun: fields[19] ?? "" };
+  } catch {
+    return null;
+  }
+}
+
+/** A process and all below it, itself first. */
+export function treeOf(root: number): ProcessState[] {
+  const all = readdirSync("/proc").filter((name) => /^\d+$/.test(name)).flatMap((name) => processState(Number(name)) ?? []);
+  const below = new Map<number, ProcessState[]>();
+  for (const process of all) below.set(process.parent, [...(below.get(process.parent) ?? []), process]);
+  const tree = all.filter(({ pid }) => pid === root);
+  for (const { pid } of tree) tree.push(...(below.get(pid) ?? []));
+  return tree;
+}
+
+export function usageOf(root: number): Usage {
+  const tree = treeOf(root);
+  return {
+    processes: tree.length,
+    memoryBytes: tree.reduce((sum, { pid }) => sum + memoryOf(pid), 0),
+    cpuMs: tree.reduce((sum, { ticks }) => sum + ticks * 10, 0),
+    files: Math.max(0, ...tree.map(({ pid }) => filesOf(pid))),
+  };
+}
+
+function memoryOf(pid: number): number {
+  try {
+    const text = readFileSync(`/proc/${pid}/status`, "latin1");
+    return [...text.matchAll(/^Rss(?:Anon|Shmem):\s+(\d+) kB$/gm)].reduce((sum, [, kib]) => sum + Number(kib) * 1024, 0);
+  } catch {
+    return 0; // It has ended.
+  }
+}
+
+function filesOf(pid: number): number {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).length;
+  } catch {
+    return 0;
+  }
+}
