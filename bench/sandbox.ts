@@ -39,7 +39,7 @@ for (const driver of Object.values(ground.drivers)) {
     memory.push(Math.max(...tops.map(({ pid }) => usageOf(pid).memoryBytes)) / 1024 / 1024);
     destroy.push(await timed(() => sandbox.destroy()));
   }
-  drivers[driver.name] = { cold_ms: median(cold), exec_ms: median(exec), rss_mb: median(memory), destroy_ms: median(destroy), bare_ms: median(without) };
+  drivers[driver.name] = { cold_ms: median(cold), exec_ms: median(exec), ...(driver.tier !== "none" && { rss_mb: median(memory) }), destroy_ms: median(destroy), bare_ms: median(without) };
 }
 if (process.argv.includes("--json")) process.stdout.write(`${JSON.stringify({ drivers })}\n`);
 else for (const [name, figures] of Object.entries(drivers)) process.stdout.write(`${name}: ${Object.entries(figures).map(([key, value]) => `${key} ${value}`).join(", ")}\n`);
