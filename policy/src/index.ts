@@ -18,7 +18,7 @@ export { openSnapshot, prepareSnapshot, type Snapshot } from "./decide/snapshot.
 export { agree, Oracle, type BundleSource, type OracleOptions } from "./oracle/oracle.ts";
 export { resourcesOf } from "./schema/resources.ts";
 export { actionsOf, schemaFromTools, type ActionShape, type ApprovedTool, type Ground, type ToolSet, type CedarSchema } from "./schema/schema.ts";
-export type { Note, RecordShape, Shape } from "./schema/shape.ts";
+export { shapeAt, type Note, type RecordShape, type Shape } from "./schema/shape.ts";
 export type { AskAnswer, PossibleCalls } from "./solve/answer.ts";
 export { askForms, standardAsks } from "./solve/ask.ts";
 export type { ChangeExample, Comparison, SolvedChange } from "./solve/compare.ts";

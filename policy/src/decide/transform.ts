@@ -1,5 +1,5 @@
 import { isObject, parseJson, type Json, type JsonObject } from "@lanyard/contract";
-import type { RecordShape, Shape } from "../schema/shape.ts";
+import { shapeAt, type RecordShape, type Shape } from "../schema/shape.ts";
 
 // Changes of arguments that a policy can ask for: `@remedy("transform:<change>")`. The text says all, so that a policy alone tells what
 // will be done and no other place has to be read.
@@ -57,18 +57,10 @@ export const misfit = (text: string, { input, fixed }: Changeable): string | nul
   if (transform === null) return `\`${text.slice(0, transformBounds.chars)}\` is no change that is known`; // I4: what is not known denies
   const { path } = transform;
   if (fixed !== null && overlap(path, fixed)) return `\`${text}\` would change what the call touches`;
-  const place = placeIn(input, path);
+  const place = shapeAt(input, path);
   // Invariant: no rule is lifted by a change of something else than it was meant for, a misspelt name for instance.
   if (place === null) return `\`${text}\` changes the argument \`${path.join(".")}\`, which the tool's schema does not let policy see`;
   return fits(transform, place) ? null : `\`${text}\` does not go with the type of \`${path.join(".")}\``;
-};
-
-const placeIn = (shape: Shape, [step, ...below]: readonly string[]): Shape | null => {
-  if (step === undefined) return shape;
-  if (shape.kind === "set") return placeIn(shape.of, [step, ...below]);
-  if (shape.kind === "tagged") return shape.of.map((part) => placeIn(part, [step, ...below])).find((found) => found !== null) ?? null;
-  const field = shape.kind === "record" ? shape.fields.find(({ name }) => name === step) : undefined;
-  return field === undefined ? null : placeIn(field.shape, below);
 };
 
 const fits = (transform: Transform, shape: Shape): boolean => {

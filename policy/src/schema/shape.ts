@@ -23,6 +23,15 @@ export interface Field {
   readonly required: boolean;
 }
 
+/** What a path of names leads to; a set on the way stands for each of its items, of several types the first that has it. Null when none is declared. */
+export const shapeAt = (shape: Shape, [step, ...below]: readonly string[]): Shape | null => {
+  if (step === undefined) return shape;
+  if (shape.kind === "set") return shapeAt(shape.of, [step, ...below]);
+  if (shape.kind === "tagged") return shape.of.map((part) => shapeAt(part, [step, ...below])).find((found) => found !== null) ?? null;
+  const field = shape.kind === "record" ? shape.fields.find(({ name }) => name === step) : undefined;
+  return field === undefined ? null : shapeAt(field.shape, below);
+};
+
 /** Something an author of policies should know about how a tool's schema was read. */
 export interface Note {
   readonly action: string;

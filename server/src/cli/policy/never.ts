@@ -1,5 +1,5 @@
 import { Fault } from "@lanyard/contract";
-import { actionsOf, decodeBundle, nearest, Solver, type Ground, type PolicyFile, type PolicyProblem, type Shape } from "@lanyard/policy";
+import { actionsOf, decodeBundle, nearest, shapeAt, Solver, type Ground, type PolicyFile, type PolicyProblem, type Shape } from "@lanyard/policy";
 import { systemClock } from "../../base/clock.ts";
 import { defaultLimits } from "../../base/limits.ts";
 
@@ -44,20 +44,18 @@ export function idleContracts({ servers, tools, contracts = [] }: Ground): strin
   });
   const misdirected = actionsOf({ servers, tools }).actions.flatMap(({ name, contract, input }) => {
     const path = contract?.resource?.argument;
-    if (path === undefined || isText(input, path)) return [];
+    const place = path && shapeAt(input, path);
+    if (path === undefined || (place && isText(place))) return [];
     const near = nearest(path.join("."), pathsIn(input, ""));
     return [`the contract of \`${name}\` in lanyard.yaml names the argument \`${path.join(".")}\`, which the tool's schema does not declare as a text: calls without one are denied${near === null ? "" : `; did you mean \`${near}\`?`}`];
   });
   return [...absent, ...misdirected];
 }
 
-/** Whether a path leads to a text, or to texts; an array on the way stands for its items. */
-const isText = (shape: Shape, [step, ...below]: readonly string[]): boolean => {
-  if (shape.kind === "set") return isText(shape.of, step === undefined ? [] : [step, ...below]);
-  if (shape.kind === "tagged") return shape.of.some((part) => isText(part, step === undefined ? [] : [step, ...below]));
-  if (step === undefined) return shape.kind === "string";
-  const field = shape.kind === "record" ? shape.fields.find(({ name }) => name === step) : undefined;
-  return field !== undefined && isText(field.shape, below);
+/** Whether something is a text, or texts. */
+const isText = (shape: Shape): boolean => {
+  if (shape.kind === "set") return isText(shape.of);
+  return shape.kind === "tagged" ? shape.of.some(isText) : shape.kind === "string";
 };
 
 const pathsIn = (shape: Shape, before: string): string[] => {

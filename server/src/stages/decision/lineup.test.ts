@@ -278,6 +278,14 @@ describe("a shadow", () => {
     });
   });
 
+  it("counts and records a call that it would let pass changed as such", async () => {
+    const stand = await withShadow('@id("all") permit (principal, action, resource); @id("few") @remedy("transform:set(size, 10)") forbid (principal, action == Action::"files/read", resource) when { context.input has size && context.input.size > 10 } unless { context.remedies.contains("set(size, 10)") };');
+    stand.effect("s_1", { args: { size: 50 } });
+    await stand.clock.advance(1010);
+    expect(stand.stage.lineup().shadow?.statistics).toMatchObject({ decisions: 1, newlyAllowed: 0, changedOtherwise: 1 });
+    expect(stand.records().at(-1)).toMatchObject({ type: "bundle.difference", effect: "allow", beside_effect: "allow", beside_policies: ["all", "few"], beside_transforms: ["set(size, 10)"] });
+  });
+
   it("writes what it has found when it goes", async () => {
     const stand = await withShadow(deny);
     stand.effect();
