@@ -21,7 +21,7 @@ export const parseJson = (text: string): unknown => (text.includes("\\") && hasE
  * rounded too, by less than anything that counts.
  */
 export const inexactNumber = (text: string): string | null => {
-  if (!/\d{16}|[eE]\+?\d\d/.test(text)) return null;
+  if (!/\d{16}|\d[eE]/.test(text)) return null;
   for (let at = 0; at < text.length; at += 1) {
     const code = text.charCodeAt(at);
     if (code === quote) {

@@ -101,6 +101,7 @@ const attacks: readonly { readonly name: string; readonly line: string; readonly
   { name: "writing to /usr", line: "touch /usr/x 2>/dev/null && echo through || echo denied", blocked: /^denied/, harmless: false },
   { name: "writing to /dev", line: "touch /dev/x 2>/dev/null && echo through || echo denied", blocked: /^denied/, harmless: false },
   { name: "vsock: only socket(), never connected", line: socket(40), blocked: /not supported/, harmless: false },
+  { name: "a socket of the machine in the workspace", line: `python3 -c "import socket; s = socket.socket(socket.AF_UNIX); s.connect('host.sock'); print('through')" 2>&1 | tail -1`, blocked: /not supported/, harmless: false },
   { name: "packet socket", line: socket(17, 3), blocked: /not supported/, harmless: false },
   { name: "raw socket", line: socket(2, 3), blocked: /not (permitted|supported)/, harmless: false },
   { name: "a route out", line: "[ $(tail -n +2 /proc/net/route | wc -l) -gt 0 ] && echo through || echo none", blocked: /^none/, harmless: false },

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { chownSync, copyFileSync, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
+import { root } from "../../scripts/install.mjs";
 import { approveCatalog, DaemonProcess, program, World } from "../daemon.ts";
 import { SandboxGround, textOf } from "../kits/sandbox.ts";
 
@@ -61,4 +62,10 @@ it("a call is decided by the tier its session really has, and nothing else is re
   expect(inside.out).toBe("token held-outside-the-sandbox\napi 404\ndaemon unreachable\n");
   expect((await lanyard(null, "run", "--isolation", "process", ...who, "--", "sh", "-c", "exit 7")).code).toBe(7);
   expect(existsSync(join(home, "sandboxes", "x"))).toBe(false);
+
+  // What runs outside next may not be written from inside; and a folder of everybody's things is no workspace.
+  for (const [folder, why] of [[root, "Lanyard itself runs from"], ["/tmp", "belongs to the machine or to your other work"]] as const) {
+    expect(await lanyard(null, "run", "--isolation", "process", "--workspace", folder, ...who, "--", "true"), folder).toMatchObject({ code: 2, err: expect.stringContaining(why) });
+  }
+  expect((await lanyard(null, "run", "--isolation", "process", "--workspace", notes, ...who, "--", "true")).err).toContain("warning: notes: what these servers load lies in the workspace");
 });

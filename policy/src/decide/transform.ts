@@ -1,4 +1,5 @@
 import { isObject, parseJson, type Json, type JsonObject } from "@lanyard/contract";
+import { decimalUnits } from "./input.ts";
 import { shapeAt, type RecordShape, type Shape } from "../schema/shape.ts";
 
 // Changes of arguments that a policy can ask for: `@remedy("transform:<change>")`. The text says all, so that a policy alone tells what
@@ -68,7 +69,7 @@ const fits = (transform: Transform, shape: Shape): boolean => {
   if (shape.kind === "tagged") return shape.of.some((part) => fits(transform, part));
   if (transform.kind === "mask") return shape.kind === "string" || (shape.kind === "set" && fits(transform, shape.of));
   const { value } = transform;
-  if (typeof value === "number") return shape.kind === "decimal" || (shape.kind === "long" && Number.isInteger(value));
+  if (typeof value === "number") return shape.kind === "decimal" ? decimalUnits(value) !== null : shape.kind === "long" && Number.isInteger(value);
   return shape.kind === typeof value;
 };
 
@@ -107,6 +108,7 @@ const overlap = (left: readonly string[], right: readonly string[]): boolean => 
 /** A copy of the object or array with the change made below; undefined where it does not fit. */
 const changedAt = (value: Json | undefined, transform: Transform, depth: number): Json | undefined => {
   if (Array.isArray(value)) {
+    if (value.length === 0 && transform.kind === "set") return undefined; // nothing would be set, and the rule lifted all the same
     const items = value.map((item) => changedAt(item, transform, depth));
     return items.every((item) => item !== undefined) ? items : undefined;
   }
@@ -125,5 +127,7 @@ const changedAt = (value: Json | undefined, transform: Transform, depth: number)
 const leaf = (transform: Transform, before: Json | undefined): Json | undefined => {
   if (transform.kind === "set") return transform.value;
   if (typeof before === "string") return masked;
-  return Array.isArray(before) && before.every((item) => typeof item === "string") ? before.map(() => masked) : undefined;
+  if (!Array.isArray(before)) return undefined;
+  const items = before.map((item) => leaf(transform, item));
+  return items.every((item) => item !== undefined) ? items : undefined;
 };

@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join, resolve, sep } from "node:path";
 import { Fault, type Isolation } from "@lanyard/contract";
 import type { Command } from "commander";
 import { systemClock } from "../base/clock.ts";
@@ -68,10 +68,13 @@ export function runVerb(program: Command, context: Context): void {
       // Invariant: only the operator's word for a tier counts; whoever has a credential or token may be the agent, and the daemon refuses theirs.
       const tier = bearer === undefined ? driver.tier : "none";
       context.err(`isolation: ${driver.name}, tier ${tier}${tier === driver.tier ? "" : " (only the operator can vouch for more)"}`);
+      const places = placesOf(options, config, environment);
+      const exposed = exposedServers(places.workspace, config);
+      if (exposed.length > 0) context.err(`warning: ${exposed.join(", ")}: what these servers load lies in the workspace, where the agent can change it, and runs outside the sandbox; keep servers elsewhere`);
       const minutes = minutesOf(options);
       const stdio = { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr };
       process.exitCode = await runIsolated({
-        ...{ api: runApi(opener, as, options, tier), driver, places: placesOf(options, config, environment), limits: config.limits },
+        ...{ api: runApi(opener, as, options, tier), driver, places, limits: config.limits },
         ...{ wallMs: minutes === undefined ? config.limits.session_ms : Math.min(minutes * 60_000, config.limits.session_ms) },
         ...{ environment, pass: options.pass ?? [], say: context.err, command, args, stdio },
       });
@@ -89,6 +92,10 @@ function openDriver(environment: Environment): SandboxDriver {
 
 /** What the sandbox sees of the machine. Lanyard's own folders are not there, and what makes Lanyard do things cannot be changed. */
 function placesOf({ workspace = ".", readable = [] }: RunVerbOptions, config: Config, environment: Environment): Pick<SandboxSpec, "workspace" | "hidden" | "fixed" | "readable"> {
+  const root = realpathSync(resolve(workspace));
+  // Invariant: the agent cannot write what runs outside the sandbox next.
+  const own = [resolve(import.meta.dirname, "../../.."), process.execPath].map((path) => realpathSync(path)).find((path) => isBelow(path, root));
+  if (own !== undefined) throw new Fault("invalid_request", `\`${root}\` cannot be a workspace: Lanyard itself runs from \`${own}\`, and an agent that can write there would be let out; install it elsewhere`);
   const ours = process.geteuid?.() !== 0 && !process.execPath.startsWith("/usr/") ? [dirname(process.execPath)] : []; // Another user may not get there.
   return {
     workspace: resolve(workspace),
@@ -96,6 +103,18 @@ function placesOf({ workspace = ".", readable = [] }: RunVerbOptions, config: Co
     fixed: [resolve(config.file), config.policies, ...serverFiles(config)],
     readable: [...readable.map((path) => resolve(path)), ...ours],
   };
+}
+
+const isBelow = (path: string, folder: string): boolean => path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
+
+/** Servers whose files lie in the workspace: those that lanyard.yaml names are protected, those that they load are not. */
+function exposedServers(workspace: string, { servers }: Config): string[] {
+  const root = realpathSync(workspace);
+  return [...servers].flatMap(([name, server]) => {
+    if (server.kind !== "stdio") return [];
+    const places = [server.cwd, ...[server.command, ...server.args].map((word) => resolve(server.cwd, word))].filter((path) => existsSync(path));
+    return places.some((path) => isBelow(realpathSync(path), root)) ? [name] : [];
+  });
 }
 
 /** Files that the daemon starts, outside any sandbox: an agent that could change them would be let out. */

@@ -11,6 +11,8 @@ export const homeInside = "/home/agent";
 
 const machineFolders = ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
 const machineFiles = ["/etc/alternatives", "/etc/ld.so.cache", "/etc/ssl", "/etc/ca-certificates", "/etc/nsswitch.conf", "/etc/localtime", "/etc/mime.types"];
+/** Folders of many people's things: each thing may be a workspace, all of them not. */
+const shared = ["/tmp", "/home", "/opt", "/srv", "/mnt", "/media"];
 const neverWorkspace = ["/usr", "/etc", "/proc", "/sys", "/dev", "/boot", "/run", "/var", ...machineFolders];
 const sharedMemoryBytes = 64 * 1024 * 1024;
 
@@ -22,7 +24,7 @@ const isWithin = (path: string, folder: string): boolean => path === folder || p
  */
 export function bubblewrapArguments({ workspace: wanted, hidden, fixed, readable, limits }: SandboxSpec): string[] {
   const workspace = real(wanted);
-  if (isWithin(realpathSync(homedir()), workspace) || neverWorkspace.some((path) => isWithin(path, workspace) || isWithin(workspace, path))) {
+  if (isWithin(realpathSync(homedir()), workspace) || shared.includes(workspace) || neverWorkspace.some((path) => isWithin(path, workspace) || isWithin(workspace, path))) {
     throw new Fault("invalid_request", `\`${workspace}\` cannot be a workspace: it holds what belongs to the machine or to your other work; choose the folder of one project`);
   }
   const shown = readable.map(real);

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { accessSync, closeSync, constants, openSync, statSync, writeFileSync } from "node:fs";
+import { accessSync, chmodSync, closeSync, constants, mkdtempSync, openSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Fault } from "@lanyard/contract";
@@ -53,7 +53,8 @@ export const processDriver = ({ clock, folder, agent }: DriverOptions): SandboxD
 async function probeBy(create: SandboxDriver["create"]): Promise<string | null> {
   const limits = { cpuMs: 10_000, memoryBytes: 256 * 1024 * 1024, processes: 16, diskBytes: 1024 * 1024, fileBytes: 1024 * 1024, files: 64, wallMs: 10_000 };
   try {
-    await using sandbox = await create({ workspace: join(tmpdir()), hidden: [], fixed: [], readable: [], doors: new Map(), limits });
+    using place = scratch();
+    await using sandbox = await create({ workspace: place.folder, hidden: [], fixed: [], readable: [], doors: new Map(), limits });
     await sandbox.start();
     return null;
   } catch (error) {
@@ -61,6 +62,13 @@ async function probeBy(create: SandboxDriver["create"]): Promise<string | null> 
     throw error;
   }
 }
+
+/** A folder of its own that any user of a sandbox can get to. */
+const scratch = (): { readonly folder: string } & Disposable => {
+  const folder = mkdtempSync(join(tmpdir(), "lanyard-probe-"));
+  chmodSync(folder, 0o755);
+  return { folder, [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) };
+};
 
 /** What is not installed, and what to type. */
 function whatIsMissing(agent: string): string | null {

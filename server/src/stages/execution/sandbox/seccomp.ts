@@ -31,8 +31,13 @@ const machines = {
   },
 } as const;
 
-/** AF_UNIX, AF_INET, AF_INET6, AF_NETLINK. Others, AF_VSOCK first of all, do not heed the network namespace. */
-const families = [1, 2, 10, 16];
+/**
+ * AF_INET, AF_INET6, AF_NETLINK. Others, AF_VSOCK first of all, do not heed the network namespace; nor does AF_UNIX, whose sockets with a name
+ * come along with any folder of the machine that is shown inside: a database's, ssh-agent's, docker's.
+ */
+const families = [2, 10, 16];
+/** A pair is connected to itself and to nothing else: AF_UNIX. */
+const pairFamilies = [1];
 /** CLONE_NEW*: mount, cgroup, UTS, IPC, user, PID, network. */
 const newNamespaces = 0x7e02_0000;
 /** TIOCSTI and TIOCLINUX: typing into the terminal of others. */
@@ -60,7 +65,7 @@ export function seccompProgram(architecture: string): Buffer {
     [loadWord, argumentAt(index)],
     ...tests,
   ];
-  const onlyFamilies: Instruction[] = [...families.map((family, at): Instruction => [equals, family, families.length - at, 0]), [give, failWith(errno.EAFNOSUPPORT)], [give, allow]];
+  const only = (allowed: readonly number[]): Instruction[] => [...allowed.map((family, at): Instruction => [equals, family, allowed.length - at, 0]), [give, failWith(errno.EAFNOSUPPORT)], [give, allow]];
   const noTyping: Instruction[] = [...typing.map((request, at): Instruction => [equals, request, typing.length - at, 0]), [give, allow], [give, failWith(errno.EPERM)]];
   return assemble([
     [loadWord, architectureAt],
@@ -71,8 +76,8 @@ export function seccompProgram(architecture: string): Buffer {
     ...Object.values(machine.absent).flatMap((number) => unless(number, errno.ENOSYS)),
     ...Object.values(machine.refused).flatMap((number) => unless(number, errno.EPERM)),
     ...judged(machine.clone, 0, [[anyBit, newNamespaces, 0, 1], [give, failWith(errno.EPERM)], [give, allow]]),
-    ...judged(machine.socket, 0, onlyFamilies),
-    ...judged(machine.socketpair, 0, onlyFamilies),
+    ...judged(machine.socket, 0, only(families)),
+    ...judged(machine.socketpair, 0, only(pairFamilies)),
     ...judged(machine.ioctl, 1, noTyping),
     [give, allow],
   ]);
