@@ -64,7 +64,7 @@ it("a call is decided by the tier its session really has, and nothing else is re
   expect(existsSync(join(home, "sandboxes", "x"))).toBe(false);
 
   // What runs outside next may not be written from inside; and a folder of everybody's things is no workspace.
-  for (const [folder, why] of [[root, "Lanyard itself runs from"], ["/tmp", "belongs to the machine or to your other work"]] as const) {
+  for (const [folder, why] of [[root, "Lanyard itself runs from"], ["/tmp", "cannot be a workspace"]] as const) {
     expect(await lanyard(null, "run", "--isolation", "process", "--workspace", folder, ...who, "--", "true"), folder).toMatchObject({ code: 2, err: expect.stringContaining(why) });
   }
   expect((await lanyard(null, "run", "--isolation", "process", "--workspace", notes, ...who, "--", "true")).err).toContain("warning: notes: what these servers load lies in the workspace");
