@@ -7,6 +7,7 @@ import { resourceReach } from "./head.ts";
 import type { ReadyPolicy } from "./ready.ts";
 import type { ArgumentWatch } from "./reads.ts";
 import { searchIndex, type ScopeIndex } from "./scope-index.ts";
+import { sameTexts } from "./texts.ts";
 
 type Agent = DecisionInput["agent"];
 
@@ -101,12 +102,6 @@ export class CandidateFinder {
     return this.#numbers.size - 1;
   }
 }
-
-const sameTexts = (left: readonly string[], right: readonly string[]): boolean => {
-  if (left.length !== right.length) return false;
-  for (let at = 0; at < left.length; at += 1) if (left[at] !== right[at]) return false;
-  return true;
-};
 
 /**
  * True when some arguments, user, session and resource could make the action allowed or asked for: a permit's head matches, and no forbid

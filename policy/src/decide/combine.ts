@@ -1,5 +1,6 @@
 import type { Decision } from "@lanyard/contract";
 import type { ReadyPolicy } from "./ready.ts";
+import { sameTexts } from "./texts.ts";
 
 /** What is told of a policy that is satisfied. */
 export type Determining = Pick<ReadyPolicy, "effect" | "approvers" | "transform" | "reason">;
@@ -92,7 +93,8 @@ export const unite = (outcomes: readonly RoundResult[]): RoundResult => {
   return uniteDecisions(decisions);
 };
 
-const eachOnce = (of: readonly Pick<Decision, "reasons">[]): Decision["reasons"] => [...new Map(of.flatMap(({ reasons }) => reasons).map((reason) => [reason.policy, reason])).values()].sort(byPolicy);
+/** The reasons of several, each policy's once, sorted by id. */
+export const eachOnce = (of: readonly Pick<Decision, "reasons">[]): Decision["reasons"] => [...new Map(of.flatMap(({ reasons }) => reasons).map((reason) => [reason.policy, reason])).values()].sort(byPolicy);
 
 const uniteDecisions = (decisions: readonly Decision[]): Decision => {
   const effect = decisions.reduce<Decision["effect"]>((worst, one) => (severity[one.effect] > severity[worst] ? one.effect : worst), "allow");
@@ -107,10 +109,10 @@ const uniteDecisions = (decisions: readonly Decision[]): Decision => {
 };
 
 /** True when two decisions come to the same for the agent: what happens, whom people must ask, and with which changes. */
-export const comesToTheSame = (left: Decision, right: Decision): boolean =>
-  left.effect === right.effect && sameTexts(left.approvers, right.approvers) && sameTexts(left.transforms ?? [], right.transforms ?? []);
+export const comesToTheSame = (left: Decision, right: Decision): boolean => isSameButForChanges(left, right) && sameTexts(left.transforms ?? [], right.transforms ?? []);
 
-const sameTexts = (left: readonly string[], right: readonly string[]): boolean => left.length === right.length && left.every((text, at) => text === right[at]);
+/** True when two decisions differ in the changes of arguments at most. */
+export const isSameButForChanges = (left: Decision, right: Decision): boolean => left.effect === right.effect && sameTexts(left.approvers, right.approvers);
 
 /** A deny that no policy made; `policy` is one of the names under `lanyard.` that no author can take. */
 export const denyUnasked = (policy: "lanyard.arguments" | "lanyard.catalog" | "lanyard.bundle" | "lanyard.engine", message: string): Decision => ({

@@ -1,6 +1,6 @@
 import type { Decision, DecisionInput } from "@lanyard/contract";
 import type { ActionShape } from "../schema/schema.ts";
-import { denyUnasked, isChange, type Change, type RoundResult } from "./combine.ts";
+import { denyUnasked, eachOnce, isChange, type Change, type RoundResult } from "./combine.ts";
 import { transformArguments } from "./transform.ts";
 
 /** What one round is asked: the input, in the second round with changed arguments and the names of the changes that were made. */
@@ -21,8 +21,7 @@ export const decideChanged = (action: ActionShape | null, input: DecisionInput, 
   // Whoever asks for more changes of what has been changed already would never end.
   if (isChange(second)) return { effect: "deny", reasons: second.reasons, approvers: [], errors: [] };
   if (second.effect === "deny") return second;
-  const reasons = new Map([...first.reasons, ...second.reasons].map((reason) => [reason.policy, reason]));
-  return { ...second, reasons: [...reasons.keys()].sort().flatMap((policy) => reasons.get(policy) ?? []), transforms: first.transforms };
+  return { ...second, reasons: eachOnce([first, second]), transforms: first.transforms };
 };
 
 /** What the second round is asked, or in words why the changes cannot be made. */

@@ -23,7 +23,7 @@ export const transformForms = "`drop(argument)`, `mask(argument)` or `set(argume
 const masked = "[masked]";
 const form = /^(drop|mask|set)\(([\p{L}\p{N}_$@-]+(?:\.[\p{L}\p{N}_$@-]+)*)(?:, (.+))?\)$/su;
 
-/** Reads a change. Null when it is none, or written otherwise than {@link transformText} writes it: one change has one text. */
+/** Reads a change. Null when it is none, or a second way to write one: one change has one text. */
 export const parseTransform = (text: string): Transform | null => {
   const [, kind, names, value] = text.length <= transformBounds.chars && text.isWellFormed() ? (form.exec(text) ?? []) : [];
   if (names === undefined) return null;
@@ -53,9 +53,15 @@ export interface Changeable {
 }
 
 /** Why a change can never be made of arguments of this shape, in words; null when it can. */
-export const misfit = (text: string, { input, fixed }: Changeable): string | null => {
+export const misfit = (text: string, of: Changeable): string | null => {
   const transform = parseTransform(text);
-  if (transform === null) return `\`${text.slice(0, transformBounds.chars)}\` is no change that is known`; // I4: what is not known denies
+  return transform === null ? unknown(text) : mismatch(text, transform, of);
+};
+
+/** I4: what is not known denies. */
+const unknown = (text: string): string => `\`${text.slice(0, transformBounds.chars)}\` is no change that is known`;
+
+const mismatch = (text: string, transform: Transform, { input, fixed }: Changeable): string | null => {
   const { path } = transform;
   if (fixed !== null && overlap(path, fixed)) return `\`${text}\` would change what the call touches`;
   const place = shapeAt(input, path);
@@ -82,10 +88,10 @@ export const transformArguments = (args: JsonObject, changes: readonly string[],
   if (changes.length > transformBounds.ofOneCall) return `policies ask for more than ${transformBounds.ofOneCall} changes of one call`;
   const read: { readonly text: string; readonly transform: Transform }[] = [];
   for (const text of changes) {
-    const wrong = of === null ? null : misfit(text, of);
-    if (wrong !== null) return wrong;
     const transform = parseTransform(text);
-    if (transform === null) return `\`${text.slice(0, transformBounds.chars)}\` is no change that is known`;
+    if (transform === null) return unknown(text);
+    const wrong = of === null ? null : mismatch(text, transform, of);
+    if (wrong !== null) return wrong;
     const rival = read.find((other) => other.text !== text && overlap(other.transform.path, transform.path));
     if (rival !== undefined) return `\`${rival.text}\` and \`${text}\` change the same argument`;
     read.push({ text, transform });

@@ -1,6 +1,6 @@
 import type { DecisionInput, Json, Registry } from "@lanyard/contract";
 import { entitiesIn } from "../author/reading.ts";
-import type { Bundle, Policy } from "../bundle.ts";
+import type { Bundle, EntityRef, Policy } from "../bundle.ts";
 import { actionMatches, isOfTeam, principalMatches } from "../decide/head.ts";
 import { transformOf } from "../decide/transform.ts";
 import { requestAction, type ActionShape } from "../schema/schema.ts";
@@ -127,6 +127,9 @@ export class Encoding {
 /** That nobody has approved the call yet. */
 export const unapproved = ({ names, approvals }: CallSpace): Term => onlyOf(names, approvals, []);
 
+/** Every entity that policies name, in their heads and in their clauses. */
+export const entitiesOf = (policies: readonly Policy[]): EntityRef[] => entitiesIn(policies.map(({ head, conditions }) => [head, conditions]) as unknown as Json);
+
 /**
  * Every action of a bundle, and those requests to its servers that policies name anywhere, or that none of them names. `policies` are all
  * that are asked about in one question: what only the other bundle names is told apart too.
@@ -138,7 +141,7 @@ export const actionsIn = ({ actions, policies: own }: Pick<Bundle, "actions" | "
     const action = requestAction(server, method);
     if (!known.has(action.name)) known.set(action.name, action);
   };
-  const named = new Set(entitiesIn(policies.map(({ head, conditions }) => [head, conditions]) as unknown as Json).flatMap(({ type, id }) => (type === "Action" ? [id] : [])));
+  const named = new Set(entitiesOf(policies).flatMap(({ type, id }) => (type === "Action" ? [id] : [])));
   for (const id of named) {
     const [, server = "", method = ""] = /^([^/]+)\/mcp:(.+)$/s.exec(id) ?? [];
     if (servers.has(server)) add(server, method);

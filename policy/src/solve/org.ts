@@ -1,9 +1,9 @@
-import type { Json, Registry } from "@lanyard/contract";
-import { entitiesIn } from "../author/reading.ts";
+import type { Registry } from "@lanyard/contract";
 import { decodeBundle, encodeBundle, type Bundle } from "../bundle.ts";
 import { standingGroups, type ActionShape } from "../schema/schema.ts";
 import { orgTier } from "../tier.ts";
 import { unforeseeable } from "./beyond.ts";
+import { entitiesOf } from "./cell.ts";
 import { compareBundles, type ChangeExample, type SolvedChange } from "./compare.ts";
 import { mergeDoubts, type Doubt } from "./doubt.ts";
 import type { Z3 } from "./z3.ts";
@@ -78,7 +78,7 @@ const foreseeing = (before: Bundle, after: Bundle): [Bundle, Bundle] => {
   const isNamed = (name: string): boolean => said.includes(JSON.stringify(name));
   const atServers = [...new Set([...before.actions, ...after.actions].map(({ server }) => server))].filter((server) => isNamed(server) || isNamed(`server:${server}`));
   // A server that policies name and nobody has registered yet is one of those that may come.
-  const spoken = entitiesIn([...before.policies, ...after.policies].map(({ head, conditions }) => [head, conditions]) as unknown as Json);
+  const spoken = entitiesOf([...before.policies, ...after.policies]);
   const absent = spoken.flatMap(({ type, id }) => (type === "Server" ? [id] : type === "Action" && id.startsWith("server:") ? [id.slice("server:".length)] : [])).filter((server) => /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(server));
   const servers = [...new Set([...atServers, ...absent, "unknown-server"])].sort();
   const combined = combinations.filter((kinds) => kinds.length === 0 || kinds.some(isNamed));

@@ -1,12 +1,13 @@
 import { existsSync, mkdirSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
-import { dirname, join, resolve, sep } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { Fault, type Isolation } from "@lanyard/contract";
 import type { Command } from "commander";
 import { systemClock } from "../base/clock.ts";
-import type { Config } from "../base/config/config.ts";
+import type { Config, ServerDefinition } from "../base/config/config.ts";
 import { settings, systemEnvironment, type Environment } from "../base/config/environment.ts";
 import { loadConfig } from "../base/config/read.ts";
+import { isWithin } from "../stages/execution/sandbox/bubblewrap.ts";
 import type { SandboxDriver, SandboxSpec } from "../stages/execution/sandbox/driver.ts";
 import { guestAgentPath } from "../stages/execution/sandbox/guest.ts";
 import { reapOrphans } from "../stages/execution/sandbox/orphans.ts";
@@ -94,7 +95,7 @@ function openDriver(environment: Environment): SandboxDriver {
 function placesOf({ workspace = ".", readable = [] }: RunVerbOptions, config: Config, environment: Environment): Pick<SandboxSpec, "workspace" | "hidden" | "fixed" | "readable"> {
   const root = realpathSync(resolve(workspace));
   // Invariant: the agent cannot write what runs outside the sandbox next.
-  const own = [resolve(import.meta.dirname, "../../.."), process.execPath].map((path) => realpathSync(path)).find((path) => isBelow(path, root));
+  const own = [resolve(import.meta.dirname, "../../.."), process.execPath].map((path) => realpathSync(path)).find((path) => isWithin(path, root));
   if (own !== undefined) throw new Fault("invalid_request", `\`${root}\` cannot be a workspace: Lanyard itself runs from \`${own}\`, and an agent that can write there would be let out; install it elsewhere`);
   const ours = process.geteuid?.() !== 0 && !process.execPath.startsWith("/usr/") ? [dirname(process.execPath)] : []; // Another user may not get there.
   return {
@@ -105,22 +106,22 @@ function placesOf({ workspace = ".", readable = [] }: RunVerbOptions, config: Co
   };
 }
 
-const isBelow = (path: string, folder: string): boolean => path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
-
 /** Servers whose files lie in the workspace: those that lanyard.yaml names are protected, those that they load are not. */
 function exposedServers(workspace: string, { servers }: Config): string[] {
   const root = realpathSync(workspace);
-  return [...servers].flatMap(([name, server]) => {
-    if (server.kind !== "stdio") return [];
-    const places = [server.cwd, ...[server.command, ...server.args].map((word) => resolve(server.cwd, word))].filter((path) => existsSync(path));
-    return places.some((path) => isBelow(realpathSync(path), root)) ? [name] : [];
-  });
+  return [...servers].flatMap(([name, server]) => (placesNamedBy(server).some((path) => isWithin(realpathSync(path), root)) ? [name] : []));
+}
+
+/** The folder a server is started in, and every word of its command that is a path there. */
+function placesNamedBy(server: ServerDefinition): string[] {
+  if (server.kind !== "stdio") return [];
+  const { cwd, command, args } = server;
+  return [resolve(cwd), ...[command, ...args].map((word) => resolve(cwd, word))].filter((path) => existsSync(path));
 }
 
 /** Files that the daemon starts, outside any sandbox: an agent that could change them would be let out. */
 function serverFiles({ servers }: Config): string[] {
-  const stdio = [...servers.values()].flatMap((server) => (server.kind === "stdio" ? [server] : []));
-  return stdio.flatMap(({ command, args, cwd }) => [command, ...args].map((word) => resolve(cwd, word)).filter((path) => path !== resolve(cwd) && existsSync(path)));
+  return [...servers.values()].flatMap((server) => placesNamedBy(server).filter((path) => server.kind === "stdio" && path !== resolve(server.cwd)));
 }
 
 function minutesOf({ minutes }: RunVerbOptions): number | undefined {

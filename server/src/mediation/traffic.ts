@@ -1,5 +1,5 @@
 import type { Decision, DecisionInput, Effect } from "@lanyard/contract";
-import { comesToTheSame, type Snapshot } from "@lanyard/policy";
+import { comesToTheSame, isSameButForChanges, type Snapshot } from "@lanyard/policy";
 import { judgeOf, walk, type CallQuery } from "./calls.ts";
 import type { DecisionRecord, RecordedStore } from "./recorded.ts";
 
@@ -93,7 +93,7 @@ const policiesOf = ({ reasons, errors }: Decision): string[] => [...new Set([...
 
 const nameOf = ({ before, after }: Verdicts): TrafficChange["change"] => {
   const [from, to] = [before.effect, after.effect];
-  if (from === to && before.approvers.join("\0") === after.approvers.join("\0")) return "changed otherwise";
+  if (isSameButForChanges(before, after)) return "changed otherwise";
   if (to === "ask") return from === "ask" ? "asked of others" : "newly asked";
   return to === "allow" ? "newly allowed" : "newly denied";
 };

@@ -1,5 +1,5 @@
 import type { Decision, DecisionInput, NewRecord } from "@lanyard/contract";
-import { comesToTheSame, type Snapshot } from "@lanyard/policy";
+import { comesToTheSame, isSameButForChanges, type Snapshot } from "@lanyard/policy";
 import type { Clock } from "../../base/clock.ts";
 import type { Limits } from "../../base/limits.ts";
 
@@ -92,8 +92,7 @@ export class Shadow implements Disposable {
     const beside = snapshot.decide(input);
     this.#decisions += 1;
     if (comesToTheSame(beside, live)) return;
-    const isChangedOtherwise = beside.effect === live.effect && beside.approvers.join("\0") === live.approvers.join("\0");
-    if (isChangedOtherwise) this.#changedOtherwise += 1;
+    if (isSameButForChanges(beside, live)) this.#changedOtherwise += 1;
     else this.#newly[beside.effect] += 1;
     this.#fold({
       type: "bundle.difference",

@@ -16,7 +16,8 @@ const shared = ["/tmp", "/home", "/opt", "/srv", "/mnt", "/media"];
 const neverWorkspace = ["/usr", "/etc", "/proc", "/sys", "/dev", "/boot", "/run", "/var", ...machineFolders];
 const sharedMemoryBytes = 64 * 1024 * 1024;
 
-const isWithin = (path: string, folder: string): boolean => path === folder || path.startsWith(folder === sep ? sep : folder + sep);
+/** Whether a path is a folder or lies below it; both absolute, and real where links must not count. */
+export const isWithin = (path: string, folder: string): boolean => path === folder || path.startsWith(folder === sep ? sep : folder + sep);
 
 /**
  * The arguments of bwrap up to the agent's. What is not named is not there: no home, no /run, no other session. Throws Fault
