@@ -252,20 +252,41 @@ const runQuietly = (command, args, what) =>
     child.on("close", (code) => (code === 0 ? done() : fail(new Hint(`could not ${what}:\n    ${output.trim().split("\n").slice(-6).join("\n    ")}`))));
   });
 
+const isRootWithApt = () => typeof process.geteuid === "function" && process.geteuid() === 0 && hasProgram("apt-get");
+
+// Debian 12 has what we need of these in its backports. They are named for this one command; the system's own list of sources stays as it is.
+const backports = () => {
+  const release = existsSync("/etc/os-release") ? readFileSync("/etc/os-release", "utf8") : "";
+  if (!/^VERSION_CODENAME=bookworm$/m.test(release)) return [];
+  const list = join(cacheFolder(), "backports.list");
+  writeFileSync(list, "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian bookworm-backports main\n");
+  return ["-o", `Dir::Etc::SourceList=${list}`];
+};
+
 // Installs packages by apt when this is root on a system that has it; else says what to type.
 const systemPackages = async (missing) => {
   if (missing.length === 0) return;
   const names = missing.map((one) => one.package);
-  const isRoot = typeof process.geteuid === "function" && process.geteuid() === 0;
-  if (!isRoot || !hasProgram("apt-get")) throw new Hint(`isolation needs ${names.join(", ")}. Install with: sudo apt install ${names.join(" ")} (or your system's way), then \`npm run isolation\``);
+  if (!isRootWithApt()) throw new Hint(`isolation needs ${names.join(", ")}. Install with: sudo apt install ${names.join(" ")} (or your system's way), then \`npm run isolation\``);
   await progress(`installing ${names.join(", ")}`, async () => {
-    await runQuietly("apt-get", ["update", "-q"], "refresh the list of packages");
-    await runQuietly("apt-get", ["install", "-y", "-q", "--no-install-recommends", ...names], `install ${names.join(", ")}`);
+    const newer = missing.some((one) => one.newer) ? backports() : [];
+    await runQuietly("apt-get", ["update", "-q", ...newer], "refresh the list of packages");
+    const wanted = missing.map((one) => (one.newer && newer.length > 0 ? `${one.package}/bookworm-backports` : one.package));
+    await runQuietly("apt-get", ["install", "-y", "-q", "--no-install-recommends", ...newer, ...wanted], `install ${names.join(", ")}`);
   });
 };
 
+// Stronger drivers: installed where that can be done, else what to type is said and the others do. `newer`: from Debian's backports.
+const strongerPrograms = [{ name: "runsc", package: "runsc", newer: true }];
+
+const installStronger = async () => {
+  const missing = strongerPrograms.filter(({ name }) => !hasProgram(name));
+  if (isRootWithApt()) return systemPackages(missing);
+  for (const one of missing) say(`  - not installed: ${one.name}. Sessions in a stronger sandbox need it: sudo apt install ${one.package} (Debian 12: from bookworm-backports)`);
+};
+
 /**
- * What `lanyard run --isolation` needs: bubblewrap, and the guest agent built from guest/agent.c into the cache folder, once for each text
+ * What `lanyard run --isolation` needs: bubblewrap and runsc, and the guest agent built from guest/agent.c into the cache folder, once for each text
  * of it. Returns the agent's path.
  */
 export const isolation = async () => {
@@ -275,6 +296,7 @@ export const isolation = async () => {
   const isBuilt = existsSync(join(folder, "agent"));
   await alone("isolation", async () => {
     await systemPackages([...systemPrograms, ...(isBuilt || hasProgram("musl-gcc") ? [] : compilers)].filter(({ name }) => !hasProgram(name)));
+    await installStronger();
     if (existsSync(join(folder, "agent"))) return;
     const fresh = `${folder}.new`;
     rmSync(fresh, { recursive: true, force: true });
