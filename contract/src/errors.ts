@@ -26,6 +26,8 @@ export const errors = {
   result_withheld: { status: 502, rpc: -32017, remedy: "ask for less; the result broke a limit and was not passed on" },
   isolation_unavailable: { status: 503, rpc: -32000, remedy: "install what is named, or choose another `--isolation` knowingly" },
   sandbox_ended: { status: 502, rpc: -32000, remedy: "start a new session; what was under way may have taken effect" },
+  no_credential: { status: 503, rpc: -32000, remedy: "retry later; an operator looks at `lanyard credentials` and at where the credential comes from" },
+  credential_misused: { status: 403, rpc: -32000, remedy: "send a placeholder only to the hosts and in the place its credential is for; nowhere else is it worth anything" },
   invalid_config: { status: 400, rpc: -32602, remedy: "correct the place named" },
   invalid_request: { status: 400, rpc: -32602, remedy: "correct what is named" },
   conflict: { status: 409, rpc: -32018, remedy: "look at the current state and try again" },

@@ -21,6 +21,7 @@ import { replay } from "./mediation/replay.ts";
 import type { Stages } from "./mediation/stages.ts";
 import { releasing } from "./releasing.ts";
 import { approvalStage, type Approvals } from "./stages/approval/approval.ts";
+import { nothingLent } from "./stages/credential/lease.ts";
 import type { Releases } from "./stages/decision/releases.ts";
 import { PastBundles } from "./stages/decision/past.ts";
 import { releaseViews } from "./stages/decision/releases-view.ts";
@@ -170,6 +171,7 @@ function pathOf({ clock, log, store, live, identity, catalog, decision, approval
     claim: (principal, action) => approvals.claim(principal, action),
     unclaim: (approval, why) => approvals.unclaim(approval, why),
     hold: (...call) => approvals.hold(...call),
+    lease: async () => nothingLent,
     execute: (action, principal, exchange) => execute({ upstreams: servers, limits, pin: (server, tool) => catalog.pin(server, tool) }, action, principal, exchange),
     inspect: (action, answer) => inspect({ limits }, action, answer),
   };

@@ -10,6 +10,7 @@ import { openSqlite } from "../../server/src/base/store/sqlite.ts";
 import { mediate } from "../../server/src/mediation/mediate.ts";
 import { replay } from "../../server/src/mediation/replay.ts";
 import type { Stages } from "../../server/src/mediation/stages.ts";
+import { nothingLent } from "../../server/src/stages/credential/lease.ts";
 import type { Edition } from "../../server/src/stages/decision/edition.ts";
 import { DecisionStage } from "../../server/src/stages/decision/stage.ts";
 import { recordStage } from "../../server/src/stages/record/record.ts";
@@ -62,6 +63,7 @@ export class UpdateStand implements AsyncDisposable {
       claim: () => null,
       unclaim: () => {},
       hold: async () => ({ kind: "pending", id: "ap", groups: [] }),
+      lease: async () => nothingLent,
       execute: async () => answer,
       inspect: (_action, raw) => raw,
     };

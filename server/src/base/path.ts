@@ -1,3 +1,4 @@
+import type { Transform } from "node:stream";
 import type { Decision, DecisionInput, ErrorCode, JsonObject, ToolContract } from "@lanyard/contract";
 import type { Exchange } from "./exchange.ts";
 
@@ -60,6 +61,26 @@ export type Hold =
   | { readonly kind: "approved"; readonly approval: Approval }
   | { readonly kind: "denied"; readonly id: string; readonly by: string; readonly comment: string }
   | { readonly kind: "pending"; readonly id: string; readonly groups: readonly string[] };
+
+/** A request over HTTP as it is about to be sent. Names of headers in lower case. */
+export interface Outgoing {
+  readonly url: URL;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+}
+
+/**
+ * What is lent for one action, and ends with it (invariant I7). Until it is disposed of it knows the values of its credentials; it never gives
+ * them out but into a request that is on its way.
+ */
+export interface Lease extends Disposable {
+  /** Names, sorted; empty when the action needs none. */
+  readonly credentials: readonly string[];
+  /** The request with each placeholder replaced by its value, where it serves and in its own place. Throws Fault `no_credential` after the end. */
+  dress(request: Outgoing): Outgoing;
+  /** Takes the values out of bytes that come back, in whatever chunks they come; their placeholders stand in their place. */
+  scrub(): Transform;
+  scrubText(text: string): string;
+}
 
 /** How an intent ended. `refused`: nothing happened. `uncertain`: the server may have done it. */
 export type OutcomeStatus = "done" | "refused" | "failed" | "uncertain";

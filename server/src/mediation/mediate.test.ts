@@ -1,3 +1,4 @@
+import { PassThrough } from "node:stream";
 import { Fault, type Decision, type JsonObject, type Principal } from "@lanyard/contract";
 import { describe, expect, test } from "vitest";
 import type { Exchange } from "../base/exchange.ts";
@@ -38,6 +39,7 @@ function world(over: Partial<Stages> = {}): { stages: Stages; trace: string[] } 
     claim: () => null,
     unclaim: (_approval, why) => void trace.push(`unclaim ${why}`),
     hold: async () => (trace.push("hold"), { kind: "pending", id: "a1", groups: ["leads"] }),
+    lease: async () => (trace.push("lease"), { credentials: [], dress: (request) => request, scrub: () => new PassThrough(), scrubText: (text) => text, [Symbol.dispose]: () => void trace.push("unlease") }),
     execute: async () => (trace.push("execute"), { result: { content: [] } }),
     inspect: (_action, answer) => (trace.push("inspect"), answer),
     conclude: async (_i, _p, status, code) => void trace.push(`conclude ${status} ${code}`.trim()),
@@ -51,7 +53,7 @@ describe("the path of one action", () => {
   test("I1 allow: the intent comes before execution, inspection before the reply, the outcome always", async () => {
     const { stages, trace } = world();
     expect((await mediate(stages, call())).kind).toBe("done");
-    expect(trace).toEqual(["gather", "decide", "intend allow by policy", "execute", "inspect", "conclude done", "leave"]);
+    expect(trace).toEqual(["gather", "decide", "intend allow by policy", "lease", "execute", "inspect", "unlease", "conclude done", "leave"]);
   });
 
   test("I1 nothing is executed when the intent cannot be written", async () => {
@@ -182,6 +184,28 @@ describe("three outcomes, not two", () => {
     expect(reply.kind).toBe(kind);
     expect(trace).toContain(conclusion);
     expect(textOf(reply)).not.toContain("/secret/path");
+  });
+
+  test.each([
+    ["a Fault", new Fault("no_credential", "the file is gone"), "the file is gone"],
+    ["another throw", new Error("EACCES /secret/path"), "an internal error while lending"],
+  ])("without a credential nothing happens: %s", async (_name, error, why) => {
+    const { stages, trace } = world({ lease: async () => { throw error; } });
+    const reply = await mediate(stages, call());
+    expect(reply).toMatchObject({ kind: "refused", code: "no_credential" });
+    expect(textOf(reply)).toContain(why);
+    expect(textOf(reply)).not.toContain("/secret/path");
+    expect(trace).not.toContain("execute");
+    expect(trace).toContain("conclude refused no_credential");
+  });
+
+  test.each([
+    ["a throw", { execute: async () => { throw new Error("socket hang up"); } }],
+    ["a result that is withheld", { inspect: () => { throw new Fault("result_withheld", "too long"); } }],
+  ] satisfies [string, Partial<Stages>][])("I7 a lease ends with its action, before the outcome: %s", async (_name, over) => {
+    const { stages, trace } = world(over);
+    await mediate(stages, call());
+    expect(trace.filter((step) => /lease|conclude/.test(step)).map((step) => step.split(" ")[0])).toEqual(["lease", "unlease", "conclude"]);
   });
 
   test("I8 a result that inspection withholds does not reach the agent, and the outcome says it was done", async () => {

@@ -1,6 +1,6 @@
 import { Fault, type Action, type ErrorCode, type Principal } from "@lanyard/contract";
 import type { Answer, Exchange } from "../base/exchange.ts";
-import type { Approval, Facts, InboundCall, Intent, OutcomeStatus, Ruling } from "../base/path.ts";
+import type { Approval, Facts, InboundCall, Intent, Lease, OutcomeStatus, Ruling } from "../base/path.ts";
 import { asDecided, withNotice } from "./changed.ts";
 import { normalise } from "./normalise.ts";
 import { refusal } from "./refusal.ts";
@@ -79,12 +79,26 @@ async function intend(stages: Stages, action: Action, principal: Principal, verd
   }
 }
 
-/** Steps 10 to 12. Once execution has begun, a throw is no refusal: unless the server certainly never got the call, it is uncertain. */
+/** Faults that only what certainly had no effect ends with. */
+const unreached: ReadonlySet<ErrorCode> = new Set(["upstream_unavailable", "quarantined", "no_credential"]);
+
+/** Step 8. Nothing has happened when it fails, whatever it fails with. */
+async function lend(stages: Stages, action: Action, principal: Principal, intent: Intent): Promise<Lease> {
+  try {
+    return await stages.lease(action, principal, intent);
+  } catch (error) {
+    if (error instanceof Fault && error.code === "no_credential") throw error;
+    throw new Fault("no_credential", `an internal error while lending what \`${action.name}\` needs`, { cause: error });
+  }
+}
+
+/** Steps 8 to 11. Once execution has begun, a throw is no refusal: unless the server certainly never got the call, it is uncertain. */
 async function carryOut(stages: Stages, action: Action, principal: Principal, intent: Intent, ruling: Ruling, exchange: Exchange): Promise<Reply> {
   const startedUs = stages.monotonicUs();
   let ending: { status: OutcomeStatus; code: ErrorCode | ""; answer: Answer | null } = { status: "uncertain", code: "uncertain", answer: null };
   try {
-    const raw = await stages.execute(action, principal, exchange);
+    using lease = await lend(stages, action, principal, intent); // Invariant: I7, it ends with the action, however that ends.
+    const raw = await stages.execute(action, principal, exchange, lease);
     const status = "error" in raw || raw.result["isError"] === true ? "failed" : "done";
     ending = { status, code: "result_withheld", answer: null };
     const answer = stages.inspect(action, raw); // Invariant: I8, nothing of a result passes before this line.
@@ -92,7 +106,7 @@ async function carryOut(stages: Stages, action: Action, principal: Principal, in
     return { kind: "done", answer: withNotice(answer, ruling.decision), intent };
   } catch (error) {
     if (ending.code === "result_withheld") return refusal.withheld(action, intent, error);
-    if (error instanceof Fault && (error.code === "upstream_unavailable" || error.code === "quarantined")) {
+    if (error instanceof Fault && unreached.has(error.code)) {
       ending = { status: "refused", code: error.code, answer: null };
       return refusal.unreached(action, intent, error);
     }

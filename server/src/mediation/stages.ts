@@ -1,6 +1,6 @@
 import type { Action, DecisionInput, ErrorCode, Principal } from "@lanyard/contract";
 import type { Answer, Exchange } from "../base/exchange.ts";
-import type { Approval, Facts, Hold, Intent, OutcomeStatus, Ruling } from "../base/path.ts";
+import type { Approval, Facts, Hold, Intent, Lease, OutcomeStatus, Ruling } from "../base/path.ts";
 
 /** What the agent gets back. A refusal is a value; only bugs and I/O throw. */
 export type Reply =
@@ -25,8 +25,10 @@ export interface Stages {
   /** Gives a claimed approval back when the call did not come to be; `void` when the bundle or the tool's definition has changed since. */
   unclaim(approval: Approval, why: "unused" | "void"): void;
   hold(action: Action, principal: Principal, intent: Intent, facts: Facts, ruling: Ruling, exchange: Exchange): Promise<Hold>;
-  /** Throws Fault `upstream_unavailable` or `quarantined` when it is certain that the server never got the call; anything else that is thrown leaves it uncertain. */
-  execute(action: Action, principal: Principal, exchange: Exchange): Promise<Answer>;
+  /** Lends what the action needs, until disposed of. Whatever it throws, nothing has happened. */
+  lease(action: Action, principal: Principal, intent: Intent): Promise<Lease>;
+  /** Throws Fault `upstream_unavailable`, `quarantined` or `no_credential` when it is certain that the server never got the call; anything else that is thrown leaves it uncertain. */
+  execute(action: Action, principal: Principal, exchange: Exchange, lease: Lease): Promise<Answer>;
   /** Throws Fault `result_withheld`. */
   inspect(action: Action, answer: Answer): Answer;
   /** Never throws; retried until written. */

@@ -14,7 +14,7 @@ interface Executor {
 }
 
 /**
- * Step 10: carries an action out at its server, whatever lifecycle either end speaks. Throws Fault `upstream_unavailable` only when the
+ * Step 9: carries an action out at its server, whatever lifecycle either end speaks. Throws Fault `upstream_unavailable` only when the
  * server certainly never acted on it, `quarantined` when its definition changed after the decision; `upstream_timeout`, `uncertain` or
  * anything else when it may have.
  */

@@ -27,7 +27,7 @@ const lastRetryMs = 5000;
 /** The subject whose key seals what a session did: the human on whose behalf, so that erasing them erases it. */
 const subjectOf = ({ user }: Principal): string => `user:${user}`;
 
-/** Steps 6 and 12 of the path. */
+/** Steps 6 and 11 of the path. */
 export const recordStage = ({ store, clock, log }: { store: Store; clock: Clock; log: Log }): RecordStage => {
   let unwritten = 0;
 
