@@ -139,7 +139,7 @@ describe("the path of one action", () => {
     });
     expect((await mediate(stages, call())).kind).toBe("done");
     expect(trace).toEqual([
-      "gather", "intend ask by policy", "gather", "intend allow by policy", "execute", "inspect", "conclude done", "leave",
+      "gather", "intend ask by policy", "gather", "intend allow by policy", "lease", "execute", "inspect", "unlease", "conclude done", "leave",
     ]);
   });
 
