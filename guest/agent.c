@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -26,7 +27,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { EXEC = 1, DATA, ERRORS, END, CREDIT, SIGNAL, EXIT, PING, PONG, OPEN, RESET, LIMIT, HELLO };
+enum { EXEC = 1, DATA, ERRORS, END, CREDIT, SIGNAL, EXIT, PING, PONG, OPEN, RESET, LIMIT, HELLO, RESIZE };
 enum { STREAMS = 128, WINDOW = 256 * 1024, MAX_FRAME = 256 * 1024, CHUNK = 32 * 1024, HEADER = 9, PORTS = 8, WATCHED = 4 };
 /* What a supervisor tells of its command. */
 enum { STARTED = 1, FAILED, EXITED, SIGNALLED };
@@ -35,7 +36,7 @@ struct report { int32_t kind, value; };
 
 struct stream {
   uint32_t id; /* 0: free */
-  int is_exec, in, out, err, status;
+  int is_exec, is_terminal, in, out, err, status;
   pid_t group;
   struct report end;
   uint32_t credit, consumed, pending;
@@ -161,6 +162,7 @@ static void supervise(int status, const int stdio[3], char *cwd, char **argv, ch
   pid_t child = fork();
   if (child == 0) {
     setsid();
+    if (isatty(stdio[0])) ioctl(stdio[0], TIOCSCTTY, 0);
     for (int fd = 0; fd < 3; fd++) dup2(stdio[fd], fd);
     signal(SIGPIPE, SIG_DFL);
     if (command_files) limit(RLIMIT_NOFILE, command_files);
@@ -188,23 +190,50 @@ static void supervise(int status, const int stdio[3], char *cwd, char **argv, ch
   _exit(0);
 }
 
-/* payload: u16 arguments | u16 variables | folder\0 argument\0 ... variable\0 ... */
+static unsigned get16(const unsigned char *from) { return (unsigned)(from[0] << 8 | from[1]); }
+
+static void resize(int terminal, const unsigned char *size) {
+  struct winsize window = {.ws_col = (unsigned short)get16(size), .ws_row = (unsigned short)get16(size + 2)};
+  ioctl(terminal, TIOCSWINSZ, &window);
+}
+
+/* A terminal of the size wanted: its own end in `ours`, the command's in `theirs`. */
+static int open_terminal(int *ours, int *theirs, const unsigned char *size) {
+  char name[64];
+  *ours = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+  if (*ours < 0 || grantpt(*ours) || unlockpt(*ours) || ptsname_r(*ours, name, sizeof name)) return -1;
+  *theirs = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+  resize(*ours, size);
+  return *theirs < 0 ? -1 : 0;
+}
+
+/* payload: u16 arguments | u16 variables | u16 columns | u16 rows | folder\0 argument\0 ... variable\0 ...; no columns: no terminal */
 static void start_command(uint32_t id, unsigned char *payload, uint32_t length) {
-  if (length < 5 || payload[length - 1] != 0) die("a malformed exec");
-  unsigned words = (payload[0] << 8 | payload[1]), variables = (payload[2] << 8 | payload[3]), at = 0;
+  if (length < 9 || payload[length - 1] != 0) die("a malformed exec");
+  unsigned words = get16(payload), variables = get16(payload + 2), at = 0;
   char **list = calloc(words + variables + 3, sizeof *list);
   struct stream *it = claim(id);
   if (!it || !list) { say(RESET, id, "no room for another command", 27); free(list); return; }
-  char *text = (char *)payload + 4, *end = (char *)payload + length, *cwd = text;
+  char *text = (char *)payload + 8, *end = (char *)payload + length, *cwd = text;
   for (text += strlen(text) + 1; text < end && at < words + variables; text += strlen(text) + 1) list[at < words ? at : at + 1] = text, at++;
   if (at != words + variables || words == 0) die("a malformed exec");
-  int in[2], out[2], err[2], status[2];
-  if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC) || pipe2(status, O_CLOEXEC)) die("no descriptors left");
+  int in[2], out[2] = {-1, -1}, err[2] = {-1, -1}, status[2];
   it->is_exec = 1;
+  it->is_terminal = get16(payload + 4) > 0;
+  if (it->is_terminal) {
+    if (open_terminal(&out[0], &out[1], payload + 4) || (in[1] = fcntl(out[0], F_DUPFD_CLOEXEC, 0)) < 0) { /* commands can use them all up */
+      shut(&out[0]), shut(&out[1]), free(list), release(it);
+      say(RESET, id, "no terminal is free", 19);
+      return;
+    }
+    in[0] = err[1] = out[1];
+  } else if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC)) die("no descriptors left");
+  if (pipe2(status, O_CLOEXEC)) die("no descriptors left");
   pid_t supervisor = fork();
   if (supervisor == 0) supervise(status[1], (int[3]){in[0], out[1], err[1]}, cwd, list, list + words + 1);
   if (supervisor < 0) tell(status[1], FAILED, errno);
-  close(in[0]), close(out[1]), close(err[1]), close(status[1]);
+  if (!it->is_terminal) close(in[0]), close(err[1]);
+  close(out[1]), close(status[1]);
   it->in = in[1], it->out = out[0], it->err = err[0], it->status = status[0];
   fcntl(it->in, F_SETFL, O_NONBLOCK);
   free(list);
@@ -271,6 +300,7 @@ static void carry_in(struct stream *it) {
 static void settle(struct stream *it) {
   if (it->in_ended == 1 && it->pending == 0) {
     it->in_ended = 2;
+    if (it->is_terminal && it->in >= 0) (void)!write(it->in, "\4", 1);
     if (it->is_exec) shut(&it->in); else if (it->in >= 0) shutdown(it->in, SHUT_WR);
   }
   if (!it->is_exec && it->in_ended == 2 && it->out_ended) release(it);
@@ -295,6 +325,7 @@ static void obey(int type, uint32_t id, unsigned char *payload, uint32_t length)
   } else if (type == END) it->in_ended = it->in_ended ? it->in_ended : 1;
   else if (type == CREDIT && length == 4) it->credit += get32(payload);
   else if (type == SIGNAL && length == 4) { if (it->group > 0) kill(-it->group, (int)get32(payload)); }
+  else if (type == RESIZE && length == 4) { if (it->is_terminal && it->out >= 0) resize(it->out, payload); }
   else if (type == RESET) release(it);
   else die("a frame that makes no sense");
 }

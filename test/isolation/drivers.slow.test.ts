@@ -23,6 +23,26 @@ describe.each(["process", "none"] as const)("driver %s", (name) => {
     await sandbox.ping();
   });
 
+  test("a command can have a terminal, which takes its size from outside and signals from its keys", async () => {
+    const { sandbox } = await ground.open(driver);
+    await using _ = sandbox;
+    const { stdin, stdout, stderr, ended, resize } = sandbox.exec({ command: "sh", args: ["-c", "stty size; read line; stty size; echo got $line; cat"], environment: { PATH: "/usr/bin:/bin" }, terminal: { columns: 91, rows: 17 } });
+    stderr.resume();
+    let out = "";
+    stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
+    await until(() => out.includes("17 91"), "it has its first size");
+    resize({ columns: 40, rows: 12 });
+    stdin.write("hello\n");
+    await until(() => /12 40\r\ngot hello/.test(out), "it has its second size");
+    stdin.write("\x03");
+    expect(await ended).toEqual({ kind: "signalled", value: 2 });
+    const { ended: atEnd, stdin: input, stdout: output, stderr: none } = sandbox.exec({ command: "cat", args: [], environment: { PATH: "/usr/bin:/bin" }, terminal: { columns: 80, rows: 25 } });
+    output.resume();
+    none.resume();
+    input.end();
+    expect(await atEnd).toEqual({ kind: "exited", value: 0 });
+  });
+
   test("a command past its time dies with all it started", async () => {
     const { sandbox } = await ground.open(driver);
     await using _ = sandbox;

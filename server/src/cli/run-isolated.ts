@@ -8,6 +8,7 @@ import type { Limits } from "../base/limits.ts";
 import { homeInside } from "../stages/execution/sandbox/bubblewrap.ts";
 import type { Execution, Sandbox, SandboxDriver, SandboxSpec } from "../stages/execution/sandbox/driver.ts";
 import { mcpDoor } from "../stages/execution/sandbox/mcp-door.ts";
+import { borrowTerminal } from "./run-terminal.ts";
 import { mcpConfig, type RunApi, type RunSession } from "./run.ts";
 
 export interface IsolatedOptions {
@@ -81,7 +82,9 @@ async function carry({ command, args, environment, pass, say, stdio }: IsolatedO
   const path = { PATH: `/usr/local/bin:/usr/bin:/bin:${dirname(process.execPath)}` };
   await write(sandbox, config, mcpConfig({ session, token: heldOutside, url }));
   const kept = [...passedAlways, ...pass].flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]]]));
+  using terminal = borrowTerminal(stdio);
   const execution = sandbox.exec({
+    ...(terminal && { terminal: terminal.size() }),
     command,
     args,
     environment: { HOME: homeInside, TMPDIR: "/tmp", ...path, ...Object.fromEntries(kept), LANYARD_MCP_URL: url, LANYARD_MCP_CONFIG: config, LANYARD_TOKEN: heldOutside, LANYARD_SESSION: session },
@@ -91,6 +94,7 @@ async function carry({ command, args, environment, pass, say, stdio }: IsolatedO
     process.on(name, hear);
     return () => process.off(name, hear);
   });
+  terminal?.onResize((size) => execution.resize(size));
   stdio.stdin.pipe(execution.stdin);
   execution.stdout.pipe(stdio.stdout, { end: false });
   execution.stderr.pipe(stdio.stderr, { end: false });

@@ -1,7 +1,7 @@
 import { Duplex, Readable, Writable } from "node:stream";
 import { Fault } from "@lanyard/contract";
 import type { Clock } from "../../../base/clock.ts";
-import type { Ending, ExecRequest, Execution, SandboxLimit } from "./driver.ts";
+import type { Ending, ExecRequest, Execution, SandboxLimit, TerminalSize } from "./driver.ts";
 import { encodeFrame, encodeNumber, FrameReader, maxPayloadBytes, maxStreams, windowBytes, type Frame, type FrameType } from "./frame.ts";
 
 export interface ChannelOptions {
@@ -114,7 +114,8 @@ export class Channel {
       },
     }));
     this.#send("exec", id, payload);
-    return { stdin, stdout, stderr, ended, signal: (number) => void (this.#streams.has(id) && this.#send("signal", id, encodeNumber(number))) };
+    const tell = (type: FrameType, bytes: Buffer) => void (this.#streams.has(id) && this.#send(type, id, bytes));
+    return { stdin, stdout, stderr, ended, signal: (number) => tell("signal", encodeNumber(number)), resize: (size) => tell("resize", encodeSize(size)) };
   }
 
   /** Ends the session for this reason; what waits for the guest is rejected at once. */
@@ -264,17 +265,24 @@ class Inflow extends Readable {
 
 const nonsense = (type: FrameType): Fault => new Fault("sandbox_ended", `the guest sent a \`${type}\` that makes no sense`);
 
-/** `u16 arguments | u16 variables | folder\0 argument\0 ... variable\0 ...`. Throws Fault `limit_exceeded`, `invalid_request`. */
-function encodeRequest({ command, args, environment }: ExecRequest, folder: string): Buffer {
+/** `u16 columns | u16 rows`. No terminal has none. */
+function encodeSize({ columns, rows }: TerminalSize): Buffer {
+  const bytes = Buffer.alloc(4);
+  [columns, rows].forEach((value, at) => bytes.writeUInt16BE(Math.min(Math.max(Math.floor(value) || 0, 1), 0xffff), 2 * at));
+  return bytes;
+}
+
+/** `u16 arguments | u16 variables | u16 columns | u16 rows | folder\0 argument\0 ... variable\0 ...`. Throws Fault `limit_exceeded`, `invalid_request`. */
+function encodeRequest({ command, args, environment, terminal }: ExecRequest, folder: string): Buffer {
   const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
   const words = [folder, command, ...args, ...variables];
   if (words.some((word) => word.includes("\0")) || folder === "" || command === "") throw new Fault("invalid_request", `\`${command}\` cannot be started: a NUL, or nothing, where a name must be`);
   const text = Buffer.from(`${words.join("\0")}\0`);
-  if (text.length + 4 > maxPayloadBytes || args.length > 60_000 || variables.length > 60_000) {
+  if (text.length + 8 > maxPayloadBytes || args.length > 60_000 || variables.length > 60_000) {
     throw new Fault("limit_exceeded", `arguments and environment of \`${command}\` are over the limit of ${maxPayloadBytes} bytes`);
   }
   const head = Buffer.alloc(4);
   head.writeUInt16BE(args.length + 1, 0);
   head.writeUInt16BE(variables.length, 2);
-  return Buffer.concat([head, text]);
+  return Buffer.concat([head, terminal ? encodeSize(terminal) : Buffer.alloc(4), text]);
 }

@@ -82,6 +82,13 @@ export interface ExecRequest {
   readonly folder?: string;
   /** Past it the command and everything it started are killed. */
   readonly timeoutMs?: number;
+  /** It gets a terminal of this size, which carries what it writes to both outputs, as `stdout`. */
+  readonly terminal?: TerminalSize;
+}
+
+export interface TerminalSize {
+  readonly columns: number;
+  readonly rows: number;
 }
 
 /** `failed`: it could not be started; `value` is the errno, else the exit code or the number of the signal. */
@@ -99,4 +106,6 @@ export interface Execution {
   readonly ended: Promise<Ending>;
   /** To the command's process group. */
   signal(number: number): void;
+  /** Of its terminal; nothing without one. */
+  resize(size: TerminalSize): void;
 }
