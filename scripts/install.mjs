@@ -2,7 +2,7 @@
 // Invariant: parses and runs on any Node >= 16 and imports nothing but Node itself; it is what fetches everything else.
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync, copyFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync, copyFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, delimiter, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -286,13 +286,13 @@ const installStronger = async () => {
 };
 
 /**
- * What `lanyard run --isolation` needs: bubblewrap and runsc, and the guest agent built from guest/agent.c into the cache folder, once for each text
+ * What `lanyard run --isolation` needs: bubblewrap and runsc, and the guest agent built from guest/ into the cache folder, once for each text
  * of it. Returns the agent's path.
  */
 export const isolation = async () => {
   if (process.platform !== "linux") throw new Hint("isolation needs Linux");
-  const source = join(root, "guest", "agent.c");
-  const folder = join(cacheFolder(), `guest-agent-${sha256(readFileSync(source)).slice(0, 16)}`);
+  const sources = readdirSync(join(root, "guest")).sort().map((name) => join(root, "guest", name));
+  const folder = join(cacheFolder(), `guest-agent-${sha256(Buffer.concat(sources.map((path) => readFileSync(path)))).slice(0, 16)}`);
   const isBuilt = existsSync(join(folder, "agent"));
   await alone("isolation", async () => {
     await systemPackages([...systemPrograms, ...(isBuilt || hasProgram("musl-gcc") ? [] : compilers)].filter(({ name }) => !hasProgram(name)));
@@ -301,7 +301,7 @@ export const isolation = async () => {
     const fresh = `${folder}.new`;
     rmSync(fresh, { recursive: true, force: true });
     mkdirSync(fresh, { mode: 0o700 });
-    await progress("building the guest agent", () => runQuietly("musl-gcc", ["-static", "-O2", "-s", "-Wall", "-Wextra", "-Werror", "-o", join(fresh, "agent"), source], "build the guest agent"));
+    await progress("building the guest agent", () => runQuietly("musl-gcc", ["-static", "-O2", "-s", "-Wall", "-Wextra", "-Werror", "-o", join(fresh, "agent"), ...sources.filter((path) => path.endsWith(".c"))], "build the guest agent"));
     renameSync(fresh, folder);
   });
   return join(folder, "agent");

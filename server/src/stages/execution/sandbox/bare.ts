@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import type { SandboxDriver, SandboxSpec } from "./driver.ts";
-import { LiveSandbox } from "./live.ts";
+import { LiveSandbox, overStdio } from "./live.ts";
 import { openFolder } from "./orphans.ts";
 import type { DriverOptions } from "./process.ts";
 
@@ -16,7 +16,7 @@ export const bareDriver = ({ clock, folder, agent }: DriverOptions): SandboxDriv
   create: async (spec: SandboxSpec) => {
     const id = clock.id("sbx");
     const doors = [...spec.doors.keys()].flatMap((port) => ["--listen", String(port)]);
-    const launch = () => spawn(agent, doors, { stdio: ["pipe", "pipe", "pipe"], env: {}, cwd: spec.workspace, detached: true });
+    const launch = () => overStdio(spawn(agent, doors, { stdio: ["pipe", "pipe", "pipe"], env: {}, cwd: spec.workspace, detached: true }));
     return new LiveSandbox({ id, tier: "none", spec, clock, folder: openFolder(folder, id), launch });
   },
 });

@@ -18,6 +18,8 @@ export interface ChannelOptions {
 /** Memory that answers to a guest may take which does not read: all windows at once, and a little. */
 const maxUnreadBytes = maxStreams * windowBytes + 4 * 1024 * 1024;
 const chunkBytes = 32 * 1024;
+/** Those that a guest tells of itself. */
+const guestLimits = ["disk", "memory", "processes", "files"] as const;
 const endings = ["failed", "exited", "signalled"] as const;
 
 /** One command or connection: what both ways have in common. */
@@ -140,7 +142,8 @@ export class Channel {
     if (type === "open") return this.#open(id, payload);
     if (type === "pong") return this.#pings.shift()?.resolve();
     if (type === "limit") {
-      if (payload.toString("latin1") === "disk") this.#options.limit("disk");
+      const limit = guestLimits.find((name) => name === payload.toString("latin1"));
+      if (limit) this.#options.limit(limit);
       return;
     }
     const stream = this.#streams.get(id);

@@ -1,7 +1,7 @@
 import { Fault } from "@lanyard/contract";
 
 /** Types of frames, as in guest/agent.c. */
-export const frameTypes = { exec: 1, data: 2, errors: 3, end: 4, credit: 5, signal: 6, exit: 7, ping: 8, pong: 9, open: 10, reset: 11, limit: 12, hello: 13, resize: 14 } as const;
+export const frameTypes = { exec: 1, data: 2, errors: 3, end: 4, credit: 5, signal: 6, exit: 7, ping: 8, pong: 9, open: 10, reset: 11, limit: 12, hello: 13, resize: 14, start: 15, reseed: 16 } as const;
 export type FrameType = keyof typeof frameTypes;
 
 export interface Frame {

@@ -14,18 +14,36 @@ export interface LiveOptions {
   readonly tier: Isolation;
   readonly spec: SandboxSpec;
   readonly clock: Clock;
-  /** The session's own folder, removed at its end. */
-  readonly folder: string;
-  /** Starts the process whose stdin and stdout are the agent's channel. */
-  launch(): ChildProcess;
+  /** The session's own folder, removed at its end; null when the guest brings its own. */
+  readonly folder: string | null;
+  /** Present when the guest has a kernel of its own: that one counts processes and files, and takes this much memory beside what the session may. */
+  readonly kernel?: { readonly overheadBytes: number };
+  /** Starts what the agent runs in. */
+  launch(): Guest | Promise<Guest>;
 }
 
+/** A guest that was started: the process that holds it, and its agent's channel. */
+export interface Guest {
+  readonly process: ChildProcess;
+  readonly incoming: Readable;
+  readonly outgoing: Writable;
+  /** What the agent is told before it greets. */
+  readonly preface?: Uint8Array;
+  readonly pause?: () => Promise<void>;
+  readonly resume?: () => Promise<void>;
+  /** Called once the process has ended. */
+  readonly release?: () => void;
+}
+
+/** A process whose stdin and stdout are the agent's channel. */
+export const overStdio = (process: ChildProcess): Guest => ({ process, incoming: process.stdout as Readable, outgoing: process.stdin as Writable });
+
 const lookMs = 200;
-const startMs = 10_000;
+const startMs = 20_000;
 const graceMs = 2000;
 const stderrBytes = 4096;
 
-/** A sandbox whose agent is reached over the stdin and stdout of a child process. */
+/** A sandbox whose agent is reached over one channel. */
 export class LiveSandbox implements Sandbox {
   readonly id: string;
   readonly tier: Isolation;
@@ -34,7 +52,7 @@ export class LiveSandbox implements Sandbox {
   readonly #told = new Set<SandboxLimit>();
   readonly #running = new Set<Execution>();
   readonly #timers: { cancel(): void }[] = [];
-  #child: ChildProcess | null = null;
+  #guest: Guest | null = null;
   #channel: Channel | null = null;
   #closed: Promise<void> = Promise.resolve();
   #stderr = "";
@@ -49,27 +67,14 @@ export class LiveSandbox implements Sandbox {
   async start(): Promise<void> {
     if (this.#state !== "created") throw new Fault("sandbox_ended", "a sandbox is started once");
     this.#state = "started";
-    const { clock, spec, folder } = this.#options;
-    const child = this.#options.launch();
-    this.#child = child;
-    this.#closed = new Promise((resolve) => child.once("close", () => resolve()).once("error", () => resolve()));
-    child.stderr?.on("data", (chunk: Buffer) => (this.#stderr = `${this.#stderr}${chunk.toString()}`.slice(-stderrBytes)));
-    const channel = new Channel({
-      incoming: child.stdout as Readable,
-      outgoing: child.stdin as Writable,
-      clock,
-      doors: spec.doors,
-      limit: (limit) => this.#tell(limit),
-      ended: (why) => void this.#end(why.message),
-    });
-    this.#channel = channel;
-    if (child.pid !== undefined) enrol(folder, child.pid);
+    const { clock, spec } = this.#options;
+    const channel = this.#adopt(await this.#launch());
     const late = clock.after(startMs, () => channel.end(new Fault("sandbox_ended", `the guest did not answer within ${startMs} ms`)));
     try {
       await channel.ready();
     } catch (cause) {
       await this.#end("it could not be started");
-      throw new Fault("isolation_unavailable", `the sandbox could not be started: ${this.#stderr.trim().split("\n").at(-1) || (cause as Error).message}`, { cause });
+      throw unstarted(this.#stderr.trim().split("\n").at(-1) || (cause as Error).message, cause);
     } finally {
       late.cancel();
     }
@@ -128,6 +133,42 @@ export class LiveSandbox implements Sandbox {
     return { stop: () => void this.#listeners.delete(listener) };
   }
 
+  async #launch(): Promise<Guest> {
+    try {
+      return await this.#options.launch();
+    } catch (cause) {
+      await this.#end("it could not be started");
+      throw unstarted((cause as Error).message, cause);
+    }
+  }
+
+  #adopt(guest: Guest): Channel {
+    const { clock, spec, folder } = this.#options;
+    const { process: child, incoming, outgoing, preface } = guest;
+    this.#guest = guest;
+    this.#closed = new Promise<void>((resolve) => {
+      if (child.exitCode !== null || child.signalCode !== null) resolve();
+      child.once("close", () => resolve()).once("error", () => resolve());
+    }).then(() => guest.release?.());
+    child.stderr?.on("data", (chunk: Buffer) => (this.#stderr = `${this.#stderr}${chunk.toString()}`.slice(-stderrBytes)));
+    if (preface) outgoing.write(preface);
+    const channel = new Channel({ incoming, outgoing, clock, doors: spec.doors, limit: (limit) => this.#met(limit), ended: (why) => void this.#end(why.message) });
+    this.#channel = channel;
+    if (child.pid !== undefined && folder !== null) enrol(folder, child.pid);
+    if (this.#hasEnded()) this.#kill(); // It was destroyed meanwhile.
+    return channel;
+  }
+
+  #hasEnded(): boolean {
+    return this.#state === "ended";
+  }
+
+  #kill(why = ""): void {
+    this.#channel?.end(new Fault("sandbox_ended", why || `sandbox \`${this.id}\` was ended`)); // closes the agent's stdin, which ends it too
+    const child = this.#guest?.process;
+    if (child?.pid !== undefined && child.exitCode === null && this.tier !== "none") killTree(child.pid);
+  }
+
   #open(): Channel {
     if (this.#channel && this.#state === "started") return this.#channel;
     throw new Fault("sandbox_ended", `sandbox \`${this.id}\` ${this.#state === "created" ? "was not started" : "has ended"}`);
@@ -143,25 +184,30 @@ export class LiveSandbox implements Sandbox {
     this.#state = "ended";
     if (first) {
       for (const timer of this.#timers.splice(0)) timer.cancel();
-      this.#channel?.end(new Fault("sandbox_ended", why || `sandbox \`${this.id}\` was ended`)); // closes the agent's stdin, which ends it too
-      const pid = this.#child?.pid;
-      if (pid !== undefined && this.#child?.exitCode === null && this.tier !== "none") killTree(pid);
+      this.#kill(why);
     }
     await this.#closed;
-    rmSync(this.#options.folder, { recursive: true, force: true });
+    const { folder } = this.#options;
+    if (folder !== null) rmSync(folder, { recursive: true, force: true });
     if (first) this.#emit({ kind: "ended", why });
   }
 
   #watch(): void {
-    const { limits } = this.#options.spec;
-    const pid = this.#child?.pid;
+    const { spec: { limits }, kernel } = this.#options;
+    const pid = this.#guest?.process.pid;
     if (pid === undefined || this.#state !== "started") return;
     const { cpuMs, memoryBytes, processes, files } = usageOf(pid);
-    if (memoryBytes > limits.memoryBytes) return this.#over("memory");
+    if (memoryBytes > limits.memoryBytes + (kernel?.overheadBytes ?? 0)) return this.#over("memory");
     if (cpuMs > limits.cpuMs) return this.#over("cpu");
-    if (processes >= limits.processes) this.#tell("processes");
-    if (files >= limits.files) this.#tell("files");
+    if (!kernel && processes >= limits.processes) this.#tell("processes");
+    if (!kernel && files >= limits.files) this.#tell("files");
     this.#timers[1] = this.#options.clock.after(lookMs, () => this.#watch());
+  }
+
+  /** The guest says that it met a limit. */
+  #met(limit: SandboxLimit): void {
+    if (limit === "memory") this.#over(limit);
+    else this.#tell(limit);
   }
 
   /** Past a limit that ends the session. */
@@ -180,6 +226,8 @@ export class LiveSandbox implements Sandbox {
     for (const listener of this.#listeners) listener(event);
   }
 }
+
+const unstarted = (why: string, cause: unknown): Fault => new Fault("isolation_unavailable", `the sandbox could not be started: ${why}`, { cause });
 
 async function textOf(stream: Readable): Promise<string> {
   let text = "";

@@ -6,7 +6,7 @@ import { Fault } from "@lanyard/contract";
 import type { Clock } from "../../../base/clock.ts";
 import { agentInside, bubblewrapArguments, dataFds, homeInside, systemProgram } from "./bubblewrap.ts";
 import type { SandboxDriver, SandboxSpec } from "./driver.ts";
-import { LiveSandbox } from "./live.ts";
+import { LiveSandbox, overStdio } from "./live.ts";
 import { openFolder } from "./orphans.ts";
 import { seccompProgram } from "./seccomp.ts";
 
@@ -39,7 +39,7 @@ export const processDriver = ({ clock, folder, agent }: DriverOptions): SandboxD
       const fds = Object.keys(dataFds).map((name) => openSync(name === "agent" ? agent : join(own, name), "r"));
       try {
         const [command = "", ...args] = [...asOtherUser(spec.workspace), systemProgram("bwrap") ?? "", ...inside];
-        return spawn(command, args, { stdio: ["pipe", "pipe", "pipe", ...fds], env: {}, cwd: "/", detached: true }); // A Ctrl-C at the terminal is for the command, not for its cage.
+        return overStdio(spawn(command, args, { stdio: ["pipe", "pipe", "pipe", ...fds], env: {}, cwd: "/", detached: true })); // A Ctrl-C at the terminal is for the command, not for its cage.
       } finally {
         for (const fd of fds) closeSync(fd);
       }
