@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { treeOf } from "../../server/src/stages/execution/sandbox/usage.ts";
 import { until } from "../daemon.ts";
@@ -121,7 +122,7 @@ const attacks: readonly { readonly name: string; readonly line: string; readonly
   { name: "writing to /usr", line: "touch /usr/x 2>/dev/null && echo through || echo denied", blocked: /^denied/, harmless: false },
   { name: "writing to /dev", line: "touch /dev/x 2>/dev/null && echo through || echo denied", blocked: /^denied/, harmless: false },
   { name: "vsock: only socket(), never connected", line: socket(40), blocked: /not supported/, harmless: false },
-  { name: "a socket of the machine in the workspace", line: `python3 -c "import socket; s = socket.socket(socket.AF_UNIX); s.connect('host.sock'); print('through')" 2>&1 | tail -1`, blocked: /not supported/, harmless: false },
+  { name: "a socket of the machine in a folder that is shown", line: `python3 -c "import socket; s = socket.socket(socket.AF_UNIX); s.connect('host.sock'); print('through')" 2>&1 | tail -1`, blocked: /not supported/, harmless: false },
   { name: "packet socket", line: socket(17, 3), blocked: /not supported/, harmless: false },
   { name: "raw socket", line: socket(2, 3), blocked: /not (permitted|supported)/, harmless: false },
   { name: "a route out", line: "[ $(tail -n +2 /proc/net/route | wc -l) -gt 0 ] && echo through || echo none", blocked: /^none/, harmless: false },
@@ -155,15 +156,20 @@ describe.skipIf(lacking !== null || process.arch !== "x64")("escape suite", () =
     expect((await shell(sandbox, line)).out).toMatch(/through/);
   });
 
-  it("what is protected in the workspace stays, its folders too", async () => {
-    const bare = await ground.open(ground.drivers.none);
-    await shell(bare.sandbox, "mkdir -p conf/deep secret && echo one > conf/deep/policy && echo key > secret/key && chmod -R a+rwX .");
-    await bare.sandbox.destroy();
-    const { sandbox } = await ground.open(ground.drivers.process, { fixed: [`${ground.workspace}/conf/deep`], hidden: [`${ground.workspace}/secret`] });
+  it("the workspace begins empty, is the sandbox's own to write to, ends at its size, and has what is shown in it", async () => {
+    using shown = new SandboxGround();
+    chmodSync(shown.folder, 0o755);
+    mkdirSync(join(shown.folder, "shown"), { mode: 0o755 });
+    writeFileSync(join(shown.folder, "shown/note"), "read me", { mode: 0o644 });
+    const { sandbox } = await ground.open(ground.drivers.process, { workspace: shown.folder, readable: [join(shown.folder, "shown")] });
     await using _ = sandbox;
-    expect((await shell(sandbox, "cat secret/key 2>&1; mv conf other 2>&1; mv conf/deep x 2>&1; echo two > conf/deep/policy; cat conf/deep/policy; touch mine && echo written")).out).toMatch(
-      /No such file.*\n.*busy.*\n.*(busy|Read-only).*\none\nwritten\n/,
+    expect((await shell(sandbox, "ls -A; cat shown/note; echo; touch shown/x 2>&1; head -c 20000000 /dev/zero > full 2>/dev/null || echo full; pwd")).out).toBe(
+      `shown\nread me\ntouch: cannot touch 'shown/x': Read-only file system\nfull\n${shown.folder}\n`,
     );
+  });
+
+  it.each(["/", "/usr/share", "/etc", "/tmp", "/proc/1", "work", "/work/../etc"])("%s is no workspace", async (workspace) => {
+    await expect(ground.open(ground.drivers.process, { workspace })).rejects.toThrow(/cannot be a workspace/);
   });
 
   it("leaves nothing", () => expect(ground.leftovers()).toEqual([]));

@@ -1,8 +1,7 @@
 import { spawn } from "node:child_process";
-import { chownSync, copyFileSync, existsSync, mkdirSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { root } from "../../scripts/install.mjs";
 import { approveCatalog, DaemonProcess, program, World } from "../daemon.ts";
 import { SandboxGround, textOf } from "../kits/sandbox.ts";
 
@@ -29,14 +28,15 @@ it("a call is decided by the tier its session really has, and nothing else is re
   using world = new World({ yaml, policies });
   await using daemon = await DaemonProcess.start(world, { HOME: process.env["HOME"] ?? "" });
   await approveCatalog(world.operator(), "notes");
-  copyFileSync(join(notes, "call.mjs"), join(ground.workspace, "call.mjs"));
-  if (process.geteuid?.() === 0) chownSync(join(ground.workspace, "call.mjs"), 1000, 1000);
+  const workspace = join(world.folder, "work");
+  mkdirSync(workspace);
+  copyFileSync(join(notes, "call.mjs"), join(workspace, "call.mjs"));
   const home = join(world.folder, "home");
   mkdirSync(home);
 
   const lanyard = async (credential: string | null, ...args: string[]): Promise<{ code: number | null; out: string; err: string }> => {
     const env = { PATH: process.env["PATH"], HOME: process.env["HOME"], LANYARD_HOME: home, LANYARD_LOG: "error", ...(credential !== null && { LANYARD_CREDENTIAL: credential }) };
-    const child = spawn(process.execPath, [program, "--config", world.config, ...args], { cwd: ground.workspace, env, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(process.execPath, [program, "--config", world.config, ...args], { cwd: workspace, env, stdio: ["ignore", "pipe", "pipe"] });
     const code = new Promise<number | null>((done) => child.once("close", done));
     const [out, err] = await Promise.all([textOf(child.stdout), textOf(child.stderr)]);
     return { code: await code, out, err };
@@ -63,9 +63,11 @@ it("a call is decided by the tier its session really has, and nothing else is re
   expect((await lanyard(null, "run", "--isolation", "process", ...who, "--", "sh", "-c", "exit 7")).code).toBe(7);
   expect(existsSync(join(home, "sandboxes", "x"))).toBe(false);
 
-  // What runs outside next may not be written from inside; and a folder of everybody's things is no workspace.
-  for (const [folder, why] of [[root, "Lanyard itself runs from"], ["/tmp", "cannot be a workspace"]] as const) {
-    expect(await lanyard(null, "run", "--isolation", "process", "--workspace", folder, ...who, "--", "true"), folder).toMatchObject({ code: 2, err: expect.stringContaining(why) });
+  // The copy is the sandbox's to change, the folder is not; and a folder of everybody's things is no workspace.
+  expect(await lanyard(null, "run", "--isolation", "process", ...who, "--", "sh", "-c", "rm call.mjs; touch mine; ls -A")).toMatchObject({ code: 0, out: "mine\n" });
+  expect(readdirSync(workspace)).toEqual(["call.mjs"]);
+  for (const folder of ["/", "/tmp"]) {
+    expect(await lanyard(null, "run", "--isolation", "process", "--workspace", folder, ...who, "--", "true"), folder).toMatchObject({ code: 2, err: expect.stringContaining("cannot be a workspace") });
   }
-  expect((await lanyard(null, "run", "--isolation", "process", "--workspace", notes, ...who, "--", "true")).err).toContain("warning: notes: what these servers load lies in the workspace");
+  expect(await lanyard(null, "run", "--isolation", "process", "--workspace", world.folder, ...who, "--", "ls")).toMatchObject({ code: 0, out: expect.not.stringMatching(/home|data/) });
 });

@@ -1,4 +1,4 @@
-import { chownSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
@@ -11,21 +11,19 @@ import { processDriver } from "../../server/src/stages/execution/sandbox/process
 const mib = 1024 * 1024;
 export const smallLimits: SandboxLimits = { cpuMs: 60_000, memoryBytes: 256 * mib, processes: 64, diskBytes: 8 * mib, fileBytes: 16 * mib, files: 128, wallMs: 60_000 };
 
-/** A workspace and a state folder for sandboxes of a test, and the drivers over them. */
+/** A state folder for sandboxes of a test, and the drivers over it. */
 export class SandboxGround implements Disposable {
-  readonly workspace = mkdtempSync(join(tmpdir(), "lanyard-workspace-"));
   readonly folder = mkdtempSync(join(tmpdir(), "lanyard-sandboxes-"));
   readonly drivers: { readonly process: SandboxDriver; readonly none: SandboxDriver };
 
   constructor() {
-    if (process.geteuid?.() === 0) chownSync(this.workspace, 1000, 1000);
     const options = { clock: systemClock, folder: this.folder, agent: process.env["LANYARD_GUEST_AGENT"] ?? guestAgentPath(process.env["XDG_CACHE_HOME"] ?? join(process.env["HOME"] ?? "", ".cache")) };
     this.drivers = { process: processDriver(options), none: bareDriver(options) };
   }
 
   /** A started sandbox and the events it had. */
   async open(driver: SandboxDriver, more: Partial<SandboxSpec> = {}): Promise<{ sandbox: Sandbox; events: SandboxEvent[] }> {
-    const sandbox = await driver.create({ workspace: this.workspace, hidden: [], fixed: [], readable: [], doors: new Map(), limits: smallLimits, ...more });
+    const sandbox = await driver.create({ workspace: "/workspace", readable: [], doors: new Map(), limits: smallLimits, ...more });
     const events: SandboxEvent[] = [];
     sandbox.onEvent((event) => events.push(event));
     await sandbox.start();
@@ -38,7 +36,6 @@ export class SandboxGround implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    rmSync(this.workspace, { recursive: true, force: true });
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -62,9 +62,11 @@ export const limits = {
   stderr_bytes: { value: 256 * 1024, unit: "bytes", why: "what one server process may write to the log through its stderr" },
   sandbox_memory_bytes: { value: 4 * 1024 ** 3, unit: "bytes", why: "all processes of one sandbox; past it the session ends, before the machine suffers" },
   sandbox_processes: { value: 1024, unit: "processes", why: "of one sandbox at once, threads included; past it no new one starts there" },
-  sandbox_disk_bytes: { value: 1024 ** 3, unit: "bytes", why: "temporary files of one sandbox, which lie in memory; the workspace is the machine's disk" },
+  sandbox_disk_bytes: { value: 2 * 1024 ** 3, unit: "bytes", why: "the workspace in one sandbox, which lies in memory; temporary files and home have half of it each, besides" },
   sandbox_file_bytes: { value: 8 * 1024 ** 3, unit: "bytes", why: "one file written in a sandbox, in the workspace too" },
   sandbox_files: { value: 4096, unit: "files", why: "open files of one process in a sandbox" },
+  workspace_files: { value: 250_000, unit: "files", why: "files, folders and links of a workspace, copied in or coming back; some five large node_modules" },
+  workspace_bytes: { value: 2 * 1024 ** 3, unit: "bytes", why: "all files of a workspace, copied in or coming back; past it the copy would not fit into the sandbox" },
   sandbox_cpu_ms: { value: 4 * 3_600_000, unit: "ms", why: "processor time of all processes of one sandbox" },
 } as const satisfies Record<string, { value: number; unit: string; why: string }>;
 

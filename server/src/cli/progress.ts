@@ -1,6 +1,7 @@
 /** How far long work is: one line on standard error that writes over itself. Shown on a terminal only, and gone when cleared. */
 export interface ProgressLine {
-  show(done: number, total: number): void;
+  /** Without `total` where nobody knows it yet. */
+  show(done: number, total?: number): void;
   clear(): void;
 }
 
@@ -10,7 +11,7 @@ export const progressLine = (verb: string, what: string): ProgressLine => {
   let shown = "";
   return {
     show: (done, total) => {
-      const line = `${verb} ${done} of ${total} ${what}`;
+      const line = `${verb} ${done}${total === undefined ? "" : ` of ${total}`} ${what}`;
       if (stderr.isTTY !== true || line === shown) return;
       stderr.write(`\r\x1b[K${line}`);
       shown = line;

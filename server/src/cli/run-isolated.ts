@@ -8,6 +8,8 @@ import type { Limits } from "../base/limits.ts";
 import { homeInside } from "../stages/execution/sandbox/bubblewrap.ts";
 import type { Execution, Sandbox, SandboxDriver, SandboxSpec } from "../stages/execution/sandbox/driver.ts";
 import { mcpDoor } from "../stages/execution/sandbox/mcp-door.ts";
+import { openBase } from "../stages/execution/workspace/base.ts";
+import type { ProgressLine } from "./progress.ts";
 import { borrowTerminal } from "./run-terminal.ts";
 import { mcpConfig, type RunApi, type RunSession } from "./run.ts";
 
@@ -15,7 +17,9 @@ export interface IsolatedOptions {
   /** `open` says what the session runs in. */
   readonly api: RunApi;
   readonly driver: SandboxDriver;
-  readonly places: Pick<SandboxSpec, "workspace" | "hidden" | "fixed" | "readable">;
+  readonly places: Pick<SandboxSpec, "workspace" | "readable">;
+  /** Absolute and real paths of the workspace that are not copied. */
+  readonly hidden: readonly string[];
   readonly limits: Limits;
   /** What the session lasts at most. */
   readonly wallMs: number;
@@ -23,6 +27,7 @@ export interface IsolatedOptions {
   /** Names of further variables that the command gets. */
   readonly pass: readonly string[];
   readonly say: (line: string) => void;
+  readonly progress: ProgressLine;
   readonly command: string;
   readonly args: readonly string[];
   readonly stdio: { readonly stdin: Readable; readonly stdout: Writable; readonly stderr: Writable };
@@ -60,6 +65,7 @@ export async function runIsolated(options: IsolatedOptions): Promise<number> {
     if (event.kind === "limit") say(`the sandbox met its limit of ${event.limit}`);
   });
   await sandbox.start();
+  await fill(options, sandbox);
   session = await api.open(); // Only now: the tier it claims is there.
   try {
     return await carry(options, sandbox, session);
@@ -73,6 +79,16 @@ export async function runIsolated(options: IsolatedOptions): Promise<number> {
     await api.close(ended).catch((error: unknown) => {
       say(`session ${ended.session} could not be closed (${error instanceof Error ? error.message : "unknown error"}); it ends by itself when it expires`);
     });
+  }
+}
+
+/** The sandbox works on a copy: what happens there changes nothing here. */
+async function fill({ places, hidden, limits, progress }: IsolatedOptions, sandbox: Sandbox): Promise<void> {
+  const { tar, manifest } = openBase({ folder: places.workspace, hidden: [...hidden, ...places.readable], limits, progress: (files) => progress.show(files) });
+  try {
+    await Promise.all([manifest, sandbox.put(sandbox.workspace, tar)]);
+  } finally {
+    progress.clear();
   }
 }
 

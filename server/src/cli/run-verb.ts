@@ -4,7 +4,7 @@ import { dirname, join, resolve } from "node:path";
 import { Fault, type Isolation } from "@lanyard/contract";
 import type { Command } from "commander";
 import { systemClock } from "../base/clock.ts";
-import type { Config, ServerDefinition } from "../base/config/config.ts";
+import type { Config } from "../base/config/config.ts";
 import { settings, systemEnvironment, type Environment } from "../base/config/environment.ts";
 import { loadConfig } from "../base/config/read.ts";
 import { isWithin } from "../stages/execution/sandbox/bubblewrap.ts";
@@ -14,6 +14,7 @@ import { reapOrphans } from "../stages/execution/sandbox/orphans.ts";
 import { processDriver } from "../stages/execution/sandbox/process.ts";
 import type { Context } from "./context.ts";
 import type { Client } from "./client.ts";
+import { progressLine } from "./progress.ts";
 import { runIsolated } from "./run-isolated.ts";
 import { run, type RunApi } from "./run.ts";
 
@@ -39,7 +40,7 @@ export function runVerb(program: Command, context: Context): void {
     .option("--tool <action...>", "narrow the session to these actions, `server/tool` or `server/*`")
     .option("--minutes <n>", "its longest life")
     .option("--isolation <driver>", "`process`: in a sandbox whose one way out is Lanyard; `none`: as it is (the default)")
-    .option("--workspace <folder>", "with a sandbox: the folder it may write to; default: this one")
+    .option("--workspace <folder>", "with a sandbox: the folder it works on a copy of; default: this one")
     .option("--readable <path...>", "with a sandbox: what else it can read; of the machine it sees /usr")
     .option("--pass <variable...>", "with a sandbox: further variables of the environment it gets")
     .argument("<command...>", "what to start, after --")
@@ -69,15 +70,13 @@ export function runVerb(program: Command, context: Context): void {
       // Invariant: only the operator's word for a tier counts; whoever has a credential or token may be the agent, and the daemon refuses theirs.
       const tier = bearer === undefined ? driver.tier : "none";
       context.err(`isolation: ${driver.name}, tier ${tier}${tier === driver.tier ? "" : " (only the operator can vouch for more)"}`);
-      const places = placesOf(options, config, environment);
-      const exposed = exposedServers(places.workspace, config);
-      if (exposed.length > 0) context.err(`warning: ${exposed.join(", ")}: what these servers load lies in the workspace, where the agent can change it, and runs outside the sandbox; keep servers elsewhere`);
+      const places = placesOf(options);
       const minutes = minutesOf(options);
       const stdio = { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr };
       process.exitCode = await runIsolated({
-        ...{ api: runApi(opener, as, options, tier), driver, places, limits: config.limits },
+        ...{ api: runApi(opener, as, options, tier), driver, places, hidden: ownPlaces(config, environment), limits: config.limits },
         ...{ wallMs: minutes === undefined ? config.limits.session_ms : Math.min(minutes * 60_000, config.limits.session_ms) },
-        ...{ environment, pass: options.pass ?? [], say: context.err, command, args, stdio },
+        ...{ environment, pass: options.pass ?? [], say: context.err, progress: progressLine("copied", "files into the sandbox"), command, args, stdio },
       });
     });
 }
@@ -91,37 +90,29 @@ function openDriver(environment: Environment): SandboxDriver {
   return processDriver({ clock: systemClock, folder, agent: environment["LANYARD_GUEST_AGENT"] || guestAgentPath(cache) });
 }
 
-/** What the sandbox sees of the machine. Lanyard's own folders are not there, and what makes Lanyard do things cannot be changed. */
-function placesOf({ workspace = ".", readable = [] }: RunVerbOptions, config: Config, environment: Environment): Pick<SandboxSpec, "workspace" | "hidden" | "fixed" | "readable"> {
-  const root = realpathSync(resolve(workspace));
-  // Invariant: the agent cannot write what runs outside the sandbox next.
-  const own = [resolve(import.meta.dirname, "../../.."), process.execPath].map((path) => realpathSync(path)).find((path) => isWithin(path, root));
-  if (own !== undefined) throw new Fault("invalid_request", `\`${root}\` cannot be a workspace: Lanyard itself runs from \`${own}\`, and an agent that can write there would be let out; install it elsewhere`);
+/** Folders of many people's things, and of the machine's: one of their folders may be a workspace, all of them not. */
+const shared = ["/tmp", "/home", "/opt", "/srv", "/mnt", "/media", "/var", "/root", "/run"];
+
+/** What the sandbox sees of the machine. */
+function placesOf({ workspace = ".", readable = [] }: RunVerbOptions): Pick<SandboxSpec, "workspace" | "readable"> {
+  const root = realPath(workspace);
+  if (isWithin(realpathSync(homedir()), root) || shared.includes(root)) {
+    throw new Fault("invalid_request", `\`${root}\` cannot be a workspace: it holds your other work too; choose the folder of one project`);
+  }
   const ours = process.geteuid?.() !== 0 && !process.execPath.startsWith("/usr/") ? [dirname(process.execPath)] : []; // Another user may not get there.
-  return {
-    workspace: resolve(workspace),
-    hidden: [config.data, settings(environment).home],
-    fixed: [resolve(config.file), config.policies, ...serverFiles(config)],
-    readable: [...readable.map((path) => resolve(path)), ...ours],
-  };
+  return { workspace: root, readable: [...readable.map(realPath), ...ours] };
 }
 
-/** Servers whose files lie in the workspace: those that lanyard.yaml names are protected, those that they load are not. */
-function exposedServers(workspace: string, { servers }: Config): string[] {
-  const root = realpathSync(workspace);
-  return [...servers].flatMap(([name, server]) => (placesNamedBy(server).some((path) => isWithin(realpathSync(path), root)) ? [name] : []));
-}
+/** Lanyard's own folders: they are not copied into a sandbox. */
+const ownPlaces = (config: Config, environment: Environment): string[] =>
+  [config.data, settings(environment).home].flatMap((path) => (existsSync(path) ? [realpathSync(path)] : []));
 
-/** The folder a server is started in, and every word of its command that is a path there. */
-function placesNamedBy(server: ServerDefinition): string[] {
-  if (server.kind !== "stdio") return [];
-  const { cwd, command, args } = server;
-  return [resolve(cwd), ...[command, ...args].map((word) => resolve(cwd, word))].filter((path) => existsSync(path));
-}
-
-/** Files that the daemon starts, outside any sandbox: an agent that could change them would be let out. */
-function serverFiles({ servers }: Config): string[] {
-  return [...servers.values()].flatMap((server) => placesNamedBy(server).filter((path) => server.kind === "stdio" && path !== resolve(server.cwd)));
+function realPath(path: string): string {
+  try {
+    return realpathSync(resolve(path));
+  } catch (cause) {
+    throw new Fault("invalid_request", `\`${path}\` is not there`, { cause });
+  }
 }
 
 function minutesOf({ minutes }: RunVerbOptions): number | undefined {

@@ -1,4 +1,6 @@
 import { spawn } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
 import type { SandboxDriver, SandboxSpec } from "./driver.ts";
 import { LiveSandbox, overStdio } from "./live.ts";
 import { openFolder } from "./orphans.ts";
@@ -16,7 +18,10 @@ export const bareDriver = ({ clock, folder, agent }: DriverOptions): SandboxDriv
   create: async (spec: SandboxSpec) => {
     const id = clock.id("sbx");
     const doors = [...spec.doors.keys()].flatMap((port) => ["--listen", String(port)]);
-    const launch = () => overStdio(spawn(agent, doors, { stdio: ["pipe", "pipe", "pipe"], env: {}, cwd: spec.workspace, detached: true }));
-    return new LiveSandbox({ id, tier: "none", spec, clock, folder: openFolder(folder, id), launch });
+    const own = openFolder(folder, id);
+    const workspace = join(own, "workspace"); // There is nothing that could put it where it is asked for.
+    mkdirSync(workspace);
+    const launch = () => overStdio(spawn(agent, doors, { stdio: ["pipe", "pipe", "pipe"], env: {}, cwd: workspace, detached: true }));
+    return new LiveSandbox({ id, tier: "none", spec: { ...spec, workspace }, clock, folder: own, launch });
   },
 });

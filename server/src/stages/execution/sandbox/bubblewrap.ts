@@ -1,6 +1,5 @@
-import { existsSync, lstatSync, readlinkSync, realpathSync, statSync } from "node:fs";
-import { homedir } from "node:os";
-import { dirname, join, sep } from "node:path";
+import { existsSync, lstatSync, readlinkSync, realpathSync } from "node:fs";
+import { isAbsolute, join, normalize, sep } from "node:path";
 import { Fault } from "@lanyard/contract";
 import type { SandboxSpec } from "./driver.ts";
 
@@ -11,9 +10,9 @@ export const homeInside = "/home/agent";
 
 const machineFolders = ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
 const machineFiles = ["/etc/alternatives", "/etc/ld.so.cache", "/etc/ssl", "/etc/ca-certificates", "/etc/nsswitch.conf", "/etc/localtime", "/etc/mime.types"];
-/** Folders of many people's things: each thing may be a workspace, all of them not. */
-const shared = ["/tmp", "/home", "/opt", "/srv", "/mnt", "/media"];
-const neverWorkspace = ["/usr", "/etc", "/proc", "/sys", "/dev", "/boot", "/run", "/var", ...machineFolders];
+/** Where the sandbox has something of its own: a workspace may lie beside or, but for these, below. */
+const taken = ["/tmp", homeInside];
+const neverWorkspace = ["/usr", "/etc", "/proc", "/sys", "/dev", "/.lanyard", ...machineFolders];
 const sharedMemoryBytes = 64 * 1024 * 1024;
 
 /** Whether a path is a folder or lies below it; both absolute, and real where links must not count. */
@@ -21,17 +20,14 @@ export const isWithin = (path: string, folder: string): boolean => path === fold
 
 /**
  * The arguments of bwrap up to the agent's. What is not named is not there: no home, no /run, no other session. Throws Fault
- * `invalid_request` when a path is missing or the workspace would let the machine in.
+ * `invalid_request` when a path is missing or the workspace would lie where the system is.
  */
-export function bubblewrapArguments({ workspace: wanted, hidden, fixed, readable, limits }: SandboxSpec): string[] {
-  const workspace = real(wanted);
-  if (isWithin(realpathSync(homedir()), workspace) || shared.includes(workspace) || neverWorkspace.some((path) => isWithin(path, workspace) || isWithin(workspace, path))) {
-    throw new Fault("invalid_request", `\`${workspace}\` cannot be a workspace: it holds what belongs to the machine or to your other work; choose the folder of one project`);
+export function bubblewrapArguments({ workspace, readable, limits }: SandboxSpec): string[] {
+  if (!isAbsolute(workspace) || normalize(workspace) !== workspace || taken.some((path) => isWithin(path, workspace)) || neverWorkspace.some((path) => isWithin(path, workspace) || isWithin(workspace, path))) {
+    throw new Fault("invalid_request", `\`${workspace}\` cannot be a workspace: the sandbox has things of its own there; choose the folder of one project`);
   }
   const shown = readable.map(real);
-  const concealed = hidden.map(real).filter((path) => [workspace, ...shown].some((folder) => isWithin(path, folder)));
-  const pinned = fixed.map(real).filter((path) => isWithin(path, workspace));
-  if (concealed.includes(workspace) || pinned.includes(workspace)) throw new Fault("invalid_request", `\`${workspace}\` cannot be a workspace: Lanyard's own files are right there; run from a folder below or beside it`);
+  const inWorkspace = shown.filter((path) => isWithin(path, workspace));
   const half = String(Math.max(4096, Math.floor(limits.diskBytes / 2)));
   return [
     ...["--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session", "--as-pid-1", "--cap-drop", "ALL", "--uid", "1000", "--gid", "1000"],
@@ -42,33 +38,19 @@ export function bubblewrapArguments({ workspace: wanted, hidden, fixed, readable
     ...["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev", "--size", String(sharedMemoryBytes), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"],
     ...["--perms", "1777", "--size", half, "--tmpfs", "/tmp", "--size", half, "--tmpfs", homeInside],
     ...["--perms", "0555", "--ro-bind-data", String(dataFds.agent), agentInside],
-    ...shown.flatMap((path) => ["--ro-bind", path, path]),
-    ...["--bind", workspace, workspace],
-    ...protections(workspace, pinned, concealed),
+    ...shown.filter((path) => !inWorkspace.includes(path)).flatMap((path) => ["--ro-bind", path, path]),
+    ...["--size", String(Math.max(4096, limits.diskBytes)), "--tmpfs", workspace],
+    ...inWorkspace.flatMap((path) => ["--ro-bind", path, path]),
     ...["--remount-ro", "/", "--chdir", workspace, "--clearenv"],
   ];
 }
 
-/**
- * Invariant: the folders between the workspace and a protected path are mounts too, for a mount cannot be renamed; else the agent would move
- * the folder away and put another in its place, which the machine would then take for the real one.
- */
-function protections(workspace: string, pinned: readonly string[], concealed: readonly string[]): string[] {
-  const between = new Set<string>();
-  for (const path of [...pinned, ...concealed]) for (let at = dirname(path); isWithin(at, workspace) && at !== workspace; at = dirname(at)) between.add(at);
-  return [
-    ...[...between].sort((a, b) => a.length - b.length).flatMap((path) => ["--bind", path, path]),
-    ...pinned.flatMap((path) => ["--ro-bind", path, path]),
-    ...concealed.flatMap((path) => (statSync(path).isDirectory() ? ["--tmpfs", path, "--remount-ro", path] : ["--ro-bind", "/dev/null", path])),
-  ];
-}
-
-/** Where a path really is. Throws Fault `invalid_request`: what is not there could be made by the agent. */
+/** Where a path really is. Throws Fault `invalid_request`. */
 function real(path: string): string {
   try {
     return realpathSync(path);
   } catch (cause) {
-    throw new Fault("invalid_request", `\`${path}\` is not there, so the sandbox cannot show or protect it; create it first`, { cause });
+    throw new Fault("invalid_request", `\`${path}\` is not there, so the sandbox cannot show it; create it first`, { cause });
   }
 }
 

@@ -15,13 +15,12 @@ export interface SandboxDriver {
 }
 
 export interface SandboxSpec {
-  /** Folder the commands work in and may write to: the only part of the machine's files that they can change. Absolute. */
+  /**
+   * Where, inside, the folder lies that the commands work in; absolute. It begins empty and ends with the sandbox: whoever made the sandbox
+   * fills it with `put` and reads it with `get`. Nothing of the machine's files can be changed from inside.
+   */
   readonly workspace: string;
-  /** Paths that are not there inside, though the workspace has them. */
-  readonly hidden: readonly string[];
-  /** Paths of the workspace that cannot be changed inside. */
-  readonly fixed: readonly string[];
-  /** Further paths that can be read inside. */
+  /** Paths of the machine that can be read inside, at the same place. */
   readonly readable: readonly string[];
   /** Ports of the sandbox's own loopback, and who takes a connection made to one: the only way out. */
   readonly doors: ReadonlyMap<number, (connection: Duplex) => void>;
@@ -33,7 +32,7 @@ export interface SandboxLimits {
   readonly cpuMs: number;
   readonly memoryBytes: number;
   readonly processes: number;
-  /** In folders that end with the session; what lies in the workspace is the machine's. */
+  /** Of the workspace; /tmp and home have half of it each, besides. */
   readonly diskBytes: number;
   /** One file. */
   readonly fileBytes: number;
@@ -54,14 +53,17 @@ export type SandboxEvent =
 export interface Sandbox extends AsyncDisposable {
   readonly id: string;
   readonly tier: Isolation;
+  /** Where the workspace is, for whoever works inside: what was asked for, but where there is nothing that could put it there (driver `none`). */
+  readonly workspace: string;
   /** Resolves once the guest agent has answered. Throws Fault `isolation_unavailable`. */
   start(): Promise<void>;
   /** Throws Fault `limit_exceeded` when the request is over 256 KiB, `sandbox_ended`. */
   exec(request: ExecRequest): Execution;
-  /** Unpacks a tar stream into a folder inside. Throws Fault `sandbox_ended`, `invalid_request` when tar fails. */
+  /** Unpacks a tar stream into a folder inside, modes as they are. Throws Fault `sandbox_ended`, `invalid_request` when tar fails. */
   put(folder: string, tar: Readable): Promise<void>;
   /**
-   * A folder as a tar stream, made inside: untrusted bytes, to be read with suspicion. The stream errors with what `put` throws.
+   * A folder as a tar stream, made inside: untrusted bytes, to be read with suspicion. Of files that are written to meanwhile it may have half.
+   * The stream errors with what `put` throws.
    */
   get(folder: string): Readable;
   /** Resolves when the guest agent answers. Throws Fault `sandbox_ended`. */

@@ -42,11 +42,14 @@ const lookMs = 200;
 const startMs = 20_000;
 const graceMs = 2000;
 const stderrBytes = 4096;
+/** tar's exit code when files changed while it read them. */
+const changedMeanwhile = 1;
 
 /** A sandbox whose agent is reached over one channel. */
 export class LiveSandbox implements Sandbox {
   readonly id: string;
   readonly tier: Isolation;
+  readonly workspace: string;
   readonly #options: LiveOptions;
   readonly #listeners = new Set<(event: SandboxEvent) => void>();
   readonly #told = new Set<SandboxLimit>();
@@ -61,6 +64,7 @@ export class LiveSandbox implements Sandbox {
   constructor(options: LiveOptions) {
     this.id = options.id;
     this.tier = options.tier;
+    this.workspace = options.spec.workspace;
     this.#options = options;
   }
 
@@ -92,20 +96,20 @@ export class LiveSandbox implements Sandbox {
   }
 
   async put(folder: string, tar: Readable): Promise<void> {
-    const { stdin, stdout, stderr, ended } = this.#tar(["-x", "-f", "-", "-C", folder]);
+    const { stdin, stdout, stderr, ended } = this.#tar(["-x", "-p", "--no-same-owner", "-f", "-", "-C", folder]);
     stdout.resume();
     const said = textOf(stderr);
     await pipeline(tar, stdin).catch(() => {}); // How tar ended tells more than the broken pipe does.
-    await check(ended, said);
+    await check(ended, said, 0);
   }
 
   get(folder: string): Readable {
-    const { stdin, stdout, stderr, ended } = this.#tar(["-c", "-f", "-", "-C", folder, "."]);
+    const { stdin, stdout, stderr, ended } = this.#tar(["-c", "--hard-dereference", "-f", "-", "-C", folder, "."]);
     stdin.end();
     const said = textOf(stderr);
     const bytes = new PassThrough();
     stdout.pipe(bytes, { end: false });
-    check(ended, said).then(() => bytes.end(), (error: Error) => bytes.destroy(error));
+    check(ended, said, changedMeanwhile).then(() => bytes.end(), (error: Error) => bytes.destroy(error));
     return bytes;
   }
 
@@ -235,7 +239,7 @@ async function textOf(stream: Readable): Promise<string> {
   return text;
 }
 
-async function check(ended: Execution["ended"], said: Promise<string>): Promise<void> {
+async function check(ended: Execution["ended"], said: Promise<string>, forgiven: number): Promise<void> {
   const { kind, value } = await ended;
-  if (kind !== "exited" || value !== 0) throw new Fault("invalid_request", `tar ${kind} with ${value}: ${(await said).trim().slice(0, 500)}`);
+  if (kind !== "exited" || (value !== 0 && value !== forgiven)) throw new Fault("invalid_request", `tar ${kind} with ${value}: ${(await said).trim().slice(0, 500)}`);
 }

@@ -1,6 +1,5 @@
 import { spawn } from "node:child_process";
-import { accessSync, chmodSync, closeSync, constants, mkdtempSync, openSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { accessSync, closeSync, constants, openSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Fault } from "@lanyard/contract";
 import type { Clock } from "../../../base/clock.ts";
@@ -18,7 +17,7 @@ export interface DriverOptions {
   readonly agent: string;
 }
 
-/** The user of a sandbox that root starts for a workspace which is root's: one that owns nothing. */
+/** The user of a sandbox that root starts: one that owns nothing. */
 const nobodysId = 65_533;
 
 /**
@@ -38,7 +37,7 @@ export const processDriver = ({ clock, folder, agent }: DriverOptions): SandboxD
     const launch = () => {
       const fds = Object.keys(dataFds).map((name) => openSync(name === "agent" ? agent : join(own, name), "r"));
       try {
-        const [command = "", ...args] = [...asOtherUser(spec.workspace), systemProgram("bwrap") ?? "", ...inside];
+        const [command = "", ...args] = [...asOtherUser(), systemProgram("bwrap") ?? "", ...inside];
         return overStdio(spawn(command, args, { stdio: ["pipe", "pipe", "pipe", ...fds], env: {}, cwd: "/", detached: true })); // A Ctrl-C at the terminal is for the command, not for its cage.
       } finally {
         for (const fd of fds) closeSync(fd);
@@ -53,8 +52,7 @@ export const processDriver = ({ clock, folder, agent }: DriverOptions): SandboxD
 async function probeBy(create: SandboxDriver["create"]): Promise<string | null> {
   const limits = { cpuMs: 10_000, memoryBytes: 256 * 1024 * 1024, processes: 16, diskBytes: 1024 * 1024, fileBytes: 1024 * 1024, files: 64, wallMs: 10_000 };
   try {
-    using place = scratch();
-    await using sandbox = await create({ workspace: place.folder, hidden: [], fixed: [], readable: [], doors: new Map(), limits });
+    await using sandbox = await create({ workspace: "/workspace", readable: [], doors: new Map(), limits });
     await sandbox.start();
     return null;
   } catch (error) {
@@ -62,13 +60,6 @@ async function probeBy(create: SandboxDriver["create"]): Promise<string | null> 
     throw error;
   }
 }
-
-/** A folder of its own that any user of a sandbox can get to. */
-const scratch = (): { readonly folder: string } & Disposable => {
-  const folder = mkdtempSync(join(tmpdir(), "lanyard-probe-"));
-  chmodSync(folder, 0o755);
-  return { folder, [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }) };
-};
 
 /** What is not installed, and what to type. */
 function whatIsMissing(agent: string): string | null {
@@ -84,16 +75,12 @@ function whatIsMissing(agent: string): string | null {
 }
 
 /** Invariant: bubblewrap never runs with euid 0. */
-function asOtherUser(workspace: string): string[] {
-  if (process.geteuid?.() !== 0) return [];
-  const { uid, gid } = statSync(workspace);
-  const [user, group] = uid === 0 ? [nobodysId, nobodysId] : [uid, gid === 0 ? uid : gid];
-  return [systemProgram("setpriv") ?? "", "--reuid", String(user), "--regid", String(group), "--clear-groups", "--"];
-}
+const asOtherUser = (): string[] =>
+  process.geteuid?.() === 0 ? [systemProgram("setpriv") ?? "", "--reuid", String(nobodysId), "--regid", String(nobodysId), "--clear-groups", "--"] : [];
 
 /** What the guest agent is told of a session. */
-export const agentArguments = ({ doors, limits }: SandboxSpec): string[] => [
+export const agentArguments = ({ workspace, doors, limits }: SandboxSpec): string[] => [
   ...[...doors.keys()].flatMap((port) => ["--listen", String(port)]),
   ...["--processes", String(limits.processes), "--files", String(limits.files), "--file-bytes", String(limits.fileBytes), "--core-bytes", "0"],
-  ...["--watch", "/tmp", "--watch", homeInside],
+  ...["--watch", "/tmp", "--watch", homeInside, "--watch", workspace],
 ];
