@@ -1,6 +1,7 @@
 /*
  * Lanyard's guest agent: the one program of ours inside a sandbox. It starts commands and carries bytes between them, or a connection made to
- * a port of the sandbox's own loopback, and the host, as frames over one byte channel (stdin and stdout here):
+ * a port of the sandbox's own loopback, and the host, as frames over one byte channel (stdin and stdout, or in a virtual machine, where it is
+ * process 1, what vm.c finds):
  *
  *     u32 length | u8 type | u32 stream | payload of `length` bytes          (big endian)
  *
@@ -8,6 +9,7 @@
  * streams with WINDOW bytes each. A peer that breaks the protocol ends the session.
  */
 #define _GNU_SOURCE
+#include "vm.h"
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
@@ -20,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/reboot.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -27,7 +30,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { EXEC = 1, DATA, ERRORS, END, CREDIT, SIGNAL, EXIT, PING, PONG, OPEN, RESET, LIMIT, HELLO, RESIZE };
+enum { EXEC = 1, DATA, ERRORS, END, CREDIT, SIGNAL, EXIT, PING, PONG, OPEN, RESET, LIMIT, HELLO, RESIZE, START, RESEED };
 enum { STREAMS = 128, WINDOW = 256 * 1024, MAX_FRAME = 256 * 1024, CHUNK = 32 * 1024, HEADER = 9, PORTS = 8, WATCHED = 4 };
 /* What a supervisor tells of its command. */
 enum { STARTED = 1, FAILED, EXITED, SIGNALLED };
@@ -53,11 +56,24 @@ static const char *command_files; /* of commands: we need more ourselves */
 static uint32_t next_id = 1; /* ours are odd, the host's even */
 static unsigned char inbox[HEADER + MAX_FRAME];
 static size_t inbox_length;
+static int is_vm;
+static int from_host = 0, to_host = 1;
 
-static void die(const char *why) {
+void die(const char *why) {
   fprintf(stderr, "guest agent: %s\n", why);
   for (int at = 0; at < STREAMS; at++) if (streams[at].id && streams[at].group > 0) kill(-streams[at].group, SIGKILL);
+  if (is_vm && getpid() == 1) reboot(RB_AUTOBOOT);
   _exit(3);
+}
+
+static void release(struct stream *it);
+
+/* In a virtual machine a host that is gone may come back: as the one that woke a snapshot of us. */
+static void lose_host(void) {
+  if (!is_vm) die("the host is gone");
+  for (int at = 0; at < STREAMS; at++) if (streams[at].id) release(&streams[at]);
+  inbox_length = 0;
+  from_host = to_host = vm_channel();
 }
 
 static void put32(unsigned char *to, uint32_t value) { value = htonl(value); memcpy(to, &value, 4); }
@@ -65,9 +81,9 @@ static uint32_t get32(const unsigned char *from) { uint32_t value; memcpy(&value
 
 static void write_all(const unsigned char *bytes, size_t length) {
   while (length > 0) {
-    ssize_t done = write(1, bytes, length);
+    ssize_t done = write(to_host, bytes, length);
     if (done < 0 && errno == EINTR) continue;
-    if (done <= 0) die("the host is gone");
+    if (done <= 0) { lose_host(); return; }
     bytes += done;
     length -= (size_t)done;
   }
@@ -155,7 +171,7 @@ static void tell(int fd, int kind, int value) {
   (void)!write(fd, &report, sizeof report);
 }
 
-static void supervise(int status, const int stdio[3], char *cwd, char **argv, char **env) {
+static void supervise(uint32_t id, int status, const int stdio[3], char *cwd, char **argv, char **env) {
   int failure[2];
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   if (pipe2(failure, O_CLOEXEC)) tell(status, FAILED, errno), _exit(0);
@@ -166,6 +182,7 @@ static void supervise(int status, const int stdio[3], char *cwd, char **argv, ch
     for (int fd = 0; fd < 3; fd++) dup2(stdio[fd], fd);
     signal(SIGPIPE, SIG_DFL);
     if (command_files) limit(RLIMIT_NOFILE, command_files);
+    if (is_vm) vm_enter(id);
     if (chdir(cwd) == 0) {
       environ = env;
       execvp(argv[0], argv);
@@ -185,7 +202,7 @@ static void supervise(int status, const int stdio[3], char *cwd, char **argv, ch
   }
   tell(status, STARTED, child);
   for (pid_t dead; (dead = waitpid(-1, &how, 0)) != child;) if (dead < 0 && errno != EINTR) break;
-  kill_tree();
+  if (is_vm) vm_sweep(id); else kill_tree();
   if (WIFSIGNALED(how)) tell(status, SIGNALLED, WTERMSIG(how)); else tell(status, EXITED, WEXITSTATUS(how));
   _exit(0);
 }
@@ -230,7 +247,7 @@ static void start_command(uint32_t id, unsigned char *payload, uint32_t length) 
   } else if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC)) die("no descriptors left");
   if (pipe2(status, O_CLOEXEC)) die("no descriptors left");
   pid_t supervisor = fork();
-  if (supervisor == 0) supervise(status[1], (int[3]){in[0], out[1], err[1]}, cwd, list, list + words + 1);
+  if (supervisor == 0) supervise(id, status[1], (int[3]){in[0], out[1], err[1]}, cwd, list, list + words + 1);
   if (supervisor < 0) tell(status[1], FAILED, errno);
   if (!it->is_terminal) close(in[0]), close(err[1]);
   close(out[1]), close(status[1]);
@@ -312,9 +329,13 @@ static void settle(struct stream *it) {
   }
 }
 
+static void start_session(char *payload, uint32_t length);
+
 static void obey(int type, uint32_t id, unsigned char *payload, uint32_t length) {
   struct stream *it = find(id);
-  if (type == EXEC && !it && id && id % 2 == 0) start_command(id, payload, length);
+  if (is_vm && type == RESEED) vm_reseed(payload, length);
+  else if (is_vm && type == START) start_session((char *)payload, length);
+  else if (type == EXEC && !it && id && id % 2 == 0) start_command(id, payload, length);
   else if (type == PING) say(PONG, id, payload, length < 64 ? length : 64);
   else if (!it) return; /* it has ended meanwhile */
   else if (type == DATA) {
@@ -331,9 +352,9 @@ static void obey(int type, uint32_t id, unsigned char *payload, uint32_t length)
 }
 
 static void listen_to_host(void) {
-  ssize_t length = read(0, inbox + inbox_length, sizeof inbox - inbox_length);
+  ssize_t length = read(from_host, inbox + inbox_length, sizeof inbox - inbox_length);
   if (length < 0 && errno == EINTR) return;
-  if (length <= 0) die("the host is gone");
+  if (length <= 0) { lose_host(); return; }
   inbox_length += (size_t)length;
   size_t at = 0;
   while (inbox_length - at >= HEADER) {
@@ -347,7 +368,9 @@ static void listen_to_host(void) {
   memmove(inbox, inbox + at, inbox_length);
 }
 
-static void look_at_disks(void) {
+static void look_at_limits(void) {
+  const char *met = is_vm ? vm_limit() : NULL;
+  if (met) say(LIMIT, 0, met, (uint32_t)strlen(met));
   for (int at = 0; at < watched_count; at++) {
     struct statvfs now;
     if (watched[at].told || statvfs(watched[at].path, &now) || now.f_bavail > 0) continue;
@@ -359,18 +382,20 @@ static void look_at_disks(void) {
 static void turn(void) {
   struct pollfd polled[1 + PORTS + 4 * STREAMS];
   int count = 0;
-  polled[count++] = (struct pollfd){.fd = 0, .events = POLLIN};
+  int busy = 0;
+  polled[count++] = (struct pollfd){.fd = from_host, .events = POLLIN};
   for (int at = 0; at < door_count; at++) polled[count++] = (struct pollfd){.fd = doors[at].fd, .events = POLLIN};
   int first = count;
   for (int at = 0; at < STREAMS; at++) {
     struct stream *it = &streams[at];
     int can = it->id && it->credit > 0;
+    busy |= it->id && it->is_exec;
     polled[count++] = (struct pollfd){.fd = can && !it->out_ended ? it->out : -1, .events = POLLIN};
     polled[count++] = (struct pollfd){.fd = can ? it->err : -1, .events = POLLIN};
     polled[count++] = (struct pollfd){.fd = it->id && it->pending ? it->in : -1, .events = POLLOUT};
     polled[count++] = (struct pollfd){.fd = it->id ? it->status : -1, .events = POLLIN};
   }
-  poll(polled, (nfds_t)count, 250);
+  poll(polled, (nfds_t)count, busy ? 250 : -1);
   while (waitpid(-1, NULL, WNOHANG) > 0) {}
   for (int at = 0; at < STREAMS; at++) {
     struct stream *it = &streams[at];
@@ -383,7 +408,7 @@ static void turn(void) {
   }
   for (int at = 0; at < door_count; at++) if (polled[1 + at].revents) welcome(at);
   if (polled[0].revents) listen_to_host();
-  look_at_disks();
+  if (busy) look_at_limits();
 }
 
 static void open_door(const char *port) {
@@ -395,23 +420,39 @@ static void open_door(const char *port) {
   doors[door_count++].port = (uint16_t)atoi(port);
 }
 
+static void option(const char *name, const char *value) {
+  if (is_vm && vm_option(name, value)) return;
+  if (!strcmp(name, "--listen")) open_door(value);
+  else if (!strcmp(name, "--processes")) limit(RLIMIT_NPROC, value);
+  else if (!strcmp(name, "--files")) command_files = value;
+  else if (!strcmp(name, "--file-bytes")) limit(RLIMIT_FSIZE, value);
+  else if (!strcmp(name, "--core-bytes")) limit(RLIMIT_CORE, value);
+  else if (!strcmp(name, "--watch") && watched_count < WATCHED) watched[watched_count++].path = value;
+  else die("an unknown option");
+}
+
+/* payload: name\0 value\0 ...: what other agents are told by their arguments */
+static void start_session(char *payload, uint32_t length) {
+  if (length == 0 || payload[length - 1] != 0 || !(payload = memcpy(malloc(length), payload, length))) die("a malformed start");
+  for (char *name = payload, *end = payload + length; name < end;) {
+    char *value = name + strlen(name) + 1;
+    if (value >= end) die("a malformed start");
+    option(name, value);
+    name = value + strlen(value) + 1;
+  }
+  say(HELLO, 0, "1", 1);
+}
+
 int main(int argc, char **argv) {
   signal(SIGPIPE, SIG_IGN);
-  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  is_vm = getpid() == 1 && !strcmp(argv[0], "/init");
+  if (is_vm) vm_boot(), from_host = to_host = vm_channel();
+  else prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   prctl(PR_SET_DUMPABLE, 0); /* or commands could open our channel through /proc */
-  for (int at = 1; at + 1 < argc; at += 2) {
-    const char *name = argv[at], *value = argv[at + 1];
-    if (!strcmp(name, "--listen")) open_door(value);
-    else if (!strcmp(name, "--processes")) limit(RLIMIT_NPROC, value);
-    else if (!strcmp(name, "--files")) command_files = value;
-    else if (!strcmp(name, "--file-bytes")) limit(RLIMIT_FSIZE, value);
-    else if (!strcmp(name, "--core-bytes")) limit(RLIMIT_CORE, value);
-    else if (!strcmp(name, "--watch") && watched_count < WATCHED) watched[watched_count++].path = value;
-    else die("an unknown option");
-  }
-  fcntl(0, F_SETFD, FD_CLOEXEC);
-  fcntl(1, F_SETFD, FD_CLOEXEC);
-  say(HELLO, 0, "1", 1);
+  for (int at = 1; !is_vm && at + 1 < argc; at += 2) option(argv[at], argv[at + 1]);
+  fcntl(from_host, F_SETFD, FD_CLOEXEC);
+  fcntl(to_host, F_SETFD, FD_CLOEXEC);
+  if (!is_vm) say(HELLO, 0, "1", 1);
   for (;;) turn();
 }

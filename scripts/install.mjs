@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, s
 import { homedir } from "node:os";
 import { basename, delimiter, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { makeImage } from "./image.mjs";
 
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 
@@ -266,27 +267,61 @@ const backports = () => {
 // Installs packages by apt when this is root on a system that has it; else says what to type.
 const systemPackages = async (missing) => {
   if (missing.length === 0) return;
-  const names = missing.map((one) => one.package);
+  const names = [...new Set(missing.map((one) => one.package))];
   if (!isRootWithApt()) throw new Hint(`isolation needs ${names.join(", ")}. Install with: sudo apt install ${names.join(" ")} (or your system's way), then \`npm run isolation\``);
   await progress(`installing ${names.join(", ")}`, async () => {
     const newer = missing.some((one) => one.newer) ? backports() : [];
     await runQuietly("apt-get", ["update", "-q", ...newer], "refresh the list of packages");
-    const wanted = missing.map((one) => (one.newer && newer.length > 0 ? `${one.package}/bookworm-backports` : one.package));
-    await runQuietly("apt-get", ["install", "-y", "-q", "--no-install-recommends", ...newer, ...wanted], `install ${names.join(", ")}`);
+    for (const isNewer of [false, true]) {
+      const wanted = names.filter((name) => missing.some((one) => one.package === name && Boolean(one.newer) === isNewer));
+      const release = isNewer && newer.length > 0 ? [...newer, "-t", "bookworm-backports"] : [];
+      if (wanted.length > 0) await runQuietly("apt-get", ["install", "-y", "-q", "--no-install-recommends", ...release, ...wanted], `install ${wanted.join(", ")}`);
+    }
   });
 };
 
 // Stronger drivers: installed where that can be done, else what to type is said and the others do. `newer`: from Debian's backports.
-const strongerPrograms = [{ name: "runsc", package: "runsc", newer: true }];
+const strongerPrograms = [
+  { name: "runsc", package: "runsc", newer: true },
+  ...(process.arch === "x64" ? [{ name: "qemu-system-x86_64", package: "qemu-system-x86", newer: true }] : []),
+];
+const imagePrograms = [
+  ...[{ name: "mmdebstrap", package: "mmdebstrap" }, { name: "mkfs.erofs", package: "erofs-utils" }, { name: "lz4", package: "lz4" }],
+  ...[{ name: "xz", package: "xz-utils" }, { name: "dpkg-deb", package: "dpkg" }, { name: "apt-get", package: "apt" }],
+];
 
 const installStronger = async () => {
-  const missing = strongerPrograms.filter(({ name }) => !hasProgram(name));
+  const missing = [...strongerPrograms, ...(process.arch === "x64" ? imagePrograms : [])].filter(({ name }) => !hasProgram(name));
   if (isRootWithApt()) return systemPackages(missing);
-  for (const one of missing) say(`  - not installed: ${one.name}. Sessions in a stronger sandbox need it: sudo apt install ${one.package} (Debian 12: from bookworm-backports)`);
+  for (const one of missing) say(`  - not installed: ${one.name}. Sessions in a stronger sandbox need it: sudo apt install ${one.package}${one.newer ? " (Debian 12: from bookworm-backports)" : ""}`);
+};
+
+// The system of the virtual machines, once for each text of its recipe.
+const guestImage = async () => {
+  if (![...strongerPrograms, ...imagePrograms].every(({ name }) => name === "runsc" || hasProgram(name)) || process.arch !== "x64") return;
+  const recipe = ["image.mjs", "image/package-lock.json"].map((name) => readFileSync(join(root, "scripts", name)));
+  const version = nodeIsRecent() ? process.version : `v${pinnedNode.version}`;
+  const folder = join(cacheFolder(), `guest-image-${sha256(Buffer.concat([...recipe, Buffer.from(version)])).slice(0, 16)}`);
+  if (existsSync(folder)) return;
+  const [node, npm] = await Promise.all([recentNode(), programs("scripts/image")]);
+  await progress("making the virtual machines' system from Debian's packages", async () => {
+    await makeImage(folder, { node, npm }).catch((error) => {
+      throw new Hint(`could not make the virtual machines' system: ${error.message}`);
+    });
+  });
+};
+
+const buildAgent = async (folder, sources) => {
+  if (existsSync(join(folder, "agent"))) return;
+  const fresh = `${folder}.new`;
+  rmSync(fresh, { recursive: true, force: true });
+  mkdirSync(fresh, { mode: 0o700 });
+  await progress("building the guest agent", () => runQuietly("musl-gcc", ["-static", "-O2", "-s", "-Wall", "-Wextra", "-Werror", "-o", join(fresh, "agent"), ...sources.filter((path) => path.endsWith(".c"))], "build the guest agent"));
+  renameSync(fresh, folder);
 };
 
 /**
- * What `lanyard run --isolation` needs: bubblewrap and runsc, and the guest agent built from guest/ into the cache folder, once for each text
+ * What `lanyard run --isolation` needs: bubblewrap, and for stronger drivers runsc, QEMU and a system for its machines; and the guest agent built from guest/ into the cache folder, once for each text
  * of it. Returns the agent's path.
  */
 export const isolation = async () => {
@@ -297,12 +332,10 @@ export const isolation = async () => {
   await alone("isolation", async () => {
     await systemPackages([...systemPrograms, ...(isBuilt || hasProgram("musl-gcc") ? [] : compilers)].filter(({ name }) => !hasProgram(name)));
     await installStronger();
-    if (existsSync(join(folder, "agent"))) return;
-    const fresh = `${folder}.new`;
-    rmSync(fresh, { recursive: true, force: true });
-    mkdirSync(fresh, { mode: 0o700 });
-    await progress("building the guest agent", () => runQuietly("musl-gcc", ["-static", "-O2", "-s", "-Wall", "-Wextra", "-Werror", "-o", join(fresh, "agent"), ...sources.filter((path) => path.endsWith(".c"))], "build the guest agent"));
-    renameSync(fresh, folder);
+    const image = guestImage();
+    image.catch(() => {}); // awaited below
+    await buildAgent(folder, sources);
+    await image;
   });
   return join(folder, "agent");
 };

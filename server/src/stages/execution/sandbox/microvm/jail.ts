@@ -1,0 +1,29 @@
+import { existsSync, lstatSync, readlinkSync, statSync } from "node:fs";
+import { Fault } from "@lanyard/contract";
+import { systemProgram } from "../bubblewrap.ts";
+
+/** The user of a hypervisor that root starts: one that owns nothing. */
+export const jailedId = 65_532;
+const machineFolders = ["/bin", "/sbin", "/lib", "/lib64"];
+
+/**
+ * What comes before a hypervisor's own command. A guest that breaks out of an emulator is still nobody, in namespaces without a network, with
+ * no file but /usr and what was opened for it before: it gets kernel, disks and memory as open files, never as paths.
+ */
+export function jail({ devices, fileBytes }: { readonly devices: readonly string[]; readonly fileBytes: number }): [command: string, ...args: string[]] {
+  const bwrap = systemProgram("bwrap");
+  const setpriv = systemProgram("setpriv");
+  const prlimit = systemProgram("prlimit");
+  if (!bwrap || !setpriv || !prlimit) throw new Fault("isolation_unavailable", "bubblewrap, setpriv and prlimit, which hold the hypervisor, are not installed; `npm run isolation` installs them");
+  const cage = [
+    ...["--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"],
+    ...["--ro-bind", "/usr", "/usr", ...machineFolders.flatMap((path) => (existsSync(path) ? (lstatSync(path).isSymbolicLink() ? ["--symlink", readlinkSync(path), path] : ["--ro-bind", path, path]) : []))],
+    ...["--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache", "--ro-bind-try", "/etc/alternatives", "/etc/alternatives"],
+    ...["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev", ...devices.flatMap((path) => ["--dev-bind", path, path])],
+    ...["--size", "1048576", "--tmpfs", "/tmp", "--remount-ro", "/", "--chdir", "/", "--"],
+  ];
+  const limits = [`--fsize=${fileBytes}`, "--core=0", "--"];
+  if (process.geteuid?.() !== 0) return [prlimit, ...limits, bwrap, ...cage];
+  const groups = devices.map((path) => statSync(path).gid);
+  return [prlimit, ...limits, setpriv, "--reuid", String(jailedId), "--regid", String(jailedId), ...(groups.length > 0 ? ["--groups", groups.join(",")] : ["--clear-groups"]), "--", bwrap, ...cage];
+}

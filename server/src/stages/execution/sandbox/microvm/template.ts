@@ -1,0 +1,145 @@
+import { createHash } from "node:crypto";
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Fault, parseJson } from "@lanyard/contract";
+import type { Clock } from "../../../../base/clock.ts";
+import { killTree } from "../orphans.ts";
+import { encodeFrame, FrameReader } from "../frame.ts";
+import { readableBytes, type Hypervisor, type Machine, type MachinePlan } from "./hypervisor.ts";
+import { imageFiles } from "./image.ts";
+import { initrd } from "./initrd.ts";
+import { jailedId } from "./jail.ts";
+import { checkSeal, seal } from "./seal.ts";
+
+export interface TemplateOptions {
+  readonly clock: Clock;
+  readonly hypervisor: Hypervisor;
+  /** Where templates are kept, for as long as what they are made of stays the same. */
+  readonly folder: string;
+  /** Folder of the guest image. */
+  readonly image: string;
+  readonly agent: string;
+}
+
+/** What a machine is started from. */
+export interface Origin {
+  readonly system: string;
+  /** An empty disk, where a session has nothing to read. */
+  readonly nothing: string;
+  readonly begin: MachinePlan["begin"];
+}
+
+const bootMs = 60_000;
+
+/**
+ * A machine that was booted once and stands still right after, so that others wake as its copies: they share its memory until they write, and
+ * start in a tenth of the time. Kept in a folder named after all that it depends on.
+ */
+export class Templates {
+  readonly #options: TemplateOptions;
+  readonly #making = new Map<string, Promise<string>>();
+
+  constructor(options: TemplateOptions) {
+    this.#options = options;
+  }
+
+  /** For a machine that boots. */
+  async booted(memoryMib: number): Promise<Origin> {
+    const { system, kernel } = imageFiles(this.#options.image);
+    const folder = this.#folderOf(memoryMib);
+    const base = join(this.#options.folder, `${folder}.boot`);
+    if (!existsSync(join(base, "nothing"))) this.#prepare(base);
+    return { system, nothing: join(base, "nothing"), begin: { kind: "boot", kernel, initrd: join(base, "initrd"), memory: null } };
+  }
+
+  /** For a copy of the template, which is made when there is none. Throws Fault `isolation_unavailable`. */
+  async restored(memoryMib: number): Promise<Origin> {
+    const name = this.#folderOf(memoryMib);
+    const folder = join(this.#options.folder, name);
+    if (!existsSync(folder)) {
+      const making = this.#making.get(name) ?? this.#make(folder, memoryMib).finally(() => this.#making.delete(name));
+      this.#making.set(name, making);
+      await making;
+    }
+    checkSeal(parseJson(readFileSync(join(folder, "seal.json"), "utf8")), this.#sealed(folder), folder);
+    return { system: imageFiles(this.#options.image).system, nothing: join(folder, "nothing"), begin: { kind: "restore", memory: join(folder, "memory"), state: join(folder, "state") } };
+  }
+
+  #folderOf(memoryMib: number): string {
+    const { hypervisor, image, agent } = this.#options;
+    const hash = createHash("sha256").update(JSON.stringify([hypervisor.identity(memoryMib), image])).update(readFileSync(agent));
+    return `template-${hash.digest("hex").slice(0, 16)}`;
+  }
+
+  #sealed(folder: string): Record<string, string> {
+    const { kernel, system } = imageFiles(this.#options.image);
+    return { kernel, system, initrd: join(folder, "initrd"), memory: join(folder, "memory"), state: join(folder, "state") };
+  }
+
+  #prepare(folder: string): void {
+    mkdirSync(folder, { recursive: true, mode: 0o755 });
+    writeFileSync(join(folder, "initrd"), initrd(this.#options.agent, imageFiles(this.#options.image).modules));
+    writeFileSync(join(folder, "nothing"), "");
+    truncateSync(join(folder, "nothing"), readableBytes);
+  }
+
+  async #make(folder: string, memoryMib: number): Promise<string> {
+    const { hypervisor, clock, image } = this.#options;
+    const fresh = `${folder}.${clock.id("new")}`;
+    try {
+      this.#prepare(fresh);
+      const memory = join(fresh, "memory");
+      writeFileSync(memory, "");
+      truncateSync(memory, memoryMib * 1024 * 1024);
+      if (process.geteuid?.() === 0) chownSync(memory, jailedId, jailedId);
+      const { kernel, system } = imageFiles(image);
+      const machine = await hypervisor.launch({ memoryMib, system, readable: join(fresh, "nothing"), saved: join(fresh, "state"), begin: { kind: "boot", kernel, initrd: join(fresh, "initrd"), memory } });
+      try {
+        await answers(machine, clock, bootMs);
+        await machine.save();
+      } finally {
+        await endMachine(machine);
+      }
+      if (process.geteuid?.() === 0) chownSync(memory, 0, 0);
+      for (const name of ["memory", "state", "initrd", "nothing"]) chmodSync(join(fresh, name), 0o444);
+      writeFileSync(join(fresh, "seal.json"), JSON.stringify(seal(this.#sealed(fresh))));
+      if (!existsSync(folder)) renameSync(fresh, folder); // Another process may have been faster.
+    } finally {
+      rmSync(fresh, { recursive: true, force: true });
+    }
+    return folder;
+  }
+}
+
+/** Resolves when a machine's agent answers. Throws Fault `isolation_unavailable` when it does not, with what was said about it. */
+export async function answers(machine: Machine, clock: Clock, limitMs: number): Promise<void> {
+  const { channel, process } = machine;
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const reader = new FrameReader();
+  let said = "";
+  const fail = (why: string) => reject(new Fault("isolation_unavailable", `the virtual machine ${why}${said.trim() && `: ${said.trim().split("\n").at(-1)}`}`));
+  const hear = (chunk: Buffer) => {
+    if (reader.push(chunk).some(({ type }) => type === "pong")) resolve();
+  };
+  const gone = () => fail("ended before its agent answered");
+  const late = clock.after(limitMs, () => fail(`did not answer within ${limitMs} ms`));
+  process.stderr?.on("data", (chunk: Buffer) => (said = `${said}${chunk.toString()}`.slice(-2000)));
+  process.once("error", gone).once("close", gone);
+  channel.on("data", hear).on("error", () => {});
+  channel.write(encodeFrame("ping", 0));
+  try {
+    await promise;
+  } finally {
+    late.cancel();
+    process.off("close", gone);
+    channel.off("data", hear);
+    channel.pause();
+  }
+}
+
+export async function endMachine({ process }: Machine): Promise<void> {
+  if (process.pid === undefined || process.exitCode !== null || process.signalCode !== null) return;
+  const ended = new Promise((resolve) => process.once("close", resolve));
+  killTree(process.pid);
+  await ended;
+}
