@@ -82,7 +82,7 @@ async function probeBy(create: SandboxDriver["create"], image: string): Promise<
   const lacking = whatImageLacks(image);
   if (lacking) return lacking;
   try {
-    await using sandbox = await create({ workspace: "/home/agent/workspace", hidden: [], fixed: [], readable: [], doors: new Map(), limits });
+    await using sandbox = await create({ workspace: "/home/agent/workspace", readable: [], doors: new Map(), limits });
     await sandbox.start();
     return null;
   } catch (error) {
