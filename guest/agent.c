@@ -28,6 +28,7 @@
 #include <sys/socket.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { EXEC = 1, DATA, ERRORS, END, CREDIT, SIGNAL, EXIT, PING, PONG, OPEN, RESET, LIMIT, HELLO, RESIZE, START, RESEED };
@@ -53,6 +54,7 @@ static int door_count;
 static struct { const char *path; int told; } watched[WATCHED];
 static int watched_count;
 static const char *command_files; /* of commands: we need more ourselves */
+static long process_limit, told_processes, told_files;
 static uint32_t next_id = 1; /* ours are odd, the host's even */
 static unsigned char inbox[HEADER + MAX_FRAME];
 static size_t inbox_length;
@@ -265,6 +267,7 @@ static void hear_supervisor(struct stream *it) {
     shut(&it->status);
   } else if (report.kind == STARTED) it->group = report.value;
   else it->end = report, it->group = 0;
+  if (it->is_terminal) it->out_ended = 0;
 }
 
 /* ---- connections from inside ---- */
@@ -286,6 +289,8 @@ static void carry_out(struct stream *it, int *fd, int type) {
   ssize_t length = read(*fd, bytes, it->credit < CHUNK ? it->credit : CHUNK);
   if (length < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (length > 0) { it->credit -= (uint32_t)length; say(type, it->id, bytes, (uint32_t)length); return; }
+  /* A command may close its terminal before it ends, and open it again; were we to close ours, it would be hung up. */
+  if (it->is_terminal && !it->end.kind) { it->out_ended = 1; return; }
   if (it->is_exec) { shut(fd); return; }
   if (length < 0) { say(RESET, it->id, "the connection broke", 20); release(it); return; }
   it->out_ended = 1;
@@ -379,6 +384,34 @@ static void look_at_limits(void) {
   }
 }
 
+static long entries_of(const char *path, int numbers_only) {
+  long count = 0;
+  DIR *all = opendir(path);
+  for (struct dirent *entry; all && (entry = readdir(all));) count += numbers_only ? entry->d_name[0] >= '0' && entry->d_name[0] <= '9' : entry->d_name[0] != '.';
+  if (all) closedir(all);
+  return count;
+}
+
+/* Says which limits are met that do not end the session: they are refused to the command, but somebody outside should know. */
+static void look_around(void) {
+  static time_t last;
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  if (now.tv_sec * 4 + now.tv_nsec / 250000000 == last) return;
+  last = now.tv_sec * 4 + now.tv_nsec / 250000000;
+  for (int at = 0; at < STREAMS; at++) if (streams[at].is_terminal) streams[at].out_ended = 0;
+  look_at_limits();
+  if (process_limit && !told_processes && entries_of("/proc", 1) >= process_limit) told_processes = 1, say(LIMIT, 0, "processes", 9);
+  DIR *all = command_files && !is_vm && !told_files ? opendir("/proc") : NULL;
+  for (struct dirent *entry; all && (entry = readdir(all));) {
+    char path[300];
+    if (atoi(entry->d_name) <= 0 || atoi(entry->d_name) == getpid()) continue;
+    snprintf(path, sizeof path, "/proc/%s/fd", entry->d_name);
+    if (!told_files && entries_of(path, 0) >= atol(command_files)) told_files = 1, say(LIMIT, 0, "files", 5);
+  }
+  if (all) closedir(all);
+}
+
 static void turn(void) {
   struct pollfd polled[1 + PORTS + 4 * STREAMS];
   int count = 0;
@@ -408,7 +441,7 @@ static void turn(void) {
   }
   for (int at = 0; at < door_count; at++) if (polled[1 + at].revents) welcome(at);
   if (polled[0].revents) listen_to_host();
-  if (busy) look_at_limits();
+  if (busy) look_around();
 }
 
 static void open_door(const char *port) {
@@ -423,7 +456,7 @@ static void open_door(const char *port) {
 static void option(const char *name, const char *value) {
   if (is_vm && vm_option(name, value)) return;
   if (!strcmp(name, "--listen")) open_door(value);
-  else if (!strcmp(name, "--processes")) limit(RLIMIT_NPROC, value);
+  else if (!strcmp(name, "--processes")) limit(RLIMIT_NPROC, value), process_limit = atol(value);
   else if (!strcmp(name, "--files")) command_files = value;
   else if (!strcmp(name, "--file-bytes")) limit(RLIMIT_FSIZE, value);
   else if (!strcmp(name, "--core-bytes")) limit(RLIMIT_CORE, value);

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { treeOf } from "../../server/src/stages/execution/sandbox/usage.ts";
 import { until } from "../daemon.ts";
-import { SandboxGround, shell, smallLimits } from "../kits/sandbox.ts";
+import type { SandboxLimits } from "../../server/src/stages/execution/sandbox/driver.ts";
+import { mib, SandboxGround, shell, smallLimits } from "../kits/sandbox.ts";
 
 const ground = new SandboxGround();
 const lacking = await ground.drivers.process.probe();
@@ -11,7 +12,7 @@ const lacking = await ground.drivers.process.probe();
 if (lacking) process.stderr.write(`\n  SKIPPED: the sandbox suites did not run for the driver \`process\`: ${lacking}\n\n`);
 afterAll(() => ground[Symbol.dispose]());
 
-describe.each(["process", "none"] as const)("driver %s", (name) => {
+describe.each(["gvisor", "process", "none"] as const)("driver %s", (name) => {
   const driver = ground.drivers[name];
   const test = it.skipIf(lacking !== null);
 
@@ -37,11 +38,13 @@ describe.each(["process", "none"] as const)("driver %s", (name) => {
     await until(() => /12 40\r\ngot hello/.test(out), "it has its second size");
     stdin.write("\x03");
     expect(await ended).toEqual({ kind: "signalled", value: 2 });
-    const { ended: atEnd, stdin: input, stdout: output, stderr: none } = sandbox.exec({ command: "cat", args: [], environment: { PATH: "/usr/bin:/bin" }, terminal: { columns: 80, rows: 25 } });
-    output.resume();
-    none.resume();
-    input.end();
-    expect(await atEnd).toEqual({ kind: "exited", value: 0 });
+    for (let run = 0; run < 10; run++) {
+      const { ended: atEnd, stdin: input, stdout: output, stderr: none } = sandbox.exec({ command: "cat", args: [], environment: { PATH: "/usr/bin:/bin" }, terminal: { columns: 80, rows: 25 } });
+      output.resume();
+      none.resume();
+      input.end();
+      expect(await atEnd).toEqual({ kind: "exited", value: 0 });
+    }
   });
 
   test("a command past its time dies with all it started", async () => {
@@ -76,28 +79,46 @@ describe.each(["process", "none"] as const)("driver %s", (name) => {
   });
 
   test("its end takes everything with it, and rejects what waits", async () => {
+    const before = treeOf(process.pid).length;
     const { sandbox, events } = await ground.open(driver);
     const { ended, stdout, stderr } = sandbox.exec({ command: "sh", args: ["-c", "setsid sleep 986 & sleep 986"], environment: { PATH: "/usr/bin:/bin" } });
     stdout.resume();
     stderr.resume();
-    await until(() => treeOf(process.pid).filter(({ pid }) => commandOf(pid).includes("sleep\x00986")).length === 2, "both sleep");
+    await until(async () => (await shell(sandbox, "cat /proc/[0-9]*/comm 2>/dev/null | grep -c sleep")).out === "2\n", "both sleep");
     await sandbox.destroy();
     await expect(ended).rejects.toThrow(/was ended/);
-    await until(() => !treeOf(1).some(({ pid }) => commandOf(pid).includes("sleep\x00986")), "nobody sleeps");
+    expect(treeOf(process.pid)).toHaveLength(before);
+    expect(treeOf(1).some(({ pid }) => commandOf(pid).includes("sleep\x00986"))).toBe(false);
     expect(ground.leftovers()).toEqual([]);
     expect(events.at(-1)).toEqual({ kind: "ended", why: "" });
   });
 
-  test("memory and wall time end the session, with an event", async () => {
-    const hungry = await ground.open(driver, { limits: { ...smallLimits, memoryBytes: 64 * 1024 * 1024 } });
-    await shell(hungry.sandbox, "x=$(head -c 100000000 /dev/zero | tr '\\0' x); sleep 5").catch(() => {});
-    await until(() => hungry.events.some(({ kind }) => kind === "ended"), "it ended");
-    expect(hungry.events).toContainEqual({ kind: "limit", limit: "memory" });
-    const slow = await ground.open(driver, { limits: { ...smallLimits, wallMs: 100 } });
-    await expect(shell(slow.sandbox, "sleep 60")).rejects.toThrow(/over its limit of wall/);
-    await hungry.sandbox.destroy();
-    await slow.sandbox.destroy();
-    expect(slow.events).toContainEqual({ kind: "limit", limit: "wall" });
+  test("memory, processor time and wall time end the session, with an event", async () => {
+    const over = async (limit: "memory" | "cpu" | "wall", limits: Partial<SandboxLimits>, line: string): Promise<void> => {
+      const { sandbox, events } = await ground.open(driver, { limits: { ...smallLimits, ...limits } });
+      await using _ = sandbox;
+      await expect(shell(sandbox, line), limit).rejects.toThrow(`over its limit of ${limit}`);
+      await until(() => events.at(-1)?.kind === "ended", "it ended");
+      expect(events.slice(-2)).toEqual([{ kind: "limit", limit }, { kind: "ended", why: `it is over its limit of ${limit}` }]);
+    };
+    await over("memory", { memoryBytes: 64 * mib }, "python3 -c 'x = b\"x\" * 600_000_000; input()'; sleep 60");
+    await over("cpu", { cpuMs: 500 }, "while :; do :; done");
+    await over("wall", { wallMs: 100 }, "sleep 60");
+  });
+
+  (name === "none" ? it.skip : test)("processes, disk and files are refused inside, with an event", async () => {
+    const { sandbox, events } = await ground.open(driver, { limits: { ...smallLimits, processes: 24, files: 32, fileBytes: 4 * mib } });
+    await using _ = sandbox;
+    const met = async (limit: string, line: string): Promise<string> => {
+      const { out } = await shell(sandbox, line);
+      await until(() => events.some((event) => event.kind === "limit" && event.limit === limit), `${limit} was met`);
+      return out;
+    };
+    expect(await met("processes", "python3 -c 'import os, time\nn = 0\ntry:\n  while n < 100:\n    if os.fork() == 0: time.sleep(1); os._exit(0)\n    n += 1\nexcept OSError as e: print(e.errno, n)\ntime.sleep(0.6)'")).toMatch(/^11 (1\d|2\d)\n$/);
+    expect(await met("files", "python3 -c 'import os, time\nn = 0\ntry:\n  while n < 100: os.open(\"/usr\", 0); n += 1\nexcept OSError as e: print(e.errno, n)\ntime.sleep(0.6)'")).toBe("24 29\n");
+    expect((await shell(sandbox, "head -c 6000000 /dev/zero > big; stat -c %s big; rm big")).out).toBe(`${4 * mib}\n`);
+    expect(await met("disk", "cat /dev/zero > /tmp/a; cat /dev/zero > /tmp/b; stat -c %s /tmp/a; sleep 0.6; rm /tmp/*")).toBe(`${4 * mib}\n`);
+    await sandbox.ping();
   });
 });
 

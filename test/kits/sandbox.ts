@@ -5,20 +5,21 @@ import type { Readable } from "node:stream";
 import { systemClock } from "../../server/src/base/clock.ts";
 import { bareDriver } from "../../server/src/stages/execution/sandbox/bare.ts";
 import type { Ending, Sandbox, SandboxDriver, SandboxEvent, SandboxLimits, SandboxSpec } from "../../server/src/stages/execution/sandbox/driver.ts";
+import { gvisorDriver } from "../../server/src/stages/execution/sandbox/gvisor.ts";
 import { guestAgentPath } from "../../server/src/stages/execution/sandbox/guest.ts";
 import { processDriver } from "../../server/src/stages/execution/sandbox/process.ts";
 
-const mib = 1024 * 1024;
+export const mib = 1024 * 1024;
 export const smallLimits: SandboxLimits = { cpuMs: 60_000, memoryBytes: 256 * mib, processes: 64, diskBytes: 8 * mib, fileBytes: 16 * mib, files: 128, wallMs: 60_000 };
 
 /** A state folder for sandboxes of a test, and the drivers over it. */
 export class SandboxGround implements Disposable {
   readonly folder = mkdtempSync(join(tmpdir(), "lanyard-sandboxes-"));
-  readonly drivers: { readonly process: SandboxDriver; readonly none: SandboxDriver };
+  readonly drivers: { readonly gvisor: SandboxDriver; readonly process: SandboxDriver; readonly none: SandboxDriver };
 
   constructor() {
     const options = { clock: systemClock, folder: this.folder, agent: process.env["LANYARD_GUEST_AGENT"] ?? guestAgentPath(process.env["XDG_CACHE_HOME"] ?? join(process.env["HOME"] ?? "", ".cache")) };
-    this.drivers = { process: processDriver(options), none: bareDriver(options) };
+    this.drivers = { gvisor: gvisorDriver(options), process: processDriver(options), none: bareDriver(options) };
   }
 
   /** A started sandbox and the events it had. */

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { SandboxDriver, SandboxSpec } from "./driver.ts";
-import { LiveSandbox, overStdio } from "./live.ts";
+import { LiveSandbox, overStdio, type LiveOptions } from "./live.ts";
 import { openFolder } from "./orphans.ts";
 import type { DriverOptions } from "./process.ts";
 
@@ -21,7 +21,10 @@ export const bareDriver = ({ clock, folder, agent }: DriverOptions): SandboxDriv
     const own = openFolder(folder, id);
     const workspace = join(own, "workspace"); // There is nothing that could put it where it is asked for.
     mkdirSync(workspace);
-    const launch = () => overStdio(spawn(agent, doors, { stdio: ["pipe", "pipe", "pipe"], env: {}, cwd: workspace, detached: true }));
+    const launch: LiveOptions["launch"] = (around) => {
+      const [command = "", ...args] = around([agent, ...doors]);
+      return overStdio(spawn(command, args, { stdio: ["pipe", "pipe", "pipe"], env: {}, cwd: workspace, detached: true }));
+    };
     return new LiveSandbox({ id, tier: "none", spec: { ...spec, workspace }, clock, folder: own, launch });
   },
 });

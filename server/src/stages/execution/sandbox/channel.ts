@@ -11,6 +11,8 @@ export interface ChannelOptions {
   /** Takes a connection that something inside made to a port; ports without a door are refused. */
   readonly doors: ReadonlyMap<number, (connection: Duplex) => void>;
   limit(limit: SandboxLimit): void;
+  /** What is known of why the guest has gone; null: nothing. */
+  whyLost?(): string | null;
   /** Called once: the guest is gone, or said something that makes no sense. Nothing goes through any more. */
   ended(why: Fault): void;
 }
@@ -60,7 +62,7 @@ export class Channel {
         this.end(error);
       }
     });
-    const lost = () => this.end(new Fault("sandbox_ended", "the guest is gone"));
+    const lost = () => this.end(new Fault("sandbox_ended", options.whyLost?.() ?? "the guest is gone"));
     incoming.once("close", lost).once("error", lost);
     outgoing.on("error", lost);
   }

@@ -3,7 +3,7 @@ import type { Isolation } from "@lanyard/contract";
 
 /** One way to build sandboxes. The words are the field's (E2B, Kubernetes agent-sandbox, OCI). */
 export interface SandboxDriver {
-  readonly name: "microvm" | "process" | "none";
+  readonly name: "microvm" | "gvisor" | "process" | "none";
   /** What its sandboxes are worth to a policy. */
   readonly tier: Isolation;
   /** Verbs it does not have. They are no methods then, so that nobody calls them in hope. */

@@ -4,6 +4,8 @@ import { PassThrough, type Readable, type Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { Fault, type Isolation } from "@lanyard/contract";
 import type { Clock } from "../../../base/clock.ts";
+import { sharedMemoryBytes } from "./bubblewrap.ts";
+import { ControlGroups, groupFolders } from "./cgroup.ts";
 import { Channel } from "./channel.ts";
 import type { ExecRequest, Execution, Sandbox, SandboxEvent, SandboxLimit, SandboxSpec } from "./driver.ts";
 import { enrol, killTree } from "./orphans.ts";
@@ -16,10 +18,10 @@ export interface LiveOptions {
   readonly clock: Clock;
   /** The session's own folder, removed at its end; null when the guest brings its own. */
   readonly folder: string | null;
-  /** Present when the guest has a kernel of its own: that one counts processes and files, and takes this much memory beside what the session may. */
+  /** Present when the guest has a kernel of its own, which takes this much memory beside what the session may. */
   readonly kernel?: { readonly overheadBytes: number };
-  /** Starts what the agent runs in. */
-  launch(): Guest | Promise<Guest>;
+  /** Starts what the agent runs in. `around` puts a command into the control groups of the session, and so whatever comes of it. */
+  launch(around: (command: readonly string[]) => string[]): Guest | Promise<Guest>;
 }
 
 /** A guest that was started: the process that holds it, and its agent's channel. */
@@ -39,6 +41,9 @@ export interface Guest {
 export const overStdio = (process: ChildProcess): Guest => ({ process, incoming: process.stdout as Readable, outgoing: process.stdin as Writable });
 
 const lookMs = 200;
+/** Looks without an answer of the guest agent, after which it counts as gone: 20 s. Counted, not timed, since we may have slept ourselves. */
+const silentLooks = 100;
+const slackBytes = 32 * 1024 * 1024;
 const startMs = 20_000;
 const graceMs = 2000;
 const stderrBytes = 4096;
@@ -55,10 +60,14 @@ export class LiveSandbox implements Sandbox {
   readonly #told = new Set<SandboxLimit>();
   readonly #running = new Set<Execution>();
   readonly #timers: { cancel(): void }[] = [];
+  readonly #folders: readonly string[];
+  readonly #groups: ControlGroups;
   #guest: Guest | null = null;
   #channel: Channel | null = null;
   #closed: Promise<void> = Promise.resolve();
   #stderr = "";
+  /** Looks since the guest agent answered. */
+  #silent = 0;
   #state: "created" | "started" | "ended" = "created";
 
   constructor(options: LiveOptions) {
@@ -66,6 +75,8 @@ export class LiveSandbox implements Sandbox {
     this.tier = options.tier;
     this.workspace = options.spec.workspace;
     this.#options = options;
+    this.#folders = groupFolders(options.id);
+    this.#groups = new ControlGroups(this.#folders);
   }
 
   async start(): Promise<void> {
@@ -139,7 +150,11 @@ export class LiveSandbox implements Sandbox {
 
   async #launch(): Promise<Guest> {
     try {
-      return await this.#options.launch();
+      const { spec: { limits }, kernel, folder } = this.#options;
+      if (folder !== null) enrol(folder, { groups: this.#folders });
+      const heldBytes = kernel?.overheadBytes ?? 2 * limits.diskBytes + sharedMemoryBytes; // Folders in memory count for a group.
+      this.#groups.create({ memoryBytes: Math.round(1.1 * (limits.memoryBytes + heldBytes)) + slackBytes, processes: kernel ? 4 * limits.processes + 512 : limits.processes + 64 });
+      return await this.#options.launch((command) => this.#groups.around(command));
     } catch (cause) {
       await this.#end("it could not be started");
       throw unstarted((cause as Error).message, cause);
@@ -156,9 +171,9 @@ export class LiveSandbox implements Sandbox {
     }).then(() => guest.release?.());
     child.stderr?.on("data", (chunk: Buffer) => (this.#stderr = `${this.#stderr}${chunk.toString()}`.slice(-stderrBytes)));
     if (preface) outgoing.write(preface);
-    const channel = new Channel({ incoming, outgoing, clock, doors: spec.doors, limit: (limit) => this.#met(limit), ended: (why) => void this.#end(why.message) });
+    const channel = new Channel({ incoming, outgoing, clock, doors: spec.doors, limit: (limit) => this.#met(limit), whyLost: () => (this.#groups.hits().memory ? overLimit("memory") : null), ended: (why) => void this.#end(why.message) });
     this.#channel = channel;
-    if (child.pid !== undefined && folder !== null) enrol(folder, child.pid);
+    if (child.pid !== undefined && folder !== null) enrol(folder, { sandbox: child.pid });
     if (this.#hasEnded()) this.#kill(); // It was destroyed meanwhile.
     return channel;
   }
@@ -182,16 +197,18 @@ export class LiveSandbox implements Sandbox {
     return this.exec({ command: "tar", args, environment: { PATH: "/usr/local/bin:/usr/bin:/bin" } });
   }
 
-  /** Invariant: on return no process of the sandbox runs, and its folder is gone. */
+  /** Invariant: on return no process of the sandbox runs, and its folder and groups are gone. */
   async #end(why: string): Promise<void> {
     const first = this.#state !== "ended";
     this.#state = "ended";
+    const { folder, clock } = this.#options;
     if (first) {
       for (const timer of this.#timers.splice(0)) timer.cancel();
+      if (why === overLimit("memory")) this.#tell("memory"); // It may be the guest agent whom the kernel chose to kill.
       this.#kill(why);
     }
     await this.#closed;
-    const { folder } = this.#options;
+    for (let round = 0; !this.#groups.remove() && round < 200; round++) await clock.pause(10);
     if (folder !== null) rmSync(folder, { recursive: true, force: true });
     if (first) this.#emit({ kind: "ended", why });
   }
@@ -200,11 +217,13 @@ export class LiveSandbox implements Sandbox {
     const { spec: { limits }, kernel } = this.#options;
     const pid = this.#guest?.process.pid;
     if (pid === undefined || this.#state !== "started") return;
-    const { cpuMs, memoryBytes, processes, files } = usageOf(pid);
-    if (memoryBytes > limits.memoryBytes + (kernel?.overheadBytes ?? 0)) return this.#over("memory");
+    const { cpuMs, memoryBytes } = usageOf(pid);
+    const hits = this.#groups.hits();
+    if (hits.memory || memoryBytes > limits.memoryBytes + (kernel?.overheadBytes ?? 0)) return this.#over("memory");
     if (cpuMs > limits.cpuMs) return this.#over("cpu");
-    if (!kernel && processes >= limits.processes) this.#tell("processes");
-    if (!kernel && files >= limits.files) this.#tell("files");
+    if (hits.processes) this.#tell("processes");
+    if (this.#silent === 0) this.#channel?.ping().then(() => (this.#silent = 0), () => {});
+    if (++this.#silent > silentLooks) return void this.#end("its guest agent does not answer any more");
     this.#timers[1] = this.#options.clock.after(lookMs, () => this.#watch());
   }
 
@@ -217,7 +236,7 @@ export class LiveSandbox implements Sandbox {
   /** Past a limit that ends the session. */
   #over(limit: SandboxLimit): void {
     this.#tell(limit);
-    void this.#end(`it is over its limit of ${limit}`);
+    void this.#end(overLimit(limit));
   }
 
   #tell(limit: SandboxLimit): void {
@@ -230,6 +249,8 @@ export class LiveSandbox implements Sandbox {
     for (const listener of this.#listeners) listener(event);
   }
 }
+
+const overLimit = (limit: SandboxLimit): string => `it is over its limit of ${limit}`;
 
 const unstarted = (why: string, cause: unknown): Fault => new Fault("isolation_unavailable", `the sandbox could not be started: ${why}`, { cause });
 

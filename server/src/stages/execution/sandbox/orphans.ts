@@ -1,6 +1,7 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isObject, parseJson } from "@lanyard/contract";
+import { ControlGroups } from "./cgroup.ts";
 import { processState, treeOf } from "./usage.ts";
 
 /** A process by a name that is never given twice: its number and when it began. */
@@ -9,17 +10,28 @@ interface ProcessName {
   readonly begun: string;
 }
 
-/** Writes down which process a session's folder belongs to, and who holds it, so that it can be cleared away after a crash of that one. */
-export function enrol(folder: string, sandbox: number): void {
-  const name = (pid: number): ProcessName => ({ pid, begun: processState(pid)?.begun ?? "" });
-  writeFileSync(join(folder, "session.json"), JSON.stringify({ sandbox: name(sandbox), holder: name(process.pid) }), { mode: 0o600 });
+/** What a session takes of the machine beside its folder. */
+interface Belongings {
+  readonly sandbox?: ProcessName;
+  readonly groups?: readonly string[];
 }
 
-/** A folder for one session below `folder`. */
+/**
+ * A folder for one session below `folder`. Its name says who holds it, so that at no moment there is one which cannot be cleared away after a
+ * crash of that one.
+ */
 export function openFolder(folder: string, id: string): string {
-  const own = join(folder, id);
+  const own = join(folder, [id, process.pid, processState(process.pid)?.begun ?? ""].join("."));
   mkdirSync(own, { recursive: true, mode: 0o700 });
   return own;
+}
+
+/** Writes down what belongs to a session's folder, for whoever clears it away. */
+export function enrol(folder: string, { sandbox, groups }: { readonly sandbox?: number; readonly groups?: readonly string[] }): void {
+  const path = join(folder, "session.json");
+  const more: Belongings = { ...(sandbox !== undefined && { sandbox: { pid: sandbox, begun: processState(sandbox)?.begun ?? "" } }), ...(groups && { groups }) };
+  writeFileSync(`${path}.new`, JSON.stringify({ ...read(path), ...more }), { mode: 0o600 });
+  renameSync(`${path}.new`, path);
 }
 
 /** Kills everything below a process, itself last. */
@@ -33,33 +45,38 @@ export function killTree(root: number): void {
   }
 }
 
-/** Ends what sessions of a holder that is gone left behind; returns their ids. */
+/** Ends what sessions of a holder that is gone left behind; returns the names of their folders. */
 export function reapOrphans(folder: string): string[] {
-  let ids: string[] = [];
+  let names: string[] = [];
   try {
-    ids = readdirSync(folder);
+    names = readdirSync(folder);
   } catch {
     return [];
   }
-  return ids.filter((id) => {
-    const own = join(folder, id);
-    const { sandbox, holder } = read(join(own, "session.json"));
-    if (!holder || isAlive(holder)) return false; // One without a name is being made right now, or was never started.
+  return names.filter((name) => {
+    const own = join(folder, name);
+    const [, pid = "", begun = ""] = /^[^.]+\.(\d+)\.(\d*)$/.exec(name) ?? [];
+    if (isAlive({ pid: Number(pid), begun })) return false;
+    const { sandbox, groups } = read(join(own, "session.json"));
     if (sandbox && isAlive(sandbox)) killTree(sandbox.pid);
+    if (groups && !new ControlGroups(groups).remove()) return false; // Who was killed just now is still ending; the next time then.
     rmSync(own, { recursive: true, force: true });
     return true;
   });
 }
 
-const isAlive = ({ pid, begun }: ProcessName): boolean => processState(pid)?.begun === begun;
+const isAlive = ({ pid, begun }: ProcessName): boolean => pid > 1 && processState(pid)?.begun === begun;
 
-function read(path: string): { sandbox: ProcessName | null; holder: ProcessName | null } {
-  const named = (value: unknown): ProcessName | null =>
-    isObject(value) && Number.isSafeInteger(value["pid"]) && Number(value["pid"]) > 1 && typeof value["begun"] === "string" ? { pid: Number(value["pid"]), begun: value["begun"] } : null;
+function read(path: string): Belongings {
   try {
     const value = parseJson(readFileSync(path, "utf8"));
-    return isObject(value) ? { sandbox: named(value["sandbox"]), holder: named(value["holder"]) } : { sandbox: null, holder: null };
+    if (!isObject(value)) return {};
+    const { sandbox, groups } = value;
+    return {
+      ...(isObject(sandbox) && Number.isSafeInteger(sandbox["pid"]) && typeof sandbox["begun"] === "string" && { sandbox: { pid: Number(sandbox["pid"]), begun: sandbox["begun"] } }),
+      ...(Array.isArray(groups) && { groups: groups.filter((one) => typeof one === "string") }),
+    };
   } catch {
-    return { sandbox: null, holder: null };
+    return {};
   }
 }

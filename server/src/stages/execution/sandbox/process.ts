@@ -3,9 +3,9 @@ import { accessSync, closeSync, constants, openSync, writeFileSync } from "node:
 import { join } from "node:path";
 import { Fault } from "@lanyard/contract";
 import type { Clock } from "../../../base/clock.ts";
-import { agentInside, bubblewrapArguments, dataFds, homeInside, systemProgram } from "./bubblewrap.ts";
+import { agentInside, bubblewrapArguments, dataFds, dataFiles, homeInside, systemProgram } from "./bubblewrap.ts";
 import type { SandboxDriver, SandboxSpec } from "./driver.ts";
-import { LiveSandbox, overStdio } from "./live.ts";
+import { LiveSandbox, overStdio, type LiveOptions } from "./live.ts";
 import { openFolder } from "./orphans.ts";
 import { seccompProgram } from "./seccomp.ts";
 
@@ -26,18 +26,17 @@ const nobodysId = 65_533;
  */
 export const processDriver = ({ clock, folder, agent }: DriverOptions): SandboxDriver => {
   const create = async (spec: SandboxSpec): Promise<LiveSandbox> => {
-    const lacking = whatIsMissing(agent);
+    const lacking = whatIsMissing("process", agent);
     if (lacking) throw new Fault("isolation_unavailable", lacking);
     const filter = seccompProgram(process.arch);
     const inside = [...bubblewrapArguments(spec), "--", agentInside, ...agentArguments(spec)];
     const id = clock.id("sbx");
     const own = openFolder(folder, id);
-    const data = { seccomp: filter, passwd: `agent:x:1000:1000::${homeInside}:/bin/sh\n`, group: "agent:x:1000:\n", hosts: "127.0.0.1 localhost\n::1 localhost\n" };
-    for (const [name, content] of Object.entries(data)) writeFileSync(join(own, name), content, { mode: 0o600 });
-    const launch = () => {
+    for (const [name, content] of Object.entries({ seccomp: filter, ...dataFiles })) writeFileSync(join(own, name), content, { mode: 0o600 });
+    const launch: LiveOptions["launch"] = (around) => {
       const fds = Object.keys(dataFds).map((name) => openSync(name === "agent" ? agent : join(own, name), "r"));
       try {
-        const [command = "", ...args] = [...asOtherUser(), systemProgram("bwrap") ?? "", ...inside];
+        const [command = "", ...args] = around([...asOtherUser(), systemProgram("bwrap") ?? "", ...inside]);
         return overStdio(spawn(command, args, { stdio: ["pipe", "pipe", "pipe", ...fds], env: {}, cwd: "/", detached: true })); // A Ctrl-C at the terminal is for the command, not for its cage.
       } finally {
         for (const fd of fds) closeSync(fd);
@@ -49,7 +48,7 @@ export const processDriver = ({ clock, folder, agent }: DriverOptions): SandboxD
 };
 
 /** Null when a sandbox starts and answers. */
-async function probeBy(create: SandboxDriver["create"]): Promise<string | null> {
+export async function probeBy(create: SandboxDriver["create"]): Promise<string | null> {
   const limits = { cpuMs: 10_000, memoryBytes: 256 * 1024 * 1024, processes: 16, diskBytes: 1024 * 1024, fileBytes: 1024 * 1024, files: 64, wallMs: 10_000 };
   try {
     await using sandbox = await create({ workspace: "/workspace", readable: [], doors: new Map(), limits });
@@ -62,8 +61,8 @@ async function probeBy(create: SandboxDriver["create"]): Promise<string | null> 
 }
 
 /** What is not installed, and what to type. */
-function whatIsMissing(agent: string): string | null {
-  if (process.platform !== "linux") return "the driver `process` needs Linux";
+export function whatIsMissing(name: SandboxDriver["name"], agent: string): string | null {
+  if (process.platform !== "linux") return `the driver \`${name}\` needs Linux`;
   if (!systemProgram("bwrap")) return "bubblewrap is not installed; `npm run isolation` installs it, or `apt install bubblewrap`";
   if (process.geteuid?.() === 0 && !systemProgram("setpriv")) return "setpriv, which root needs to become another user first, is not installed; `apt install util-linux`";
   try {
@@ -75,7 +74,7 @@ function whatIsMissing(agent: string): string | null {
 }
 
 /** Invariant: bubblewrap never runs with euid 0. */
-const asOtherUser = (): string[] =>
+export const asOtherUser = (): string[] =>
   process.geteuid?.() === 0 ? [systemProgram("setpriv") ?? "", "--reuid", String(nobodysId), "--regid", String(nobodysId), "--clear-groups", "--"] : [];
 
 /** What the guest agent is told of a session. */

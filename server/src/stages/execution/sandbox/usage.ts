@@ -1,14 +1,13 @@
 import { readdirSync, readFileSync } from "node:fs";
 
+const sharedWorthDividing = 4 * 1024 * 1024;
+
 /** What a tree of processes uses now. */
 export interface Usage {
-  readonly processes: number;
   /** Memory that is theirs: anonymous and shared pages; pages of files are the machine's. */
   readonly memoryBytes: number;
   /** Since the tree began, that of processes which ended included. */
   readonly cpuMs: number;
-  /** Open files of the process that has most; 0 where they cannot be seen. */
-  readonly files: number;
 }
 
 interface ProcessState {
@@ -45,26 +44,18 @@ export function treeOf(root: number): ProcessState[] {
 export function usageOf(root: number): Usage {
   const tree = treeOf(root);
   return {
-    processes: tree.length,
     memoryBytes: tree.reduce((sum, { pid }) => sum + memoryOf(pid), 0),
     cpuMs: tree.reduce((sum, { ticks }) => sum + ticks * 10, 0),
-    files: Math.max(0, ...tree.map(({ pid }) => filesOf(pid))),
   };
 }
 
+/** Pages that many processes share count once, in parts; looking them all through takes long, so that is done only where there are some. */
 function memoryOf(pid: number): number {
+  const sum = (file: string, line: RegExp): number => [...readFileSync(`/proc/${pid}/${file}`, "latin1").matchAll(line)].reduce((bytes, [, kib]) => bytes + Number(kib) * 1024, 0);
   try {
-    const text = readFileSync(`/proc/${pid}/status`, "latin1");
-    return [...text.matchAll(/^Rss(?:Anon|Shmem):\s+(\d+) kB$/gm)].reduce((sum, [, kib]) => sum + Number(kib) * 1024, 0);
+    const shared = sum("status", /^RssShmem:\s+(\d+) kB$/gm);
+    return sum("status", /^RssAnon:\s+(\d+) kB$/gm) + (shared < sharedWorthDividing ? shared : sum("smaps_rollup", /^Pss_Shmem:\s+(\d+) kB$/gm));
   } catch {
     return 0; // It has ended.
-  }
-}
-
-function filesOf(pid: number): number {
-  try {
-    return readdirSync(`/proc/${pid}/fd`).length;
-  } catch {
-    return 0;
   }
 }

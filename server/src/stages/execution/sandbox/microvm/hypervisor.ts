@@ -19,6 +19,8 @@ export interface MachinePlan {
   readonly readable: string;
   /** File for the machine's state, whenever it is saved. */
   readonly saved: string;
+  /** Puts its process into a session's control groups. */
+  readonly around?: (command: readonly string[]) => string[];
   readonly begin:
     | { readonly kind: "boot"; readonly kernel: string; readonly initrd: string; /** File for the memory, so that it can be a template's. */ readonly memory: string | null }
     | { readonly kind: "restore"; readonly memory: string; readonly state: string };

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { Fault } from "@lanyard/contract";
 import type { Sandbox, SandboxDriver, SandboxLimits, SandboxSpec } from "../driver.ts";
 import { encodeFrame } from "../frame.ts";
-import { LiveSandbox, type Guest } from "../live.ts";
+import { LiveSandbox, type Guest, type LiveOptions } from "../live.ts";
 import { enrol, openFolder } from "../orphans.ts";
 import { agentArguments, type DriverOptions } from "../process.ts";
 import type { Machine } from "./hypervisor.ts";
@@ -40,10 +40,10 @@ export const microvmDriver = (options: MicrovmOptions): SandboxDriver => {
     const memoryMib = machineMib(spec.limits);
     const id = clock.id("sbx");
     const own = openFolder(folder, id);
-    const launch = async (): Promise<Guest> => {
+    const launch: LiveOptions["launch"] = async (around) => {
       const { system, nothing, begin } = start === "boot" ? await templates.booted(memoryMib) : await templates.restored(memoryMib);
-      const machine = await hypervisor.launch({ memoryMib, system, readable: nothing, saved: join(own, "saved"), begin });
-      if (machine.process.pid !== undefined) enrol(own, machine.process.pid);
+      const machine = await hypervisor.launch({ memoryMib, system, readable: nothing, saved: join(own, "saved"), begin, around });
+      if (machine.process.pid !== undefined) enrol(own, { sandbox: machine.process.pid });
       return guestOf(machine, Buffer.concat([reseed(options), encodeFrame("start", 0, words(sessionArguments(spec, memoryMib)))]));
     };
     return new LiveSandbox({ id, tier: hypervisor.tier, spec, clock, folder: own, kernel: { overheadBytes }, launch });

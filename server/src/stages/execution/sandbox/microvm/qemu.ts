@@ -48,7 +48,8 @@ function launch(acceleration: Acceleration, plan: MachinePlan): Machine {
       : ["-incoming", "defer"]),
   ];
   const stateFd = begin.kind === "restore" ? fds.files + files.push({ path: begin.state, flags: "r" }) - 1 : null;
-  const [command, ...before] = jail({ devices: acceleration === "kvm" ? ["/dev/kvm"] : [], fileBytes: 2 * plan.memoryMib * 1024 * 1024 });
+  const jailed = jail({ devices: acceleration === "kvm" ? ["/dev/kvm"] : [], fileBytes: 2 * plan.memoryMib * 1024 * 1024 });
+  const [command = "", ...before] = plan.around?.(jailed) ?? jailed;
   const opened = [openSync(plan.saved, "a", 0o600), ...files.map(({ path, flags }) => openSync(path, flags))]; // Appending, so that saving again begins where the file was cut.
   try {
     const child = spawn(command, [...before, program(), ...args], { stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", ...opened], env: {}, cwd: "/", detached: true });
