@@ -67,6 +67,13 @@ export const recordBodies = {
   "session.refused": body({ code: id, door: id, times: count }),
   "credential.issue": body({ kind: z.enum(["agent", "user"]), name: id, key: id, by: actor }),
   "credential.revoke": body({ kind: z.enum(["agent", "user"]), name: id, key: id, by: actor }),
+  /** Values of configured credentials were lent for the intent `of`. */
+  "credential.lend": body({ of: count, session: id, agent: id, names: z.array(id).min(1).max(64) }),
+  /** A placeholder where it does not belong; `name` is null when it is none of this session's. */
+  "credential.misuse": body({ session: id, agent: id, action: id, name: id.nullable(), where: id }),
+  /** A configured credential is not lent any more, or again. */
+  "credential.withdraw": body({ name: id, by: actor }),
+  "credential.restore": body({ name: id, by: actor }),
   "catalog.quarantine": body({ server: id, tool: id, why: z.enum(["first seen", "changed"]), definition: hash, approved: hash.nullable() }),
   "catalog.approve": body({ server: id, tool: id, definition: hash, by: actor }),
   "catalog.gone": body({ server: id, tool: id }),

@@ -169,6 +169,10 @@ export const routes = {
   credential_list: { method: "GET", path: "/v1/credentials", roles: ["operator"], says: "credentials, without their secrets" },
   credential_revoke: { method: "DELETE", path: "/v1/credentials/:id", roles: ["operator"], says: "revokes a credential at once" },
 
+  lending_list: { method: "GET", path: "/v1/lendings", roles: ["operator"], says: "configured credentials, what they serve, and who used them; no values" },
+  lending_revoke: { method: "POST", path: "/v1/lendings/revoke", roles: ["operator"], says: "lends a configured credential to nobody any more, at once", body: z.strictObject({ name }) },
+  lending_restore: { method: "POST", path: "/v1/lendings/restore", roles: ["operator"], says: "lends a revoked one again", body: z.strictObject({ name }) },
+
   log: { method: "GET", path: "/v1/log", roles: ["operator"], says: "ledger entries, one JSON a line; `follow` keeps the line open", query: logQuery },
   explain: { method: "GET", path: "/v1/entries/:ref", roles: ["operator"], says: "one entry with everything that belongs to it" },
   replay: {

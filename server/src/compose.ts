@@ -2,7 +2,7 @@ import { type CatalogEntry, type JsonObject, type LedgerRecord, type ToolDefinit
 import { Oracle, Solver, type Ground } from "@lanyard/policy";
 import { systemClock, type Clock } from "./base/clock.ts";
 import { registryOf, type Config, type ServerDefinition } from "./base/config/config.ts";
-import { unsealTemplate, type Environment } from "./base/config/environment.ts";
+import type { Environment } from "./base/config/environment.ts";
 import { LiveConfig } from "./base/config/live.ts";
 import type { Limits } from "./base/limits.ts";
 import type { Log } from "./base/log.ts";
@@ -21,7 +21,7 @@ import { replay } from "./mediation/replay.ts";
 import type { Stages } from "./mediation/stages.ts";
 import { releasing } from "./releasing.ts";
 import { approvalStage, type Approvals } from "./stages/approval/approval.ts";
-import { nothingLent } from "./stages/credential/lease.ts";
+import { credentialStage, type CredentialStage } from "./stages/credential/credential.ts";
 import type { Releases } from "./stages/decision/releases.ts";
 import { PastBundles } from "./stages/decision/past.ts";
 import { releaseViews } from "./stages/decision/releases-view.ts";
@@ -78,9 +78,10 @@ interface Core {
   readonly releases: Releases;
   readonly approvals: Approvals;
   readonly limits: Limits;
+  readonly credentials: CredentialStage;
 }
 
-async function core({ config, log, clock = systemClock }: ComposeOptions, held: AsyncDisposableStack): Promise<Core> {
+async function core({ config, environment, log, clock = systemClock }: ComposeOptions, held: AsyncDisposableStack): Promise<Core> {
   const store = held.use(await openSqlite({ folder: config.data, clock, version, alarm: (event, fields) => log.error(event, fields) }));
   const live = held.use(new LiveConfig({ first: config, store, clock, log }));
   const current = (): Config => live.current();
@@ -105,7 +106,8 @@ async function core({ config, log, clock = systemClock }: ComposeOptions, held: 
   const solver = held.use(new Solver({ after: clock.after, patienceMs: limits.compile_ms }));
   const releases = releasing({ store, clock, log, limits, config: current, ground, decision, solver });
   const approvals = held.use(approvalStage({ store, clock, log, config: current }));
-  return { clock, log, store, live, identity, catalog, ground, decision, releases, approvals, limits };
+  const credentials = credentialStage({ store, clock, log, config: current, environment });
+  return { clock, log, store, live, identity, catalog, ground, decision, releases, approvals, limits, credentials };
 }
 
 /** Builds and starts a daemon. Throws Fault `conflict` when another holds the data folder, `ledger_unavailable`, `invalid_config`. */
@@ -117,7 +119,7 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
   await live.start();
   await decision.start();
 
-  const servers = held.use(new Upstreams({ servers: [...config.servers].map((entry) => spec(entry, environment)), environment: childEnvironment(environment), clock, limits: rooms.limits, log, rootOf: identity.rootOf, seen: (server, tools) => catalog.seen(server, tools) }));
+  const servers = held.use(new Upstreams({ servers: [...config.servers].map((entry) => spec(entry, rooms.credentials)), environment: childEnvironment(environment), clock, limits: rooms.limits, log, rootOf: identity.rootOf, seen: (server, tools) => catalog.seen(server, tools) }));
   const stages = pathOf(rooms, servers);
   const face = held.use(
     new Gateway({
@@ -131,7 +133,7 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
       log,
     }),
   );
-  linkChanges(rooms, face, held);
+  linkChanges(rooms, face, servers, held);
   const { ask, past } = administration(rooms, { servers: () => servers.state() as unknown as JsonObject[], url: () => listening.url });
   const listening: Listening = held.use(await listen({ config, gateway: face, api: ask, log }));
 
@@ -158,7 +160,7 @@ export async function composeOffline(options: ComposeOptions): Promise<Offline> 
 }
 
 /** The path's collaborators, out of the rooms. */
-function pathOf({ clock, log, store, live, identity, catalog, decision, approvals, limits }: Core, servers: Upstreams): Stages {
+function pathOf({ clock, log, store, live, identity, catalog, decision, approvals, limits, credentials }: Core, servers: Upstreams): Stages {
   const record = recordStage({ store, clock, log });
   return {
     monotonicUs: () => clock.monotonicUs(),
@@ -171,7 +173,8 @@ function pathOf({ clock, log, store, live, identity, catalog, decision, approval
     claim: (principal, action) => approvals.claim(principal, action),
     unclaim: (approval, why) => approvals.unclaim(approval, why),
     hold: (...call) => approvals.hold(...call),
-    lease: async () => nothingLent,
+    vet: (action, principal) => credentials.vet(action, principal),
+    lease: (action, principal, intent) => credentials.lease(action, principal, intent),
     execute: (action, principal, exchange) => execute({ upstreams: servers, limits, pin: (server, tool) => catalog.pin(server, tool) }, action, principal, exchange),
     inspect: (action, answer) => inspect({ limits }, action, answer),
   };
@@ -189,7 +192,7 @@ function viewOf({ live, catalog, decision }: Core, principal: Parameters<typeof 
 }
 
 /** A change in one room that others must hear of. */
-function linkChanges({ live, catalog, decision, identity, store, log }: Core, face: Gateway, held: AsyncDisposableStack): void {
+function linkChanges({ live, catalog, decision, identity, store, log, credentials }: Core, face: Gateway, servers: Upstreams, held: AsyncDisposableStack): void {
   const fitPolicies = (): void => {
     decision.recompile("catalog changed").then(
       () => face.toolsChanged(),
@@ -200,7 +203,10 @@ function linkChanges({ live, catalog, decision, identity, store, log }: Core, fa
     if (record.type === "bundle.activate" || record.type === "bundle.withdraw" || record.type === "catalog.quarantine") face.toolsChanged();
   };
   const release = (session: string): void => void face.ended(session).catch((error: unknown) => log.error("session.unreleased", { error }));
-  const subscriptions = [catalog.onChange(fitPolicies), live.onChange(fitPolicies), identity.onClose(release), store.follow(heed)];
+  const renew = (holders: readonly string[]): void => {
+    for (const server of holders) void servers.renew(server).catch((error: unknown) => log.error("server.unrenewed", { server, error }));
+  };
+  const subscriptions = [credentials.onRevoke(renew), catalog.onChange(fitPolicies), live.onChange(fitPolicies), identity.onClose(release), store.follow(heed)];
   held.defer(() => {
     for (const subscription of subscriptions) subscription.stop();
   });
@@ -221,14 +227,14 @@ function childEnvironment(environment: Environment): Record<string, string> {
 }
 
 /** Secrets in `env` and `headers` are looked up at each use, so that no configuration holds them. */
-function spec([name, server]: [string, ServerDefinition], environment: Environment): UpstreamSpec {
-  if (server.kind === "http") return { name, url: server.url, headers: () => unsealTemplate(server.headers, environment) };
+function spec([name, server]: [string, ServerDefinition], { give }: CredentialStage): UpstreamSpec {
+  if (server.kind === "http") return { name, url: server.url, headers: () => give(name, server.headers) };
   const { command, args, cwd } = server;
-  return { name, command, args, cwd, env: () => unsealTemplate(server.env, environment) };
+  return { name, command, args, cwd, env: () => give(name, server.env) };
 }
 
 function administration(rooms: Core, net: { servers(): JsonObject[]; url(): string }): { ask: Api; past: PastBundles } {
-  const { clock, log, limits, store, live, identity, catalog, decision, releases, approvals } = rooms;
+  const { clock, log, limits, store, live, identity, catalog, decision, releases, approvals, credentials } = rooms;
   const past = new PastBundles({ store, active: () => decision.active()?.snapshot ?? null });
   const versions = releaseViews({ store, releases, lineup: () => decision.lineup() });
   const surface: Rooms = {
@@ -238,6 +244,7 @@ function administration(rooms: Core, net: { servers(): JsonObject[]; url(): stri
     store,
     url: net.url,
     identity,
+    credentials,
     approvals: {
       list: (user) => approvals.list(user) as unknown as JsonObject[],
       decide: async (id, verdict, user, comment) => (await approvals.decide(id, verdict, user, comment)) as unknown as JsonObject,

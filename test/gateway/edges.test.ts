@@ -10,10 +10,11 @@ import { rogue } from "../attacks/rogue.ts";
 import { HttpAgent, StdioAgent, type Wire } from "./agent.ts";
 import { stand, type Stand, type StandOptions } from "./stand.ts";
 import { serveToy, type ServedToy, type ToyEra } from "./toy.ts";
+import { nothingGiven } from "../../server/src/base/path.ts";
 
 const program = join(import.meta.dirname, "toy.ts");
-const spawned = (name: string, era: ToyEra = "stateful") => ({ name, command: process.execPath, args: [program, era], env: () => ({}) });
-const served = (name: string, { url }: ServedToy) => ({ name, url, headers: () => ({}) });
+const spawned = (name: string, era: ToyEra = "stateful") => ({ name, command: process.execPath, args: [program, era], env: async () => nothingGiven });
+const served = (name: string, { url }: ServedToy) => ({ name, url, headers: async () => nothingGiven });
 const toolsOf = ({ result }: Wire): string[] => ((result?.["tools"] ?? []) as { name: string }[]).map(({ name }) => name);
 const textOf = ({ result }: Wire): string => (result?.["content"] as { text: string }[] | undefined)?.[0]?.text ?? "";
 
@@ -60,7 +61,7 @@ describe("several servers behind one door", () => {
   });
 
   it("goes on with the others when one is out of reach", async () => {
-    const gateway = await gatewayTo({ servers: [served("alpha", await toy()), { name: "down", url: "http://127.0.0.1:9/mcp", headers: () => ({}) }] });
+    const gateway = await gatewayTo({ servers: [served("alpha", await toy()), { name: "down", url: "http://127.0.0.1:9/mcp", headers: async () => nothingGiven }] });
     const agent = await agentAt(gateway);
     expect(toolsOf(await agent.request("tools/list"))).toContain("echo");
     expect((await call(agent, "down__echo")).result).toMatchObject({ isError: true });
@@ -189,7 +190,7 @@ describe("servers that fail", () => {
   });
 
   it("are said not to have been reached when they never were", async () => {
-    const gateway = await gatewayTo({ servers: [{ name: "none", command: "/nonexistent/program", args: [], env: () => ({}) }] });
+    const gateway = await gatewayTo({ servers: [{ name: "none", command: "/nonexistent/program", args: [], env: async () => nothingGiven }] });
     const agent = open.use(new HttpAgent(gateway.url, { version: "2026-07-28", token: "session-1" }));
     expect(textOf(await call(agent, "echo"))).toMatch(/Not carried out: `none\/echo` never reached the server\.\nWhy: .*ENOENT/);
   });
@@ -256,7 +257,7 @@ describe("lists", () => {
   it("are looked through as results are, page by page", async () => {
     const numbers = Array.from({ length: 5000 }, () => 1); // Ten thousand bytes on the wire, twice that here.
     const server = open.use(await rogue({ tools: [{ name: "wide", inputSchema: { numbers } }] }));
-    const at = { name: "rogue", url: server.url, headers: () => ({}) };
+    const at = { name: "rogue", url: server.url, headers: async () => nothingGiven };
     expect(await why(at, { result_bytes: 21_000 })).toBeUndefined();
     expect(await why(at, { result_bytes: 15_000 })).toBe("the list `tools/list` of server `rogue` is over the limit result_bytes (15000 bytes)");
   });

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { stand, type Stand } from "./stand.ts";
 import { serveToy, type ServedToy } from "./toy.ts";
+import { nothingGiven } from "../../server/src/base/path.ts";
 
 // Whatever bytes arrive at a face, the answer is a clear error or none, and the next honest caller is served. FUZZ_SEED=n repeats a run.
 
@@ -69,7 +70,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "lanyard-fuzz-"));
   toy = await serveToy("stateful");
   const note = (event: string, fields?: object) => void logged.push(`${event} ${String((fields as { error?: Error } | undefined)?.error?.stack)}`);
-  gateway = await stand({ servers: [{ name: "toy", url: toy.url, headers: () => ({}) }], folder, log: { debug: () => {}, info: () => {}, warn: () => {}, error: note } });
+  gateway = await stand({ servers: [{ name: "toy", url: toy.url, headers: async () => nothingGiven }], folder, log: { debug: () => {}, info: () => {}, warn: () => {}, error: note } });
 });
 afterAll(async () => {
   await gateway?.[Symbol.asyncDispose]();

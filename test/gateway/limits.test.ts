@@ -6,6 +6,7 @@ import { stillClock } from "../kits/clock.ts";
 import { HttpAgent, type Hooks, type Version, type Wire } from "./agent.ts";
 import { stand, type Stand, type StandOptions } from "./stand.ts";
 import { serveToy, type ToyEra } from "./toy.ts";
+import { nothingGiven } from "../../server/src/base/path.ts";
 
 // Each limit of the gateway at its edge and one past it; what is past it is an error that names the limit.
 
@@ -13,10 +14,10 @@ let open: AsyncDisposableStack;
 beforeEach(() => void (open = new AsyncDisposableStack()));
 afterEach(() => open.disposeAsync());
 
-const spawned = { name: "toy", command: process.execPath, args: [join(import.meta.dirname, "toy.ts"), "stateful"], env: () => ({}) };
+const spawned = { name: "toy", command: process.execPath, args: [join(import.meta.dirname, "toy.ts"), "stateful"], env: async () => nothingGiven };
 const gatewayTo = async (limits: Partial<Limits>, server: ToyEra | typeof spawned = "stateful", more: Partial<StandOptions> = {}): Promise<Stand> => {
   const toy = typeof server === "string" ? open.use(await serveToy(server)) : null;
-  return open.use(await stand({ servers: [toy ? { name: "toy", url: toy.url, headers: () => ({}) } : spawned], limits, ...more }));
+  return open.use(await stand({ servers: [toy ? { name: "toy", url: toy.url, headers: async () => nothingGiven } : spawned], limits, ...more }));
 };
 const agentAt = async (gateway: Stand, version: Version = "2025-11-25", token = "session-1"): Promise<HttpAgent> => {
   const agent = open.use(new HttpAgent(gateway.url, { version, token }));
@@ -91,7 +92,7 @@ describe("limits of servers", () => {
 
   it("upstream_connections: a family makes room among its own, not at those who hold no more", async () => {
     const [one, two] = [open.use(await serveToy("stateful")), open.use(await serveToy("stateful"))];
-    const servers = [one, two].map(({ url }, at) => ({ name: `toy${at + 1}`, url, headers: () => ({}) }));
+    const servers = [one, two].map(({ url }, at) => ({ name: `toy${at + 1}`, url, headers: async () => nothingGiven }));
     const rootOf = (session: string) => (session === "session-1" ? session : "session-2");
     const gateway = open.use(await stand({ servers, limits: { upstream_connections: 4 }, rootOf }));
     const echo = async (session: string, server: string) => textOf(await call(await agentAt(gateway, "2026-07-28", session), `${server}__echo`, { text: server }));
@@ -118,7 +119,7 @@ describe("limits of servers", () => {
   });
 
   it("handshake_ms", async () => {
-    const mute = { name: "mute", command: process.execPath, args: ["-e", "process.stdin.resume()"], env: () => ({}) };
+    const mute = { name: "mute", command: process.execPath, args: ["-e", "process.stdin.resume()"], env: async () => nothingGiven };
     const gateway = open.use(await stand({ servers: [mute], limits: { handshake_ms: 50 } }));
     const agent = open.use(new HttpAgent(gateway.url, { version: "2026-07-28", token: "session-1" }));
     expect(textOf(await call(agent, "echo"))).toMatch(/Not carried out.*\nWhy: the server did not complete the MCP handshake: no answer within the time limit \(50 ms\)/);

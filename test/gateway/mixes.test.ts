@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { HttpAgent, StdioAgent, stateless, type Agent, type Version, type Wire } from "./agent.ts";
 import { stand, type Stand } from "./stand.ts";
 import { serveToy, type ServedToy, type ToyEra } from "./toy.ts";
+import { nothingGiven } from "../../server/src/base/path.ts";
 
 // One suite over every mix of face, client version, upstream transport and server lifecycle.
 
@@ -25,7 +26,7 @@ describe.each(mixes)("$version client over $face, $era server over $upstream", (
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), "lanyard-mix-"));
     if (upstream === "http") toy = await serveToy(era);
-    const server = toy ? { name: "toy", url: toy.url, headers: () => ({}) } : { name: "toy", command: process.execPath, args: [program, era], env: () => ({}) };
+    const server = toy ? { name: "toy", url: toy.url, headers: async () => nothingGiven } : { name: "toy", command: process.execPath, args: [program, era], env: async () => nothingGiven };
     gateway = await stand({ servers: [server], folder, deny: ({ params }) => params["name"] === "hidden" });
     agent = face === "http" ? new HttpAgent(gateway.url, { version, token: "session-1" }) : new StdioAgent(gateway.socket, { version, token: "session-1" });
     greeting = await agent.start();

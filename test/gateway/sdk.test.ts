@@ -2,6 +2,7 @@ import { Client, StreamableHTTPClientTransport, type ClientOptions } from "@mode
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { serveReference, type Eras, type ServedReference } from "../conformance/serve.ts";
 import { stand, type Stand } from "./stand.ts";
+import { nothingGiven } from "../../server/src/base/path.ts";
 
 // Clients and servers written by others: the official SDK at both ends.
 
@@ -11,7 +12,7 @@ describe.each(eras)("the SDK's client and its %s server", (era) => {
   let gateway: Stand;
   beforeAll(async () => {
     reference = await serveReference(era);
-    gateway = await stand({ servers: [{ name: "reference", url: reference.url, headers: () => ({}) }], deny: ({ params }) => params["name"] === "test_error_handling" });
+    gateway = await stand({ servers: [{ name: "reference", url: reference.url, headers: async () => nothingGiven }], deny: ({ params }) => params["name"] === "test_error_handling" });
   });
   afterAll(async () => {
     await gateway?.[Symbol.asyncDispose]();

@@ -10,6 +10,7 @@ import { shim } from "../../server/src/edge/gateway/shim.ts";
 import { StdioAgent, type Wire } from "./agent.ts";
 import { stand, type Stand } from "./stand.ts";
 import { serveToy } from "./toy.ts";
+import { nothingGiven } from "../../server/src/base/path.ts";
 
 let open: AsyncDisposableStack;
 let folder: string;
@@ -25,7 +26,7 @@ const textOf = ({ result }: Wire): string => (result?.["content"] as { text: str
 /** A gateway whose socket can go away and come back, as when the daemon is restarted. */
 async function daemon(): Promise<{ gateway: Stand; socket: string; up(): Promise<void>; down(): void }> {
   const toy = open.use(await serveToy("stateful"));
-  const gateway = open.use(await stand({ servers: [{ name: "toy", url: toy.url, headers: () => ({}) }] }));
+  const gateway = open.use(await stand({ servers: [{ name: "toy", url: toy.url, headers: async () => nothingGiven }] }));
   const socket = join(folder, "gateway.sock");
   const sockets = new Set<Socket>();
   let server: Server | null = null;

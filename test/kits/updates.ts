@@ -57,6 +57,7 @@ export class UpdateStand implements AsyncDisposable {
         const input = inputOf(session);
         return { input, pin: { definition: input.definition ?? null, contract: { effects: [], reversibility: "unknown" }, refuse: null } };
       },
+      vet: () => null,
       decide: (input) => this.#stage.decide(input),
       intend: record.intend,
       conclude: record.conclude,

@@ -62,10 +62,18 @@ export type Hold =
   | { readonly kind: "denied"; readonly id: string; readonly by: string; readonly comment: string }
   | { readonly kind: "pending"; readonly id: string; readonly groups: readonly string[] };
 
-/** A request over HTTP as it is about to be sent. Names of headers in lower case. */
+/** What is looked at and changed of a request that leaves a sandbox: the request as its face read it, see there. */
 export interface Outgoing {
-  readonly url: URL;
+  readonly tool: string;
+  readonly scheme: "http" | "https";
+  readonly host: string;
+  readonly port: number;
+  readonly path: string;
+  /** Without the `?`. */
+  readonly query: string;
+  /** Names in lower case. */
   readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly body?: Buffer;
 }
 
 /**
@@ -75,12 +83,22 @@ export interface Outgoing {
 export interface Lease extends Disposable {
   /** Names, sorted; empty when the action needs none. */
   readonly credentials: readonly string[];
+  /** Aborts when one of them is revoked: what is under way with it must end. */
+  readonly signal: AbortSignal;
   /** The request with each placeholder replaced by its value, where it serves and in its own place. Throws Fault `no_credential` after the end. */
-  dress(request: Outgoing): Outgoing;
+  dress<R extends Outgoing>(request: R): R;
   /** Takes the values out of bytes that come back, in whatever chunks they come; their placeholders stand in their place. */
   scrub(): Transform;
   scrubText(text: string): string;
 }
+
+/** What a server of ours is given to start, or to be asked, with; and how the secrets in it are taken out of whatever it says: null when there are none. */
+export interface Given {
+  readonly values: Readonly<Record<string, string>>;
+  readonly scrub: ((text: string) => string) | null;
+}
+
+export const nothingGiven: Given = { values: {}, scrub: null };
 
 /** How an intent ended. `refused`: nothing happened. `uncertain`: the server may have done it. */
 export type OutcomeStatus = "done" | "refused" | "failed" | "uncertain";

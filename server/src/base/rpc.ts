@@ -53,6 +53,16 @@ export const rpcCodes = {
 export const isRequest = (message: RpcMessage): message is RpcRequest => "method" in message && "id" in message;
 export const isResponse = (message: RpcMessage): message is RpcResponse => !("method" in message);
 
+/** The message with `scrub` applied to every text in it, names of fields included. */
+export const scrubbed = (message: RpcMessage, scrub: (text: string) => string): RpcMessage => scrubJson(message as unknown as Json, scrub) as unknown as RpcMessage;
+
+function scrubJson(value: Json, scrub: (text: string) => string): Json {
+  if (typeof value === "string") return scrub(value);
+  if (Array.isArray(value)) return value.map((item) => scrubJson(item, scrub));
+  if (!isObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [scrub(key), scrubJson(item, scrub)])); // fromEntries, since a key may be `__proto__`
+}
+
 export const respond = (id: RpcId | null, answer: Answer): RpcResponse => ({ jsonrpc: "2.0", id, ...answer });
 
 /** Whatever was thrown, as a JSON-RPC error. A Fault keeps its public text; of anything unexpected nothing is told. */

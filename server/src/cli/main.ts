@@ -9,7 +9,7 @@ import { catalogVerbs } from "./catalog.ts";
 import { adviceOf, ApiError } from "./client.ts";
 import type { Context } from "./context.ts";
 import { connectVerb } from "./connect-verb.ts";
-import { credentialVerbs } from "./credentials.ts";
+import { credentialVerbs, lendingVerbs } from "./credentials.ts";
 import { demoVerb } from "./demo.ts";
 import { doctorVerb } from "./doctor-verb.ts";
 import { explainVerb } from "./explain.ts";
@@ -41,7 +41,7 @@ export function commandLine(context: Context, setConfig: (path: string) => void)
     .exitOverride();
   const verbs = [
     demoVerb, serveVerb, runVerb, mcpVerb, statusVerb, logVerb, explainVerb, replayVerb, auditVerbs, approvalVerbs, catalogVerbs, policyVerbs, tryVerb, sessionVerbs,
-    credentialVerbs, connectVerb, doctorVerb, limitsVerb,
+    credentialVerbs, lendingVerbs, connectVerb, doctorVerb, limitsVerb,
   ];
   for (const register of verbs) register(program, context);
   return program;

@@ -44,6 +44,14 @@ function summary(line: Exclude<LogLine, { type: "decision" }>): string {
       return `session ${line.session} closed: ${line.why}, ${line.actions} calls`;
     case "session.refused":
       return `refused at the door ${line.door}: ${line.code}${line.times > 1 ? `, ${line.times} times` : ""}`;
+    case "credential.lend":
+      return `      lent for the call of ${line.of}: ${line.names.join(", ")}`;
+    case "credential.misuse":
+      return `PLACEHOLDER MISUSED: ${line.agent} ${line.action}, ${line.name ?? "of another session"}, ${line.where}`;
+    case "credential.withdraw":
+      return `credential ${line.name} revoked by ${line.by}`;
+    case "credential.restore":
+      return `credential ${line.name} restored by ${line.by}`;
     case "catalog.quarantine":
       return `catalog: ${line.server}/${line.tool} quarantined, ${line.why}`;
     case "catalog.approve":

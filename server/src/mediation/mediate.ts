@@ -1,6 +1,6 @@
 import { Fault, type Action, type ErrorCode, type Principal } from "@lanyard/contract";
 import type { Answer, Exchange } from "../base/exchange.ts";
-import type { Approval, Facts, InboundCall, Intent, Lease, OutcomeStatus, Ruling } from "../base/path.ts";
+import type { Approval, Facts, InboundCall, Intent, Lease, OutcomeStatus, Pin, Ruling } from "../base/path.ts";
 import { asDecided, withNotice } from "./changed.ts";
 import { normalise } from "./normalise.ts";
 import { refusal } from "./refusal.ts";
@@ -16,7 +16,7 @@ export async function mediate(stages: Stages, call: InboundCall): Promise<Reply>
   using _place = stages.admit(principal);
   let approval = stages.claim(principal, action);
   for (let held = false; ; held = true) {
-    const verdict = rule(stages, action, principal, approval);
+    const verdict = rule(stages, action, principal, approval, () => stages.vet(action, principal, call.exchange));
     if (approval && !covers(approval, verdict)) {
       stages.unclaim(approval, "void");
       approval = null;
@@ -52,12 +52,13 @@ const denyBefore = (action: Action, facts: Facts | null, code: ErrorCode, why: s
   why,
 });
 
-/** Steps 4 and 5. Invariant: I5, a throw before execution means deny, recorded. */
-export function rule(stages: Pick<Stages, "gather" | "decide">, action: Action, principal: Principal, approval: Approval | null): Verdict {
+/** Steps 4 and 5; `vet` says what no policy can allow. Invariant: I5, a throw before execution means deny, recorded. */
+export function rule(stages: Pick<Stages, "gather" | "decide">, action: Action, principal: Principal, approval: Approval | null, vet: () => Pin["refuse"]): Verdict {
   let facts: Facts | null = null;
   try {
     facts = stages.gather(action, principal, approval);
-    if (facts.pin.refuse) return denyBefore(action, facts, facts.pin.refuse.code, facts.pin.refuse.text);
+    const refuse = facts.pin.refuse ?? vet();
+    if (refuse) return denyBefore(action, facts, refuse.code, refuse.text);
     const ruling = stages.decide(facts.input);
     return { facts, ruling, by: "policy", why: "", changed: asDecided(action, ruling.decision) };
   } catch (error) {
@@ -83,9 +84,9 @@ async function intend(stages: Stages, action: Action, principal: Principal, verd
 const unreached: ReadonlySet<ErrorCode> = new Set(["upstream_unavailable", "quarantined", "no_credential"]);
 
 /** Step 8. Nothing has happened when it fails, whatever it fails with. */
-async function lend(stages: Stages, action: Action, principal: Principal, intent: Intent): Promise<Lease> {
+async function lend(stages: Stages, action: Action, principal: Principal, intent: Intent, exchange: Exchange): Promise<Lease> {
   try {
-    return await stages.lease(action, principal, intent);
+    return await stages.lease(action, principal, intent, exchange);
   } catch (error) {
     if (error instanceof Fault && error.code === "no_credential") throw error;
     throw new Fault("no_credential", `an internal error while lending what \`${action.name}\` needs`, { cause: error });
@@ -97,7 +98,7 @@ async function carryOut(stages: Stages, action: Action, principal: Principal, in
   const startedUs = stages.monotonicUs();
   let ending: { status: OutcomeStatus; code: ErrorCode | ""; answer: Answer | null } = { status: "uncertain", code: "uncertain", answer: null };
   try {
-    using lease = await lend(stages, action, principal, intent); // Invariant: I7, it ends with the action, however that ends.
+    using lease = await lend(stages, action, principal, intent, exchange); // Invariant: I7, it ends with the action, however that ends.
     const raw = await stages.execute(action, principal, exchange, lease);
     const status = "error" in raw || raw.result["isError"] === true ? "failed" : "done";
     ending = { status, code: "result_withheld", answer: null };

@@ -1,6 +1,6 @@
 import type { Action, DecisionInput, ErrorCode, Principal } from "@lanyard/contract";
 import type { Answer, Exchange } from "../base/exchange.ts";
-import type { Approval, Facts, Hold, Intent, Lease, OutcomeStatus, Ruling } from "../base/path.ts";
+import type { Approval, Facts, Hold, Intent, Lease, OutcomeStatus, Pin, Ruling } from "../base/path.ts";
 
 /** What the agent gets back. A refusal is a value; only bugs and I/O throw. */
 export type Reply =
@@ -17,6 +17,8 @@ export interface Stages {
   /** Takes one of the session's places for calls in flight; throws Fault `too_many_calls`. */
   admit(principal: Principal): Disposable;
   gather(action: Action, principal: Principal, approval: Approval | null): Facts;
+  /** Why what the call carries may go nowhere, whatever policy says; null when nothing speaks against it. */
+  vet(action: Action, principal: Principal, exchange: Exchange): Pin["refuse"];
   decide(input: DecisionInput): Ruling;
   /** Durable on return. Throws Fault `ledger_unavailable`, and then nothing may happen. */
   intend(action: Action, principal: Principal, facts: Facts | null, ruling: Ruling, by: ErrorCode | "policy", approval: Approval | null): Promise<Intent>;
@@ -26,7 +28,7 @@ export interface Stages {
   unclaim(approval: Approval, why: "unused" | "void"): void;
   hold(action: Action, principal: Principal, intent: Intent, facts: Facts, ruling: Ruling, exchange: Exchange): Promise<Hold>;
   /** Lends what the action needs, until disposed of. Whatever it throws, nothing has happened. */
-  lease(action: Action, principal: Principal, intent: Intent): Promise<Lease>;
+  lease(action: Action, principal: Principal, intent: Intent, exchange: Exchange): Promise<Lease>;
   /** Throws Fault `upstream_unavailable`, `quarantined` or `no_credential` when it is certain that the server never got the call; anything else that is thrown leaves it uncertain. */
   execute(action: Action, principal: Principal, exchange: Exchange, lease: Lease): Promise<Answer>;
   /** Throws Fault `result_withheld`. */

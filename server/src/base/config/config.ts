@@ -1,5 +1,6 @@
 import type { Registry, ToolContract } from "@lanyard/contract";
 import type { Limits } from "../limits.ts";
+import type { CredentialEntry } from "./credentials.ts";
 
 /** lanyard.yaml as the daemon uses it: checked, references resolved, defaults filled in, paths absolute. Immutable. */
 export interface Config {
@@ -26,6 +27,7 @@ export interface Config {
   readonly users: ReadonlyMap<string, UserEntry>;
   readonly agents: ReadonlyMap<string, AgentEntry>;
   readonly servers: ReadonlyMap<string, ServerDefinition>;
+  readonly credentials: ReadonlyMap<string, CredentialEntry>;
   /** Contracts by Cedar action id: `<server>/<tool>`. */
   readonly tools: ReadonlyMap<string, ToolContract>;
   readonly limits: Limits;
@@ -46,7 +48,7 @@ export interface AgentEntry {
   readonly sessionMinutes: number | null;
 }
 
-/** How to reach a server. Values of `env` and `headers` may hold `${env:NAME}`: see `unsealTemplate`. */
+/** How to reach a server. Values of `env` and `headers` may hold `${env:NAME}` and `${credential:NAME}`: see `unsealTemplate`. */
 export type ServerDefinition =
   | {
       readonly kind: "stdio";

@@ -37,17 +37,20 @@ export function settings(environment: Environment): Settings {
   };
 }
 
-/** `${env:NAME}` in a value of `env:` or `headers:`. */
-export const templatePattern = /\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}/g;
+/** `${env:NAME}` and `${credential:NAME}` in a value of `env:` or `headers:`. */
+export const templatePattern = /\$\{(?:env:([A-Za-z_][A-Za-z0-9_]*)|credential:([A-Za-z0-9][A-Za-z0-9._-]{0,63}))\}/g;
+
+/** Names of the credentials that a template asks for. */
+export const credentialsIn = (text: string): string[] => [...text.matchAll(templatePattern)].flatMap(([, , name]) => name ?? []);
 
 /**
- * Fills in `${env:NAME}`, at the moment the value is used and nowhere earlier, so that the Config never holds what the template stands for.
+ * Fills in `${env:NAME}`, and `${credential:NAME}` out of the values given, at the moment the value is used and nowhere earlier, so that the Config never holds what the template stands for.
  * Throws Fault `invalid_config` naming the variable when it is not set; the values themselves are in no message.
  */
-export function unsealTemplate(values: Readonly<Record<string, string>>, environment: Environment): Record<string, string> {
-  const fill = (where: string) => (_: string, name: string) => {
-    const value = environment[name];
-    if (value === undefined) throw new Fault("invalid_config", `\`${where}\` needs the environment variable \`${name}\`, which is not set`);
+export function unsealTemplate(values: Readonly<Record<string, string>>, environment: Environment, credentials: ReadonlyMap<string, string> = new Map()): Record<string, string> {
+  const fill = (where: string) => (_: string, variable: string | undefined, credential: string | undefined) => {
+    const value = variable === undefined ? credentials.get(credential ?? "") : environment[variable];
+    if (value === undefined) throw new Fault("invalid_config", `\`${where}\` needs the ${variable === undefined ? `credential \`${credential ?? ""}\`, which is not lent to it` : `environment variable \`${variable}\`, which is not set`}`);
     return value;
   };
   return Object.fromEntries(Object.entries(values).map(([key, text]) => [key, text.replace(templatePattern, fill(key))]));

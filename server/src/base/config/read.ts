@@ -4,6 +4,8 @@ import { dirname, resolve } from "node:path";
 import { Fault, type ToolContract } from "@lanyard/contract";
 import { defaultLimits, limits } from "../limits.ts";
 import type { AgentEntry, Config, ServerDefinition } from "./config.ts";
+import { credentialEntry, neededBy } from "./credentials.ts";
+import { credentialsIn } from "./environment.ts";
 import { configShape, knownKeys, type ConfigFile } from "./schema.ts";
 import { nearest, yamlSource, type Path, type YamlSource } from "./source.ts";
 
@@ -37,7 +39,10 @@ export function parseConfig(bytes: Uint8Array, file: string): Config {
   if (bytes.length > limits.config_bytes.value) throw tooLarge(file, bytes.length);
   const source = yamlSource(bytes, file);
   const shape = source.problems.length === 0 ? shapeOf(source) : null;
-  if (shape) checkReferences(shape, source);
+  if (shape) {
+    checkReferences(shape, source);
+    checkCredentials(shape, source);
+  }
   const listen = shape ? listenOf(shape, source) : null;
   if (!shape || !listen || source.problems.length > 0) throw new Fault("invalid_config", source.report());
   return build(shape, listen, file, createHash("sha256").update(bytes).digest("base64url"));
@@ -104,6 +109,58 @@ function checkReferences(shape: ConfigFile, source: YamlSource): void {
   }
 }
 
+/** That a credential goes only where it serves, and is made of others without a circle. */
+function checkCredentials({ credentials = {}, servers = {}, agents = {} }: ConfigFile, source: YamlSource): void {
+  const names = Object.keys(credentials);
+  const wrong = (path: Path, message: string) => source.problem(path, message);
+  const missing = (kind: string, name: string, known: readonly string[]) => `no ${kind} \`${name}\` is registered under \`${kind}s\`${hint(name, known)}`;
+  const variables = new Map<string, string>();
+  for (const [name, entry] of Object.entries(credentials)) {
+    const at = ["credentials", name];
+    entry.serves?.tools?.forEach((tools, index) => {
+      const server = tools.slice(0, -"/*".length);
+      const held = servers[server];
+      if (!held) wrong([...at, "serves", "tools", index], missing("server", server, Object.keys(servers)));
+      else if (entry.inject?.env !== undefined && held.command === undefined) wrong([...at, "serves", "tools", index], `\`${server}\` is reached over HTTP and has no environment; use \`\${credential:${name}}\` in its \`headers\``);
+      else if (entry.inject?.env !== undefined && held.env?.[entry.inject.env] !== undefined) wrong([...at, "inject", "env"], `\`${server}\` has \`${entry.inject.env}\` in its \`env\` already`);
+    });
+    entry.serves?.agents?.forEach((agent, index) => {
+      if (!agents[agent]) wrong([...at, "serves", "agents", index], missing("agent", agent, Object.keys(agents)));
+    });
+    const other = entry.as === undefined ? undefined : variables.get(entry.as);
+    if (other !== undefined) wrong([...at, "as"], `\`${other}\` has the variable \`${entry.as}\` already`);
+    if (entry.as !== undefined) variables.set(entry.as, name);
+    for (const { name: needed, path } of neededBy(entry)) {
+      if (!credentials[needed]) wrong([...at, ...path], missing("credential", needed, names));
+      else if (leadsBack(credentials, needed, name)) wrong([...at, ...path], `\`${name}\` would be made of itself`);
+    }
+  }
+  for (const [server, { env = {}, headers = {} }] of Object.entries(servers)) {
+    for (const [key, values] of [["env", env], ["headers", headers]] as const) {
+      for (const [variable, template] of Object.entries(values)) {
+        for (const name of credentialsIn(template)) {
+          const place = ["servers", server, key, variable];
+          if (!credentials[name]) wrong(place, missing("credential", name, names));
+          else if (!credentials[name].serves?.tools?.includes(`${server}/*`)) wrong(place, `the credential \`${name}\` does not serve this server; write \`${server}/*\` under its \`serves: {tools: [...]}\``);
+        }
+      }
+    }
+  }
+}
+
+/** Whether making `from` needs `name`. */
+function leadsBack(credentials: NonNullable<ConfigFile["credentials"]>, from: string, name: string): boolean {
+  const seen = new Set<string>();
+  const open = [from];
+  for (let at = open.pop(); at !== undefined; at = open.pop()) {
+    if (at === name) return true;
+    const entry = credentials[at];
+    if (entry && !seen.has(at)) open.push(...neededBy(entry).map((needed) => needed.name));
+    seen.add(at);
+  }
+  return false;
+}
+
 const loopback = /^(?:127(?:\.\d{1,3}){3}|localhost|::1)$/;
 
 /** `host:port`, IPv6 in brackets. Invariant: nothing but loopback without `allow_remote: true`, for tokens travel over plain HTTP. */
@@ -142,6 +199,7 @@ function build(shape: ConfigFile, listen: Config["listen"], file: string, hash: 
     teams: map(shape.teams, ({ owners = [] }) => ({ owners: sorted(owners) })),
     groups: map(shape.groups, ({ team = null }) => ({ team })),
     resources: map(shape.resources, (entries) => Object.fromEntries(Object.entries(entries).map(([id, { labels = [], owner = null }]) => [id, { labels: sorted(labels), owner }]))),
+    credentials: map(shape.credentials, (entry) => credentialEntry(entry, folder)),
     users: map(shape.users, ({ groups = [] }) => ({ groups: sorted(groups) })),
     agents: map(shape.agents, agentEntry),
     servers: map(shape.servers, (entry) => serverDefinition(entry, folder)),

@@ -1,6 +1,7 @@
 import { reservedEntityTypes } from "@lanyard/contract";
 import { z } from "zod";
 import { limits, type LimitName } from "../limits.ts";
+import { credentialShape } from "./credentials.ts";
 import { templatePattern } from "./environment.ts";
 
 // The shape of lanyard.yaml, key by key. References between its parts are checked in read.ts, where positions are known.
@@ -16,12 +17,12 @@ const contractName = z.string().max(limits.name_chars.value).regex(/^[^/]+\/.+$/
 const maxTextChars = 4096;
 const noControl = (text: string) => !/[\0-\x1f\x7f]/.test(text) && text.isWellFormed();
 const line = z.string().min(1).max(maxTextChars).refine(noControl, "control characters are not allowed here");
-const plain = line.refine((text) => !text.includes("${env:"), "`${env:NAME}` works only in the values of `env` and `headers`");
+const plain = line.refine((text) => !text.includes("${env:") && !text.includes("${credential:"), "`${env:NAME}` and `${credential:NAME}` work only in the values of `env` and `headers`");
 const template = z
   .string()
   .max(maxTextChars)
   .refine(noControl, "control characters are not allowed here")
-  .refine((text) => !text.replace(templatePattern, "").includes("${env:"), "write `${env:NAME}` with NAME of letters, digits and `_`");
+  .refine((text) => !/\$\{(?:env|credential):/.test(text.replace(templatePattern, "")), "write `${env:NAME}` with NAME of letters, digits and `_`, or `${credential:NAME}` with the name of a credential");
 
 const names = z.array(name).max(256);
 const minutes = z.int().min(1).max(limits.session_ms.value / 60_000);
@@ -37,7 +38,7 @@ const agent = z.strictObject({
 const server = z
   .strictObject({
     command: plain.optional(),
-    args: z.array(z.string().max(maxTextChars).refine((text) => !text.includes("\0") && !text.includes("${env:"), "no NUL and no `${env:...}` here: arguments are visible to every process of the machine")).max(256).optional(),
+    args: z.array(z.string().max(maxTextChars).refine((text) => !/\0|\$\{(?:env|credential):/.test(text), "no NUL, no `${env:...}` and no `${credential:...}` here: arguments are visible to every process of the machine")).max(256).optional(),
     cwd: plain.optional(),
     env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "not the name of an environment variable"), template).optional(),
     url: plain.optional(),
@@ -91,6 +92,7 @@ export const configShape = z.strictObject({
   users: z.record(name, z.strictObject({ groups: names.optional() })).optional(),
   agents: z.record(name, agent).optional(),
   servers: z.record(serverName, server).optional(),
+  credentials: z.record(name, credentialShape).optional(),
   tools: z.record(contractName, contract).optional(),
   limits: z.strictObject(Object.fromEntries(Object.entries(limits).map(lowered)) as Record<LimitName, z.ZodOptional<z.ZodInt>>).optional(),
 });

@@ -293,6 +293,8 @@ export class Book implements Store {
     });
   }
 
+  derive = (purpose: string): Buffer => this.#vault.tag(`derived:${purpose}`); // no subject's name begins so
+
   opens(commitment: string, salt: string, value: Json): boolean {
     return opens(commitment, salt, value);
   }

@@ -2,7 +2,7 @@ import type { Json, JsonObject, LedgerRecord, NewRecord, RecordType } from "@lan
 import type { Notary } from "./notary.ts";
 
 /** A document of the daemon's own state (session, credential, approval, catalog entry, published version), changed only together with a ledger record. */
-export type StateKind = "session" | "credential" | "approval" | "catalog" | "setting" | "release";
+export type StateKind = "session" | "credential" | "approval" | "catalog" | "setting" | "release" | "lending";
 export interface StateChange {
   readonly kind: StateKind;
   readonly key: string;
@@ -66,6 +66,8 @@ export interface Store extends AsyncDisposable {
   unsealAll(wanted: readonly { readonly payload: string; readonly commitment: string }[]): Unsealed[];
   /** True when `value` and `salt` open `commitment`. */
   opens(commitment: string, salt: string, value: Json): boolean;
+  /** A secret of 32 bytes for one purpose, always the same in this data folder: for what must be known again after a restart, and not be guessed. */
+  derive(purpose: string): Buffer;
   /** Destroys a subject's key, payloads and salts, and appends `erase`. The tree and all proofs stay. */
   erase(subject: string, by: string, why: string): Promise<Receipt>;
 

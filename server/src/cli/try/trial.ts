@@ -110,9 +110,9 @@ export class Trial {
       gather: (one: Action, principal: TrialSession["principal"], given: Approval | null) => gather({ config: () => world.config, catalog: world, clock: this.#clock }, one, principal, given),
       decide: (input: Parameters<typeof snapshot.decide>[0]) => ({ decision: snapshot.decide(input), bundle: snapshot.hash }),
     };
-    const first = rule(stages, action, session.principal, approvalBy(isGood ? given.groups : []));
+    const first = rule(stages, action, session.principal, approvalBy(isGood ? given.groups : []), () => null);
     const isOther = isGood && JSON.stringify(given.transforms) !== JSON.stringify(first.ruling.decision.transforms ?? []);
-    const { ruling: { decision }, by, why, facts, changed } = isOther ? rule(stages, action, session.principal, approvalBy([])) : first;
+    const { ruling: { decision }, by, why, facts, changed } = isOther ? rule(stages, action, session.principal, approvalBy([]), () => null) : first;
     if (decision.effect === "ask") session.asked = { digest: action.digest, action: action.name, approvers: decision.approvers, bundle: snapshot.hash, transforms: decision.transforms ?? [], atMs: this.#clock.nowMs() };
     if (given !== null && (!isGood || isOther)) session.given.delete(action.digest);
     if (decision.effect === "allow") {

@@ -5,6 +5,7 @@ import { catalogHandlers } from "./catalog.ts";
 import { changeHandlers } from "./changes.ts";
 import { credentialHandlers } from "./credentials.ts";
 import type { ApiResult, Handler } from "./handler.ts";
+import { lendingHandlers } from "./lendings.ts";
 import { ledgerHandlers } from "./ledger.ts";
 import { actorOf, type Peer, type Rooms } from "./rooms.ts";
 import { policyHandlers } from "./policy.ts";
@@ -26,6 +27,7 @@ export function api(rooms: Rooms): (request: Request, way: Way) => Promise<Respo
     ...policyHandlers(rooms),
     ...changeHandlers(rooms),
     ...credentialHandlers(rooms),
+    ...lendingHandlers(rooms),
     ...ledgerHandlers(rooms),
   };
   const app = new Hono<{ Bindings: Way }>();

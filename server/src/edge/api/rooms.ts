@@ -7,6 +7,7 @@ import type { Store } from "../../base/store/port.ts";
 import type { Changes } from "../../mediation/changes.ts";
 import type { ReleaseViews } from "../../stages/decision/releases-view.ts";
 import type { Releases } from "../../stages/decision/releases.ts";
+import type { CredentialStage } from "../../stages/credential/credential.ts";
 import type { Identity } from "../../stages/identity/identity.ts";
 import type { Caller } from "../../stages/identity/opening.ts";
 
@@ -37,6 +38,7 @@ export interface Rooms {
   /** Where agents reach the daemon, `http://host:port`; empty when it does not listen. */
   url(): string;
   readonly identity: Pick<Identity, "authenticate" | "open" | "close" | "sessions" | "issue" | "revoke" | "credentials">;
+  readonly credentials: Pick<CredentialStage, "placeholders" | "list" | "revoke" | "restore">;
   readonly approvals: {
     /** With `user` only those that concern this user. */
     list(user?: string): readonly JsonObject[];

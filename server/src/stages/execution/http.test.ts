@@ -6,6 +6,7 @@ import { systemClock } from "../../base/clock.ts";
 import { defaultLimits } from "../../base/limits.ts";
 import type { RpcMessage } from "../../base/rpc.ts";
 import { HttpLink } from "./http.ts";
+import { nothingGiven } from "../../base/path.ts";
 
 it.each(["0", "1", "250"])("comes back for an answer no sooner than after 100 ms, whatever the server asks for (retry: %s)", async (retry) => {
   let visits = 0;
@@ -20,7 +21,7 @@ it.each(["0", "1", "250"])("comes back for an answer no sooner than after 100 ms
   const clock = { ...systemClock, after: (ms: number, task: () => void) => (delays.push(ms), systemClock.after(0, task)) };
   const heard: RpcMessage[] = [];
   const events = { message: (message: RpcMessage) => void heard.push(message), garbled: () => {}, released: () => {}, closed: () => {} };
-  await using link = new HttpLink({ clock, limits: defaultLimits }, { name: "s", path: "/", pool, headers: {}, headerMap: new Map() }, events);
+  await using link = new HttpLink({ clock, limits: defaultLimits }, { name: "s", path: "/", pool, headers: async () => nothingGiven, headerMap: new Map() }, events);
   await link.send({ jsonrpc: "2.0", id: 1, method: "ping" });
   expect(heard).toEqual([{ jsonrpc: "2.0", id: 1, result: {} }]);
   expect(delays).toEqual(Array.from({ length: 4 }, () => Math.max(100, Number(retry))));

@@ -3,7 +3,8 @@ import type { Dispatcher, Pool } from "undici";
 import type { Clock } from "../../base/clock.ts";
 import type { Limits } from "../../base/limits.ts";
 import { statelessVersion } from "../../base/mcp.ts";
-import { isRequest, isResponse, readMessage, type RpcId, type RpcMessage } from "../../base/rpc.ts";
+import type { Given } from "../../base/path.ts";
+import { isRequest, isResponse, readMessage, scrubbed, type RpcId, type RpcMessage } from "../../base/rpc.ts";
 import { eventReader, type SseEvent } from "../../base/sse.ts";
 import { mirroredHeaders, type HeaderMap } from "../../base/headers.ts";
 import type { Link, LinkEvents } from "./link.ts";
@@ -13,7 +14,8 @@ export interface HttpTarget {
   readonly name: string;
   readonly path: string;
   readonly pool: Pool;
-  readonly headers: Readonly<Record<string, string>>;
+  /** Asked for each request, so that a token may change. */
+  headers(): Promise<Given>;
   /** Which arguments of which tool are mirrored into headers (2026-07-28, `x-mcp-header`). */
   readonly headerMap: HeaderMap;
 }
@@ -28,6 +30,7 @@ interface Flight {
   cancelled: boolean;
   lastEvent: string | null;
   retryMs: number;
+  scrub: ((text: string) => string) | null;
 }
 
 interface BodyReader {
@@ -63,7 +66,7 @@ export class HttpLink implements Link {
   async send(message: RpcMessage): Promise<void> {
     if (this.#gone) throw new Fault("upstream_unavailable", this.#gone.message);
     const about = isRequest(message) ? message.id : null;
-    const flight: Flight = { about, controller: null, started: false, answered: about === null, cancelled: false, lastEvent: null, retryMs: 1000 };
+    const flight: Flight = { about, controller: null, started: false, answered: about === null, cancelled: false, lastEvent: null, retryMs: 1000, scrub: null };
     if (about !== null) this.#flights.set(about, flight);
     try {
       await this.#exchange(flight, "POST", this.#headersOf(message), JSON.stringify(message));
@@ -95,7 +98,7 @@ export class HttpLink implements Link {
     const session = this.#session;
     this.#close(new Error("closed by Lanyard"));
     if (session === null) return;
-    const flight: Flight = { about: null, controller: null, started: false, answered: true, cancelled: false, lastEvent: null, retryMs: 0 };
+    const flight: Flight = { about: null, controller: null, started: false, answered: true, cancelled: false, lastEvent: null, retryMs: 0, scrub: null };
     await new Promise<void>((resolve) => {
       const giveUp = this.#clock.after(1000, () => {
         flight.controller?.abort(new Error("too slow"));
@@ -121,7 +124,6 @@ export class HttpLink implements Link {
 
   #common(session: string | null = this.#session): Record<string, string> {
     return {
-      ...this.#target.headers,
       ...(this.#version !== null && { "mcp-protocol-version": this.#version }),
       ...(session !== null && { "mcp-session-id": session }),
     };
@@ -137,7 +139,7 @@ export class HttpLink implements Link {
 
   /** The stream on which a stateful server says what belongs to no request. Servers that have none answer 405. */
   async #listen(): Promise<void> {
-    const flight: Flight = { about: null, controller: null, started: false, answered: true, cancelled: false, lastEvent: null, retryMs: 1000 };
+    const flight: Flight = { about: null, controller: null, started: false, answered: true, cancelled: false, lastEvent: null, retryMs: 1000, scrub: null };
     this.#flights.set("listen", flight);
     for (let failures = 0; failures < 5 && !this.#gone && !flight.cancelled; ) {
       try {
@@ -171,9 +173,13 @@ export class HttpLink implements Link {
   }
 
   /** One HTTP exchange: resolves when the response has been read to its end, all its messages handed up. */
-  #exchange(flight: Flight, method: "POST" | "GET" | "DELETE", headers: Record<string, string>, body: string | null): Promise<void> {
+  async #exchange(flight: Flight, method: "POST" | "GET" | "DELETE", own: Record<string, string>, body: string | null): Promise<void> {
     const { pool, path, name } = this.#target;
-    return new Promise((resolve, reject) => {
+    const { values, scrub } = await this.#target.headers();
+    if (flight.cancelled) return;
+    flight.scrub = scrub;
+    const headers = { ...values, ...own };
+    await new Promise<void>((resolve, reject) => {
       let take: (chunk: Buffer) => void = () => {};
       let end: () => void = () => {};
       pool.dispatch({ method, path, headers, body }, {
@@ -280,7 +286,7 @@ export class HttpLink implements Link {
 
   #hand(flight: Flight, message: RpcMessage): void {
     if (isResponse(message) && message.id === flight.about) flight.answered = true;
-    this.#events.message(message, flight.about);
+    this.#events.message(flight.scrub ? scrubbed(message, flight.scrub) : message, flight.about);
   }
 }
 

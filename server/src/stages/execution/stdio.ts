@@ -5,7 +5,7 @@ import type { Clock } from "../../base/clock.ts";
 import { readLines } from "../../base/lines.ts";
 import type { Limits } from "../../base/limits.ts";
 import type { Log } from "../../base/log.ts";
-import { readMessage, type RpcId, type RpcMessage } from "../../base/rpc.ts";
+import { readMessage, scrubbed, type RpcId, type RpcMessage } from "../../base/rpc.ts";
 import type { Link, LinkEvents } from "./link.ts";
 
 /** A server that is a child process. `environment` is all it gets: nothing is inherited. */
@@ -15,6 +15,8 @@ export interface StdioTarget {
   readonly args: readonly string[];
   readonly cwd?: string | undefined;
   readonly environment: Readonly<Record<string, string>>;
+  /** Takes the secrets of the environment out of what the server says; null when there are none. */
+  readonly scrub: ((text: string) => string) | null;
 }
 
 const graceMs = 2000;
@@ -31,7 +33,7 @@ export class StdioLink implements Link {
 
   constructor({ clock, limits, log }: { clock: Clock; limits: Limits; log: Log }, target: StdioTarget, events: LinkEvents) {
     this.#clock = clock;
-    const { name, command, args, cwd, environment } = target;
+    const { name, command, args, cwd, environment, scrub } = target;
     const options = { env: environment, detached: true, shell: false, ...(cwd !== undefined && { cwd }) };
     this.#child = spawn(command, [...args], { ...options, stdio: ["pipe", "pipe", "pipe"] });
     const end = (why: Error) => {
@@ -57,11 +59,11 @@ export class StdioLink implements Link {
     this.#child.stdin.on("error", () => {}); // The exit tells more than the broken pipe does.
     const onLine = (line: Buffer) => {
       const reading = readMessage(line, limits.json_depth);
-      if ("message" in reading) events.message(reading.message, null);
+      if ("message" in reading) events.message(scrub ? scrubbed(reading.message, scrub) : reading.message, null);
       // What is no JSON-RPC is what programs print who forget that stdout is spoken for: an answer is lost only with what looks like one.
       // A call of the server's own that cannot be read is no answer to any of ours.
       else if (!reading.isCall && (reading.id !== null || (line[0] === openBrace && reading.fault.code !== "malformed_call"))) events.garbled(reading.fault, reading.id);
-      else log.debug("server.noise", { server: name, line: line.toString("utf8", 0, 200) });
+      else log.debug("server.noise", { server: name, line: (scrub ? scrub(line.toString("utf8")) : line.toString("utf8", 0, 200)).slice(0, 200) });
     };
     const onOverflow = () => {
       const why = new Error(`a message of the server is over the limit result_bytes (${limits.result_bytes} bytes)`);
@@ -70,7 +72,7 @@ export class StdioLink implements Link {
       void this[Symbol.asyncDispose]();
     };
     readLines(this.#child.stdout, limits.result_bytes, onLine, onOverflow);
-    logLines(this.#child.stderr, limits.stderr_bytes, (line) => log.info("server.stderr", { server: name, line }));
+    logLines(this.#child.stderr, limits.stderr_bytes, (line) => log.info("server.stderr", { server: name, line: scrub ? scrub(line) : line }));
   }
 
   send(message: RpcMessage): Promise<void> {

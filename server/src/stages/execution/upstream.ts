@@ -5,14 +5,18 @@ import type { HeaderMap } from "../../base/headers.ts";
 import type { Limits } from "../../base/limits.ts";
 import type { Log } from "../../base/log.ts";
 import type { Introduction } from "../../base/mcp.ts";
+import type { Given } from "../../base/path.ts";
 import { Connection, type Dial, type Notice } from "./connection.ts";
 import { HttpLink } from "./http.ts";
 import { StdioLink } from "./stdio.ts";
 
-/** A registered server. `env` and `headers` are functions, so that secrets are resolved at use and kept nowhere. */
+/**
+ * A registered server. `env` (once for each process) and `headers` (for each request) are functions, so that secrets are resolved at use and kept
+ * nowhere. Both reject with a Fault when one cannot be had.
+ */
 export type UpstreamSpec = { readonly name: string } & (
-  | { readonly command: string; readonly args: readonly string[]; readonly cwd?: string; env(): Readonly<Record<string, string>> }
-  | { readonly url: string; headers(): Readonly<Record<string, string>> }
+  | { readonly command: string; readonly args: readonly string[]; readonly cwd?: string; env(): Promise<Given> }
+  | { readonly url: string; headers(): Promise<Given> }
 );
 
 export interface UpstreamTools {
@@ -152,11 +156,17 @@ export class Upstream implements AsyncDisposable {
     }
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#disposed = true;
+  /** Ends all its connections: what they were given is no longer good. */
+  async renew(): Promise<void> {
     const all = [...this.#held.values(), this.#spare];
     this.#held.clear();
+    this.#spare = null;
     await Promise.all(all.map(async (held) => (await held?.catch(() => null))?.[Symbol.asyncDispose]()));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true;
+    await this.renew();
     await this.#pool?.destroy();
   }
 
@@ -210,7 +220,7 @@ export class Upstream implements AsyncDisposable {
     }
     const place = await this.#tools.place(session);
     try {
-      const connection = await Connection.open(this.#dial(), clock, limits.handshake_ms, this.#introduction?.era);
+      const connection = await Connection.open(await this.#dial(), clock, limits.handshake_ms, this.#introduction?.era);
       this.#introduction = connection.introduction;
       try {
         await this.#show(connection);
@@ -259,17 +269,18 @@ export class Upstream implements AsyncDisposable {
     this.#notBeforeMs = this.#tools.clock.nowMs() + delayMs;
   }
 
-  #dial(): Dial {
+  async #dial(): Promise<Dial> {
     const { clock, limits, log, environment } = this.#tools;
     const { spec } = this;
     if ("url" in spec) {
       const pool = this.#pool;
       if (!pool) throw new Error("an HTTP server without a pool");
       const { pathname, search } = new URL(spec.url);
-      const target = { name: spec.name, path: pathname + search, pool, headers: spec.headers(), headerMap: this.headerMap };
+      const target = { name: spec.name, path: pathname + search, pool, headers: () => spec.headers(), headerMap: this.headerMap };
       return (events) => new HttpLink({ clock, limits }, target, events);
     }
-    const target = { name: spec.name, command: spec.command, args: spec.args, cwd: spec.cwd, environment: { ...environment, ...spec.env() } };
+    const { values, scrub } = await spec.env();
+    const target = { name: spec.name, command: spec.command, args: spec.args, cwd: spec.cwd, environment: { ...environment, ...values }, scrub };
     return (events) => new StdioLink({ clock, limits, log }, target, events);
   }
 }

@@ -132,6 +132,11 @@ export class Upstreams implements AsyncDisposable {
     await connection.request("resources/unsubscribe", { uri }, quiet, this.#options.limits.handshake_ms).catch(() => {});
   }
 
+  /** Ends all connections of a server: the next ones are given what is good now. */
+  async renew(server: string): Promise<void> {
+    await this.#upstreams.get(server)?.renew();
+  }
+
   /** A session has ended: so do its connections and the processes behind them. */
   async release(session: string): Promise<void> {
     this.#listeners.delete(session);
