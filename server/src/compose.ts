@@ -21,7 +21,7 @@ import { replay } from "./mediation/replay.ts";
 import type { Stages } from "./mediation/stages.ts";
 import { releasing } from "./releasing.ts";
 import { approvalStage, type Approvals } from "./stages/approval/approval.ts";
-import { credentialStage, type CredentialStage } from "./stages/credential/credential.ts";
+import { CredentialStage } from "./stages/credential/credential.ts";
 import type { Releases } from "./stages/decision/releases.ts";
 import { PastBundles } from "./stages/decision/past.ts";
 import { releaseViews } from "./stages/decision/releases-view.ts";
@@ -106,7 +106,7 @@ async function core({ config, environment, log, clock = systemClock }: ComposeOp
   const solver = held.use(new Solver({ after: clock.after, patienceMs: limits.compile_ms }));
   const releases = releasing({ store, clock, log, limits, config: current, ground, decision, solver });
   const approvals = held.use(approvalStage({ store, clock, log, config: current }));
-  const credentials = credentialStage({ store, clock, log, config: current, environment });
+  const credentials = new CredentialStage({ store, clock, log, config: current, environment });
   return { clock, log, store, live, identity, catalog, ground, decision, releases, approvals, limits, credentials };
 }
 
@@ -227,10 +227,10 @@ function childEnvironment(environment: Environment): Record<string, string> {
 }
 
 /** Secrets in `env` and `headers` are looked up at each use, so that no configuration holds them. */
-function spec([name, server]: [string, ServerDefinition], { give }: CredentialStage): UpstreamSpec {
-  if (server.kind === "http") return { name, url: server.url, headers: () => give(name, server.headers) };
+function spec([name, server]: [string, ServerDefinition], credentials: CredentialStage): UpstreamSpec {
+  if (server.kind === "http") return { name, url: server.url, headers: () => credentials.give(name, server.headers) };
   const { command, args, cwd } = server;
-  return { name, command, args, cwd, env: () => give(name, server.env) };
+  return { name, command, args, cwd, env: () => credentials.give(name, server.env) };
 }
 
 function administration(rooms: Core, net: { servers(): JsonObject[]; url(): string }): { ask: Api; past: PastBundles } {

@@ -10,7 +10,7 @@ import { limits } from "../../base/limits.ts";
 import { logger } from "../../base/log.ts";
 import type { Outgoing } from "../../base/path.ts";
 import { MemoryMedium, openMemory } from "../../base/store/memory.ts";
-import { credentialStage } from "./credential.ts";
+import { CredentialStage } from "./credential.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "lanyard-credentials-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -45,7 +45,7 @@ async function world(credentials: string, { environment = {}, servers = "servers
   const config = parseConfig(new TextEncoder().encode(`version: 1\nteams: { eng: {} }\nagents: { coder: { team: eng }, other: { team: eng } }\n${servers}\ncredentials:${credentials}\n`), join(folder, "lanyard.yaml"));
   const start = async () => {
     const store = await openMemory({ clock, ...disk });
-    return { store, stage: credentialStage({ store, clock, log, config: () => config, environment }) };
+    return { store, stage: new CredentialStage({ store, clock, log, config: () => config, environment }) };
   };
   return { clock, lines, start, ...(await start()) };
 }

@@ -3,7 +3,7 @@ import { Fault } from "@lanyard/contract";
 import type { Lease, Outgoing } from "../../base/path.ts";
 import { formsOf } from "./encodings.ts";
 import { readRequest, type Usable } from "./request.ts";
-import { scrubbing, scrubText, type Pattern } from "./scrubber.ts";
+import { scrubbing, scrubText, type Forbidden } from "./scrubber.ts";
 import type { Secret } from "./secret.ts";
 
 /** For an action that needs nothing lent. */
@@ -20,7 +20,7 @@ export const nothingLent: Lease = {
 export class RequestLease implements Lease {
   readonly credentials: readonly string[];
   readonly #usable: readonly Usable[];
-  readonly #patterns: readonly Pattern[];
+  readonly #forbidden: readonly Forbidden[];
   readonly #revoked = new AbortController();
   readonly #onEnd: () => void;
   #values: ReadonlyMap<string, Secret> | null;
@@ -30,9 +30,9 @@ export class RequestLease implements Lease {
     this.#usable = usable;
     this.#values = values;
     this.#onEnd = onEnd;
-    this.#patterns = usable.flatMap(({ name, placeholder }) => {
+    this.#forbidden = usable.flatMap(({ name, placeholder }) => {
       const secret = values.get(name);
-      return secret ? patternsOf(secret, placeholder) : [];
+      return secret ? formsToHide(secret, placeholder) : [];
     });
   }
 
@@ -56,11 +56,11 @@ export class RequestLease implements Lease {
   }
 
   scrub(): Transform {
-    return scrubbing(this.#patterns);
+    return scrubbing(this.#forbidden);
   }
 
   scrubText(text: string): string {
-    return scrubText(this.#patterns, text);
+    return scrubText(this.#forbidden, text);
   }
 
   [Symbol.dispose](): void {
@@ -70,4 +70,4 @@ export class RequestLease implements Lease {
 }
 
 /** Everything that a value may look like in what comes back. */
-export const patternsOf = (secret: Secret, replacement: string): Pattern[] => formsOf(secret.reveal()).map((bytes) => ({ bytes, replacement: Buffer.from(replacement) }));
+export const formsToHide = (secret: Secret, replacement: string): Forbidden[] => formsOf(secret.reveal()).map((bytes) => ({ bytes, replacement: Buffer.from(replacement) }));

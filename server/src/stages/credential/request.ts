@@ -10,7 +10,7 @@ export interface Usable {
 }
 
 /** What placeholders there are in a request. */
-export interface Reading {
+export interface PlaceholderReading {
   /** Names of credentials whose placeholder is in its place, at a host that they serve; sorted. */
   readonly lent: readonly string[];
   /** Where else there is a placeholder, in words for the agent; null when nowhere. */
@@ -22,7 +22,7 @@ export interface Reading {
  * query parameter, or the password of Basic, at a host, path and method that the credential serves. Anything else is misplaced, in whatever it is
  * encoded.
  */
-export function readRequest<R extends Outgoing>(request: R, usable: readonly Usable[], valueOf: (name: string) => string | null): Reading & { readonly request: R } {
+export function readRequest<R extends Outgoing>(request: R, usable: readonly Usable[], valueOf: (name: string) => string | null): PlaceholderReading & { readonly request: R } {
   const lent = new Set<string>();
   const serving = usable.filter(({ entry }) => serves(entry, request));
   const fill = (take: (credential: Usable) => ((value: string) => string) | null): string | null => {
@@ -46,7 +46,7 @@ export function readRequest<R extends Outgoing>(request: R, usable: readonly Usa
     return filled ?? pair;
   });
   const texts = [["in the path", request.path], ["in the host, the query or a header where it does not belong", stray.join("\n")], ["in the body", request.body?.toString("latin1") ?? ""]] as const;
-  let misplaced: Reading["misplaced"] = null;
+  let misplaced: PlaceholderReading["misplaced"] = null;
   for (const [where, text] of texts) {
     const found = findPlaceholder(text);
     if (found !== null) misplaced ??= { name: ownerOf(found, usable), where };

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { Scrubber, scrubText, type Pattern } from "./scrubber.ts";
+import { Scrubber, scrubText, type Forbidden } from "./scrubber.ts";
 
 /** Marks every byte of every occurrence, then replaces each stretch by the pattern that begins it. */
-function naive(patterns: readonly Pattern[], text: Buffer): Buffer {
+function naive(patterns: readonly Forbidden[], text: Buffer): Buffer {
   const found = Array.from({ length: text.length }, (_, at) => patterns.filter(({ bytes }) => bytes.length > 0 && text.subarray(at, at + bytes.length).equals(bytes)));
   const marked = new Set(found.flatMap((here, at) => here.flatMap(({ bytes }) => Array.from(bytes, (_, index) => at + index))));
   const parts: Buffer[] = [];
@@ -14,7 +14,7 @@ function naive(patterns: readonly Pattern[], text: Buffer): Buffer {
   return Buffer.concat(parts);
 }
 
-const inChunks = (patterns: readonly Pattern[], text: Buffer, cuts: readonly number[]): Buffer => {
+const inChunks = (patterns: readonly Forbidden[], text: Buffer, cuts: readonly number[]): Buffer => {
   const scrubber = new Scrubber(patterns);
   const places = [0, ...cuts.map((cut) => cut % (text.length + 1)).toSorted((a, b) => a - b), text.length];
   const parts = places.slice(1).map((to, index) => scrubber.push(text.subarray(places[index], to)));
@@ -22,7 +22,7 @@ const inChunks = (patterns: readonly Pattern[], text: Buffer, cuts: readonly num
 };
 
 const few = fc.array(fc.constantFrom(0x61, 0x62, 0x63), { minLength: 1, maxLength: 6 }).map((bytes) => Buffer.from(bytes));
-const patternsOf = (all: readonly Buffer[]): Pattern[] => [...new Map(all.map((bytes) => [bytes.toString(), bytes])).values()].map((bytes, index) => ({ bytes, replacement: Buffer.from(`<${index}>`) }));
+const patternsOf = (all: readonly Buffer[]): Forbidden[] => [...new Map(all.map((bytes) => [bytes.toString(), bytes])).values()].map((bytes, index) => ({ bytes, replacement: Buffer.from(`<${index}>`) }));
 
 test("as the naive way, however the patterns overlap and wherever the chunks are cut", () => {
   const texts = fc.array(fc.constantFrom(0x61, 0x62, 0x63, 0x64), { maxLength: 60 }).map((bytes) => Buffer.from(bytes));

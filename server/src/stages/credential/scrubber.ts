@@ -1,7 +1,7 @@
 import { Transform } from "node:stream";
 
 /** Bytes that may not pass, and what stands in their place. */
-export interface Pattern {
+export interface Forbidden {
   readonly bytes: Buffer;
   readonly replacement: Buffer;
 }
@@ -31,7 +31,7 @@ class Automaton {
   readonly longest: Int32Array;
   #size = 1;
 
-  constructor(patterns: readonly Pattern[]) {
+  constructor(patterns: readonly Forbidden[]) {
     const most = patterns.reduce((sum, { bytes }) => sum + bytes.length, 1);
     const numbers = () => new Int32Array(most).fill(none);
     [this.#child, this.#sibling, this.#fail, this.depth, this.longest] = [numbers(), numbers(), numbers(), numbers(), numbers()];
@@ -100,7 +100,7 @@ class Automaton {
  * back only as long as they could still be the beginning of one.
  */
 export class Scrubber {
-  readonly #patterns: readonly Pattern[];
+  readonly #patterns: readonly Forbidden[];
   readonly #automaton: Automaton;
   #node = root;
   /** Bytes read so far; of them those from `given` on are held. */
@@ -109,7 +109,7 @@ export class Scrubber {
   #held: Buffer = Buffer.alloc(0);
   #covers: Cover[] = [];
 
-  constructor(patterns: readonly Pattern[]) {
+  constructor(patterns: readonly Forbidden[]) {
     this.#patterns = patterns.filter(({ bytes }) => bytes.length > 0);
     this.#automaton = new Automaton(this.#patterns);
   }
@@ -120,7 +120,7 @@ export class Scrubber {
     for (let index = 0; index < chunk.length; index++) {
       node = automaton.next(node, chunk[index] as number);
       const pattern = automaton.longest[node] as number;
-      if (pattern !== none) this.#cover(this.#read + index + 1, this.#patterns[pattern] as Pattern);
+      if (pattern !== none) this.#cover(this.#read + index + 1, this.#patterns[pattern] as Forbidden);
     }
     this.#node = node;
     this.#read += chunk.length;
@@ -133,7 +133,7 @@ export class Scrubber {
   }
 
   /** Covers come with growing ends; one may begin before several that came earlier. */
-  #cover(end: number, { bytes, replacement }: Pattern): void {
+  #cover(end: number, { bytes, replacement }: Forbidden): void {
     let cover: Cover = { start: end - bytes.length, end, replacement, told: false };
     for (let last = this.#covers.at(-1); last && last.end >= cover.start; last = this.#covers.at(-1)) {
       this.#covers.pop();
@@ -165,7 +165,7 @@ export class Scrubber {
 }
 
 /** The same as a stream. */
-export function scrubbing(patterns: readonly Pattern[]): Transform {
+export function scrubbing(patterns: readonly Forbidden[]): Transform {
   const scrubber = new Scrubber(patterns);
   const give = (bytes: Buffer, done: (error: null, data?: Buffer) => void) => (bytes.length > 0 ? done(null, bytes) : done(null));
   return new Transform({
@@ -175,7 +175,7 @@ export function scrubbing(patterns: readonly Pattern[]): Transform {
 }
 
 /** The same of a whole text. */
-export function scrubText(patterns: readonly Pattern[], text: string): string {
+export function scrubText(patterns: readonly Forbidden[], text: string): string {
   if (patterns.length === 0) return text;
   const scrubber = new Scrubber(patterns);
   return Buffer.concat([scrubber.push(Buffer.from(text, "utf8")), scrubber.end()]).toString("utf8");

@@ -1,9 +1,9 @@
 import { Fault, isObject, type Json } from "@lanyard/contract";
 import { askJson } from "./ask.ts";
-import type { Source } from "./source.ts";
+import type { SecretSource } from "./source.ts";
 
 /** A token for this one purpose in exchange for another (RFC 8693): narrower in audience and scope, and short-lived. */
-export const fromExchange: Source<"exchange"> = async ({ tokenEndpoint, subject, subjectType, audience, resource, scope, client }, name, { clock, other }) => {
+export const fromExchange: SecretSource<"exchange"> = async ({ tokenEndpoint, subject, subjectType, audience, resource, scope, client }, name, { clock, other }) => {
   const wrong = (why: string) => new Fault("no_credential", `the credential \`${name}\` could not be had at \`${tokenEndpoint}\`: ${why}`);
   const form = new URLSearchParams({
     grant_type: "urn:ietf:params:oauth:grant-type:token-exchange",

@@ -2,10 +2,10 @@ import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { Fault } from "@lanyard/contract";
 import { limits } from "../../../base/limits.ts";
-import type { Source } from "./source.ts";
+import type { SecretSource } from "./source.ts";
 
 /** A file that nobody else can read, looked at through the handle that it is read with, so that it cannot be another one by then. */
-export const fromFile: Source<"file"> = async ({ path }, name) => ({ text: await readOwn(path, name, "ours"), keepUntilMs: null });
+export const fromFile: SecretSource<"file"> = async ({ path }, name) => ({ text: await readOwn(path, name, "ours"), keepUntilMs: null });
 
 /** Reads a small file. `ours`: it must be this user's own and closed to all others; `given`: whoever gave it to this process has seen to that. */
 export async function readOwn(path: string, name: string, whose: "ours" | "given"): Promise<string> {

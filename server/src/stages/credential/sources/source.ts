@@ -22,4 +22,4 @@ export interface SourceTools {
  * A place where secrets lie: one file a kind. Throws Fault `no_credential` that says what was tried and what to do, without a word of what
  * was read; `name` is the credential's.
  */
-export type Source<K extends CredentialSource["kind"]> = (from: Extract<CredentialSource, { kind: K }>, name: string, tools: SourceTools) => Promise<Fetched>;
+export type SecretSource<K extends CredentialSource["kind"]> = (from: Extract<CredentialSource, { kind: K }>, name: string, tools: SourceTools) => Promise<Fetched>;

@@ -1,7 +1,7 @@
 import { Fault, isObject } from "@lanyard/contract";
 import createVault from "node-vault";
 import { askJson } from "./ask.ts";
-import type { Source } from "./source.ts";
+import type { SecretSource } from "./source.ts";
 
 /** How long a secret without a lease of its own is kept: it can be changed there at any time, and asking for each call would make it a bottleneck. */
 const keepMs = 30_000;
@@ -10,7 +10,7 @@ const keepMs = 30_000;
  * Vault or OpenBao: the engines `kv` (both versions) and whatever else answers a read with `data`. A secret with a lease is kept for four fifths
  * of it; what it was read with (a token, or an AppRole's secret id) is a credential in turn.
  */
-export const fromVault: Source<"vault"> = async ({ address, path, field, namespace, auth }, name, { clock, other }) => {
+export const fromVault: SecretSource<"vault"> = async ({ address, path, field, namespace, auth }, name, { clock, other }) => {
   const wrong = (why: string, cause?: unknown) => new Fault("no_credential", `the credential \`${name}\` could not be read from \`${path}\` at \`${address}\`: ${why}`, { cause });
   const vault = client(address, namespace);
   try {
