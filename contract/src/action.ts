@@ -5,15 +5,17 @@ import type { JsonObject } from "./json.ts";
  * What an agent asks for, normalised: the unit that is decided, recorded and carried out.
  *
  * `name` is the Cedar action id. A tool call is `<server>/<tool>`; every other request to a server is
- * `<server>/mcp:<method>` (for example `docs/mcp:resources/read`), so that nothing reaches a server undecided.
+ * `<server>/mcp:<method>` (for example `docs/mcp:resources/read`), so that nothing reaches a server undecided. What leaves a sandbox is a call
+ * of the built-in server `web`: `web/GET`, `web/WEBSOCKET`, `web/TCP`.
  */
 export interface Action {
-  readonly protocol: "mcp";
-  /** Name of the upstream server, a key of `servers:` in lanyard.yaml. */
+  /** `http` for what leaves a sandbox through the egress door; the request itself travels beside the action, see `Exchange.web`. */
+  readonly protocol: "mcp" | "http";
+  /** Name of the upstream server, a key of `servers:` in lanyard.yaml; or `web`. */
   readonly server: string;
-  /** JSON-RPC method sent to the server. */
+  /** JSON-RPC method sent to the server; of `web` the name of the tool. */
   readonly method: string;
-  /** Name of the tool at the server (not the name shown to the agent). Set when `method` is `tools/call`. */
+  /** Name of the tool at the server (not the name shown to the agent). Set when `method` is `tools/call`, and for `web`. */
   readonly tool?: string;
   /** Cedar action id, see above. */
   readonly name: string;

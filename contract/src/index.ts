@@ -6,3 +6,4 @@ export * from "./errors.ts";
 export * from "./json.ts";
 export * from "./records.ts";
 export * from "./routes.ts";
+export * from "./web.ts";

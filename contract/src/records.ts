@@ -11,6 +11,13 @@ const hash = z.string().regex(/^[A-Za-z0-9_-]{43}$/); // base64url SHA-256
 const text = z.string().max(4096);
 const count = z.int().min(0);
 const actor = z.string().min(1).max(256); // "operator", "user:ana", "agent:bot", "lanyard"
+/**
+ * Why a sandbox's connection or request was turned away before it could be an action: it was no clean HTTP (`http`), or its version, method,
+ * target, host, headers or body was refused; Host, SNI and tunnel disagreed (`mismatch`); TLS failed (`tls`); the tunnel spoke neither TLS nor
+ * HTTP (`protocol`); its address is one that nothing is sent to (`address`).
+ */
+export const egressFaults = ["http", "version", "method", "target", "host", "header", "body", "mismatch", "tls", "protocol", "address"] as const;
+export type EgressFault = (typeof egressFaults)[number];
 /** Where a bundle stands: it decides, it decides beside without effect, or it decides for a share of the sessions. */
 const post = z.enum(["active", "shadow", "canary"]);
 const version = z.int().min(1).nullable(); // of the policies; null for those of the live folder
@@ -65,6 +72,8 @@ export const recordBodies = {
   "session.close": body({ session: id, why: id, actions: count }),
   /** Refused at the door: no session could be established. Repeats within a second fold into `times`. */
   "session.refused": body({ code: id, door: id, times: count }),
+  /** Turned away at the egress door before it was an action. Repeats within a second fold into `times`. */
+  "egress.refuse": body({ session: id, agent: id, fault: z.enum(egressFaults), times: count }),
   "credential.issue": body({ kind: z.enum(["agent", "user"]), name: id, key: id, by: actor }),
   "credential.revoke": body({ kind: z.enum(["agent", "user"]), name: id, key: id, by: actor }),
   /** Values of configured credentials were lent for the intent `of`. */

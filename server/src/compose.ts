@@ -13,6 +13,7 @@ import { exportLedger } from "./base/store/verify.ts";
 import { api, type Way } from "./edge/api/api.ts";
 import { reasonOf } from "./edge/api/ledger.ts";
 import type { Rooms } from "./edge/api/rooms.ts";
+import { EgressDoor } from "./edge/gateway/egress/door.ts";
 import { Gateway } from "./edge/gateway/gateway.ts";
 import { listen, type Listening } from "./listen.ts";
 import { Changes } from "./mediation/changes.ts";
@@ -29,8 +30,10 @@ import { DecisionStage } from "./stages/decision/stage.ts";
 import { execute } from "./stages/execution/execute.ts";
 import type { UpstreamSpec } from "./stages/execution/upstream.ts";
 import { Upstreams } from "./stages/execution/upstreams.ts";
+import { executeWeb } from "./stages/execution/web.ts";
 import { Catalog } from "./stages/facts/catalog.ts";
 import { gather, reachableServers } from "./stages/facts/gather.ts";
+import { webDefinitions, webGround } from "./stages/facts/web-tools.ts";
 import { identityStage, type Identity } from "./stages/identity/identity.ts";
 import { inspect } from "./stages/inspection/inspect.ts";
 import { recordStage } from "./stages/record/record.ts";
@@ -88,18 +91,22 @@ async function core({ config, environment, log, clock = systemClock }: ComposeOp
   const { limits } = config;
   const identity = held.use(identityStage({ store, clock, log, config: current }));
   const catalog = new Catalog({ store, clock, log, config: current });
+  for (const bytes of webDefinitions()) store.putObject(bytes);
   const ground = (): Ground => ({
     registry: registryOf(current()),
     servers: [...current().servers.keys()],
     contracts: [...current().tools.keys()].sort(),
-    tools: catalog.known().map(({ server, tool, hash }) => ({
-      server,
-      tool: tool.name,
-      definition: hash,
-      inputSchema: tool.inputSchema,
-      contract: current().tools.get(`${server}/${tool.name}`) ?? { effects: [], reversibility: "unknown" as const },
-      ...(tool.annotations && { annotations: tool.annotations }),
-    })),
+    tools: [
+      ...catalog.known().map(({ server, tool, hash }) => ({
+        server,
+        tool: tool.name,
+        definition: hash,
+        inputSchema: tool.inputSchema,
+        contract: current().tools.get(`${server}/${tool.name}`) ?? { effects: [], reversibility: "unknown" as const },
+        ...(tool.annotations && { annotations: tool.annotations }),
+      })),
+      ...webGround,
+    ],
   });
   const recheck = { terms: () => current().recheck, opinion: new Oracle({ after: clock.after }) };
   const decision = held.use(new DecisionStage({ store, clock, log, policyDir: config.policies, ground, limits, release: () => current().release, recheck }));
@@ -120,7 +127,7 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
   await decision.start();
 
   const servers = held.use(new Upstreams({ servers: [...config.servers].map((entry) => spec(entry, rooms.credentials)), environment: childEnvironment(environment), clock, limits: rooms.limits, log, rootOf: identity.rootOf, seen: (server, tools) => catalog.seen(server, tools) }));
-  const stages = pathOf(rooms, servers);
+  const stages = pathOf(rooms, servers, () => listening.url);
   const face = held.use(
     new Gateway({
       identify: identity.identify,
@@ -133,9 +140,20 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
       log,
     }),
   );
-  linkChanges(rooms, face, servers, held);
-  const { ask, past } = administration(rooms, { servers: () => servers.state() as unknown as JsonObject[], url: () => listening.url });
-  const listening: Listening = held.use(await listen({ config, gateway: face, api: ask, log }));
+  const egress = held.use(
+    new EgressDoor({
+      identify: identity.identify,
+      mediate: (call) => mediate(stages, call),
+      record: async (refusal) => void (await store.append({ type: "egress.refuse", ...refusal })),
+      rules: () => live.current().egress,
+      clock,
+      limits: rooms.limits,
+      log,
+    }),
+  );
+  linkChanges(rooms, { face, egress, servers }, held);
+  const { ask, past } = administration(rooms, { servers: () => servers.state() as unknown as JsonObject[], url: () => listening.url, egressCa: async (principal) => (await egress.authority(principal)).pem });
+  const listening: Listening = held.use(await listen({ config, gateway: face, egress, api: ask, log }));
 
   const probes = Promise.allSettled(servers.servers.map((name) => probe(rooms, servers, name)));
   const kept = held.move();
@@ -154,14 +172,16 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
 export async function composeOffline(options: ComposeOptions): Promise<Offline> {
   await using held = new AsyncDisposableStack();
   const rooms = await core(options, held);
-  const { ask } = administration(rooms, { servers: () => [], url: () => "" });
+  const { ask } = administration(rooms, { servers: () => [], url: () => "", egressCa: () => Promise.resolve("") });
   const kept = held.move();
   return { api: ask, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
 /** The path's collaborators, out of the rooms. */
-function pathOf({ clock, log, store, live, identity, catalog, decision, approvals, limits, credentials }: Core, servers: Upstreams): Stages {
+function pathOf({ clock, log, store, live, identity, catalog, decision, approvals, limits, credentials }: Core, servers: Upstreams, ownUrl: () => string): Stages {
   const record = recordStage({ store, clock, log });
+  const executor = { upstreams: servers, limits, pin: (server: string, tool: string) => catalog.pin(server, tool) };
+  const web = { limits, rules: () => live.current().egress, ownUrl };
   return {
     monotonicUs: () => clock.monotonicUs(),
     identify: identity.identify,
@@ -173,9 +193,9 @@ function pathOf({ clock, log, store, live, identity, catalog, decision, approval
     claim: (principal, action) => approvals.claim(principal, action),
     unclaim: (approval, why) => approvals.unclaim(approval, why),
     hold: (...call) => approvals.hold(...call),
-    vet: (action, principal) => credentials.vet(action, principal),
-    lease: (action, principal, intent) => credentials.lease(action, principal, intent),
-    execute: (action, principal, exchange) => execute({ upstreams: servers, limits, pin: (server, tool) => catalog.pin(server, tool) }, action, principal, exchange),
+    vet: (action, principal, { web: request }) => credentials.vet(action, principal, request),
+    lease: (action, principal, intent, { web: request }) => credentials.lease(action, principal, intent, request),
+    execute: (action, principal, exchange, lease) => (action.protocol === "http" ? executeWeb(web, action, exchange, lease) : execute(executor, action, principal, exchange)),
     inspect: (action, answer) => inspect({ limits }, action, answer),
   };
 }
@@ -192,7 +212,7 @@ function viewOf({ live, catalog, decision }: Core, principal: Parameters<typeof 
 }
 
 /** A change in one room that others must hear of. */
-function linkChanges({ live, catalog, decision, identity, store, log, credentials }: Core, face: Gateway, servers: Upstreams, held: AsyncDisposableStack): void {
+function linkChanges({ live, catalog, decision, identity, store, log, credentials }: Core, { face, egress, servers }: { face: Gateway; egress: EgressDoor; servers: Upstreams }, held: AsyncDisposableStack): void {
   const fitPolicies = (): void => {
     decision.recompile("catalog changed").then(
       () => face.toolsChanged(),
@@ -202,7 +222,10 @@ function linkChanges({ live, catalog, decision, identity, store, log, credential
   const heed = (record: LedgerRecord): void => {
     if (record.type === "bundle.activate" || record.type === "bundle.withdraw" || record.type === "catalog.quarantine") face.toolsChanged();
   };
-  const release = (session: string): void => void face.ended(session).catch((error: unknown) => log.error("session.unreleased", { error }));
+  const release = (session: string): void => {
+    egress.ended(session);
+    void face.ended(session).catch((error: unknown) => log.error("session.unreleased", { error }));
+  };
   const renew = (holders: readonly string[]): void => {
     for (const server of holders) void servers.renew(server).catch((error: unknown) => log.error("server.unrenewed", { server, error }));
   };
@@ -233,7 +256,7 @@ function spec([name, server]: [string, ServerDefinition], credentials: Credentia
   return { name, command, args, cwd, env: () => credentials.give(name, server.env) };
 }
 
-function administration(rooms: Core, net: { servers(): JsonObject[]; url(): string }): { ask: Api; past: PastBundles } {
+function administration(rooms: Core, net: { servers(): JsonObject[]; url(): string; egressCa: Rooms["egressCa"] }): { ask: Api; past: PastBundles } {
   const { clock, log, limits, store, live, identity, catalog, decision, releases, approvals, credentials } = rooms;
   const past = new PastBundles({ store, active: () => decision.active()?.snapshot ?? null });
   const versions = releaseViews({ store, releases, lineup: () => decision.lineup() });
@@ -243,6 +266,7 @@ function administration(rooms: Core, net: { servers(): JsonObject[]; url(): stri
     limits,
     store,
     url: net.url,
+    egressCa: net.egressCa,
     identity,
     credentials,
     approvals: {

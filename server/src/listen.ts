@@ -1,5 +1,5 @@
 import { chmodSync, rmSync } from "node:fs";
-import { createServer as createHttpServer, type RequestListener, type Server as HttpServer } from "node:http";
+import { createServer as createHttpServer, type IncomingMessage, type RequestListener, type Server as HttpServer } from "node:http";
 import { createServer as createSocketServer, type AddressInfo, type Server } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import { Fault } from "@lanyard/contract";
@@ -7,6 +7,7 @@ import type { Config } from "./base/config/config.ts";
 import type { Log } from "./base/log.ts";
 import { gatewaySocket, operatorSocket } from "./base/sockets.ts";
 import type { Way } from "./edge/api/api.ts";
+import type { EgressDoor } from "./edge/gateway/egress/door.ts";
 import type { Gateway } from "./edge/gateway/gateway.ts";
 import { mcpHttp } from "./edge/gateway/mcp-http.ts";
 import { mcpStdio } from "./edge/gateway/mcp-stdio.ts";
@@ -18,6 +19,7 @@ export interface Listening extends AsyncDisposable {
 interface Doors {
   readonly config: Config;
   readonly gateway: Gateway;
+  readonly egress: Pick<EgressDoor, "accept" | "hangUp">;
   readonly api: (request: Request, way: Way) => Promise<Response>;
   readonly log: Log;
 }
@@ -26,15 +28,17 @@ interface Doors {
  * Opens the three ways in: TCP for agents and token holders, `gateway.sock` for stdio shims, `operator.sock` for the operator. Both sockets
  * lie in the data folder, which only its owner may enter. Throws Fault `conflict` when the port is taken.
  */
-export async function listen({ config, gateway, api, log }: Doors): Promise<Listening> {
+export async function listen({ config, gateway, egress, api, log }: Doors): Promise<Listening> {
   await using held = new AsyncDisposableStack();
   const { host, port } = config.listen;
   const mcp = mcpHttp(gateway, {});
   const requests = (way: Way): RequestListener => getRequestListener((request) => api(request, way), { overrideGlobalObjects: false });
   const outside = requests({ operator: false });
-  const tcp = createHttpServer((request, response) => (isMcp(request.url) ? mcp(request, response) : void outside(request, response)));
+  const tcp = createHttpServer({ shouldUpgradeCallback: isEgress }, (request, response) => (isMcp(request.url) ? mcp(request, response) : void outside(request, response)));
+  tcp.on("upgrade", (request, socket, head) => egress.accept(request, socket, head));
   tcp.keepAliveTimeout = keepAliveMs;
   hold(held, tcp);
+  held.defer(() => egress.hangUp()); // A port is not free while a connection that came through it is open.
   await bind(tcp, { host, port }, `${host}:${port}`);
 
   const operator = createHttpServer(requests({ operator: true }));
@@ -55,6 +59,8 @@ export async function listen({ config, gateway, api, log }: Doors): Promise<List
 const keepAliveMs = 75_000;
 
 const isMcp = (url = ""): boolean => url === "/mcp" || url.startsWith("/mcp/") || url.startsWith("/mcp?");
+
+const isEgress = ({ method, url, headers }: IncomingMessage): boolean => method === "GET" && url === "/egress" && headers.upgrade === "lanyard-egress";
 
 function hold(held: AsyncDisposableStack, server: HttpServer): void {
   held.defer(async () => {

@@ -29,6 +29,7 @@ export const sampleRecords: { readonly [T in RecordType]: NewRecord & { readonly
   "session.open": { type: "session.open", session: "s_AAAAAAAAAAAAAAAA", agent: "coder", user: "ana", purpose: hash("purpose"), payload: null, parent: null, expires_at_ms: 1_800_000_000_000 },
   "session.close": { type: "session.close", session: "s_AAAAAAAAAAAAAAAA", why: "ended", actions: 3 },
   "session.refused": { type: "session.refused", code: "unauthenticated", door: "mcp", times: 2 },
+  "egress.refuse": { type: "egress.refuse", session: "s_AAAAAAAAAAAAAAAA", agent: "coder", fault: "mismatch", times: 2 },
   "credential.issue": { type: "credential.issue", kind: "agent", name: "coder", key: "k_AAAAAAAAAAAAAAAA", by: "operator" },
   "credential.revoke": { type: "credential.revoke", kind: "user", name: "ana", key: "k_AAAAAAAAAAAAAAAA", by: "operator" },
   "credential.lend": { type: "credential.lend", of: 1, session: "s_AAAAAAAAAAAAAAAA", agent: "coder", names: ["github"] },

@@ -1,4 +1,4 @@
-import { Fault, isObject, parseJson, type DecisionInput, type JsonObject, type ResourceFact } from "@lanyard/contract";
+import { completeWebArguments, Fault, isObject, parseJson, webServer, type DecisionInput, type JsonObject, type ResourceFact } from "@lanyard/contract";
 import { nearest, type PolicyProblem } from "../author/problem.ts";
 import type { PolicyFile, SourcePlace } from "../author/split.ts";
 import type { Snapshot } from "../decide/snapshot.ts";
@@ -94,7 +94,8 @@ const makeReady = (frame: Frame, one: Case, index: number): ReadyCase | PolicyPr
   const user = userOf(frame, wanted, [...path, "user"]);
   if ("message" in user) return user;
   const action = wanted.call ?? "";
-  const args = (wanted.json === undefined ? (wanted.args ?? {}) : parseJson(wanted.json)) as JsonObject;
+  const given = (wanted.json === undefined ? (wanted.args ?? {}) : parseJson(wanted.json)) as JsonObject;
+  const args = action.startsWith(`${webServer}/`) && wanted.json === undefined ? completeWebArguments(action.slice(webServer.length + 1), given) : given;
   try {
     const resources = wanted.resources?.map(givenResource) ?? touched(frame.ground, action, args);
     const session = { id: "case", purpose: wanted.purpose ?? "a case", depth: wanted.depth ?? 0, labels: (wanted.labels ?? []).toSorted(), isolation: wanted.isolation ?? "none" };

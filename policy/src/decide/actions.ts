@@ -1,3 +1,4 @@
+import { webServer } from "@lanyard/contract";
 import { equalBytes, type BundleLines } from "../bundle.ts";
 import type { Entity } from "../cedar/request.ts";
 import { requestAction, type ActionShape } from "../schema/schema.ts";
@@ -61,7 +62,7 @@ export class Actions {
 
   #request(name: string): ReadyAction | null {
     const [, server = "", method = ""] = /^([^/]+)\/mcp:(.+)$/s.exec(name) ?? [];
-    if (!this.#servers.has(server) || !method.isWellFormed()) return null;
+    if (server === webServer || !this.#servers.has(server) || !method.isWellFormed()) return null;
     if (this.#requests.size >= rememberedRequests) this.#requests.clear();
     const ready = readyAction(requestAction(server, method), this.#inputs);
     this.#requests.set(name, ready);

@@ -1,4 +1,4 @@
-import { Fault, isObject, reservedEntityTypes, type Registry, type JsonObject, type ToolContract } from "@lanyard/contract";
+import { Fault, isObject, reservedEntityTypes, webServer, type Registry, type JsonObject, type ToolContract } from "@lanyard/contract";
 import { shapeOfInput, type Note, type RecordShape, type Shape } from "./shape.ts";
 
 /** An approved tool, as the catalog hands it to policy. */
@@ -102,7 +102,7 @@ export const actionsOf = (catalog: ToolSet): { actions: ActionShape[]; notes: No
     if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(server)) throw new Fault("invalid_config", `cannot name an action after the server \`${server}\``);
   }
   const actions = new Map<string, ActionShape>();
-  for (const server of servers) for (const method of methods) actions.set(`${server}/mcp:${method}`, requestAction(server, method));
+  for (const server of servers) for (const method of server === webServer ? [] : methods) actions.set(`${server}/mcp:${method}`, requestAction(server, method));
   for (const tool of catalog.tools) {
     const name = `${tool.server}/${tool.tool}`;
     // A tool that called itself `mcp:resources/read` would be permitted by policies on reading resources.
@@ -110,7 +110,7 @@ export const actionsOf = (catalog: ToolSet): { actions: ActionShape[]; notes: No
       notes.push({ action: name, at: "", text: "a tool may not have this name; policy does not know it" });
       continue;
     }
-    actions.set(name, toolAction(name, tool, notes));
+    actions.set(name, toolAction(name, tool, tool.server === webServer ? [] : notes)); // Of our own schema nobody needs to be told.
   }
   const byName = (left: { name: string }, right: { name: string }): number => (left.name < right.name ? -1 : 1);
   const order = (note: Note): string => `${note.action}\0${note.at}`;

@@ -1,4 +1,5 @@
-import type { Json, JsonObject } from "@lanyard/contract";
+import type { ErrorCode, Json, JsonObject } from "@lanyard/contract";
+import type { BodySum, WebRequest, WebResponse } from "./web.ts";
 
 /** MCP lifecycle families: `stateful` is 2025-06-18 and 2025-11-25 (initialize), `stateless` is 2026-07-28 (per-request `_meta`). */
 export type Era = "stateful" | "stateless";
@@ -25,9 +26,23 @@ export interface Exchange {
   readonly client?: ClientFacts;
   /** The server ended its stream in mid-call and will answer on a later one (SEP-1699): the client may be let go in the same way. */
   release?(): void;
+  /** The request of a sandbox that the action `web/...` was made from. */
+  readonly web?: WebRequest;
+  /** Hands on an answer whose body is still to come; resolves when that has ended. Absent where an answer is whole when it is there. Never rejects. */
+  deliver?(answer: Answer): Promise<Delivered>;
+}
+
+/** How an answer got to the client: what is on record of it, and the code of what ended it early, else empty. */
+export interface Delivered {
+  readonly answer: Answer;
+  readonly code: ErrorCode | "";
 }
 
 /** What a server answered: a JSON-RPC result or a JSON-RPC error, passed on unchanged. */
 export type Answer =
-  | { readonly result: JsonObject }
+  | {
+      readonly result: JsonObject;
+      /** Of the web: the answer itself, of which `result` is what is recorded. `sum` is there once it was inspected. */
+      readonly web?: WebResponse & { readonly sum?: () => BodySum };
+    }
   | { readonly error: { readonly code: number; readonly message: string; readonly data?: Json } };

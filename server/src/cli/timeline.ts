@@ -52,6 +52,8 @@ function summary(line: Exclude<LogLine, { type: "decision" }>): string {
       return `credential ${line.name} revoked by ${line.by}`;
     case "credential.restore":
       return `credential ${line.name} restored by ${line.by}`;
+    case "egress.refuse":
+      return `${line.agent}, session ${line.session}: turned away at the egress door (${line.fault})${line.times > 1 ? `, ${line.times} times` : ""}`;
     case "catalog.quarantine":
       return `catalog: ${line.server}/${line.tool} quarantined, ${line.why}`;
     case "catalog.approve":

@@ -81,7 +81,7 @@ async function intend(stages: Stages, action: Action, principal: Principal, verd
 }
 
 /** Faults that only what certainly had no effect ends with. */
-const unreached: ReadonlySet<ErrorCode> = new Set(["upstream_unavailable", "quarantined", "no_credential"]);
+const unreached: ReadonlySet<ErrorCode> = new Set(["upstream_unavailable", "quarantined", "no_credential", "address_refused"]);
 
 /** Step 8. Nothing has happened when it fails, whatever it fails with. */
 async function lend(stages: Stages, action: Action, principal: Principal, intent: Intent, exchange: Exchange): Promise<Lease> {
@@ -104,6 +104,10 @@ async function carryOut(stages: Stages, action: Action, principal: Principal, in
     ending = { status, code: "result_withheld", answer: null };
     const answer = stages.inspect(action, raw); // Invariant: I8, nothing of a result passes before this line.
     ending = { status, code: "", answer };
+    if (exchange.deliver) {
+      const { answer: whole, code } = await exchange.deliver(answer);
+      ending = { status: code === "" ? status : "failed", code, answer: whole };
+    }
     return { kind: "done", answer: withNotice(answer, ruling.decision), intent };
   } catch (error) {
     if (ending.code === "result_withheld") return refusal.withheld(action, intent, error);

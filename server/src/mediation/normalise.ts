@@ -1,11 +1,15 @@
 import { createHash } from "node:crypto";
-import { Fault, isObject, type Action, type Json, type JsonObject } from "@lanyard/contract";
+import { Fault, isObject, webServer, type Action, type Json, type JsonObject } from "@lanyard/contract";
 import { canonicalize } from "@lanyard/ledger";
 import { limits } from "../base/limits.ts";
 import type { InboundCall } from "../base/path.ts";
 
 /** Step 2: a request as some face read it -> the Action that is decided, recorded and carried out. Throws Fault `malformed_call`. */
 export function normalise({ server, method, tool, params }: InboundCall): Action {
+  if (server === webServer && tool !== undefined) {
+    const name = `${webServer}/${tool}`;
+    return { protocol: "http", server, method, tool, name, args: params, params, digest: digestOf(name, params, undefined) };
+  }
   const isTool = method === "tools/call";
   const name = isTool ? `${server}/${tool ?? ""}` : `${server}/mcp:${method}`;
   if (isTool && !tool) throw new Fault("malformed_call", "`tools/call` without the name of a tool");

@@ -29,7 +29,7 @@ export interface Stages {
   hold(action: Action, principal: Principal, intent: Intent, facts: Facts, ruling: Ruling, exchange: Exchange): Promise<Hold>;
   /** Lends what the action needs, until disposed of. Whatever it throws, nothing has happened. */
   lease(action: Action, principal: Principal, intent: Intent, exchange: Exchange): Promise<Lease>;
-  /** Throws Fault `upstream_unavailable`, `quarantined` or `no_credential` when it is certain that the server never got the call; anything else that is thrown leaves it uncertain. */
+  /** Throws Fault `upstream_unavailable`, `address_refused`, `quarantined` or `no_credential` when it is certain that the server never got the call; anything else that is thrown leaves it uncertain. */
   execute(action: Action, principal: Principal, exchange: Exchange, lease: Lease): Promise<Answer>;
   /** Throws Fault `result_withheld`. */
   inspect(action: Action, answer: Answer): Answer;

@@ -30,7 +30,18 @@ export interface Config {
   readonly credentials: ReadonlyMap<string, CredentialEntry>;
   /** Contracts by Cedar action id: `<server>/<tool>`. */
   readonly tools: ReadonlyMap<string, ToolContract>;
+  readonly egress: EgressRules;
   readonly limits: Limits;
+}
+
+/** What holds of everything that leaves a sandbox, whatever policy says. Endpoints are `host:port`. */
+export interface EgressRules {
+  /** Reached by plain TCP, as `web/TCP`. */
+  readonly tcp: ReadonlySet<string>;
+  /** Reached although their addresses are private. */
+  readonly private: ReadonlySet<string>;
+  /** Absolute path of further root certificates in PEM, or null. */
+  readonly ca: string | null;
 }
 
 export interface UserEntry {

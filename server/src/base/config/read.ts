@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { Fault, type ToolContract } from "@lanyard/contract";
+import { Fault, webServer, type ToolContract } from "@lanyard/contract";
+import { endpointText, parseAuthority } from "../host.ts";
 import { defaultLimits, limits } from "../limits.ts";
 import type { AgentEntry, Config, ServerDefinition } from "./config.ts";
 import { credentialEntry, neededBy } from "./credentials.ts";
@@ -99,11 +100,13 @@ function checkReferences(shape: ConfigFile, source: YamlSource): void {
   for (const [user, { groups }] of Object.entries(shape.users ?? {})) checkAll("group", groups, ["users", user, "groups"]);
   for (const [agent, entry] of Object.entries(shape.agents ?? {})) {
     check("team", entry.team, ["agents", agent, "team"]);
-    checkAll("server", entry.servers, ["agents", agent, "servers"]);
+    entry.servers?.forEach((name, index) => name === webServer || check("server", name, ["agents", agent, "servers", index]));
     checkAll("user", entry.on_behalf_of, ["agents", agent, "on_behalf_of"]);
   }
   for (const [action, { effects, reversibility }] of Object.entries(shape.tools ?? {})) {
-    check("server", action.slice(0, action.indexOf("/")), ["tools", action], "key");
+    const server = action.slice(0, action.indexOf("/"));
+    if (server === webServer) source.problem(["tools", action], "what leaves a sandbox has a contract of Lanyard's own", "key");
+    else check("server", server, ["tools", action], "key");
     const changes = reversibility === "read" ? effects.find((effect) => effect === "write" || effect === "destructive" || effect === "money") : undefined;
     if (changes !== undefined) source.problem(["tools", action, "reversibility"], `\`read\` is the reversibility of what changes nothing, and the effects name \`${changes}\``);
   }
@@ -204,6 +207,7 @@ function build(shape: ConfigFile, listen: Config["listen"], file: string, hash: 
     agents: map(shape.agents, agentEntry),
     servers: map(shape.servers, (entry) => serverDefinition(entry, folder)),
     tools: map(shape.tools, contractOf),
+    egress: { tcp: endpoints(shape.egress?.tcp), private: endpoints(shape.egress?.private), ca: shape.egress?.ca === undefined ? null : resolve(folder, shape.egress.ca) },
     limits: { ...defaultLimits, ...lowered },
   };
 }
@@ -216,6 +220,8 @@ const contractOf = ({ effects, reversibility, resource }: NonNullable<ConfigFile
 });
 
 const sorted = (names: readonly string[]): readonly string[] => [...new Set(names)].sort();
+
+const endpoints = (list: readonly string[] = []): ReadonlySet<string> => new Set(list.map((text) => endpointText(parseAuthority(text, null) ?? { host: "", port: 0 })));
 
 const agentEntry = (entry: NonNullable<ConfigFile["agents"]>[string]): AgentEntry => ({
   team: entry.team,

@@ -1,5 +1,6 @@
-import { reservedEntityTypes } from "@lanyard/contract";
+import { reservedEntityTypes, webServer } from "@lanyard/contract";
 import { z } from "zod";
+import { parseAuthority } from "../host.ts";
 import { limits, type LimitName } from "../limits.ts";
 import { credentialShape } from "./credentials.ts";
 import { templatePattern } from "./environment.ts";
@@ -12,6 +13,7 @@ const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, nameHint);
 const serverName = name
   .refine((text) => !text.includes("__"), "the name of a server must not contain `__`")
   .refine((text) => !text.endsWith("_"), "the name of a server must not end with `_`: `a___x` could be `_x` of `a` or `x` of `a_`");
+const upstreamName = serverName.refine((text) => text !== webServer, "`web` is Lanyard's own name for what leaves a sandbox; call the server something else");
 const contractName = z.string().max(limits.name_chars.value).regex(/^[^/]+\/.+$/s, "a contract is named `<server>/<tool>`");
 
 const maxTextChars = 4096;
@@ -72,6 +74,9 @@ const contract = z.strictObject({
 const resource = z.strictObject({ labels: names.optional(), owner: name.optional() });
 const recheck = z.strictObject({ share: z.number().min(0).max(1).optional(), on_difference: z.enum(["alarm", "deny"]).optional() });
 
+const endpoint = z.string().refine((text) => parseAuthority(text, null) !== null, "an endpoint is `host:port`: a name in plain letters, `10.0.0.7:5432`, `[fd00::7]:5432`");
+const egress = z.strictObject({ tcp: z.array(endpoint).max(256).optional(), private: z.array(endpoint).max(256).optional(), ca: plain.optional() });
+
 const lowered = ([key, { value, unit }]: [string, { value: number; unit: string }]) => [
   key,
   z.int().min(1).max(value, `\`${key}\` may be lowered, not raised: at most ${value} ${unit}`).optional(),
@@ -91,9 +96,10 @@ export const configShape = z.strictObject({
   resources: z.record(entityType, z.record(z.string().min(1).max(256), resource)).optional(),
   users: z.record(name, z.strictObject({ groups: names.optional() })).optional(),
   agents: z.record(name, agent).optional(),
-  servers: z.record(serverName, server).optional(),
+  servers: z.record(upstreamName, server).optional(),
   credentials: z.record(name, credentialShape).optional(),
   tools: z.record(contractName, contract).optional(),
+  egress: egress.optional(),
   limits: z.strictObject(Object.fromEntries(Object.entries(limits).map(lowered)) as Record<LimitName, z.ZodOptional<z.ZodInt>>).optional(),
 });
 

@@ -11,6 +11,7 @@ import { glanceAt } from "../../base/store/glance.ts";
 import { ledgerFile } from "../../base/store/sqlite.ts";
 import { approvedIn } from "../../stages/facts/catalog.ts";
 import { pinnedBytes } from "../../stages/facts/definition.ts";
+import { webGround } from "../../stages/facts/web-tools.ts";
 import type { Context } from "../context.ts";
 import { readGround, type DraftOptions } from "../policy/draft.ts";
 import { definitionsOf, toolsShape } from "./line.ts";
@@ -36,6 +37,7 @@ export class TrialWorld {
     this.config = { ...(ground && named ? registered(config, ground) : config), servers: this.#servers, tools: this.#contracts };
     for (const server of ground?.servers ?? []) this.#servers.set(server, this.#servers.get(server) ?? nowhere);
     for (const tool of ground?.tools ?? []) this.#add(tool, named ? tool.contract : undefined);
+    for (const tool of webGround) this.#add(tool, tool.contract);
   }
 
   /** Tools as their server shows them; they count as approved, and their server as registered. Throws Fault `invalid_request` on one that cannot be pinned. */

@@ -1,4 +1,4 @@
-import { Fault, isObject, type Action, type ErrorCode, type Json, type JsonObject } from "@lanyard/contract";
+import { completeWebArguments, Fault, isObject, webServer, type Action, type ErrorCode, type Json, type JsonObject } from "@lanyard/contract";
 import type { Clock } from "../../base/clock.ts";
 import type { Answer, Exchange } from "../../base/exchange.ts";
 import type { Approval } from "../../base/path.ts";
@@ -166,6 +166,7 @@ const actionOf = (name: string, args: JsonObject): Action => {
   const [, server = "", tool = ""] = /^([^/]+)\/(.+)$/s.exec(name) ?? [];
   if (server === "") throw new Fault("malformed_call", `\`${name}\` is no \`<server>/<tool>\``);
   const base = { token: null, audience: "mcp", server, exchange: nobody } as const;
+  if (server === webServer) return normalise({ ...base, method: tool, tool, params: completeWebArguments(tool, args) });
   if (tool.startsWith("mcp:")) return normalise({ ...base, method: tool.slice(4), params: args });
   return normalise({ ...base, method: "tools/call", tool, params: { name: tool, arguments: args } });
 };

@@ -1,4 +1,4 @@
-import type { CatalogEntry, DecisionInput, JsonObject } from "@lanyard/contract";
+import type { CatalogEntry, DecisionInput, JsonObject, Principal } from "@lanyard/contract";
 import type { Ground, PolicyExplanation } from "@lanyard/policy";
 import type { Limits } from "../../base/limits.ts";
 import type { Log } from "../../base/log.ts";
@@ -37,6 +37,8 @@ export interface Rooms {
   readonly store: Store;
   /** Where agents reach the daemon, `http://host:port`; empty when it does not listen. */
   url(): string;
+  /** The certificate authority that a session's sandbox must trust, in PEM. */
+  egressCa(principal: Pick<Principal, "session" | "expiresAtMs">): Promise<string>;
   readonly identity: Pick<Identity, "authenticate" | "open" | "close" | "sessions" | "issue" | "revoke" | "credentials">;
   readonly credentials: Pick<CredentialStage, "placeholders" | "list" | "revoke" | "restore">;
   readonly approvals: {

@@ -4,10 +4,10 @@ import type { SessionRequest } from "../../stages/identity/opening.ts";
 import type { ApiCall, Handler } from "./handler.ts";
 import type { Rooms } from "./rooms.ts";
 
-export const sessionHandlers = ({ identity, credentials, url }: Rooms): Record<"session_open" | "session_list" | "session_close", Handler> => ({
+export const sessionHandlers = ({ identity, credentials, url, egressCa }: Rooms): Record<"session_open" | "session_list" | "session_close", Handler> => ({
   session_open: async ({ caller, body }) => {
     const { principal, token } = await identity.open(known(caller), requestOf(body as unknown as SessionBody));
-    return { json: { session: principal.session, token, expires_at_ms: principal.expiresAtMs, url: `${url()}/mcp`, placeholders: credentials.placeholders(principal) } };
+    return { json: { session: principal.session, token, expires_at_ms: principal.expiresAtMs, url: `${url()}/mcp`, egress_ca: await egressCa(principal), placeholders: credentials.placeholders(principal) } };
   },
   session_list: () => ({ json: { sessions: identity.sessions().map(row) } }),
   session_close: async ({ caller, at }) => {

@@ -5,6 +5,7 @@ import type { AgentEntry, Config } from "../../base/config/config.ts";
 import { toolsCover } from "../../base/mandate.ts";
 import type { Approval, Facts, Pin } from "../../base/path.ts";
 import type { Catalog } from "./catalog.ts";
+import { webTool } from "./web-tools.ts";
 
 interface Sources {
   readonly config: () => Config;
@@ -25,9 +26,8 @@ export function gather({ config, catalog, clock }: Sources, action: Action, prin
   const user = now.users.get(principal.user);
   if (!agent) throw new Fault("facts_unavailable", `agent \`${principal.agent}\` is no longer registered`);
   if (!user) throw new Fault("facts_unavailable", `user \`${principal.user}\` is no longer registered`);
-  const pinned = action.method === "tools/call" ? catalog.pin(action.server, action.tool ?? "") : { definition: null, refuse: null };
-  const contract = now.tools.get(action.name) ?? unknownContract;
-  const refuse = ended(agent, principal, clock.nowMs()) ?? outOfReach(now, agent, action, principal) ?? pinned.refuse;
+  const { definition, contract, refuse: unpinned } = pinOf({ config, catalog }, action);
+  const refuse = ended(agent, principal, clock.nowMs()) ?? outOfReach(now, agent, action, principal) ?? unpinned;
   const resources = refuse === null && contract.resource ? resourcesOf(contract, Object.fromEntries(now.resources), action.args, { count: now.limits.call_resources, chars: now.limits.resource_chars }) : [];
   return {
     input: {
@@ -35,14 +35,23 @@ export function gather({ config, catalog, clock }: Sources, action: Action, prin
       user: { id: principal.user, groups: user.groups },
       session: { id: principal.session, purpose: principal.purpose, depth: principal.chain.length, labels: principal.labels, isolation: principal.isolation },
       action: action.name,
-      definition: pinned.definition,
+      definition,
       ...(resources.length > 0 && { resources }),
       args: action.args,
       approvals: approval ? [...approval.groups].sort() : [],
       nowMs: clock.nowMs(),
     },
-    pin: { definition: pinned.definition, contract, refuse },
+    pin: { definition, contract, refuse },
   };
+}
+
+function pinOf({ config, catalog }: Pick<Sources, "config" | "catalog">, { protocol, server, method, tool = "", name }: Action): Pin {
+  if (protocol === "http") {
+    const own = webTool(tool);
+    return own ? { definition: own.hash, contract: own.contract, refuse: null } : { definition: null, contract: unknownContract, refuse: { code: "not_found", text: `\`${name}\` is nothing that can leave a sandbox` } };
+  }
+  const contract = config().tools.get(name) ?? unknownContract;
+  return { ...(method === "tools/call" ? catalog.pin(server, tool) : { definition: null, refuse: null }), contract };
 }
 
 /** A call can be held for longer than what it was let in with lasts: what was checked at the door is checked again with every decision. */
@@ -53,8 +62,8 @@ function ended({ onBehalfOf }: AgentEntry, { agent, user, session, expiresAtMs }
 }
 
 /** What no policy can allow, because the session, the agent or the configuration does not reach so far. */
-function outOfReach(config: Config, agent: AgentEntry, { server, name }: Action, { agent: id, session, tools }: Principal): Pin["refuse"] {
-  if (!config.servers.has(server)) return { code: "not_found", text: `no server \`${server}\` is registered` };
+function outOfReach(config: Config, agent: AgentEntry, { protocol, server, name }: Action, { agent: id, session, tools }: Principal): Pin["refuse"] {
+  if (protocol === "mcp" && !config.servers.has(server)) return { code: "not_found", text: `no server \`${server}\` is registered` };
   if (agent.servers && !agent.servers.includes(server)) return { code: "denied", text: `agent \`${id}\` may not use server \`${server}\`` };
   if (!toolsCover(tools, name)) return { code: "denied", text: `session \`${session}\` was narrowed and does not reach \`${name}\`` };
   return null;

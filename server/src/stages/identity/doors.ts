@@ -1,4 +1,4 @@
-import { Fault, type ErrorCode, type Principal } from "@lanyard/contract";
+import { Fault, webServer, type ErrorCode, type Principal } from "@lanyard/contract";
 import type { Config } from "../../base/config/config.ts";
 import { audienceCovers } from "../../base/mandate.ts";
 import type { Credentials } from "./credentials.ts";
@@ -28,7 +28,7 @@ interface Books {
 export function doors({ sessions, credentials, refusals, config }: Books): Doors {
   const refuse = (code: ErrorCode, door: string, message: string): never => {
     // The name of a door that does not exist is the caller's text and must not reach the ledger.
-    const known = door === "api" || door === "mcp" || (door.startsWith("mcp/") && config().servers.has(door.slice(4)));
+    const known = door === "api" || door === "mcp" || (door.startsWith("mcp/") && (door === `mcp/${webServer}` || config().servers.has(door.slice(4))));
     refusals.note(code, known ? door : "unknown");
     throw new Fault(code, message);
   };

@@ -1,4 +1,4 @@
-import { Fault, type Isolation, type Principal } from "@lanyard/contract";
+import { Fault, webServer, type Isolation, type Principal } from "@lanyard/contract";
 import type { Clock } from "../../base/clock.ts";
 import type { Config } from "../../base/config/config.ts";
 import { audienceCovers, narrow, type Mandate } from "../../base/mandate.ts";
@@ -43,7 +43,7 @@ export function checkRequest({ purpose, minutes, audience, tools, labels, maxCal
   }
   count(minutes, "minutes", 1);
   count(maxCalls, "max_calls", 0);
-  if (audience !== undefined && audience !== "mcp" && !(audience.startsWith("mcp/") && servers.has(audience.slice(4)))) {
+  if (audience !== undefined && audience !== "mcp" && !(audience.startsWith("mcp/") && (servers.has(audience.slice(4)) || audience === `mcp/${webServer}`))) {
     wrong(`\`audience\` is \`${audience}\`; it must be \`mcp\` or \`mcp/<server>\` of a registered server`);
   }
   if (tools && tools.length > limits.list_items) wrong(`\`tools\` has ${tools.length} items, over the limit list_items (${limits.list_items})`);

@@ -118,8 +118,9 @@ const determining = ({ reasons, errors }: Decision): string[] => [...new Set([..
 
 /** What is kept of an answer: all of it, or past the limit result_payload_bytes its length and hash, against which a copy can be checked. */
 const kept = (answer: Answer): Json => {
-  const text = canonicalize(answer, "doubles");
+  const value = "result" in answer ? { result: answer.result } : answer;
+  const text = canonicalize(value, "doubles");
   const bytes = Buffer.byteLength(text);
-  if (bytes <= limits.result_payload_bytes.value) return answer as unknown as Json;
+  if (bytes <= limits.result_payload_bytes.value) return value as unknown as Json;
   return { omitted: { bytes, sha256: hash("sha256", text, "base64url") } };
 };

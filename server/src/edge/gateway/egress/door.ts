@@ -1,0 +1,152 @@
+import { createServer, type IncomingMessage, type Server } from "node:http";
+import type { Duplex } from "node:stream";
+import { errors, Fault, webServer, type Principal } from "@lanyard/contract";
+import type { Exchange } from "../../../base/exchange.ts";
+import { webArguments, type WebRequest } from "../../../base/web.ts";
+import { bearerOf } from "../http-request.ts";
+import { deliver, overHttp, overSocket, refuse, type WayBack } from "./answer.ts";
+import { SessionAuthority } from "./authority.ts";
+import type { EgressOptions, EgressWays, Guest } from "./guest.ts";
+import { bodyOf, headOf, isWebsocket } from "./request.ts";
+import { openTunnel } from "./tunnel.ts";
+import { TurnedAway, TurnedAwayBook } from "./turned-away.ts";
+
+const audience = `mcp/${webServer}`;
+
+/**
+ * The enforcement point for what leaves a sandbox: an HTTP proxy whose every request becomes an action of the built-in server `web`. TLS ends here,
+ * so that policy sees what is asked; towards the server it begins anew, with the server's own certificate checked.
+ */
+export class EgressDoor implements EgressWays, AsyncDisposable {
+  readonly options: EgressOptions;
+  readonly #book: TurnedAwayBook;
+  readonly #http: Server;
+  /** Whose a connection is that the HTTP parser reads: the plain one, or what is inside its TLS. */
+  readonly #guests = new WeakMap<Duplex, Guest>();
+  readonly #sockets = new Map<string, Set<Duplex>>();
+  readonly #authorities = new Map<string, Promise<SessionAuthority>>();
+
+  constructor(options: EgressOptions) {
+    this.options = options;
+    this.#book = new TurnedAwayBook({ write: options.record, clock: options.clock, log: options.log });
+    this.#http = createServer({ insecureHTTPParser: false, requireHostHeader: false, keepAliveTimeout: 0, maxHeaderSize: headBytes, shouldUpgradeCallback: isWebsocket });
+    this.#http.maxHeadersCount = 0; // Past a count node leaves headers out in silence; maxHeaderSize bounds them.
+    this.#http.on("request", (incoming, outgoing) => void this.#request(incoming, overHttp(incoming, outgoing), incoming));
+    this.#http.on("upgrade", (incoming, socket, head) => {
+      if (head.length > 0) socket.unshift(head);
+      void this.#request(incoming, overSocket(incoming, socket, ""), null);
+    });
+    this.#http.on("connect", (incoming, socket, head) => {
+      if (head.length > 0) socket.unshift(head);
+      const guest = this.#guests.get(incoming.socket);
+      if (guest) openTunnel(this, guest, incoming, socket);
+      else socket.destroy();
+    });
+    this.#http.on("clientError", (_error, socket) => this.#unreadable(socket));
+  }
+
+  /** Takes over a connection that asked for the door with `Upgrade: lanyard-egress`. */
+  accept(incoming: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const token = bearerOf(incoming);
+    try {
+      const principal = this.options.identify(token, audience);
+      const open = this.#sockets.get(principal.session) ?? new Set();
+      if (open.size >= this.options.limits.egress_connections) throw new Fault("too_many_calls", `over the limit egress_connections (${this.options.limits.egress_connections})`);
+      this.#sockets.set(principal.session, open.add(socket));
+      socket.once("close", () => open.delete(socket));
+      socket.on("error", () => socket.destroy());
+      socket.write("HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: lanyard-egress\r\n\r\n");
+      if (head.length > 0) socket.unshift(head);
+      this.speak(socket, { token: token ?? "", principal, origin: null });
+    } catch (error) {
+      const { code, message } = error instanceof Fault ? error : new Fault("internal", "the egress door could not be opened");
+      socket.end(`HTTP/1.1 ${errors[code].status} ${code}\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\n${message}\n`);
+    }
+  }
+
+  /** The authority that a session's sandbox has to trust. */
+  authority({ session, expiresAtMs }: Pick<Principal, "session" | "expiresAtMs">): Promise<SessionAuthority> {
+    const known = this.#authorities.get(session);
+    if (known) return known;
+    const { clock, limits } = this.options;
+    const made = SessionAuthority.create({ clock, session, untilMs: expiresAtMs, hosts: limits.egress_hosts });
+    this.#authorities.set(session, made);
+    return made;
+  }
+
+  /** A session has ended: so do its connections, and its authority. */
+  ended(session: string): void {
+    this.#authorities.delete(session);
+    for (const socket of this.#sockets.get(session) ?? []) socket.destroy();
+    this.#sockets.delete(session);
+  }
+
+  /** Reads HTTP/1.1 requests off a connection. */
+  speak(socket: Duplex, guest: Guest): void {
+    this.#guests.set(socket, guest);
+    this.#http.emit("connection", socket);
+  }
+
+  /** Notes what cannot become an action. */
+  note({ principal: { session, agent } }: Guest, fault: TurnedAway): void {
+    this.#book.note({ session, agent }, fault);
+  }
+
+  /** Answers what cannot become an action; what is no such thing is a bug, and says so in the log. */
+  turnAway(guest: Guest, back: WayBack, error: unknown): void {
+    if (error instanceof TurnedAway) this.note(guest, error);
+    else if (!(error instanceof Fault)) this.options.log.error("egress.failed", { error });
+    const { code, message } = error instanceof Fault ? error : new Fault("internal", "an internal error at the egress door");
+    refuse(back, code, `${message}. What to do: ${errors[code].remedy}.`);
+  }
+
+  /** Puts a request onto the path of an action and answers with what came of it. */
+  async carry(guest: Guest, request: WebRequest, back: WayBack): Promise<void> {
+    const exchange: Exchange = { ...silent, signal: back.signal, web: request, deliver: (answer) => deliver(back, answer) };
+    const params = webArguments(request, this.options.limits.egress_shown_bytes);
+    const reply = await this.options.mediate({ token: guest.token, audience, server: webServer, method: request.tool, tool: request.tool, params, exchange });
+    if (reply.kind === "refused") refuse(back, reply.code, reply.text, reply.intent?.id);
+    if (reply.kind === "uncertain") refuse(back, "uncertain", reply.text, reply.intent.id);
+  }
+
+  async #request(incoming: IncomingMessage, back: WayBack, body: IncomingMessage | null): Promise<void> {
+    const guest = this.#guests.get(incoming.socket);
+    if (!guest) return void incoming.socket.destroy();
+    try {
+      const head = headOf(incoming, guest.origin);
+      await this.carry(guest, { ...head, body: body ? await bodyOf(body, this.options.limits.egress_body_bytes) : Buffer.alloc(0) }, back);
+    } catch (error) {
+      this.turnAway(guest, back, error);
+    }
+  }
+
+  /** What is no clean HTTP is answered and cut off: nobody can say where the next request would begin. */
+  #unreadable(socket: Duplex): void {
+    const guest = this.#guests.get(socket);
+    if (!guest || socket.destroyed) return void socket.destroy();
+    const fault = new TurnedAway("http", "the request is no well-formed HTTP, or can be read in two ways");
+    this.note(guest, fault);
+    const body = JSON.stringify({ type: "error", error: { type: fault.code, code: fault.code, message: fault.message } });
+    socket.end(`HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`);
+  }
+
+  /** Ends all connections. */
+  hangUp(): void {
+    for (const session of [...this.#sockets.keys()]) this.ended(session);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.hangUp();
+    await this.#book[Symbol.asyncDispose]();
+  }
+}
+
+const headBytes = 64 * 1024;
+
+/** What an exchange of MCP would have; a request of the web has no line back but its answer. */
+const silent: Omit<Exchange, "signal"> = {
+  era: "stateless",
+  progress: () => {},
+  notify: () => {},
+  ask: () => Promise.reject(new Fault("internal", "nobody is there to be asked")),
+};
