@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
+import type { ServerResponse } from "node:http";
 import { connect as connectH2 } from "node:http2";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -54,7 +55,7 @@ beforeAll(async () => {
   ({ token, egress_ca: ca } = opened);
 });
 
-const streams: import("node:http").ServerResponse[] = [];
+const streams: ServerResponse[] = [];
 
 afterAll(async () => {
   await daemon?.[Symbol.asyncDispose]();

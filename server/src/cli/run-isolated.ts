@@ -7,9 +7,11 @@ import type { Environment } from "../base/config/environment.ts";
 import type { Limits } from "../base/limits.ts";
 import { homeInside } from "../stages/execution/sandbox/bubblewrap.ts";
 import type { Execution, Sandbox, SandboxDriver, SandboxSpec } from "../stages/execution/sandbox/driver.ts";
+import { egressDoor } from "../stages/execution/sandbox/egress-door.ts";
 import { mcpDoor } from "../stages/execution/sandbox/mcp-door.ts";
 import { openBase } from "../stages/execution/workspace/base.ts";
 import type { ProgressLine } from "./progress.ts";
+import { egressEnvironment, egressPort } from "./run-environment.ts";
 import { borrowTerminal } from "./run-terminal.ts";
 import { mcpConfig, type RunApi, type RunSession } from "./run.ts";
 
@@ -41,7 +43,7 @@ const heldOutside = "held-outside-the-sandbox";
 const noSuchFile = 2;
 
 /**
- * Runs a command in a sandbox of its own, whose one way out is the daemon's MCP endpoint. Inside there is no token: the session is known by
+ * Runs a command in a sandbox of its own, whose only ways out are the daemon's MCP endpoint and its egress door. Inside there is no token: the session is known by
  * the channel. Resolves with the exit code: the command's, 128 + n when signal n ended it, 127 or 126 when it could not be started, 125 when
  * the sandbox ended under it.
  */
@@ -50,7 +52,10 @@ export async function runIsolated(options: IsolatedOptions): Promise<number> {
   let session: RunSession | null = null;
   await using sandbox = await driver.create({
     ...places,
-    doors: new Map([[mcpPort, mcpDoor(() => session)]]),
+    doors: new Map([
+      [mcpPort, mcpDoor(() => session)],
+      [egressPort, egressDoor(() => session)],
+    ]),
     limits: {
       cpuMs: limits.sandbox_cpu_ms,
       memoryBytes: limits.sandbox_memory_bytes,
@@ -92,18 +97,20 @@ async function fill({ places, hidden, limits, progress }: IsolatedOptions, sandb
   }
 }
 
-async function carry({ command, args, environment, pass, say, stdio }: IsolatedOptions, sandbox: Sandbox, { session }: RunSession): Promise<number> {
+async function carry({ command, args, environment, pass, say, stdio }: IsolatedOptions, sandbox: Sandbox, { session, egress_ca: authority }: RunSession): Promise<number> {
   const url = `http://127.0.0.1:${mcpPort}/mcp`;
   const config = `${homeInside}/.lanyard-mcp.json`;
-  const path = { PATH: `/usr/local/bin:/usr/bin:/bin:${dirname(process.execPath)}` };
-  await write(sandbox, config, mcpConfig({ session, token: heldOutside, url }));
+  const path = { PATH: `${dirname(process.execPath)}:/usr/local/bin:/usr/bin:/bin` };
+  const ca = `${homeInside}/.lanyard-ca.pem`;
+  await write(sandbox, ca, authority);
+  await write(sandbox, config, mcpConfig({ token: heldOutside, url }));
   const kept = [...passedAlways, ...pass].flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]]]));
   using terminal = borrowTerminal(stdio);
   const execution = sandbox.exec({
     ...(terminal && { terminal: terminal.size() }),
     command,
     args,
-    environment: { HOME: homeInside, TMPDIR: "/tmp", ...path, ...Object.fromEntries(kept), LANYARD_MCP_URL: url, LANYARD_MCP_CONFIG: config, LANYARD_TOKEN: heldOutside, LANYARD_SESSION: session },
+    environment: { HOME: homeInside, TMPDIR: "/tmp", ...path, ...egressEnvironment(ca), ...Object.fromEntries(kept), LANYARD_MCP_URL: url, LANYARD_MCP_CONFIG: config, LANYARD_TOKEN: heldOutside, LANYARD_SESSION: session },
   });
   const listeners = passedSignals.map((name) => {
     const hear = () => execution.signal(constants.signals[name]);

@@ -16,7 +16,7 @@ import type { Context } from "./context.ts";
 import type { Client } from "./client.ts";
 import { progressLine } from "./progress.ts";
 import { runIsolated } from "./run-isolated.ts";
-import { run, type RunApi } from "./run.ts";
+import { run, type RunApi, type RunSession } from "./run.ts";
 
 interface RunVerbOptions {
   agent?: string;
@@ -133,7 +133,7 @@ export const runApi = (opener: Client, as: (token: string) => Promise<Client>, o
       ...(minutes !== undefined && { minutes }),
       ...(isolation !== "none" && { isolation }),
     };
-    return opener.call<{ session: string; token: string; url: string }>("session_open", { body });
+    return opener.call<RunSession>("session_open", { body });
   },
   close: async ({ session, token }) => void (await (await as(token)).call("session_close", { at: { id: session } })),
 });

@@ -11,6 +11,8 @@ export interface RunSession {
   readonly token: string;
   /** Where the gateway answers, e.g. `http://127.0.0.1:7420/mcp`. */
   readonly url: string;
+  /** The authority that a sandbox of the session must trust, in PEM. */
+  readonly egress_ca: string;
 }
 
 /** What `run` needs of the daemon. `open` uses the caller's right to open a session: operator, agent's credential, or parent's token. */
@@ -64,7 +66,7 @@ export async function run({ api, environment, say, command, args }: RunOptions):
 }
 
 /** The file most MCP clients read: one server, Lanyard. */
-export const mcpConfig = ({ url, token }: RunSession): string =>
+export const mcpConfig = ({ url, token }: Pick<RunSession, "url" | "token">): string =>
   `${JSON.stringify({ mcpServers: { lanyard: { type: "http", url, headers: { Authorization: `Bearer ${token}` } } } }, null, 2)}\n`;
 
 function finish(command: string, args: readonly string[], env: Environment, say: (line: string) => void): Promise<number> {

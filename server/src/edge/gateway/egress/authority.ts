@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import type { Server } from "node:tls";
-import type { X509Certificate } from "@peculiar/x509";
+import type * as X509Package from "@peculiar/x509";
 import type { Clock } from "../../../base/clock.ts";
 import { endpointText, type Endpoint } from "../../../base/host.ts";
 
@@ -9,10 +9,8 @@ interface Keys {
   readonly publicKey: InstanceType<typeof CryptoKey>;
 }
 
-type X509 = typeof import("@peculiar/x509");
-
 /** Loaded when the first sandbox needs it: most daemons and all other verbs do without. */
-async function x509(): Promise<X509> {
+async function x509(): Promise<typeof X509Package> {
   await import("reflect-metadata"); // which the other needs to find there
   return import("@peculiar/x509");
 }
@@ -26,7 +24,7 @@ const skewMs = 3_600_000;
  */
 export class SessionAuthority {
   readonly #clock: Clock;
-  readonly #root: X509Certificate;
+  readonly #root: X509Package.X509Certificate;
   readonly #rootKeys: Keys;
   readonly #leafKeys: Keys;
   readonly #leafPem: string;
@@ -34,7 +32,7 @@ export class SessionAuthority {
   readonly #servers = new Map<string, Promise<Server>>();
   readonly #untilMs: number;
 
-  private constructor(parts: { clock: Clock; root: X509Certificate; rootKeys: Keys; leafKeys: Keys; leafPem: string; limit: number; untilMs: number }) {
+  private constructor(parts: { clock: Clock; root: X509Package.X509Certificate; rootKeys: Keys; leafKeys: Keys; leafPem: string; limit: number; untilMs: number }) {
     this.#clock = parts.clock;
     this.#root = parts.root;
     this.#rootKeys = parts.rootKeys;

@@ -18,12 +18,15 @@ export function mcpDoor(target: () => DoorTarget | null): (connection: Duplex) =
   const server = createServer((incoming, outgoing) => {
     const to = target();
     if (!to || !isMcp(incoming.url)) return refuse(outgoing, 404, "this door leads to /mcp and nowhere else");
+    const { "content-length": length = "0", "transfer-encoding": encoding } = incoming.headers;
+    if (incoming.method !== "POST" && (encoding !== undefined || length !== "0")) return refuse(outgoing, 400, "only POST has a body here");
     forward(to, incoming, outgoing);
   });
   return (connection) => void server.emit("connection", connection);
 }
 
-const isMcp = (url = ""): boolean => url === "/mcp" || url.startsWith("/mcp/") || url.startsWith("/mcp?");
+/** Compared as it is sent on, without a second spelling: a step up, an escape or a second slash is none of ours. */
+const isMcp = (url = ""): boolean => /^\/mcp(?:\/[A-Za-z0-9][A-Za-z0-9._-]{0,63})?\/?(?:\?[\x21-\x7e]*)?$/.test(url);
 
 function forward({ url, token }: DoorTarget, incoming: IncomingMessage, outgoing: ServerResponse): void {
   const { hostname, port } = new URL(url);

@@ -1,0 +1,37 @@
+import { request as ask } from "node:http";
+import type { Duplex } from "node:stream";
+import type { DoorTarget } from "./mcp-door.ts";
+
+/**
+ * The door of a sandbox to the daemon's egress enforcement point: each connection becomes one of the session's own to `/egress`, and from then on
+ * its bytes are the guest's. Invariant: the token is put in here, so the session of a connection is fixed before the guest has said anything.
+ */
+export function egressDoor(target: () => DoorTarget | null): (connection: Duplex) => void {
+  return (connection) => {
+    connection.on("error", () => connection.destroy());
+    const to = target();
+    if (!to) return void connection.destroy();
+    const { hostname, port } = new URL(to.url);
+    const headers = { connection: "Upgrade", upgrade: "lanyard-egress", authorization: `Bearer ${to.token}` };
+    const asked = ask({ host: hostname.replace(/^\[|\]$/g, ""), port, path: "/egress", headers, agent: false });
+    asked.once("upgrade", (_answer, socket, head) => {
+      if (head.length > 0) socket.unshift(head);
+      socket.on("error", () => connection.destroy());
+      socket.once("close", () => connection.end()); // what was read already still goes in
+      connection.once("close", () => socket.destroy());
+      connection.pipe(socket).pipe(connection);
+    });
+    asked.once("response", (answer) => {
+      answer.resume();
+      refuse(connection, answer.statusCode === 429 ? "there are too many connections of this session" : "the Lanyard daemon does not open the egress door to this session");
+    });
+    asked.once("error", () => refuse(connection, "the Lanyard daemon cannot be reached"));
+    connection.once("close", () => asked.destroy());
+    asked.end();
+  };
+}
+
+function refuse(connection: Duplex, why: string): void {
+  connection.resume();
+  connection.end(`HTTP/1.1 502 Bad Gateway\r\ncontent-type: text/plain\r\ncontent-length: ${why.length + 1}\r\nconnection: close\r\n\r\n${why}\n`);
+}
