@@ -7,7 +7,7 @@ import type { WebHeaders, WebRequest } from "../../../base/web.ts";
 import { TurnedAway } from "./turned-away.ts";
 
 /** What a connection was opened for: every request on it must say the same. */
-export interface Origin extends Endpoint {
+export interface TunnelEnd extends Endpoint {
   readonly scheme: "http" | "https";
 }
 
@@ -17,7 +17,7 @@ type Head = Omit<WebRequest, "body">;
  * The head of an HTTP/1.1 request as it is sent on. node:http has refused already what does not parse (bare line feeds, folded lines, a length
  * beside chunks, two lengths); here goes what parses and can be read two ways. `origin`: null where the request itself names it. Throws TurnedAway.
  */
-export function headOf(incoming: IncomingMessage, origin: Origin | null): Head {
+export function headOf(incoming: IncomingMessage, origin: TunnelEnd | null): Head {
   const { httpVersion, method = "", url = "", rawHeaders } = incoming;
   if (httpVersion !== "1.1") throw new TurnedAway("version", `HTTP/${httpVersion.slice(0, 8)} is not taken here; send HTTP/1.1`);
   const given = pairsOf(rawHeaders);
@@ -32,7 +32,7 @@ export function headOf(incoming: IncomingMessage, origin: Origin | null): Head {
 }
 
 /** The head of an HTTP/2 request. Throws TurnedAway. */
-export function headOfStream(rawHeaders: readonly string[], origin: Origin): Head {
+export function headOfStream(rawHeaders: readonly string[], origin: TunnelEnd): Head {
   const all = pairsOf(rawHeaders);
   const one = (name: string): string => {
     const [value, second] = all.flatMap(([each, text]) => (each === name ? [text] : []));
@@ -76,13 +76,13 @@ function toolOf(method: string, isUpgrade: boolean): string {
   return isUpgrade ? "WEBSOCKET" : method;
 }
 
-function sameHost(to: Origin, text: string): void {
+function sameHost(to: TunnelEnd, text: string): void {
   const named = parseAuthority(text, to.scheme === "https" ? 443 : 80);
   if (named === null) throw new TurnedAway("host", "`Host` is no name or address in its usual spelling");
   if (named.host !== to.host || named.port !== to.port) throw new TurnedAway("mismatch", "`Host` is not the host that the request goes to", "misdirected");
 }
 
-function absolute(url: string): { to: Origin; target: string } {
+function absolute(url: string): { to: TunnelEnd; target: string } {
   const [, authority, target = ""] = /^http:\/\/([^/?#]*)(.*)$/is.exec(url) ?? [];
   if (authority === undefined) throw new TurnedAway("target", "a proxy is asked for `http://host/...`, or for a tunnel with CONNECT");
   const to = parseAuthority(authority, 80);

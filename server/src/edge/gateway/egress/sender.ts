@@ -9,7 +9,7 @@ import type { WebRequest } from "../../../base/web.ts";
 import type { Reply } from "../../../mediation/stages.ts";
 import type { WayBack } from "./answer.ts";
 import type { SessionAuthority } from "./authority.ts";
-import type { Origin } from "./request.ts";
+import type { TunnelEnd } from "./request.ts";
 import type { TurnedAway } from "./turned-away.ts";
 
 /** What the egress door needs of the rest of Lanyard. */
@@ -24,24 +24,24 @@ export interface EgressOptions {
 }
 
 /** A connection out of a sandbox. Its session was fixed before its first byte. */
-export interface Guest {
+export interface Sender {
   readonly token: string;
   readonly principal: Principal;
   /** What its tunnel was opened for; null while it is a plain proxy connection. */
-  readonly origin: Origin | null;
+  readonly origin: TunnelEnd | null;
 }
 
 /** What a connection can come to at the door. */
 export interface EgressWays {
   readonly options: EgressOptions;
   /** Reads HTTP/1.1 requests off a connection. */
-  speak(socket: Duplex, guest: Guest): void;
+  speak(socket: Duplex, sender: Sender): void;
   /** Puts a request onto the path of an action and answers with what came of it. */
-  carry(guest: Guest, request: WebRequest, back: WayBack): Promise<void>;
+  carry(sender: Sender, request: WebRequest, back: WayBack): Promise<void>;
   /** Notes what cannot become an action. */
-  note(guest: Guest, fault: TurnedAway): void;
+  note(sender: Sender, fault: TurnedAway): void;
   /** Notes it and answers it; what is no such thing is a bug, and says so in the log. */
-  turnAway(guest: Guest, back: WayBack, error: unknown): void;
+  turnAway(sender: Sender, back: WayBack, error: unknown): void;
   /** The authority that a session's sandbox has to trust. */
   authority(principal: Pick<Principal, "session" | "expiresAtMs">): Promise<SessionAuthority>;
 }
