@@ -97,7 +97,7 @@ async function fill({ places, hidden, limits, progress }: IsolatedOptions, sandb
   }
 }
 
-async function carry({ command, args, environment, pass, say, stdio }: IsolatedOptions, sandbox: Sandbox, { session, egress_ca: authority }: RunSession): Promise<number> {
+async function carry({ command, args, environment, pass, say, stdio }: IsolatedOptions, sandbox: Sandbox, { session, egress_ca: authority, placeholders }: RunSession): Promise<number> {
   const url = `http://127.0.0.1:${mcpPort}/mcp`;
   const config = `${homeInside}/.lanyard-mcp.json`;
   const path = { PATH: `${dirname(process.execPath)}:/usr/local/bin:/usr/bin:/bin` };
@@ -110,7 +110,7 @@ async function carry({ command, args, environment, pass, say, stdio }: IsolatedO
     ...(terminal && { terminal: terminal.size() }),
     command,
     args,
-    environment: { HOME: homeInside, TMPDIR: "/tmp", ...path, ...egressEnvironment(ca), ...Object.fromEntries(kept), LANYARD_MCP_URL: url, LANYARD_MCP_CONFIG: config, LANYARD_TOKEN: heldOutside, LANYARD_SESSION: session },
+    environment: { HOME: homeInside, TMPDIR: "/tmp", ...path, ...egressEnvironment(ca), ...placeholders, ...Object.fromEntries(kept), LANYARD_MCP_URL: url, LANYARD_MCP_CONFIG: config, LANYARD_TOKEN: heldOutside, LANYARD_SESSION: session },
   });
   const listeners = passedSignals.map((name) => {
     const hear = () => execution.signal(constants.signals[name]);

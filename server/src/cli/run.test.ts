@@ -9,7 +9,7 @@ import { run, type RunSession } from "./run.ts";
 const folder = mkdtempSync(join(tmpdir(), "lanyard-run-test-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const session: RunSession = { session: "ses_1", token: `lyd_session_${"t".repeat(43)}`, url: "http://127.0.0.1:1/mcp", egress_ca: "" };
+const session: RunSession = { session: "ses_1", token: `lyd_session_${"t".repeat(43)}`, url: "http://127.0.0.1:1/mcp", egress_ca: "", placeholders: {} };
 const environment = { PATH: process.env["PATH"], KEPT: "yes", LANYARD_CREDENTIAL: "lyd_agent_secret" };
 
 /** Runs a script in a session; `closed` lists what was closed. */

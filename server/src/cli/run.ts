@@ -13,6 +13,8 @@ export interface RunSession {
   readonly url: string;
   /** The authority that a sandbox of the session must trust, in PEM. */
   readonly egress_ca: string;
+  /** What stands for credentials inside, by variable. */
+  readonly placeholders: Readonly<Record<string, string>>;
 }
 
 /** What `run` needs of the daemon. `open` uses the caller's right to open a session: operator, agent's credential, or parent's token. */

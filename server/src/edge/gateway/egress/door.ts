@@ -6,7 +6,7 @@ import { webArguments, type WebRequest } from "../../../base/web.ts";
 import { bearerOf } from "../http-request.ts";
 import { deliver, overHttp, overSocket, refuse, type WayBack } from "./answer.ts";
 import { SessionAuthority } from "./authority.ts";
-import type { EgressOptions, EgressWays, Sender } from "./sender.ts";
+import type { EgressOptions, EgressWays, Occupant } from "./occupant.ts";
 import { bodyOf, headOf, isWebsocket } from "./request.ts";
 import { openTunnel } from "./tunnel.ts";
 import { TurnedAway, TurnedAwayBook } from "./turned-away.ts";
@@ -22,7 +22,7 @@ export class EgressDoor implements EgressWays, AsyncDisposable {
   readonly #book: TurnedAwayBook;
   readonly #http: Server;
   /** Whose a connection is that the HTTP parser reads: the plain one, or what is inside its TLS. */
-  readonly #senders = new WeakMap<Duplex, Sender>();
+  readonly #occupants = new WeakMap<Duplex, Occupant>();
   readonly #sockets = new Map<string, Set<Duplex>>();
   readonly #authorities = new Map<string, Promise<SessionAuthority>>();
 
@@ -38,8 +38,8 @@ export class EgressDoor implements EgressWays, AsyncDisposable {
     });
     this.#http.on("connect", (incoming, socket, head) => {
       if (head.length > 0) socket.unshift(head);
-      const sender = this.#senders.get(incoming.socket);
-      if (sender) openTunnel(this, sender, incoming, socket);
+      const occupant = this.#occupants.get(incoming.socket);
+      if (occupant) openTunnel(this, occupant, incoming, socket);
       else socket.destroy();
     });
     this.#http.on("clientError", (_error, socket) => this.#unreadable(socket));
@@ -82,50 +82,50 @@ export class EgressDoor implements EgressWays, AsyncDisposable {
   }
 
   /** Reads HTTP/1.1 requests off a connection. */
-  speak(socket: Duplex, sender: Sender): void {
-    this.#senders.set(socket, sender);
+  speak(socket: Duplex, occupant: Occupant): void {
+    this.#occupants.set(socket, occupant);
     this.#http.emit("connection", socket);
   }
 
   /** Notes what cannot become an action. */
-  note({ principal: { session, agent } }: Sender, fault: TurnedAway): void {
+  note({ principal: { session, agent } }: Occupant, fault: TurnedAway): void {
     this.#book.note({ session, agent }, fault);
   }
 
   /** Answers what cannot become an action; what is no such thing is a bug, and says so in the log. */
-  turnAway(sender: Sender, back: WayBack, error: unknown): void {
-    if (error instanceof TurnedAway) this.note(sender, error);
+  turnAway(occupant: Occupant, back: WayBack, error: unknown): void {
+    if (error instanceof TurnedAway) this.note(occupant, error);
     else if (!(error instanceof Fault)) this.options.log.error("egress.failed", { error });
     const { code, message } = error instanceof Fault ? error : new Fault("internal", "an internal error at the egress door");
     refuse(back, code, `${message}. What to do: ${errors[code].remedy}.`);
   }
 
   /** Puts a request onto the path of an action and answers with what came of it. */
-  async carry(sender: Sender, request: WebRequest, back: WayBack): Promise<void> {
+  async carry(occupant: Occupant, request: WebRequest, back: WayBack): Promise<void> {
     const exchange: Exchange = { ...silent, signal: back.signal, web: request, deliver: (answer) => deliver(back, answer) };
     const params = webArguments(request, this.options.limits.egress_shown_bytes);
-    const reply = await this.options.mediate({ token: sender.token, audience, server: webServer, method: request.tool, tool: request.tool, params, exchange });
+    const reply = await this.options.mediate({ token: occupant.token, audience, server: webServer, method: request.tool, tool: request.tool, params, exchange });
     if (reply.kind === "refused") refuse(back, reply.code, reply.text, reply.intent?.id);
     if (reply.kind === "uncertain") refuse(back, "uncertain", reply.text, reply.intent.id);
   }
 
   async #request(incoming: IncomingMessage, back: WayBack, body: IncomingMessage | null): Promise<void> {
-    const sender = this.#senders.get(incoming.socket);
-    if (!sender) return void incoming.socket.destroy();
+    const occupant = this.#occupants.get(incoming.socket);
+    if (!occupant) return void incoming.socket.destroy();
     try {
-      const head = headOf(incoming, sender.origin);
-      await this.carry(sender, { ...head, body: body ? await bodyOf(body, this.options.limits.egress_body_bytes) : Buffer.alloc(0) }, back);
+      const head = headOf(incoming, occupant.origin);
+      await this.carry(occupant, { ...head, body: body ? await bodyOf(body, this.options.limits.egress_body_bytes) : Buffer.alloc(0) }, back);
     } catch (error) {
-      this.turnAway(sender, back, error);
+      this.turnAway(occupant, back, error);
     }
   }
 
   /** What is no clean HTTP is answered and cut off: nobody can say where the next request would begin. */
   #unreadable(socket: Duplex): void {
-    const sender = this.#senders.get(socket);
-    if (!sender || socket.destroyed) return void socket.destroy();
+    const occupant = this.#occupants.get(socket);
+    if (!occupant || socket.destroyed) return void socket.destroy();
     const fault = new TurnedAway("http", "the request is no well-formed HTTP, or can be read in two ways");
-    this.note(sender, fault);
+    this.note(occupant, fault);
     const body = JSON.stringify({ type: "error", error: { type: fault.code, code: fault.code, message: fault.message } });
     socket.end(`HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`);
   }

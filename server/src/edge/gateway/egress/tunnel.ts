@@ -6,7 +6,7 @@ import { createServer, type Server, type TLSSocket } from "node:tls";
 import { endpointText, parseAuthority, type Endpoint } from "../../../base/host.ts";
 import { whyRefused } from "../../../stages/execution/web-address.ts";
 import { overSocket, overStream } from "./answer.ts";
-import type { EgressWays, Sender } from "./sender.ts";
+import type { EgressWays, Occupant } from "./occupant.ts";
 import { bodyOf, headOfStream, type TunnelEnd } from "./request.ts";
 import { TurnedAway } from "./turned-away.ts";
 
@@ -14,26 +14,26 @@ const established = "Connection Established";
 const firstByteMs = 30_000;
 
 /** CONNECT: a connection to a named endpoint, or a tunnel whose requests are looked at one by one. */
-export function openTunnel(door: EgressWays, sender: Sender, incoming: IncomingMessage, socket: Duplex): void {
+export function openTunnel(door: EgressWays, occupant: Occupant, incoming: IncomingMessage, socket: Duplex): void {
   const back = overSocket(incoming, socket, established);
   socket.on("error", () => socket.destroy());
   try {
-    const to = endpointOf(door, sender, incoming);
+    const to = endpointOf(door, occupant, incoming);
     if (door.options.rules().tcp.has(endpointText(to))) {
       const request = { tool: "TCP", scheme: "http", ...to, path: "", query: "", headers: [], body: Buffer.alloc(0) } as const;
-      door.carry(sender, request, back).catch((error: unknown) => door.turnAway(sender, back, error));
+      door.carry(occupant, request, back).catch((error: unknown) => door.turnAway(occupant, back, error));
       return;
     }
     back.head(200, []);
-    peek(door, sender, socket, to);
+    peek(door, occupant, socket, to);
   } catch (error) {
-    door.turnAway(sender, back, error);
+    door.turnAway(occupant, back, error);
   }
 }
 
 /** Throws TurnedAway. */
-function endpointOf(door: EgressWays, sender: Sender, { url = "", rawHeaders }: IncomingMessage): Endpoint {
-  if (sender.origin) throw new TurnedAway("target", "there is no proxy inside a tunnel");
+function endpointOf(door: EgressWays, occupant: Occupant, { url = "", rawHeaders }: IncomingMessage): Endpoint {
+  if (occupant.origin) throw new TurnedAway("target", "there is no proxy inside a tunnel");
   const to = parseAuthority(url, null);
   if (to === null) throw new TurnedAway("host", "CONNECT names no `host:port` in its usual spelling");
   const hosts = rawHeaders.filter((_, at) => at % 2 === 1 && rawHeaders[at - 1]?.toLowerCase() === "host");
@@ -45,9 +45,9 @@ function endpointOf(door: EgressWays, sender: Sender, { url = "", rawHeaders }: 
 }
 
 /** TLS begins with the byte 22; a request line with a capital letter. */
-function peek(door: EgressWays, sender: Sender, socket: Duplex, to: Endpoint): void {
+function peek(door: EgressWays, occupant: Occupant, socket: Duplex, to: Endpoint): void {
   const give = (why: string): void => {
-    door.note(sender, new TurnedAway("protocol", why));
+    door.note(occupant, new TurnedAway("protocol", why));
     socket.destroy();
   };
   const late = door.options.clock.after(firstByteMs, () => give("nothing was said in a tunnel"));
@@ -58,20 +58,20 @@ function peek(door: EgressWays, sender: Sender, socket: Duplex, to: Endpoint): v
     if (first === null) return void socket.destroy();
     socket.unshift(first);
     const [byte = 0] = first;
-    if (byte === 22) return void secure(door, sender, socket, { ...to, scheme: "https" });
-    if (byte >= 0x41 && byte <= 0x5a) return door.speak(socket, { ...sender, origin: { ...to, scheme: "http" } });
+    if (byte === 22) return void secure(door, occupant, socket, { ...to, scheme: "https" });
+    if (byte >= 0x41 && byte <= 0x5a) return door.speak(socket, { ...occupant, origin: { ...to, scheme: "http" } });
     give("a tunnel speaks neither TLS nor HTTP; name its endpoint under `egress: tcp:` of lanyard.yaml");
   });
 }
 
-async function secure(door: EgressWays, sender: Sender, socket: Duplex, origin: TunnelEnd): Promise<void> {
-  const authority = await door.authority(sender.principal);
-  const server = await authority.serverFor(origin, (material) => tlsServer(door, { ...sender, origin }, origin.host, material));
+async function secure(door: EgressWays, occupant: Occupant, socket: Duplex, origin: TunnelEnd): Promise<void> {
+  const authority = await door.authority(occupant.principal);
+  const server = await authority.serverFor(origin, (material) => tlsServer(door, { ...occupant, origin }, origin.host, material));
   if (!socket.destroyed) server.emit("connection", socket);
 }
 
 /** Speaks TLS as one endpoint to the programs of one session, and hands on what comes out of it. */
-function tlsServer(door: EgressWays, sender: Sender, host: string, material: { key: string; cert: string }): Server {
+function tlsServer(door: EgressWays, occupant: Occupant, host: string, material: { key: string; cert: string }): Server {
   const server = createServer({
     ...material,
     minVersion: "TLSv1.2",
@@ -81,25 +81,25 @@ function tlsServer(door: EgressWays, sender: Sender, host: string, material: { k
   });
   server.on("secureConnection", (tls) => {
     tls.on("error", () => tls.destroy());
-    if (tls.alpnProtocol === "h2") return speakH2(door, sender, tls);
-    door.speak(tls, sender);
+    if (tls.alpnProtocol === "h2") return speakH2(door, occupant, tls);
+    door.speak(tls, occupant);
   });
-  server.on("tlsClientError", (error) => door.note(sender, error instanceof TurnedAway ? error : new TurnedAway("tls", "the TLS handshake failed; does the program trust the session's authority?")));
+  server.on("tlsClientError", (error) => door.note(occupant, error instanceof TurnedAway ? error : new TurnedAway("tls", "the TLS handshake failed; does the program trust the session's authority?")));
   return server;
 }
 
-function speakH2(door: EgressWays, sender: Sender, tls: TLSSocket): void {
+function speakH2(door: EgressWays, occupant: Occupant, tls: TLSSocket): void {
   const session: ServerHttp2Session = performServerHandshake(tls, { maxSessionMemory: 64, settings: { enablePush: false, enableConnectProtocol: false, maxConcurrentStreams: 100, maxHeaderListSize: 64 * 1024 } });
   session.on("error", () => session.destroy());
   session.on("stream", (stream: ServerHttp2Stream, headers, _flags, rawHeaders: string[]) => {
     stream.on("error", () => {}); // told by `close`
     const back = overStream(stream, headers[":method"] === "HEAD");
-    answer(door, sender, stream, rawHeaders, back).catch((error: unknown) => door.turnAway(sender, back, error));
+    answer(door, occupant, stream, rawHeaders, back).catch((error: unknown) => door.turnAway(occupant, back, error));
   });
 }
 
-async function answer(door: EgressWays, sender: Sender, stream: ServerHttp2Stream, rawHeaders: readonly string[], back: ReturnType<typeof overStream>): Promise<void> {
-  if (!sender.origin) throw new TurnedAway("protocol", "HTTP/2 is taken inside TLS only");
-  const head = headOfStream(rawHeaders, sender.origin);
-  await door.carry(sender, { ...head, body: await bodyOf(stream, door.options.limits.egress_body_bytes) }, back);
+async function answer(door: EgressWays, occupant: Occupant, stream: ServerHttp2Stream, rawHeaders: readonly string[], back: ReturnType<typeof overStream>): Promise<void> {
+  if (!occupant.origin) throw new TurnedAway("protocol", "HTTP/2 is taken inside TLS only");
+  const head = headOfStream(rawHeaders, occupant.origin);
+  await door.carry(occupant, { ...head, body: await bodyOf(stream, door.options.limits.egress_body_bytes) }, back);
 }

@@ -2,7 +2,7 @@ import { Fault, type EgressFault, type ErrorCode } from "@lanyard/contract";
 import type { Clock } from "../../../base/clock.ts";
 import type { Log } from "../../../base/log.ts";
 
-/** Thrown for what cannot become an action. `fault` is what goes on record: a word of a closed set, nothing of the sender's own text. */
+/** Thrown for what cannot become an action. `fault` is what goes on record: a word of a closed set, nothing of the occupant's own text. */
 export class TurnedAway extends Fault {
   readonly fault: EgressFault;
 

@@ -24,7 +24,7 @@ export interface EgressOptions {
 }
 
 /** A connection out of a sandbox. Its session was fixed before its first byte. */
-export interface Sender {
+export interface Occupant {
   readonly token: string;
   readonly principal: Principal;
   /** What its tunnel was opened for; null while it is a plain proxy connection. */
@@ -35,13 +35,13 @@ export interface Sender {
 export interface EgressWays {
   readonly options: EgressOptions;
   /** Reads HTTP/1.1 requests off a connection. */
-  speak(socket: Duplex, sender: Sender): void;
+  speak(socket: Duplex, occupant: Occupant): void;
   /** Puts a request onto the path of an action and answers with what came of it. */
-  carry(sender: Sender, request: WebRequest, back: WayBack): Promise<void>;
+  carry(occupant: Occupant, request: WebRequest, back: WayBack): Promise<void>;
   /** Notes what cannot become an action. */
-  note(sender: Sender, fault: TurnedAway): void;
+  note(occupant: Occupant, fault: TurnedAway): void;
   /** Notes it and answers it; what is no such thing is a bug, and says so in the log. */
-  turnAway(sender: Sender, back: WayBack, error: unknown): void;
+  turnAway(occupant: Occupant, back: WayBack, error: unknown): void;
   /** The authority that a session's sandbox has to trust. */
   authority(principal: Pick<Principal, "session" | "expiresAtMs">): Promise<SessionAuthority>;
 }
