@@ -40,7 +40,7 @@ struct report { int32_t kind, value; };
 
 struct stream {
   uint32_t id; /* 0: free */
-  int is_exec, is_terminal, in, out, err, status;
+  int is_exec, is_terminal, in, out, err, status, signal; /* the last: sent before the command had begun */
   pid_t group;
   struct report end;
   uint32_t credit, consumed, pending;
@@ -265,7 +265,10 @@ static void hear_supervisor(struct stream *it) {
     if (it->group > 0) kill(-it->group, SIGKILL);
     if (!it->end.kind) it->end = (struct report){SIGNALLED, SIGKILL};
     shut(&it->status);
-  } else if (report.kind == STARTED) it->group = report.value;
+  } else if (report.kind == STARTED) {
+    it->group = report.value;
+    if (it->signal) kill(-it->group, it->signal);
+  }
   else it->end = report, it->group = 0;
   if (it->is_terminal) it->out_ended = 0;
 }
@@ -350,7 +353,7 @@ static void obey(int type, uint32_t id, unsigned char *payload, uint32_t length)
     it->pending += length;
   } else if (type == END) it->in_ended = it->in_ended ? it->in_ended : 1;
   else if (type == CREDIT && length == 4) it->credit += get32(payload);
-  else if (type == SIGNAL && length == 4) { if (it->group > 0) kill(-it->group, (int)get32(payload)); }
+  else if (type == SIGNAL && length == 4) { if (it->group > 0) kill(-it->group, (int)get32(payload)); else it->signal = (int)get32(payload); }
   else if (type == RESIZE && length == 4) { if (it->is_terminal && it->out >= 0) resize(it->out, payload); }
   else if (type == RESET) release(it);
   else die("a frame that makes no sense");

@@ -38,7 +38,7 @@ struct sockaddr_vm { sa_family_t family; unsigned short reserved; unsigned port,
 
 static char readable_disk[32]; /* the disk that is not the system's: what of the host a session may read */
 static int has_readable;
-static unsigned long file_limit;
+static unsigned long file_limit, process_limit;
 
 static void must(int failed, const char *what) {
   char text[160];
@@ -270,7 +270,10 @@ int vm_option(const char *name, const char *value) {
     snprintf(text, sizeof text, "size=%s,mode=0711", value);
     must(mount(NULL, SESSION, NULL, MS_REMOUNT | MS_NOSUID | MS_NODEV, text), "the limit of disk");
   } else if (!strcmp(name, "--memory")) must(put_text(GROUP "/memory.max", value), "the limit of memory");
-  else if (!strcmp(name, "--processes")) must(put_text(GROUP "/pids.max", value), "the limit of processes");
+  else if (!strcmp(name, "--processes")) {
+    must(put_text(GROUP "/pids.max", value), "the limit of processes");
+    process_limit = strtoul(value, NULL, 10);
+  }
   else if (!strcmp(name, "--workspace")) {
     make_place(value, 1);
     must(mount(SESSION "/work", value, NULL, MS_BIND, NULL), value);
@@ -322,6 +325,11 @@ static unsigned long counted(const char *path, const char *word) {
   return 0;
 }
 
+static unsigned long number_in(const char *path) {
+  char text[32];
+  return get_text(path, text, sizeof text) > 0 ? strtoul(text, NULL, 10) : 0;
+}
+
 /* Whether a process of user 1000 has as many files open as it may. */
 static int files_are_used_up(void) {
   char path[64];
@@ -345,7 +353,7 @@ static int files_are_used_up(void) {
 const char *vm_limit(void) {
   static int told_memory, told_processes, told_files;
   if (!told_memory && counted(GROUP "/memory.events", "oom_kill")) { told_memory = 1; return "memory"; }
-  if (!told_processes && counted(GROUP "/pids.events", "max")) { told_processes = 1; return "processes"; }
+  if (!told_processes && process_limit && number_in(GROUP "/pids.peak") >= process_limit) { told_processes = 1; return "processes"; }
   if (!told_files && file_limit && files_are_used_up()) { told_files = 1; return "files"; }
   return NULL;
 }

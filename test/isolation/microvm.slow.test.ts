@@ -1,17 +1,22 @@
+import { execFileSync } from "node:child_process";
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, readSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { systemClock } from "../../server/src/base/clock.ts";
-import type { Sandbox, SandboxSpec } from "../../server/src/stages/execution/sandbox/driver.ts";
+import type { Sandbox, SandboxEvent, SandboxSpec } from "../../server/src/stages/execution/sandbox/driver.ts";
 import { guestAgentPath } from "../../server/src/stages/execution/sandbox/guest.ts";
 import { guestImagePath } from "../../server/src/stages/execution/sandbox/microvm/image.ts";
 import { microvmDriver } from "../../server/src/stages/execution/sandbox/microvm/microvm.ts";
+import { treeOf } from "../../server/src/stages/execution/sandbox/usage.ts";
+import { until } from "../daemon.ts";
 import { shell, smallLimits } from "../kits/sandbox.ts";
 
 const cache = process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache");
 const folder = mkdtempSync(join(tmpdir(), "lanyard-machines-"));
-const driver = microvmDriver({ clock: systemClock, folder, agent: guestAgentPath(cache), image: guestImagePath(cache), templates: join(cache, "lanyard", "templates"), acceleration: "tcg" });
+const templates = join(cache, "lanyard", "templates");
+const options = { clock: systemClock, folder, agent: guestAgentPath(cache), image: guestImagePath(cache), templates, acceleration: "tcg" } as const;
+const driver = microvmDriver(options);
 const lacking = await driver.probe();
 if (lacking) process.stderr.write(`\n  SKIPPED: virtual machines were not tried: ${lacking}\n\n`);
 
@@ -19,6 +24,24 @@ const open = async (more: Partial<SandboxSpec> = {}): Promise<Sandbox> => {
   const sandbox = await driver.create({ workspace: "/work/project", readable: [], doors: new Map(), limits: smallLimits, ...more });
   await sandbox.start();
   return sandbox;
+};
+
+/** A sandbox and the process that emulates it. */
+const opened = async (): Promise<{ sandbox: Sandbox; pid: number }> => {
+  const emulators = () => treeOf(process.pid).flatMap(({ pid }) => (readFileSync(`/proc/${pid}/comm`, "utf8").startsWith("qemu") ? pid : []));
+  const before = new Set(emulators());
+  const sandbox = await open();
+  return { sandbox, pid: emulators().find((pid) => !before.has(pid)) ?? -1 };
+};
+
+/** Changes one bit in the middle of a file; a second time puts it back. */
+const flip = (path: string): void => {
+  const fd = openSync(path, "r+");
+  const byte = Buffer.alloc(1);
+  readSync(fd, byte, 0, 1, 4096);
+  byte.writeUInt8(byte.readUInt8() ^ 1);
+  writeSync(fd, byte, 0, 1, 4096);
+  closeSync(fd);
 };
 
 afterAll(() => {
@@ -55,5 +78,107 @@ describe.skipIf(lacking !== null)("a virtual machine", () => {
     expect(out).toMatch(/CapEff:\s+0{16}\nCapBnd:\s+0{16}\nNoNewPrivs:\s+1\nlo\n/);
     expect(out).toMatch(/Permission denied|No such file/);
     expect(out).toMatch(/\/work\/project\n$/);
+  });
+
+  it("stands still while it is paused, and goes on", async () => {
+    const beat = one.exec({ command: "sh", args: ["-c", "echo on; sleep 0.2; echo off"], environment: { PATH: "/usr/bin:/bin" } });
+    beat.stderr.resume();
+    let heard = "";
+    beat.stdout.on("data", (chunk: Buffer) => (heard += chunk.toString()));
+    await until(() => heard === "on\n", "it began");
+    await one.pause?.();
+    const answered = one.ping();
+    expect(await Promise.race([answered, systemClock.pause(300).then(() => "silence")])).toBe("silence");
+    await one.resume?.();
+    await answered;
+    expect(await beat.ended).toEqual({ kind: "exited", value: 0 });
+    expect(heard).toBe("on\noff\n");
+  });
+
+  it("goes on as many copies from where it was, each with files of its own; never with a command half-way", async () => {
+    await shell(one, "echo before > kept; sync");
+    const running = one.exec({ command: "sleep", args: ["30"], environment: { PATH: "/usr/bin:/bin" } });
+    await expect(one.snapshot?.()).rejects.toMatchObject({ code: "invalid_request" });
+    running.signal(9); // It may not have begun yet, and gets it all the same.
+    expect(await running.ended).toEqual({ kind: "signalled", value: 9 });
+    using snapshot = await one.snapshot?.();
+    if (!snapshot) throw new Error("it cannot be copied");
+    await shell(one, "echo after > kept");
+    const copies = await Promise.all([snapshot.create(new Map()), snapshot.create(new Map())]);
+    await using first = copies[0] as Sandbox;
+    await using second = copies[1] as Sandbox;
+    await Promise.all(copies.map((copy) => copy.start()));
+    const seen = await Promise.all(copies.map((copy, at) => shell(copy, `cat kept; echo ${at} >> kept; cat kept; cat /proc/sys/kernel/random/uuid; date +%s`)));
+    expect(seen.map(({ out }) => out.split("\n").slice(0, 3))).toEqual([["before", "before", "0"], ["before", "before", "1"]]);
+    expect(seen[0]?.out.split("\n")[3]).not.toBe(seen[1]?.out.split("\n")[3]);
+    for (const { out } of seen) expect(Math.abs(Number(out.split("\n")[4]) - systemClock.nowMs() / 1000)).toBeLessThan(20);
+    expect((await shell(one, "cat kept")).out).toBe("after\n");
+    await first.ping();
+    await second.ping();
+  });
+
+  it("shows paths of the host read-only at the same place, as they are now", async () => {
+    const shown = mkdtempSync(join(tmpdir(), "lanyard-shown-"));
+    try {
+      writeFileSync(join(shown, "file"), "one");
+      const read = async () => {
+        await using sandbox = await open({ readable: [shown] });
+        return (await shell(sandbox, `cat ${shown}/file; echo; (echo no > ${shown}/file) 2>&1; ls /tmp`)).out;
+      };
+      expect(await read()).toMatch(/^one\n.*Read-only file system\n.*lanyard-shown/s);
+      writeFileSync(join(shown, "file"), "two!");
+      expect(await read()).toMatch(/^two!\n/);
+      await expect(open({ readable: [join(shown, "absent")] })).rejects.toThrow(/is not there/);
+    } finally {
+      rmSync(shown, { recursive: true });
+    }
+  });
+
+  it("a template that was changed is refused, as is one of another's making; an untouched copy serves", async () => {
+    const place = mkdtempSync(join(tmpdir(), "lanyard-templates-"));
+    try {
+      // Those that this very source makes; with their holes, for what is shown to a machine has 8 GiB of them.
+      for (const name of readdirSync(templates).filter((name) => /^template-[0-9a-f]+$/.test(name))) execFileSync("cp", ["-a", "--sparse=always", join(templates, name), place]);
+      const other = microvmDriver({ ...options, templates: place });
+      const start = async () => {
+        await using sandbox = await other.create({ workspace: "/w", readable: [], doors: new Map(), limits: smallLimits });
+        await sandbox.start();
+      };
+      await start();
+      for (const name of ["state", "memory", "initrd"]) {
+        const files = readdirSync(place).map((folder) => join(place, folder, name));
+        for (const path of files) flip(path);
+        await expect(start(), name).rejects.toMatchObject({ code: "isolation_unavailable", message: expect.stringMatching(`not what was made: \`${name}\``) });
+        for (const path of files) flip(path);
+      }
+      await start();
+    } finally {
+      rmSync(place, { recursive: true });
+    }
+  });
+
+  it("rejects what waits for it as soon as its emulator is gone", async () => {
+    const { sandbox, pid } = await opened();
+    const execution = sandbox.exec({ command: "sleep", args: ["60"], environment: { PATH: "/usr/bin:/bin" } });
+    const asked = sandbox.ping();
+    process.kill(pid, "SIGKILL");
+    await expect(execution.ended).rejects.toMatchObject({ code: "sandbox_ended" });
+    await asked.catch(() => {});
+    expect(() => sandbox.exec({ command: "true", args: [], environment: {} })).toThrow(/has ended/);
+    await sandbox.destroy();
+  });
+
+  it("a limit of memory ends it; others are refused inside and told", async () => {
+    await using small = await driver.create({ workspace: "/w", readable: [], doors: new Map(), limits: { ...smallLimits, memoryBytes: 64 * 1024 * 1024, processes: 16, diskBytes: 1024 * 1024 } });
+    const events: SandboxEvent[] = [];
+    small.onEvent((event) => events.push(event));
+    await small.start();
+    const { out } = await shell(small, "head -c 2000000 /dev/zero > big; wc -c < big; rm big; for n in $(seq 40); do sleep 1 & done 2>&1 | head -1; sleep 0.5");
+    expect(out).toMatch(/^1048576\n|^10\d{5}\n/);
+    await until(() => events.some((event) => event.kind === "limit" && event.limit === "processes"), "processes told");
+    const eater = small.exec({ command: "python3", args: ["-c", "x = bytearray(200 << 20); print(len(x))"], environment: { PATH: "/usr/bin:/bin" } });
+    await eater.ended.catch(() => {});
+    await until(() => events.some(({ kind }) => kind === "ended"), "it ended");
+    expect(events).toContainEqual({ kind: "limit", limit: "memory" });
   });
 });

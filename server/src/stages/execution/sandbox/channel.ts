@@ -63,13 +63,18 @@ export class Channel {
       }
     });
     const lost = () => this.end(new Fault("sandbox_ended", options.whyLost?.() ?? "the guest is gone"));
-    incoming.once("close", lost).once("error", lost);
+    incoming.once("close", lost).once("error", lost).resume();
     outgoing.on("error", lost);
   }
 
   /** Resolves once the guest agent said hello. Throws Fault `sandbox_ended`. */
   ready(): Promise<void> {
     return this.#hello.promise;
+  }
+
+  /** No command and no connection is open. */
+  isIdle(): boolean {
+    return this.#streams.size === 0;
   }
 
   ping(): Promise<void> {

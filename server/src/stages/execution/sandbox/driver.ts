@@ -6,7 +6,7 @@ export interface SandboxDriver {
   readonly name: "microvm" | "gvisor" | "process" | "none";
   /** What its sandboxes are worth to a policy. */
   readonly tier: Isolation;
-  /** Verbs it does not have. They are no methods then, so that nobody calls them in hope. */
+  /** Verbs its sandboxes do not have. They are no methods then, so that nobody calls them in hope. */
   readonly lacks: readonly ("snapshot" | "pause" | "resume")[];
   /** Null when a sandbox was really started and answered; else why not, and what to do. Opening a device or finding a binary proves nothing. */
   probe(): Promise<string | null>;
@@ -73,6 +73,17 @@ export interface Sandbox extends AsyncDisposable {
   /** Ends everything at once; afterwards no process, mount, socket or file of it is left. */
   destroy(): Promise<void>;
   onEvent(listener: (event: SandboxEvent) => void): { stop(): void };
+  /** It stands still, commands and all; the limit of wall time goes on. Throws Fault `sandbox_ended`. */
+  readonly pause?: () => Promise<void>;
+  readonly resume?: () => Promise<void>;
+  /** What it is now. Throws Fault `invalid_request` while a command runs, `sandbox_ended`. */
+  readonly snapshot?: () => Promise<Snapshot>;
+}
+
+/** A sandbox as it was, of which others are copies: files and memory. Kept until it is disposed of. */
+export interface Snapshot extends Disposable {
+  /** A copy, to be started, whose doors lead elsewhere: at most the ports that the first one had. Throws Fault `isolation_unavailable`. */
+  create(doors: SandboxSpec["doors"]): Promise<Sandbox>;
 }
 
 export interface ExecRequest {

@@ -7,7 +7,7 @@ import type { Clock } from "../../../base/clock.ts";
 import { sharedMemoryBytes } from "./bubblewrap.ts";
 import { ControlGroups, groupFolders } from "./cgroup.ts";
 import { Channel } from "./channel.ts";
-import type { ExecRequest, Execution, Sandbox, SandboxEvent, SandboxLimit, SandboxSpec } from "./driver.ts";
+import type { ExecRequest, Execution, Sandbox, SandboxEvent, SandboxLimit, SandboxSpec, Snapshot } from "./driver.ts";
 import { enrol, killTree } from "./orphans.ts";
 import { usageOf } from "./usage.ts";
 
@@ -20,8 +20,13 @@ export interface LiveOptions {
   readonly folder: string | null;
   /** Present when the guest has a kernel of its own, which takes this much memory beside what the session may. */
   readonly kernel?: { readonly overheadBytes: number };
-  /** Starts what the agent runs in. `around` puts a command into the control groups of the session, and so whatever comes of it. */
-  launch(around: (command: readonly string[]) => string[]): Guest | Promise<Guest>;
+  /** What this kind of sandbox can do beyond; called while it lives. */
+  readonly verbs?: { pause(): Promise<void>; resume(): Promise<void>; snapshot(): Promise<Snapshot> };
+  /**
+   * Starts what the agent runs in. `around` puts a command into the control groups of the session, and so whatever comes of it; `adopt` does so
+   * with a process that was started before.
+   */
+  launch(around: (command: readonly string[]) => string[], adopt: (pid: number) => void): Guest | Promise<Guest>;
 }
 
 /** A guest that was started: the process that holds it, and its agent's channel. */
@@ -31,8 +36,6 @@ export interface Guest {
   readonly outgoing: Writable;
   /** What the agent is told before it greets. */
   readonly preface?: Uint8Array;
-  readonly pause?: () => Promise<void>;
-  readonly resume?: () => Promise<void>;
   /** Called once the process has ended. */
   readonly release?: () => void;
 }
@@ -55,6 +58,9 @@ export class LiveSandbox implements Sandbox {
   readonly id: string;
   readonly tier: Isolation;
   readonly workspace: string;
+  readonly pause?: () => Promise<void>;
+  readonly resume?: () => Promise<void>;
+  readonly snapshot?: () => Promise<Snapshot>;
   readonly #options: LiveOptions;
   readonly #listeners = new Set<(event: SandboxEvent) => void>();
   readonly #told = new Set<SandboxLimit>();
@@ -68,6 +74,7 @@ export class LiveSandbox implements Sandbox {
   #stderr = "";
   /** Looks since the guest agent answered. */
   #silent = 0;
+  #isPaused = false;
   #state: "created" | "started" | "ended" = "created";
 
   constructor(options: LiveOptions) {
@@ -77,6 +84,24 @@ export class LiveSandbox implements Sandbox {
     this.#options = options;
     this.#folders = groupFolders(options.id);
     this.#groups = new ControlGroups(this.#folders);
+    const { verbs } = options;
+    if (!verbs) return;
+    this.pause = async () => {
+      this.#open();
+      await verbs.pause();
+      this.#isPaused = true;
+    };
+    this.resume = async () => {
+      this.#open();
+      await verbs.resume();
+      this.#isPaused = false;
+    };
+    this.snapshot = async () => {
+      const channel = this.#open();
+      if (!channel.isIdle()) throw new Fault("invalid_request", `sandbox \`${this.id}\` cannot be copied while a command runs in it; wait until it has ended`);
+      await channel.ping(); // Nothing is under way then, of which a copy would get one half.
+      return verbs.snapshot();
+    };
   }
 
   async start(): Promise<void> {
@@ -154,7 +179,7 @@ export class LiveSandbox implements Sandbox {
       if (folder !== null) enrol(folder, { groups: this.#folders });
       const heldBytes = kernel?.overheadBytes ?? 2 * limits.diskBytes + sharedMemoryBytes; // Folders in memory count for a group.
       this.#groups.create({ memoryBytes: Math.round(1.1 * (limits.memoryBytes + heldBytes)) + slackBytes, processes: kernel ? 4 * limits.processes + 512 : limits.processes + 64 });
-      return await this.#options.launch((command) => this.#groups.around(command));
+      return await this.#options.launch((command) => this.#groups.around(command), (pid) => this.#groups.adopt(pid));
     } catch (cause) {
       await this.#end("it could not be started");
       throw unstarted((cause as Error).message, cause);
@@ -166,7 +191,7 @@ export class LiveSandbox implements Sandbox {
     const { process: child, incoming, outgoing, preface } = guest;
     this.#guest = guest;
     this.#closed = new Promise<void>((resolve) => {
-      if (child.exitCode !== null || child.signalCode !== null) resolve();
+      if (child.exitCode !== null || child.signalCode !== null) resolve(); // One that was ready before may have ended before.
       child.once("close", () => resolve()).once("error", () => resolve());
     }).then(() => guest.release?.());
     child.stderr?.on("data", (chunk: Buffer) => (this.#stderr = `${this.#stderr}${chunk.toString()}`.slice(-stderrBytes)));
@@ -223,7 +248,7 @@ export class LiveSandbox implements Sandbox {
     if (cpuMs > limits.cpuMs) return this.#over("cpu");
     if (hits.processes) this.#tell("processes");
     if (this.#silent === 0) this.#channel?.ping().then(() => (this.#silent = 0), () => {});
-    if (++this.#silent > silentLooks) return void this.#end("its guest agent does not answer any more");
+    if (!this.#isPaused && ++this.#silent > silentLooks) return void this.#end("its guest agent does not answer any more");
     this.#timers[1] = this.#options.clock.after(lookMs, () => this.#watch());
   }
 

@@ -4,6 +4,8 @@ import type { Isolation } from "@lanyard/contract";
 
 /** A program that runs virtual machines. All run the same system with the same agent in it. */
 export interface Hypervisor {
+  /** How long a machine may take to boot before it is taken for one that never will. */
+  readonly bootMs: number;
   readonly tier: Isolation;
   /** All that its snapshots depend on: version, processor, command line. Throws Fault `isolation_unavailable` when it is not installed. */
   identity(memoryMib: number): string;
@@ -23,7 +25,7 @@ export interface MachinePlan {
   readonly around?: (command: readonly string[]) => string[];
   readonly begin:
     | { readonly kind: "boot"; readonly kernel: string; readonly initrd: string; /** File for the memory, so that it can be a template's. */ readonly memory: string | null }
-    | { readonly kind: "restore"; readonly memory: string; readonly state: string };
+    | { readonly kind: "restore"; /** A template's; null when all of it is in the state. */ readonly memory: string | null; readonly state: string };
 }
 
 /** A running virtual machine. */

@@ -1,10 +1,11 @@
 import { spawn, spawnSync } from "node:child_process";
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import type { Duplex } from "node:stream";
 import { Fault, isObject } from "@lanyard/contract";
 import { systemProgram } from "../bubblewrap.ts";
 import type { Hypervisor, Machine, MachinePlan } from "./hypervisor.ts";
+import { killTree } from "../orphans.ts";
 import { jail } from "./jail.ts";
 import { Qmp } from "./qmp.ts";
 
@@ -24,6 +25,7 @@ const translatedMib = 64;
  */
 export const qemu = (acceleration: Acceleration): Hypervisor => ({
   tier: acceleration === "kvm" ? "hardware-vm" : "emulated-vm",
+  bootMs: acceleration === "kvm" ? 5000 : 60_000,
   identity: (memoryMib) => JSON.stringify([versionOf(program()), machineArguments(acceleration, memoryMib), kernelArguments(acceleration), cpus()[0]?.model]),
   launch: (plan) => launch(acceleration, plan),
 });
@@ -48,6 +50,7 @@ function launch(acceleration: Acceleration, plan: MachinePlan): Machine {
       : ["-incoming", "defer"]),
   ];
   const stateFd = begin.kind === "restore" ? fds.files + files.push({ path: begin.state, flags: "r" }) - 1 : null;
+  if (acceleration === "kvm" && !existsSync("/dev/kvm")) throw new Fault("isolation_unavailable", "this machine has no /dev/kvm");
   const jailed = jail({ devices: acceleration === "kvm" ? ["/dev/kvm"] : [], fileBytes: 2 * plan.memoryMib * 1024 * 1024 });
   const [command = "", ...before] = plan.around?.(jailed) ?? jailed;
   const opened = [openSync(plan.saved, "a", 0o600), ...files.map(({ path, flags }) => openSync(path, flags))]; // Appending, so that saving again begins where the file was cut.
@@ -56,7 +59,7 @@ function launch(acceleration: Acceleration, plan: MachinePlan): Machine {
     child.stdout?.resume(); // The machine's console: whatever a guest writes there is nobody's business.
     const socket = (fd: number): Duplex => child.stdio[fd] as unknown as Duplex; // A `pipe` of Node is a pair of sockets.
     const control = new Qmp(socket(fds.control));
-    if (stateFd !== null) wake(control, stateFd);
+    if (stateFd !== null) wake(control, stateFd).catch(() => child.pid !== undefined && killTree(child.pid));
     return controlled(child, socket(fds.agent), control);
   } finally {
     for (const fd of opened) closeSync(fd);
@@ -64,15 +67,13 @@ function launch(acceleration: Acceleration, plan: MachinePlan): Machine {
 }
 
 /** Nobody need wait: whether the machine woke is heard from its agent, and if not, from its end. */
-function wake(control: Qmp, stateFd: number): void {
-  const whole = ended(control);
-  for (const said of [
+async function wake(control: Qmp, stateFd: number): Promise<void> {
+  const carried = ended(control);
+  await Promise.all([
     control.execute("migrate-set-capabilities", withoutMemory),
     control.execute("migrate-incoming", { uri: `file:${inJail(stateFd)}` }),
-    whole.then(() => control.execute("cont")),
-  ]) {
-    said.catch(() => {});
-  }
+    carried.then(() => control.execute("cont")),
+  ]);
 }
 
 /** Resolves when the machine's state was carried over. Throws Fault `sandbox_ended`. */
@@ -97,8 +98,9 @@ function controlled(process: Machine["process"], channel: Duplex, control: Qmp):
 /** A template's file is read only, and what a machine writes is its own. */
 function memoryArgument({ memoryMib, begin }: MachinePlan, file: (path: string, flags?: "r" | "r+") => string): string {
   const common = `id=m0,size=${memoryMib}M`;
-  if (begin.kind === "restore") return `memory-backend-file,${common},mem-path=${file(begin.memory)},share=off,readonly=on,rom=off`;
-  return begin.memory === null ? `memory-backend-ram,${common}` : `memory-backend-file,${common},mem-path=${file(begin.memory, "r+")},share=on`;
+  if (begin.memory === null) return `memory-backend-ram,${common}`;
+  const how = begin.kind === "restore" ? "share=off,readonly=on,rom=off" : "share=on";
+  return `memory-backend-file,${common},mem-path=${file(begin.memory, begin.kind === "restore" ? "r" : "r+")},${how}`;
 }
 
 const machineArguments = (acceleration: Acceleration, memoryMib: number): string[] => [

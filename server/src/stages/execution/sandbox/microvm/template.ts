@@ -29,8 +29,6 @@ export interface Origin {
   readonly begin: MachinePlan["begin"];
 }
 
-const bootMs = 60_000;
-
 /**
  * A machine that was booted once and stands still right after, so that others wake as its copies: they share its memory until they write, and
  * start in a tenth of the time. Kept in a folder named after all that it depends on.
@@ -95,7 +93,7 @@ export class Templates {
       const { kernel, system } = imageFiles(image);
       const machine = await hypervisor.launch({ memoryMib, system, readable: join(fresh, "nothing"), saved: join(fresh, "state"), begin: { kind: "boot", kernel, initrd: join(fresh, "initrd"), memory } });
       try {
-        await answers(machine, clock, bootMs);
+        await answers(machine, clock, hypervisor.bootMs);
         await machine.save();
       } finally {
         await endMachine(machine);
