@@ -77,11 +77,11 @@ export interface Sandbox extends AsyncDisposable {
   readonly pause?: () => Promise<void>;
   readonly resume?: () => Promise<void>;
   /** What it is now. Throws Fault `invalid_request` while a command runs, `sandbox_ended`. */
-  readonly snapshot?: () => Promise<Snapshot>;
+  readonly snapshot?: () => Promise<SandboxSnapshot>;
 }
 
 /** A sandbox as it was, of which others are copies: files and memory. Kept until it is disposed of. */
-export interface Snapshot extends Disposable {
+export interface SandboxSnapshot extends Disposable {
   /** A copy, to be started, whose doors lead elsewhere: at most the ports that the first one had. Throws Fault `isolation_unavailable`. */
   create(doors: SandboxSpec["doors"]): Promise<Sandbox>;
 }

@@ -7,7 +7,7 @@ import type { Clock } from "../../../base/clock.ts";
 import { sharedMemoryBytes } from "./bubblewrap.ts";
 import { ControlGroups, groupFolders } from "./cgroup.ts";
 import { Channel } from "./channel.ts";
-import type { ExecRequest, Execution, Sandbox, SandboxEvent, SandboxLimit, SandboxSpec, Snapshot } from "./driver.ts";
+import type { ExecRequest, Execution, Sandbox, SandboxEvent, SandboxLimit, SandboxSpec, SandboxSnapshot } from "./driver.ts";
 import { enrol, killTree } from "./orphans.ts";
 import { usageOf } from "./usage.ts";
 
@@ -21,7 +21,7 @@ export interface LiveOptions {
   /** Present when the guest has a kernel of its own, which takes this much memory beside what the session may. */
   readonly kernel?: { readonly overheadBytes: number };
   /** What this kind of sandbox can do beyond; called while it lives. */
-  readonly verbs?: { pause(): Promise<void>; resume(): Promise<void>; snapshot(): Promise<Snapshot> };
+  readonly verbs?: { pause(): Promise<void>; resume(): Promise<void>; snapshot(): Promise<SandboxSnapshot> };
   /**
    * Starts what the agent runs in. `around` puts a command into the control groups of the session, and so whatever comes of it; `adopt` does so
    * with a process that was started before.
@@ -60,7 +60,7 @@ export class LiveSandbox implements Sandbox {
   readonly workspace: string;
   readonly pause?: () => Promise<void>;
   readonly resume?: () => Promise<void>;
-  readonly snapshot?: () => Promise<Snapshot>;
+  readonly snapshot?: () => Promise<SandboxSnapshot>;
   readonly #options: LiveOptions;
   readonly #listeners = new Set<(event: SandboxEvent) => void>();
   readonly #told = new Set<SandboxLimit>();

@@ -1,7 +1,7 @@
 import { chmodSync, copyFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Fault } from "@lanyard/contract";
-import type { SandboxDriver, SandboxLimits, SandboxSpec, Snapshot } from "../driver.ts";
+import type { SandboxDriver, SandboxLimits, SandboxSpec, SandboxSnapshot } from "../driver.ts";
 import { encodeFrame } from "../frame.ts";
 import { LiveSandbox, type Guest, type LiveOptions } from "../live.ts";
 import { openFolder } from "../orphans.ts";
@@ -98,7 +98,7 @@ function sandboxOf(parts: Parts): LiveSandbox {
   return new LiveSandbox({ id, tier: hypervisor.tier, spec, clock, folder, kernel: { overheadBytes }, verbs, launch });
 }
 
-async function snapshotOf(parts: Parts, { machine, saved }: HeldMachine): Promise<Snapshot> {
+async function snapshotOf(parts: Parts, { machine, saved }: HeldMachine): Promise<SandboxSnapshot> {
   const { options, machines, spec } = parts;
   const memoryMib = machineMib(spec.limits);
   const folder = openFolder(options.folder, options.clock.id("snp"));
