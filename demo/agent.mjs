@@ -1,5 +1,5 @@
 // A small agent with a fixed plan, as any agent would be written: it knows an MCP endpoint and a token, and nothing of Lanyard.
-// Usage: lanyard run --agent ... -- node demo/agent.mjs <world folder>   (LANYARD_MCP_URL and LANYARD_TOKEN come from `lanyard run`)
+// Usage: lanyard run --isolation none --agent ... -- node demo/agent.mjs <world folder>   (LANYARD_MCP_URL and LANYARD_TOKEN come from `lanyard run`)
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 

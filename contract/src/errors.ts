@@ -26,7 +26,7 @@ export const errors = {
   result_withheld: { status: 502, rpc: -32017, remedy: "ask for less; the result broke a limit and was not passed on" },
   misdirected: { status: 421, rpc: -32600, remedy: "send the request to the host that the connection was opened for" },
   address_refused: { status: 403, rpc: -32007, remedy: "use a public host; an operator lists private endpoints under `egress: private:` of lanyard.yaml" },
-  isolation_unavailable: { status: 503, rpc: -32000, remedy: "install what is named, or choose another `--isolation` knowingly" },
+  isolation_unavailable: { status: 503, rpc: -32000, remedy: "install what is named (`npm run isolation` does what it can), or choose another `--isolation` knowingly; for development, `none` runs the command without" },
   sandbox_ended: { status: 502, rpc: -32000, remedy: "start a new session; what was under way may have taken effect" },
   no_credential: { status: 503, rpc: -32000, remedy: "retry later; an operator looks at `lanyard credentials` and at where the credential comes from" },
   credential_misused: { status: 403, rpc: -32000, remedy: "send a placeholder only to the hosts and in the place its credential is for; nowhere else is it worth anything" },

@@ -51,7 +51,7 @@ describe("real agents", () => {
       const connected = await runIn(stage, [...lanyard, "connect", name, "--on-behalf-of", "ben", "--yes"]);
       expect(connected, connected.output).toMatchObject({ code: 0 });
     }
-    const inside = way === "run" ? [...lanyard, "run", "--agent", "clerk", "--on-behalf-of", "ben", "--purpose", "a test", "--"] : [];
+    const inside = way === "run" ? [...lanyard, "run", "--isolation", "none", "--agent", "clerk", "--on-behalf-of", "ben", "--purpose", "a test", "--"] : [];
     const ended = await runIn(stage, [...inside, ...argv], env);
 
     const last = model.turns.at(-1);

@@ -8,10 +8,12 @@ import type { Config } from "../base/config/config.ts";
 import { settings, systemEnvironment } from "../base/config/environment.ts";
 import { silent } from "../base/log.ts";
 import { operatorSocket } from "../base/sockets.ts";
+import { tried } from "../stages/execution/sandbox/choice.ts";
 import { compose } from "../compose.ts";
 import { answers, client, daemonTransport, localTransport } from "./client.ts";
 import type { Context } from "./context.ts";
-import { answerIn, checkClients, checkConfig, checkData, checkDenial, checkNode, checkPolicies, checkPort, checkServers, isHealthy, type Symptom, type Patient } from "./doctor.ts";
+import { answerIn, checkClients, checkConfig, checkData, checkDenial, checkNode, checkPolicies, checkPort, checkSandbox, checkServers, isHealthy, type Symptom, type Patient } from "./doctor.ts";
+import { choiceOptions } from "./run-verb.ts";
 import { exit, json, printable } from "./terminal.ts";
 
 export function doctorVerb(program: Command, context: Context): void {
@@ -47,6 +49,7 @@ async function* examine(context: Context): AsyncGenerator<Symptom> {
     yield await checkPort(config.listen, isRunning);
     yield* isRunning ? examineDaemon(running(config), config) : examineOwn(config);
   }
+  for await (const candidate of tried(choiceOptions(environment))) yield checkSandbox(candidate);
   yield* checkClients({ home: homedir(), cwd: process.cwd(), lanyardHome: settings(environment).home, environment });
 }
 

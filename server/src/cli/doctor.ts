@@ -5,6 +5,7 @@ import { Fault, isObject, parseJson, type JsonObject } from "@lanyard/contract";
 import type { Clock } from "../base/clock.ts";
 import type { Config } from "../base/config/config.ts";
 import { loadConfig } from "../base/config/read.ts";
+import type { Candidate } from "../stages/execution/sandbox/choice.ts";
 import type { Client } from "./client.ts";
 import { isConnected, knownClients, type ClientName, type Surroundings } from "./connect.ts";
 
@@ -95,6 +96,12 @@ export async function checkPort({ host, port }: { host: string; port: number }, 
   });
   if (failure) return bad("daemon", `does not run, and ${host}:${port} is taken (${failure.code})`, "end the program that listens there, or set `listen:` in lanyard.yaml");
   return warn("daemon", `does not run; ${host}:${port} is free`, "start it with `lanyard serve`; the checks below use one of their own");
+}
+
+/** The sandboxes that can be had here, the strongest first. */
+export function checkSandbox({ label, driver, lacking }: Candidate): Symptom {
+  const name = `sandbox ${label}`;
+  return lacking === null ? ok(name, `works, tier ${driver.tier}`) : warn(name, "cannot be had", lacking);
 }
 
 /** Every registered server, as the daemon sees it. */

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, realpathSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { Fault, type Isolation } from "@lanyard/contract";
@@ -8,10 +8,8 @@ import type { Config } from "../base/config/config.ts";
 import { settings, systemEnvironment, type Environment } from "../base/config/environment.ts";
 import { loadConfig } from "../base/config/read.ts";
 import { isWithin } from "../stages/execution/sandbox/bubblewrap.ts";
-import type { SandboxDriver, SandboxSpec } from "../stages/execution/sandbox/driver.ts";
-import { guestAgentPath } from "../stages/execution/sandbox/guest.ts";
-import { reapOrphans } from "../stages/execution/sandbox/orphans.ts";
-import { processDriver } from "../stages/execution/sandbox/process.ts";
+import { chooseDriver, driverNames, forgetChoice, type ChoiceOptions, type DriverName } from "../stages/execution/sandbox/choice.ts";
+import type { SandboxSpec } from "../stages/execution/sandbox/driver.ts";
 import type { Context } from "./context.ts";
 import type { Client } from "./client.ts";
 import { progressLine } from "./progress.ts";
@@ -39,7 +37,7 @@ export function runVerb(program: Command, context: Context): void {
     .option("--purpose <text>", "what the session is for")
     .option("--tool <action...>", "narrow the session to these actions, `server/tool` or `server/*`")
     .option("--minutes <n>", "its longest life")
-    .option("--isolation <driver>", "`process`: in a sandbox whose one way out is Lanyard; `none`: as it is (the default)")
+    .option("--isolation <driver>", "the sandbox: `microvm`, `gvisor` or `process`; default: the strongest that works here; `none`, for development: without")
     .option("--workspace <folder>", "with a sandbox: the folder it works on a copy of; default: this one")
     .option("--readable <path...>", "with a sandbox: what else it can read; of the machine it sees /usr")
     .option("--pass <variable...>", "with a sandbox: further variables of the environment it gets")
@@ -58,15 +56,15 @@ export function runVerb(program: Command, context: Context): void {
       const opener = await context.reach({ daemonOnly: true, ...(bearer !== undefined && { token: bearer }) });
       const [command = "", ...args] = words;
       const as = (own: string) => context.reach({ daemonOnly: true, token: own });
-      const { isolation = "none" } = options;
-      if (isolation !== "process" && isolation !== "none") throw new Fault("invalid_request", `\`--isolation ${isolation}\` is no driver; there are \`process\` and \`none\``);
+      const isolation = driverNamed(options.isolation);
       if (isolation === "none") {
-        if (options.isolation) context.err("isolation: none, tier none; nothing holds the command back but what it asks of Lanyard");
+        context.err("warning: isolation: none, tier none; nothing holds the command back but what it asks of Lanyard");
         process.exitCode = await run({ api: runApi(opener, as, options), environment, say: context.err, command, args });
         return;
       }
       const config = loadConfig(context.configPath());
-      const driver = openDriver(environment);
+      const machine = choiceOptions(environment, (label) => context.err(`trying ${label} on this machine (once; see \`lanyard doctor\`)`));
+      const driver = await chooseDriver(machine, isolation);
       // Invariant: only the operator's word for a tier counts; whoever has a credential or token may be the agent, and the daemon refuses theirs.
       const tier = bearer === undefined ? driver.tier : "none";
       context.err(`isolation: ${driver.name}, tier ${tier}${tier === driver.tier ? "" : " (only the operator can vouch for more)"}`);
@@ -77,18 +75,28 @@ export function runVerb(program: Command, context: Context): void {
         ...{ api: runApi(opener, as, options, tier), driver, places, hidden: ownPlaces(config, environment), limits: config.limits },
         ...{ wallMs: minutes === undefined ? config.limits.session_ms : Math.min(minutes * 60_000, config.limits.session_ms) },
         ...{ environment, pass: options.pass ?? [], say: context.err, progress: progressLine("copied", "files into the sandbox"), command, args, stdio },
+      }).catch((error: unknown) => {
+        if (error instanceof Fault && error.code === "isolation_unavailable") forgetChoice(machine); // The next run looks anew.
+        throw error;
       });
     });
 }
 
-/** The driver, after what earlier runs left behind is cleared away. */
-function openDriver(environment: Environment): SandboxDriver {
-  const folder = join(settings(environment).home, "sandboxes");
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  reapOrphans(folder);
-  const cache = environment["XDG_CACHE_HOME"] || join(homedir(), ".cache");
-  return processDriver({ clock: systemClock, folder, agent: environment["LANYARD_GUEST_AGENT"] || guestAgentPath(cache) });
+/** Throws Fault `invalid_request`. */
+function driverNamed(name: string | undefined): DriverName | undefined {
+  const known = driverNames.find((one) => one === name);
+  if (name !== undefined && !known) throw new Fault("invalid_request", `\`--isolation ${name}\` is no driver; there are ${driverNames.map((one) => `\`${one}\``).join(", ")}`);
+  return known;
 }
+
+/** Where drivers find their things on this user's machine. */
+export const choiceOptions = (environment: Environment, looking?: (label: string) => void): ChoiceOptions => ({
+  clock: systemClock,
+  home: settings(environment).home,
+  cache: environment["XDG_CACHE_HOME"] || join(homedir(), ".cache"),
+  ...(environment["LANYARD_GUEST_AGENT"] && { agent: environment["LANYARD_GUEST_AGENT"] }),
+  ...(looking && { looking }),
+});
 
 /** Folders of many people's things, and of the machine's: one of their folders may be a workspace, all of them not. */
 const shared = ["/tmp", "/home", "/opt", "/srv", "/mnt", "/media", "/var", "/root", "/run"];
