@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
 import { connect as connectH2 } from "node:http2";
+import { createServer, type AddressInfo, type Server } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DaemonProcess, until, World } from "../daemon.ts";
@@ -17,6 +18,7 @@ interface LogRow {
   readonly code?: string;
 }
 
+let echo: Server;
 let plain: Outside;
 let secure: Outside;
 let world: World;
@@ -47,13 +49,21 @@ beforeAll(async () => {
     outgoing.writeHead(200, { "content-type": "text/plain", "alt-svc": 'h3=":443"', "set-cookie": ["a=1", "b=2"], connection: "x-hop", "x-hop": "gone" }).end(`you sent ${incoming.method} ${incoming.url}`);
   });
   secure = await Outside.open((incoming, outgoing) => outgoing.end(`secret ${incoming.url}`), { name: "localhost" });
+  plain.server.on("upgrade", (incoming, socket) => {
+    socket.on("error", () => {});
+    socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ${incoming.headers["sec-websocket-key"]}\r\n\r\nhello`);
+    socket.pipe(socket);
+  });
+  echo = createServer((socket) => void socket.on("error", () => {}).pipe(socket));
+  await new Promise<void>((done) => echo.listen(0, "127.0.0.1", done));
+  const tcp = `127.0.0.1:${(echo.address() as AddressInfo).port}`;
   const endpoints = [plain.port, secure.port].flatMap((port) => [`"127.0.0.1:${port}"`, `"localhost:${port}"`]);
-  world = new World({ yaml: `teams: { support: {} }\nusers: { ana: {} }\nagents: { clerk: { team: support } }\negress: { private: [${endpoints.join(", ")}], ca: outside.pem }\nlimits: { egress_connections: 8, egress_body_bytes: 1000 }\n`, policies: policies() });
+  world = new World({ yaml: `teams: { support: {} }\nusers: { ana: {} }\nagents: { clerk: { team: support } }\negress: { tcp: ["${tcp}"], private: ["${tcp}", ${endpoints.join(", ")}], ca: outside.pem }\nlimits: { egress_connections: 8, egress_body_bytes: 1000 }\n`, policies: policies() });
   writeFileSync(join(world.folder, "outside.pem"), secure.ca);
   daemon = await DaemonProcess.start(world);
   const opened = await world.operator().call<{ token: string; egress_ca: string }>("session_open", { body: { agent: "clerk", on_behalf_of: "ana", purpose: "try the door" } });
   ({ token, egress_ca: ca } = opened);
-});
+}, 60_000);
 
 const streams: ServerResponse[] = [];
 
@@ -62,6 +72,7 @@ afterAll(async () => {
   world?.[Symbol.dispose]();
   await plain?.[Symbol.asyncDispose]();
   await secure?.[Symbol.asyncDispose]();
+  echo?.close();
 });
 
 const door = () => dial(daemon.url, token);
@@ -123,8 +134,6 @@ describe("plain requests", () => {
 
 describe("tunnels", () => {
   test("TLS ends at the door: what is inside is decided, over HTTP/1.1 and HTTP/2", async () => {
-    const endpoint = `127.0.0.1:${plain.port}`;
-    expect((await tunnel(daemon.url, token, endpoint)).status).toBe(200);
     const one = await tunnel(daemon.url, token, `localhost:${secure.port}`);
     const tls = await tlsThrough(one.socket, { ca, servername: "localhost" });
     const answer = await say(tls, `GET /notes/x HTTP/1.1\r\nHost: localhost:${secure.port}\r\nConnection: close\r\n\r\n`);
@@ -140,5 +149,103 @@ describe("tunnels", () => {
     expect([headers[":status"], body]).toEqual([200, "secret /notes/2"]);
     h2.destroy();
     expect(secure.seen.at(-1)).toMatchObject({ line: "POST /notes/2", body: "hello" });
+  });
+});
+
+describe("connections that stay", () => {
+  const handshake = (path: string, host = `127.0.0.1:${plain.port}`) => `GET http://${host}${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: key\r\n\r\n`;
+
+  test("a websocket is an action of its own, and is carried both ways until one end hangs up", async () => {
+    const socket = await door();
+    let said = "";
+    socket.on("data", (chunk: Buffer) => (said += chunk.toString()));
+    socket.write(handshake("/ws"));
+    await until(() => said.endsWith("hello"), "it is open");
+    expect(said).toMatch(/^HTTP\/1.1 101[^]*sec-websocket-accept: key/i);
+    socket.write("ping");
+    await until(() => said.endsWith("helloping"), "it is carried");
+    socket.destroy();
+    await until(async () => (await entries()).some(({ type, seq }, _, rows) => type === "outcome" && rows.some((row) => row.action === "web/WEBSOCKET" && row.seq < seq)), "its end is on record");
+    expect(await say(await door(), handshake("/ws", `localhost:${plain.port}`))).toMatch(/^HTTP\/1.1 403[^]*no policy permits/);
+  });
+
+  test("plain TCP goes to endpoints that lanyard.yaml names, if policy lets it, and to no other", async () => {
+    const { port } = echo.address() as AddressInfo;
+    const { status, socket } = await tunnel(daemon.url, token, `127.0.0.1:${port}`);
+    expect(status).toBe(200);
+    socket.write("anything");
+    const [said] = (await once(socket, "data")) as [Buffer];
+    expect(said.toString()).toBe("anything");
+    socket.destroy();
+    const other = await tunnel(daemon.url, token, `127.0.0.1:${plain.port}`);
+    expect(await say(other.socket, "\x00\x01anything")).toBe("");
+    await until(async () => (await entries()).some(({ fault }) => fault === "protocol"), "it is on record");
+  });
+
+  test("the end of a session ends its connections", async () => {
+    const opened = await world.operator().call<{ session: string; token: string }>("session_open", { body: { agent: "clerk", on_behalf_of: "ana", purpose: "short" } });
+    const socket = await dial(daemon.url, opened.token);
+    const closed = once(socket, "close");
+    await world.operator().call("session_close", { at: { id: opened.session } });
+    await closed;
+    await expect(dial(daemon.url, opened.token)).rejects.toThrow("401");
+  });
+});
+
+describe("what cannot become an action is refused, and on record", () => {
+  const host = () => `127.0.0.1:${plain.port}`;
+  const head = (more: string) => `POST http://${host()}/x HTTP/1.1\r\nHost: ${host()}\r\n${more}`;
+  test.each<[string, () => string | Promise<string>, RegExp]>([
+    ["length beside chunks", () => head("Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), /^HTTP\/1.1 400/],
+    ["chunks beside another coding", () => head("Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"), /^HTTP\/1.1 400/],
+    ["two lengths", () => head("Content-Length: 4\r\nContent-Length: 4\r\n\r\nabcd"), /^HTTP\/1.1 400/],
+    ["a folded header", () => head("X: a\r\n b\r\n\r\n"), /^HTTP\/1.1 400/],
+    ["bare line feeds", () => `GET http://${host()}/ HTTP/1.1\nHost: ${host()}\n\n`, /^HTTP\/1.1 400/],
+    ["a bare carriage return", () => head("X: a\rY: b\r\n\r\n"), /^HTTP\/1.1 400/],
+    ["a space before the colon", () => head("Content-Length : 4\r\n\r\nabcd"), /^HTTP\/1.1 400/],
+    ["a chunk that ends in a line feed", () => head("Transfer-Encoding: chunked\r\n\r\n4\nabcd\r\n0\r\n\r\n"), /^HTTP\/1.1 400/],
+    ["two Hosts", () => head(`Host: ${host()}\r\n\r\n`), /^HTTP\/1.1 400/],
+    ["another Host", () => `GET http://${host()}/ HTTP/1.1\r\nHost: localhost:${plain.port}\r\n\r\n`, /^HTTP\/1.1 421/],
+    ["a user in the authority", () => `GET http://u@${host()}/ HTTP/1.1\r\nHost: ${host()}\r\n\r\n`, /^HTTP\/1.1 400/],
+    ["HTTP/1.0", () => `GET http://${host()}/ HTTP/1.0\r\nHost: ${host()}\r\n\r\n`, /^HTTP\/1.1 400/],
+    ["headers over 64 KiB", () => head(`X: ${"x".repeat(70_000)}\r\n\r\n`), /^HTTP\/1.1 400/],
+    ["CONNECT to an address", () => "CONNECT 169.254.169.254:80 HTTP/1.1\r\nHost: 169.254.169.254:80\r\n\r\n", /^HTTP\/1.1 403/],
+    ["CONNECT to an address in disguise", () => "CONNECT [::ffff:169.254.169.254]:80 HTTP/1.1\r\n\r\n", /^HTTP\/1.1 400/],
+    ["CONNECT beside another Host", () => `CONNECT ${host()} HTTP/1.1\r\nHost: localhost:1\r\n\r\n`, /^HTTP\/1.1 421/],
+    ["TRACE", () => `TRACE http://${host()}/ HTTP/1.1\r\nHost: ${host()}\r\n\r\n`, /^HTTP\/1.1 400/],
+  ])("%s", async (_name, request, answer) => {
+    const before = plain.seen.length;
+    const socket = await door();
+    const text = await request();
+    setTimeout(() => socket.end(), 300); // kept alive otherwise
+    expect(await say(socket, text)).toMatch(answer);
+    expect(plain.seen.length).toBe(before);
+  });
+
+  test("a name in TLS that CONNECT did not name, and a handshake that comes to nothing", async () => {
+    const { socket } = await tunnel(daemon.url, token, `localhost:${secure.port}`);
+    await expect(tlsThrough(socket, { ca, servername: "evil.example" })).rejects.toThrow();
+    socket.destroy();
+    const other = await tunnel(daemon.url, token, `localhost:${secure.port}`);
+    await say(other.socket, "\x16\x03\x01\x00\x05nonsense");
+  });
+
+  test("each kind is in the ledger", async () => {
+    const faults = async () => [...new Set((await entries()).flatMap(({ fault }) => fault ?? []))].sort();
+    await until(async () => (await faults()).includes("tls"), "they are on record");
+    expect(await faults()).toEqual(["address", "body", "header", "host", "http", "method", "mismatch", "protocol", "tls", "version"]);
+  });
+
+  test("limit egress_connections: past it the door stays shut", async () => {
+    const { token: own } = await world.operator().call<{ token: string }>("session_open", { body: { agent: "clerk", on_behalf_of: "ana", purpose: "many" } });
+    const open = await Promise.all(Array.from({ length: 8 }, () => dial(daemon.url, own)));
+    await expect(dial(daemon.url, own)).rejects.toThrow("429");
+    for (const socket of open) socket.destroy();
+    await until(async () => dial(daemon.url, own).then((socket) => (socket.destroy(), true), () => false), "there is room again");
+  });
+
+  test("Lanyard's own ports are never reached, whatever lanyard.yaml says", async () => {
+    const { port } = new URL(daemon.url);
+    expect(await get(`http://127.0.0.1:${port}/healthz`)).toMatch(/^HTTP\/1.1 403[^]*is Lanyard itself/);
   });
 });

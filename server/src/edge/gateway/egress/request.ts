@@ -108,11 +108,20 @@ function targetOf(target: string): Pick<Head, "path" | "query"> {
   const cut = plain.indexOf("?");
   const path = cut < 0 ? plain : plain.slice(0, cut);
   if (path.includes("\\") || /%(?:00|5C)/.test(path)) throw wrong("has a backslash or a zero");
+  if (!isText(path)) throw wrong("has escapes that are no UTF-8"); // overlong ones hide a dot from who reads them right
   const steps = path.replaceAll("%2F", "/").replaceAll("%25", "%").replace(/%2e/gi, ".").replace(/%2f/gi, "/").split("/");
   if (steps.some((step) => /^\.\.?(?:;.*)?$/.test(step))) throw wrong("has a step to `.` or `..`");
   const url = URL.parse(`http://a${plain}`);
   if (url === null) throw wrong("cannot be read");
   return { path: url.pathname, query: url.search.slice(1) };
+}
+
+function isText(escaped: string): boolean {
+  try {
+    return decodeURIComponent(escaped).isWellFormed();
+  } catch {
+    return false;
+  }
 }
 
 const ours: ReadonlySet<string> = new Set(["host", "content-length", "expect", "http2-settings"]);
