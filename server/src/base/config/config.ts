@@ -69,6 +69,8 @@ export type ServerDefinition =
       /** Absolute. */
       readonly cwd: string;
       readonly env: Readonly<Record<string, string>>;
+      /** How it is a guest; null when it runs as a child of the daemon, with all that the daemon's user may do. */
+      readonly isolated: IsolatedServer | null;
     }
   | { readonly kind: "http"; readonly url: string; readonly headers: Readonly<Record<string, string>> };
 
@@ -81,6 +83,16 @@ export const registryOf = ({ agents, users, teams, groups, owners, resources }: 
   owners,
   resources: Object.fromEntries(resources),
 });
+
+/** What a server in a sandbox of its own is given beside its command. */
+export interface IsolatedServer {
+  /** Null: the strongest driver there is. */
+  readonly driver: "microvm" | "gvisor" | "process" | null;
+  /** Absolute paths that it can read; it can write none. */
+  readonly readable: readonly string[];
+  /** Whose policies decide what it sends, and whose credentials it is lent; null: it sends nothing. */
+  readonly egress: { readonly agent: string; readonly onBehalfOf: string } | null;
+}
 
 /**
  * What a change of the file needs a restart for. Agents, users, teams, groups, contracts and limits are read anew on every use, and a

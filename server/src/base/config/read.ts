@@ -4,7 +4,7 @@ import { dirname, resolve } from "node:path";
 import { Fault, webServer, type ToolContract } from "@lanyard/contract";
 import { endpointText, parseAuthority } from "../host.ts";
 import { defaultLimits, limits } from "../limits.ts";
-import type { AgentEntry, Config, ServerDefinition } from "./config.ts";
+import type { AgentEntry, Config, IsolatedServer, ServerDefinition } from "./config.ts";
 import { credentialEntry, neededBy } from "./credentials.ts";
 import { credentialsIn } from "./environment.ts";
 import { configShape, knownKeys, type ConfigFile } from "./schema.ts";
@@ -102,6 +102,11 @@ function checkReferences(shape: ConfigFile, source: YamlSource): void {
     check("team", entry.team, ["agents", agent, "team"]);
     entry.servers?.forEach((name, index) => name === webServer || check("server", name, ["agents", agent, "servers", index]));
     checkAll("user", entry.on_behalf_of, ["agents", agent, "on_behalf_of"]);
+  }
+  for (const [server, { isolated }] of Object.entries(shape.servers ?? {})) {
+    const egress = typeof isolated === "object" ? isolated.egress : undefined;
+    if (egress) check("user", egress.on_behalf_of, ["servers", server, "isolated", "egress", "on_behalf_of"]);
+    if (egress && !shape.agents?.[egress.agent]) source.problem(["servers", server, "isolated", "egress", "agent"], `no agent \`${egress.agent}\` is registered under \`agents\`${hint(egress.agent, Object.keys(shape.agents ?? {}))}`);
   }
   for (const [action, { effects, reversibility }] of Object.entries(shape.tools ?? {})) {
     const server = action.slice(0, action.indexOf("/"));
@@ -233,5 +238,11 @@ const agentEntry = (entry: NonNullable<ConfigFile["agents"]>[string]): AgentEntr
 
 function serverDefinition(entry: NonNullable<ConfigFile["servers"]>[string], folder: string): ServerDefinition {
   if (entry.url !== undefined) return { kind: "http", url: entry.url, headers: entry.headers ?? {} };
-  return { kind: "stdio", command: entry.command ?? "", args: entry.args ?? [], cwd: resolve(folder, entry.cwd ?? "."), env: entry.env ?? {} };
+  return { kind: "stdio", command: entry.command ?? "", args: entry.args ?? [], cwd: resolve(folder, entry.cwd ?? "."), env: entry.env ?? {}, isolated: isolatedOf(entry.isolated, folder) };
+}
+
+function isolatedOf(entry: NonNullable<ConfigFile["servers"]>[string]["isolated"], folder: string): IsolatedServer | null {
+  if (entry === undefined || entry === false) return null;
+  const { driver = null, readable = [], egress } = entry === true ? {} : entry;
+  return { driver, readable: readable.map((path) => resolve(folder, path)), egress: egress ? { agent: egress.agent, onBehalfOf: egress.on_behalf_of } : null };
 }

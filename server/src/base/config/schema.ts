@@ -37,24 +37,31 @@ const agent = z.strictObject({
   session_minutes: minutes.optional(),
 });
 
+const isolated = z.strictObject({
+  driver: z.enum(["microvm", "gvisor", "process"]).optional(),
+  readable: z.array(plain).max(256).optional(),
+  egress: z.strictObject({ agent: name, on_behalf_of: name }).optional(),
+});
+
 const server = z
   .strictObject({
     command: plain.optional(),
     args: z.array(z.string().max(maxTextChars).refine((text) => !/\0|\$\{(?:env|credential):/.test(text), "no NUL, no `${env:...}` and no `${credential:...}` here: arguments are visible to every process of the machine")).max(256).optional(),
     cwd: plain.optional(),
     env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "not the name of an environment variable"), template).optional(),
+    isolated: z.union([z.boolean(), isolated], "`true`, or what it is given: `{driver, readable, egress: {agent, on_behalf_of}}`").optional(),
     url: plain.optional(),
     headers: z.record(z.string().regex(/^[!#$%&'*+.^_`|~A-Za-z0-9-]+$/, "not the name of an HTTP header"), template).optional(),
   })
   .superRefine((entry, context) => {
     const wrong = (message: string, path: string[] = []) => context.addIssue({ code: "custom", message, path });
-    const stray = (keys: readonly ("args" | "cwd" | "env" | "headers")[], kind: string) => {
+    const stray = (keys: readonly ("args" | "cwd" | "env" | "headers" | "isolated")[], kind: string) => {
       for (const key of keys) if (entry[key] !== undefined) wrong(`\`${key}\` does not go with \`${kind}\``, [key]);
     };
     if (entry.command !== undefined && entry.url !== undefined) return wrong("a server has either `command` or `url`, not both");
     if (entry.command !== undefined) return stray(["headers"], "command");
     if (entry.url === undefined) return wrong("a server needs `command` (started here) or `url` (reached over HTTP)");
-    stray(["args", "cwd", "env"], "url");
+    stray(["args", "cwd", "env", "isolated"], "url");
     const url = URL.parse(entry.url);
     if (!url || (url.protocol !== "http:" && url.protocol !== "https:")) return wrong(`\`${entry.url}\` is no http or https URL`, ["url"]);
     if (url.username || url.password) wrong("credentials in a URL end up in logs; put them into `headers` as `${env:NAME}`", ["url"]);

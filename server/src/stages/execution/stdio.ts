@@ -1,4 +1,3 @@
-import { spawn, type ChildProcessByStdio } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
 import { Fault } from "@lanyard/contract";
 import type { Clock } from "../../base/clock.ts";
@@ -8,55 +7,52 @@ import type { Log } from "../../base/log.ts";
 import { readMessage, scrubbed, type RpcId, type RpcMessage } from "../../base/rpc.ts";
 import type { Link, LinkEvents } from "./link.ts";
 
-/** A server that is a child process. `environment` is all it gets: nothing is inherited. */
+/** A server that runs, wherever it does. */
+export interface ServerProcess {
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** Resolves with why it ended, a Fault when it never began; nothing of it is left then. Never rejects. */
+  readonly exited: Promise<Error>;
+  /** Resolves when what it said last can have been read. */
+  readonly closed: Promise<void>;
+  /** To it and whatever it started. */
+  kill(signal: "SIGTERM" | "SIGKILL"): void;
+}
+
 export interface StdioTarget {
   readonly name: string;
-  readonly command: string;
-  readonly args: readonly string[];
-  readonly cwd?: string | undefined;
-  readonly environment: Readonly<Record<string, string>>;
-  /** Takes the secrets of the environment out of what the server says; null when there are none. */
+  readonly process: ServerProcess;
+  /** Takes the secrets it was given out of what it says; null when there are none. */
   readonly scrub: ((text: string) => string) | null;
 }
 
 const graceMs = 2000;
 const openBrace = 0x7b;
 
-/** Spawns the server, without a shell and in a process group of its own, so that whatever it starts ends with it. */
+/** Speaks MCP with a process over its stdin and stdout. */
 export class StdioLink implements Link {
-  readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
-  readonly #exited: Promise<void>;
+  readonly #process: ServerProcess;
   readonly #clock: Clock;
   #gone: Error | null = null;
   /** Set as soon as nobody is there to read, which may be before all that was said has been read. */
   #deaf: Error | null = null;
 
-  constructor({ clock, limits, log }: { clock: Clock; limits: Limits; log: Log }, target: StdioTarget, events: LinkEvents) {
+  constructor({ clock, limits, log }: { clock: Clock; limits: Limits; log: Log }, { name, process, scrub }: StdioTarget, events: LinkEvents) {
     this.#clock = clock;
-    const { name, command, args, cwd, environment, scrub } = target;
-    const options = { env: environment, detached: true, shell: false, ...(cwd !== undefined && { cwd }) };
-    this.#child = spawn(command, [...args], { ...options, stdio: ["pipe", "pipe", "pipe"] });
+    this.#process = process;
     const end = (why: Error) => {
       if (this.#gone) return;
       this.#gone = why;
       events.closed(why, null);
     };
-    this.#exited = new Promise((resolve) => {
-      this.#child.once("exit", (code, signal) => {
-        const why = new Error(`server \`${name}\` exited (${signal ?? `code ${code}`})`);
-        this.#deaf = why;
-        this.#killGroup("SIGKILL");
-        this.#child.once("close", () => end(why)); // Not before: what it said last may still be in the pipe.
-        clock.after(500, () => end(why)); // Somebody who left the group may keep the pipe open.
-        resolve();
-      });
-      this.#child.once("error", (cause) => {
-        const { code = "unknown error" } = cause as NodeJS.ErrnoException;
-        end(new Fault("upstream_unavailable", `server \`${name}\` could not be started: ${code}`, { cause }));
-        resolve();
-      });
+    void process.exited.then((why) => {
+      this.#deaf = why;
+      if (why instanceof Fault) return end(why);
+      void process.closed.then(() => end(why)); // Not before: what it said last may still be in the pipe.
+      clock.after(500, () => end(why)); // Somebody who left the group may keep the pipe open.
     });
-    this.#child.stdin.on("error", () => {}); // The exit tells more than the broken pipe does.
+    process.stdin.on("error", () => {}); // The exit tells more than the broken pipe does.
     const onLine = (line: Buffer) => {
       const reading = readMessage(line, limits.json_depth);
       if ("message" in reading) events.message(scrub ? scrubbed(reading.message, scrub) : reading.message, null);
@@ -71,14 +67,14 @@ export class StdioLink implements Link {
       end(why); // Nothing more can be read from it.
       void this[Symbol.asyncDispose]();
     };
-    readLines(this.#child.stdout, limits.result_bytes, onLine, onOverflow);
-    logLines(this.#child.stderr, limits.stderr_bytes, (line) => log.info("server.stderr", { server: name, line: scrub ? scrub(line) : line }));
+    readLines(process.stdout, limits.result_bytes, onLine, onOverflow);
+    logLines(process.stderr, limits.stderr_bytes, (line) => log.info("server.stderr", { server: name, line: scrub ? scrub(line) : line }));
   }
 
   send(message: RpcMessage): Promise<void> {
     const gone = this.#gone ?? this.#deaf;
     if (gone) return Promise.reject(gone instanceof Fault ? gone : new Fault("upstream_unavailable", gone.message));
-    this.#child.stdin.write(`${JSON.stringify(message)}\n`);
+    this.#process.stdin.write(`${JSON.stringify(message)}\n`);
     return Promise.resolve();
   }
 
@@ -88,23 +84,13 @@ export class StdioLink implements Link {
 
   speak(): void {}
 
-  /** Closes its stdin, as the protocol asks; then SIGTERM, then SIGKILL, each to the whole group. */
+  /** Closes its stdin, as the protocol asks; then SIGTERM, then SIGKILL, each to all of it. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#child.pid === undefined || this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    this.#child.stdin.end();
-    const steps = [this.#clock.after(graceMs, () => this.#killGroup("SIGTERM")), this.#clock.after(2 * graceMs, () => this.#killGroup("SIGKILL"))];
-    await this.#exited;
+    if (this.#deaf) return;
+    this.#process.stdin.end();
+    const steps = [this.#clock.after(graceMs, () => this.#process.kill("SIGTERM")), this.#clock.after(2 * graceMs, () => this.#process.kill("SIGKILL"))];
+    await this.#process.exited;
     for (const step of steps) step.cancel();
-  }
-
-  #killGroup(signal: NodeJS.Signals): void {
-    const { pid } = this.#child;
-    if (pid === undefined) return;
-    try {
-      process.kill(-pid, signal); // The group outlives its leader as long as it has a member, so its id cannot belong to others.
-    } catch {
-      // ESRCH: nobody is left.
-    }
   }
 }
 

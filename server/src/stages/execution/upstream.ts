@@ -6,7 +6,9 @@ import type { Limits } from "../../base/limits.ts";
 import type { Log } from "../../base/log.ts";
 import type { Introduction } from "../../base/mcp.ts";
 import type { Given } from "../../base/path.ts";
+import { startChild } from "./child.ts";
 import { Connection, type Dial, type Notice } from "./connection.ts";
+import { startEnclosed, type Enclosure } from "./enclosed.ts";
 import { HttpLink } from "./http.ts";
 import { StdioLink } from "./stdio.ts";
 
@@ -15,7 +17,7 @@ import { StdioLink } from "./stdio.ts";
  * nowhere. Both reject with a Fault when one cannot be had.
  */
 export type UpstreamSpec = { readonly name: string } & (
-  | { readonly command: string; readonly args: readonly string[]; readonly cwd?: string; env(): Promise<Given> }
+  | { readonly command: string; readonly args: readonly string[]; readonly cwd?: string; env(): Promise<Given>; /** Makes the sandbox it runs in; absent when it runs as a child of ours. */ enclose?(): Promise<Enclosure> }
   | { readonly url: string; headers(): Promise<Given> }
 );
 
@@ -280,7 +282,9 @@ export class Upstream implements AsyncDisposable {
       return (events) => new HttpLink({ clock, limits }, target, events);
     }
     const { values, scrub } = await spec.env();
-    const target = { name: spec.name, command: spec.command, args: spec.args, cwd: spec.cwd, environment: { ...environment, ...values }, scrub };
-    return (events) => new StdioLink({ clock, limits, log }, target, events);
+    const { name, command, args, cwd } = spec;
+    // A guest gets nothing of this machine's environment, only what was meant for it.
+    const process = spec.enclose ? await startEnclosed({ name, command, args, cwd, environment: values }, await spec.enclose(), limits) : startChild({ name, command, args, cwd, environment: { ...environment, ...values } });
+    return (events) => new StdioLink({ clock, limits, log }, { name, process, scrub }, events);
   }
 }

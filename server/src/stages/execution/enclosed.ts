@@ -1,0 +1,105 @@
+import { constants } from "node:os";
+import { existsSync, realpathSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import type { Duplex } from "node:stream";
+import { finished } from "node:stream/promises";
+import { Readable } from "node:stream";
+import { Fault } from "@lanyard/contract";
+import type { Limits } from "../../base/limits.ts";
+import type { ServerCommand } from "./child.ts";
+import { homeInside, isWithin } from "./sandbox/bubblewrap.ts";
+import type { Execution, Sandbox, SandboxDriver } from "./sandbox/driver.ts";
+import type { ServerProcess } from "./stdio.ts";
+
+/** What a server that is a guest can reach of this machine: nothing but this. */
+export interface Enclosure {
+  readonly driver: SandboxDriver;
+  /** Absolute paths it can read, beside those that its command names. */
+  readonly readable: readonly string[];
+  /** Paths that may not be among them, nor below or above one: what Lanyard itself keeps. */
+  readonly kept: readonly string[];
+  readonly doors: ReadonlyMap<number, (connection: Duplex) => void>;
+  /** Variables and files that make programs inside use the doors. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly files: ReadonlyMap<string, string>;
+  readonly wallMs: number;
+  /** Told when the sandbox is gone. */
+  ended(): void;
+}
+
+const workspace = "/workspace";
+
+/**
+ * Starts a server in a sandbox of its own: it has an empty folder to work in, reads what it was given and what its command names, and reaches no
+ * network, no other process and no variable of this machine. Throws Fault `upstream_unavailable`, `isolation_unavailable`, `invalid_config`.
+ */
+export async function startEnclosed(server: ServerCommand, enclosure: Enclosure, limits: Limits): Promise<ServerProcess> {
+  const { name, command, args, environment } = server;
+  const words = [command.includes("/") ? pathOf(command, server) : { word: command }, ...args.map((word) => pathOf(word, server))];
+  const readable = [...new Set([...words.flatMap((word) => word.path ?? []), ...enclosure.readable, ...ownRuntime()])];
+  for (const path of readable) {
+    const shown = realpathSync(path);
+    const kept = enclosure.kept.find((own) => isWithin(shown, own) || isWithin(own, shown));
+    if (kept !== undefined) throw new Fault("invalid_config", `server \`${name}\` is isolated and would read \`${path}\`, where Lanyard keeps what is its own (\`${kept}\`)`);
+  }
+  const sandbox = await enclosure.driver.create({ workspace, readable, doors: enclosure.doors, limits: limitsOf(limits, enclosure.wallMs) });
+  try {
+    await sandbox.start();
+    for (const [path, text] of enclosure.files) await write(sandbox, path, text);
+    const path = { PATH: `/usr/local/bin:/usr/bin:/bin:${dirname(process.execPath)}`, HOME: homeInside, TMPDIR: "/tmp" };
+    const [program = "", ...rest] = words.map(({ word }) => word);
+    const execution = sandbox.exec({ command: program, args: rest, environment: { ...environment, ...path, ...enclosure.environment }, folder: sandbox.workspace });
+    return processOf(name, sandbox, execution, enclosure);
+  } catch (error) {
+    await sandbox.destroy();
+    enclosure.ended();
+    throw error;
+  }
+}
+
+/** A word of the command that is a path on this machine means the same one inside, where the working folder is another. */
+function pathOf(word: string, { cwd = "." }: ServerCommand): { readonly word: string; readonly path?: string } {
+  const path = resolve(cwd, word);
+  const isPath = word !== "" && !word.startsWith("-") && existsSync(path);
+  return isPath ? { word: path, path } : { word };
+}
+
+/** Node, where it is not one of the system's. */
+const ownRuntime = (): string[] => (process.execPath.startsWith("/usr/") ? [] : [dirname(process.execPath)]);
+
+const limitsOf = (limits: Limits, wallMs: number) => ({
+  cpuMs: limits.sandbox_cpu_ms,
+  memoryBytes: limits.sandbox_memory_bytes,
+  processes: limits.sandbox_processes,
+  diskBytes: limits.sandbox_disk_bytes,
+  fileBytes: limits.sandbox_file_bytes,
+  files: limits.sandbox_files,
+  wallMs,
+});
+
+function processOf(name: string, sandbox: Sandbox, execution: Execution, { ended }: Enclosure): ServerProcess {
+  const over = execution.ended.then(
+    ({ kind, value }) => (kind === "failed" ? new Fault("upstream_unavailable", `server \`${name}\` could not be started in its sandbox: ${value === constants.errno.ENOENT ? "there is no such command inside; see `readable`" : `error ${value}`}`) : new Error(`server \`${name}\` exited (${kind === "exited" ? `code ${value}` : `signal ${value}`})`)),
+    (error: unknown) => new Error(`server \`${name}\` lost its sandbox: ${error instanceof Fault ? error.message : "an internal error"}`),
+  );
+  const closed = Promise.allSettled([finished(execution.stdout), finished(execution.stderr)]).then(() => {});
+  const exited = over.then(async (why) => {
+    await closed; // what it said last is still on its way
+    await sandbox.destroy().catch(() => {});
+    ended();
+    return why;
+  });
+  return {
+    ...{ stdin: execution.stdin, stdout: execution.stdout, stderr: execution.stderr, exited, closed },
+    kill: (signal) => (signal === "SIGKILL" ? void sandbox.destroy().catch(() => {}) : execution.signal(constants.signals[signal])),
+  };
+}
+
+async function write(sandbox: Sandbox, path: string, text: string): Promise<void> {
+  const { stdin, stdout, stderr, ended } = sandbox.exec({ command: "sh", args: ["-c", 'umask 077; cat > "$0"', path], environment: { PATH: "/usr/bin:/bin" } });
+  stdout.resume();
+  stderr.resume();
+  Readable.from([text]).pipe(stdin);
+  const { kind, value } = await ended;
+  if (kind !== "exited" || value !== 0) throw new Fault("isolation_unavailable", "the sandbox could not write its own configuration");
+}
