@@ -34,8 +34,9 @@ const request: JsonObject = {
     body_cut: { type: "boolean", description: "`body` is not all of it" },
     body_bytes: number("length of the whole body"),
     body_sha256: text("base64url SHA-256 of the whole body"),
+    credentials: { type: "array", items: { type: "string" }, description: "names of the credentials that it would be lent: those whose placeholder is in its place" },
   },
-  required: ["host", "port", "scheme", "path", "query", "headers", "header_names", "body_cut", "body_bytes", "body_sha256"],
+  required: ["host", "port", "scheme", "path", "query", "headers", "header_names", "body_cut", "body_bytes", "body_sha256", "credentials"],
   additionalProperties: false,
 };
 
@@ -70,6 +71,6 @@ const emptySha256 = "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU";
 export const completeWebArguments = (name: string, args: JsonObject): JsonObject => {
   if (name === "TCP") return args;
   const headers = isObject(args["headers"]) ? args["headers"] : {};
-  const usual = { scheme: "https", port: args["scheme"] === "http" ? 80 : 443, path: "/", query: "", headers, header_names: Object.keys(headers).sort(), body_cut: false, body_bytes: 0, body_sha256: emptySha256 };
+  const usual = { scheme: "https", port: args["scheme"] === "http" ? 80 : 443, path: "/", query: "", headers, header_names: Object.keys(headers).sort(), body_cut: false, body_bytes: 0, body_sha256: emptySha256, credentials: [] };
   return { ...usual, ...args };
 };

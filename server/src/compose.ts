@@ -14,6 +14,7 @@ import { api, type Way } from "./edge/api/api.ts";
 import { reasonOf } from "./edge/api/ledger.ts";
 import type { Rooms } from "./edge/api/rooms.ts";
 import { EgressDoor } from "./edge/gateway/egress/door.ts";
+import { enclosing } from "./enclosing.ts";
 import { Gateway } from "./edge/gateway/gateway.ts";
 import { listen, type Listening } from "./listen.ts";
 import { Changes } from "./mediation/changes.ts";
@@ -126,7 +127,7 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
   await live.start();
   await decision.start();
 
-  const servers = held.use(new Upstreams({ servers: [...config.servers].map((entry) => spec(entry, rooms.credentials)), environment: childEnvironment(environment), clock, limits: rooms.limits, log, rootOf: identity.rootOf, seen: (server, tools) => catalog.seen(server, tools) }));
+  const servers = held.use(new Upstreams({ servers: [...config.servers].map((entry) => spec(entry, rooms.credentials, (...guest) => enclose(...guest))), environment: childEnvironment(environment), clock, limits: rooms.limits, log, rootOf: identity.rootOf, seen: (server, tools) => catalog.seen(server, tools) }));
   const stages = pathOf(rooms, servers, () => listening.url);
   const face = held.use(
     new Gateway({
@@ -143,6 +144,7 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
   const egress = held.use(
     new EgressDoor({
       identify: identity.identify,
+      credentials: (principal, request) => rooms.credentials.wanted(principal, request),
       mediate: (call) => mediate(stages, call),
       record: async (refusal) => void (await store.append({ type: "egress.refuse", ...refusal })),
       rules: () => live.current().egress,
@@ -151,6 +153,7 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
       log,
     }),
   );
+  const enclose = enclosing({ ...rooms, environment, config: () => live.current(), door: egress });
   linkChanges(rooms, { face, egress, servers }, held);
   const { ask, past } = administration(rooms, { servers: () => servers.state() as unknown as JsonObject[], url: () => listening.url, egressCa: async (principal) => (await egress.authority(principal)).pem });
   const listening: Listening = held.use(await listen({ config, gateway: face, egress, api: ask, log }));
@@ -250,10 +253,10 @@ function childEnvironment(environment: Environment): Record<string, string> {
 }
 
 /** Secrets in `env` and `headers` are looked up at each use, so that no configuration holds them. */
-function spec([name, server]: [string, ServerDefinition], credentials: CredentialStage): UpstreamSpec {
+function spec([name, server]: [string, ServerDefinition], credentials: CredentialStage, enclose: ReturnType<typeof enclosing>): UpstreamSpec {
   if (server.kind === "http") return { name, url: server.url, headers: () => credentials.give(name, server.headers) };
-  const { command, args, cwd } = server;
-  return { name, command, args, cwd, env: () => credentials.give(name, server.env) };
+  const { command, args, cwd, isolated } = server;
+  return { name, command, args, cwd, env: () => credentials.give(name, server.env), ...(isolated && { enclose: () => enclose(name, isolated) }) };
 }
 
 function administration(rooms: Core, net: { servers(): JsonObject[]; url(): string; egressCa: Rooms["egressCa"] }): { ask: Api; past: PastBundles } {

@@ -38,8 +38,8 @@ export interface BodySum {
 
 const sha256 = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("base64url");
 
-/** The arguments policy sees of a request. `shownBytes`: how much of its body. */
-export function webArguments(request: WebRequest, shownBytes: number): JsonObject {
+/** The arguments policy sees of a request. `shownBytes`: how much of its body; `credentials`: names of those that it would be lent. */
+export function webArguments(request: WebRequest, shownBytes: number, credentials: readonly string[]): JsonObject {
   const { tool, scheme, host, port, path, query, headers, body } = request;
   if (tool === "TCP") return { host, port };
   const values = Object.fromEntries(Map.groupBy(headers, ([name]) => name).entries().map(([name, lines]) => [name, lines.map(([, value]) => value).join(name === "cookie" ? "; " : ", ")]));
@@ -51,7 +51,7 @@ export function webArguments(request: WebRequest, shownBytes: number): JsonObjec
   return {
     ...{ scheme, host, port, path, query, headers: { ...shown, ...more }, header_names: names },
     ...(isText && { body: textOf(body, shownBytes) }),
-    ...{ body_cut: cut || (body.length > 0 && !isText), body_bytes: body.length, body_sha256: sha256(body) },
+    ...{ body_cut: cut || (body.length > 0 && !isText), body_bytes: body.length, body_sha256: sha256(body), credentials: [...credentials] },
   };
 }
 

@@ -11,7 +11,7 @@ import { egressDoor } from "../stages/execution/sandbox/egress-door.ts";
 import { mcpDoor } from "../stages/execution/sandbox/mcp-door.ts";
 import { openBase } from "../stages/execution/workspace/base.ts";
 import type { ProgressLine } from "./progress.ts";
-import { egressEnvironment, egressPort } from "./run-environment.ts";
+import { egressEnvironment, egressPort } from "../stages/execution/sandbox/egress-environment.ts";
 import { borrowTerminal } from "./run-terminal.ts";
 import { mcpConfig, type RunApi, type RunSession } from "./run.ts";
 

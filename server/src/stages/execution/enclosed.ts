@@ -34,38 +34,45 @@ const workspace = "/workspace";
  * network, no other process and no variable of this machine. Throws Fault `upstream_unavailable`, `isolation_unavailable`, `invalid_config`.
  */
 export async function startEnclosed(server: ServerCommand, enclosure: Enclosure, limits: Limits): Promise<ServerProcess> {
-  const { name, command, args, environment } = server;
-  const words = [command.includes("/") ? pathOf(command, server) : { word: command }, ...args.map((word) => pathOf(word, server))];
-  const readable = [...new Set([...words.flatMap((word) => word.path ?? []), ...enclosure.readable, ...ownRuntime()])];
-  for (const path of readable) {
-    const shown = realpathSync(path);
-    const kept = enclosure.kept.find((own) => isWithin(shown, own) || isWithin(own, shown));
-    if (kept !== undefined) throw new Fault("invalid_config", `server \`${name}\` is isolated and would read \`${path}\`, where Lanyard keeps what is its own (\`${kept}\`)`);
-  }
-  const sandbox = await enclosure.driver.create({ workspace, readable, doors: enclosure.doors, limits: limitsOf(limits, enclosure.wallMs) });
+  let sandbox: Sandbox | null = null;
   try {
+    const { words, readable } = placesOf(server, enclosure);
+    sandbox = await enclosure.driver.create({ workspace, readable, doors: enclosure.doors, limits: limitsOf(limits, enclosure.wallMs) });
     await sandbox.start();
     for (const [path, text] of enclosure.files) await write(sandbox, path, text);
-    const path = { PATH: `/usr/local/bin:/usr/bin:/bin:${dirname(process.execPath)}`, HOME: homeInside, TMPDIR: "/tmp" };
-    const [program = "", ...rest] = words.map(({ word }) => word);
-    const execution = sandbox.exec({ command: program, args: rest, environment: { ...environment, ...path, ...enclosure.environment }, folder: sandbox.workspace });
-    return processOf(name, sandbox, execution, enclosure);
+    const own = { PATH: `${dirname(process.execPath)}:/usr/local/bin:/usr/bin:/bin`, HOME: homeInside, TMPDIR: "/tmp" };
+    const [command = "", ...args] = words;
+    const execution = sandbox.exec({ command, args, environment: { ...own, ...server.environment, ...enclosure.environment }, folder: sandbox.workspace });
+    return processOf(server.name, sandbox, execution, enclosure);
   } catch (error) {
-    await sandbox.destroy();
+    await sandbox?.destroy();
     enclosure.ended();
     throw error;
   }
 }
 
-/** A word of the command that is a path on this machine means the same one inside, where the working folder is another. */
-function pathOf(word: string, { cwd = "." }: ServerCommand): { readonly word: string; readonly path?: string } {
-  const path = resolve(cwd, word);
-  const isPath = word !== "" && !word.startsWith("-") && existsSync(path);
-  return isPath ? { word: path, path } : { word };
+/** The command as it is inside, and what it can read there. Throws Fault `invalid_config` for what is Lanyard's own. */
+function placesOf(server: ServerCommand, { readable, kept }: Enclosure): { readonly words: readonly string[]; readonly readable: readonly string[] } {
+  const { name, command, args } = server;
+  const words = [command.includes("/") ? pathOf(command, server) : { word: command, path: null }, ...args.map((word) => pathOf(word, server))];
+  const shown = [...new Set([...words.flatMap(({ path }) => path ?? []), ...readable, ...ownRuntime()])];
+  for (const path of shown) {
+    if (!existsSync(path)) throw new Fault("invalid_config", `server \`${name}\` is isolated and would read \`${path}\`, which does not exist`);
+    const own = kept.filter((one) => existsSync(one)).find((one) => isWithin(realpathSync(path), realpathSync(one)) || isWithin(realpathSync(one), realpathSync(path)));
+    if (own !== undefined) throw new Fault("invalid_config", `server \`${name}\` is isolated and would read \`${path}\`, where Lanyard keeps what is its own (\`${own}\`)`);
+  }
+  return { words: words.map(({ word }) => word), readable: shown };
 }
 
-/** Node, where it is not one of the system's. */
-const ownRuntime = (): string[] => (process.execPath.startsWith("/usr/") ? [] : [dirname(process.execPath)]);
+/** A word of the command that is a path on this machine means the same one inside, where the working folder is another. */
+function pathOf(word: string, { cwd = "." }: ServerCommand): { readonly word: string; readonly path: string | null } {
+  const path = resolve(cwd, word);
+  const isPath = word !== "" && !word.startsWith("-") && existsSync(path);
+  return isPath ? { word: path, path } : { word, path: null };
+}
+
+/** Node, where it is not one of the system's; not root's own, which the user of the sandbox may not get at. */
+const ownRuntime = (): string[] => (process.geteuid?.() === 0 || process.execPath.startsWith("/usr/") ? [] : [dirname(process.execPath)]);
 
 const limitsOf = (limits: Limits, wallMs: number) => ({
   cpuMs: limits.sandbox_cpu_ms,

@@ -1,6 +1,7 @@
 import { request as ask, type ClientRequest, type IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-import type { Readable } from "node:stream";
+import { pipeline, type Readable, type Transform } from "node:stream";
+import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from "node:zlib";
 import { Fault, type Action } from "@lanyard/contract";
 import type { Answer, Exchange } from "../../base/exchange.ts";
 import { endToEnd } from "../../base/hop-by-hop.ts";
@@ -32,20 +33,26 @@ export async function executeWeb(connector: WebConnector, action: Action, exchan
     socket.setTimeout(limits.egress_idle_ms, stop);
     const type = response.headers.find(([name]) => name === "content-type")?.[1];
     const result = { status: response.status, address, ...(type !== undefined && { type: type.slice(0, 256) }), ...(response.status >= 400 && { isError: true }) };
-    return { result, web: scrubbed(response, lease) };
+    return { result, web: scrubbed(request.tool, response, lease) };
   } catch (error) {
     socket.destroy();
     throw error;
   }
 }
 
-function scrubbed(response: WebResponse, lease: Lease): WebResponse {
+/** The answer without what was lent. It was asked for uncompressed; where the server compresses all the same, it is opened first. */
+function scrubbed(tool: string, response: WebResponse, lease: Lease): WebResponse {
   if (lease.credentials.length === 0) return response;
-  const body = response.body.pipe(lease.scrub());
-  response.body.once("error", (error) => body.destroy(error));
-  body.once("close", () => response.body.destroy());
-  return { ...response, headers: response.headers.filter(([name]) => name !== "content-length").map(([name, value]) => [name, lease.scrubText(value)] as const), body };
+  const encoding = response.headers.find(([name]) => name === "content-encoding")?.[1].toLowerCase().trim() ?? "identity";
+  const opener = encoding === "identity" || tool === "HEAD" ? null : openers[encoding];
+  if (opener === undefined) throw new Fault("result_withheld", "the answer to a request that was lent a credential is compressed in a way that cannot be looked through");
+  const body = lease.scrub();
+  pipeline([response.body, ...(opener ? [opener()] : []), body], () => {}); // An error of any part ends the last with it.
+  const kept = response.headers.filter(([name]) => name !== "content-length" && (name !== "content-encoding" || opener === null));
+  return { ...response, headers: kept.map(([name, value]) => [name, lease.scrubText(value)] as const), body };
 }
+
+const openers: Readonly<Record<string, () => Transform>> = { gzip: createGunzip, "x-gzip": createGunzip, deflate: createInflate, br: createBrotliDecompress, zstd: createZstdDecompress };
 
 function answerOf(request: WebRequest, socket: Socket, waitMs: number): Promise<WebResponse> {
   const { promise, resolve, reject } = Promise.withResolvers<WebResponse>();

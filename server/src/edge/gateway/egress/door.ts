@@ -49,12 +49,7 @@ export class EgressDoor implements EgressWays, AsyncDisposable {
   accept(incoming: IncomingMessage, socket: Duplex, head: Buffer): void {
     const token = bearerOf(incoming);
     try {
-      const principal = this.options.identify(token, audience);
-      const open = this.#sockets.get(principal.session) ?? new Set();
-      if (open.size >= this.options.limits.egress_connections) throw new Fault("too_many_calls", `over the limit egress_connections (${this.options.limits.egress_connections})`);
-      this.#sockets.set(principal.session, open.add(socket));
-      socket.once("close", () => open.delete(socket));
-      socket.on("error", () => socket.destroy());
+      const principal = this.#admit(socket, token);
       socket.write("HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: lanyard-egress\r\n\r\n");
       if (head.length > 0) socket.unshift(head);
       this.speak(socket, { token: token ?? "", principal, origin: null });
@@ -62,6 +57,26 @@ export class EgressDoor implements EgressWays, AsyncDisposable {
       const { code, message } = error instanceof Fault ? error : new Fault("internal", "the egress door could not be opened");
       socket.end(`HTTP/1.1 ${errors[code].status} ${code}\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\n${message}\n`);
     }
+  }
+
+  /** Takes a connection of a sandbox of our own, whose session the daemon itself opened. */
+  enter(socket: Duplex, token: string): void {
+    try {
+      this.speak(socket, { token, principal: this.#admit(socket, token), origin: null });
+    } catch {
+      socket.destroy(); // The session has ended, or has all the connections it may have.
+    }
+  }
+
+  /** Throws Fault `too_many_calls`, and what identify throws. */
+  #admit(socket: Duplex, token: string | null): Principal {
+    const principal = this.options.identify(token, audience);
+    const open = this.#sockets.get(principal.session) ?? new Set();
+    if (open.size >= this.options.limits.egress_connections) throw new Fault("too_many_calls", `over the limit egress_connections (${this.options.limits.egress_connections})`);
+    this.#sockets.set(principal.session, open.add(socket));
+    socket.once("close", () => open.delete(socket));
+    socket.on("error", () => socket.destroy());
+    return principal;
   }
 
   /** The authority that a session's sandbox has to trust. */
@@ -103,7 +118,7 @@ export class EgressDoor implements EgressWays, AsyncDisposable {
   /** Puts a request onto the path of an action and answers with what came of it. */
   async carry(occupant: Occupant, request: WebRequest, back: WayBack): Promise<void> {
     const exchange: Exchange = { ...silent, signal: back.signal, web: request, deliver: (answer) => deliver(back, answer) };
-    const params = webArguments(request, this.options.limits.egress_shown_bytes);
+    const params = webArguments(request, this.options.limits.egress_shown_bytes, this.options.credentials(occupant.principal, request));
     const reply = await this.options.mediate({ token: occupant.token, audience, server: webServer, method: request.tool, tool: request.tool, params, exchange });
     if (reply.kind === "refused") refuse(back, reply.code, reply.text, reply.intent?.id);
     if (reply.kind === "uncertain") refuse(back, "uncertain", reply.text, reply.intent.id);

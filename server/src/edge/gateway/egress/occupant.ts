@@ -15,6 +15,8 @@ import type { TurnedAway } from "./turned-away.ts";
 /** What the egress door needs of the rest of Lanyard. */
 export interface EgressOptions {
   identify(token: string | null, audience: string): Principal;
+  /** Names of the credentials that a request would be lent, sorted. */
+  credentials(principal: Principal, request: WebRequest): readonly string[];
   mediate(call: InboundCall): Promise<Reply>;
   record(refusal: { session: string; agent: string; fault: EgressFault; times: number }): Promise<void>;
   rules(): EgressRules;
