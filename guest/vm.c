@@ -112,7 +112,7 @@ static void harden(void) {
   static const char *const switches[][2] = {
       {"kernel/dmesg_restrict", "1"}, {"kernel/kptr_restrict", "2"}, {"kernel/unprivileged_bpf_disabled", "1"}, {"kernel/perf_event_paranoid", "3"},
       {"kernel/yama/ptrace_scope", "2"}, {"kernel/sysrq", "0"}, {"kernel/io_uring_disabled", "2"}, {"kernel/core_pattern", "|/bin/false"},
-      {"user/max_user_namespaces", "0"}, {"vm/overcommit_memory", "0"}, {"vm/unprivileged_userfaultfd", "0"}, {"kernel/panic_on_oops", "1"},
+      {"user/max_user_namespaces", "0"}, {"vm/overcommit_memory", "1"}, {"vm/unprivileged_userfaultfd", "0"}, {"kernel/panic_on_oops", "1"},
       {"fs/suid_dumpable", "0"}, {"kernel/modprobe", "/bin/false"}, {"kernel/modules_disabled", "1"}};
   char path[96];
   for (size_t at = 0; at < sizeof switches / sizeof *switches; at++) {
@@ -140,6 +140,7 @@ void vm_boot(void) {
   attach("devtmpfs", "/dev", "devtmpfs", MS_NOSUID | MS_NOEXEC, "mode=0755");
   int console = open("/dev/console", O_RDWR | O_NOCTTY);
   for (int fd = 0; console >= 0 && fd < 3; fd++) if (fd != console) dup2(console, fd);
+  if (console > 2) close(console); /* or each command would have it */
   attach("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "hidepid=2");
   attach("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
   load_modules();
