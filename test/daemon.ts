@@ -47,8 +47,10 @@ export class DaemonProcess implements AsyncDisposable {
     this.#stderr = stderr;
   }
 
-  static async start(world: World, environment: Readonly<Record<string, string>> = {}): Promise<DaemonProcess> {
-    const child = spawn(process.execPath, [program, "--config", world.config, "serve", "--json"], {
+  /** `through`: a command that starts the daemon as its last words say, for instance in another network namespace. */
+  static async start(world: World, environment: Readonly<Record<string, string>> = {}, through: readonly string[] = []): Promise<DaemonProcess> {
+    const [command = "", ...args] = [...through, process.execPath, program];
+    const child = spawn(command, [...args, "--config", world.config, "serve", "--json"], {
       stdio: ["ignore", "pipe", "pipe"],
       env: { PATH: process.env["PATH"], HOME: world.folder, ...environment },
     });
