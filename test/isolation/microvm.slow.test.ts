@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, readSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,7 +8,8 @@ import type { Sandbox, SandboxEvent, SandboxSpec } from "../../server/src/stages
 import { guestAgentPath } from "../../server/src/stages/execution/sandbox/guest.ts";
 import { guestImagePath } from "../../server/src/stages/execution/sandbox/microvm/image.ts";
 import { microvmDriver } from "../../server/src/stages/execution/sandbox/microvm/microvm.ts";
-import { treeOf } from "../../server/src/stages/execution/sandbox/usage.ts";
+import { reapOrphans } from "../../server/src/stages/execution/sandbox/orphans.ts";
+import { processState, treeOf } from "../../server/src/stages/execution/sandbox/usage.ts";
 import { until } from "../daemon.ts";
 import { shell, smallLimits } from "../kits/sandbox.ts";
 
@@ -26,9 +27,17 @@ const open = async (more: Partial<SandboxSpec> = {}): Promise<Sandbox> => {
   return sandbox;
 };
 
+const commandName = (pid: number): string => {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, "utf8");
+  } catch {
+    return ""; // It has ended.
+  }
+};
+
 /** A sandbox and the process that emulates it. */
 const opened = async (): Promise<{ sandbox: Sandbox; pid: number }> => {
-  const emulators = () => treeOf(process.pid).flatMap(({ pid }) => (readFileSync(`/proc/${pid}/comm`, "utf8").startsWith("qemu") ? pid : []));
+  const emulators = () => treeOf(process.pid).flatMap(({ pid }) => (commandName(pid).startsWith("qemu") ? pid : []));
   const before = new Set(emulators());
   const sandbox = await open();
   return { sandbox, pid: emulators().find((pid) => !before.has(pid)) ?? -1 };
@@ -173,12 +182,66 @@ describe.skipIf(lacking !== null)("a virtual machine", () => {
     const events: SandboxEvent[] = [];
     small.onEvent((event) => events.push(event));
     await small.start();
-    const { out } = await shell(small, "head -c 2000000 /dev/zero > big; wc -c < big; rm big; for n in $(seq 40); do sleep 1 & done 2>&1 | head -1; sleep 0.5");
+    const { out } = await shell(small, "head -c 2000000 /dev/zero > big; wc -c < big; rm big; for n in $(seq 18); do sleep 1 & done 2>&1 | head -1; sleep 0.5");
     expect(out).toMatch(/^1048576\n|^10\d{5}\n/);
     await until(() => events.some((event) => event.kind === "limit" && event.limit === "processes"), "processes told");
     const eater = small.exec({ command: "python3", args: ["-c", "x = bytearray(200 << 20); print(len(x))"], environment: { PATH: "/usr/bin:/bin" } });
     await eater.ended.catch(() => {});
     await until(() => events.some(({ kind }) => kind === "ended"), "it ended");
     expect(events).toContainEqual({ kind: "limit", limit: "memory" });
+  });
+
+  it("machines that wait are given away once, and end with their driver; a session has none of another's", async () => {
+    const place = mkdtempSync(join(tmpdir(), "lanyard-machines-"));
+    try {
+      const warm = microvmDriver({ ...options, folder: place, warm: 1 });
+      await warm.warmUp(smallLimits);
+      const waiting = readdirSync(place);
+      expect(waiting).toHaveLength(1);
+      const begin = async () => {
+        const sandbox = await warm.create({ workspace: "/w", readable: [], doors: new Map(), limits: smallLimits });
+        await sandbox.start();
+        return sandbox;
+      };
+      {
+        await using first = await begin();
+        expect(readdirSync(place)).toContain(waiting[0]); // It is the one that waited.
+        await shell(first, "echo mine > /tmp/trace; echo mine > trace");
+        await warm.warmUp(smallLimits);
+        await using second = await begin();
+        expect((await shell(second, "cat /tmp/trace trace 2>/dev/null; date +%s")).out).toMatch(/^\d+\n$/);
+      }
+      await warm[Symbol.asyncDispose]();
+      expect(readdirSync(place)).toEqual([]);
+      await expect(begin()).rejects.toThrow(/disposed of/);
+    } finally {
+      rmSync(place, { recursive: true });
+    }
+  });
+
+  it("a holder that is killed leaves no process, and the next start clears its folders", async () => {
+    const place = mkdtempSync(join(tmpdir(), "lanyard-machines-"));
+    const here = new URL("../../server/src/", import.meta.url).href;
+    const holder = `
+      import { systemClock } from "${here}base/clock.ts";
+      import { microvmDriver } from "${here}stages/execution/sandbox/microvm/microvm.ts";
+      const driver = microvmDriver({ ...${JSON.stringify({ ...options, folder: place })}, clock: systemClock, warm: 1 });
+      const limits = ${JSON.stringify(smallLimits)};
+      await driver.warmUp(limits);
+      const sandbox = await driver.create({ workspace: "/w", readable: ["/etc/hostname"], doors: new Map(), limits });
+      await sandbox.start();
+      console.log("both run");
+      setInterval(() => {}, 1000);`;
+    const child = spawn(process.execPath, ["--input-type=module", "-e", holder], { stdio: ["ignore", "pipe", "inherit"] });
+    await new Promise((done) => child.stdout.once("data", done));
+    const emulators = treeOf(child.pid ?? -1).filter(({ pid }) => commandName(pid).startsWith("qemu")).map(({ pid, begun }) => ({ pid, begun }));
+    expect(emulators).toHaveLength(2);
+    expect(reapOrphans(place)).toEqual([]); // Its holder lives.
+    const ended = new Promise((done) => child.once("close", done));
+    child.kill("SIGKILL");
+    await ended;
+    await until(() => emulators.every(({ pid, begun }) => processState(pid)?.begun !== begun), "no machine runs");
+    await until(() => reapOrphans(place).length === 0 && readdirSync(place).length === 0, "nothing is left");
+    rmSync(place, { recursive: true });
   });
 });
