@@ -77,7 +77,7 @@ export const recordBodies = {
   /** A session works on a copy of a folder. `base`: salted hash of what was copied; `left`: what stayed out. */
   "workspace.open": body({ session: id, agent: id, user: id, base: hash, files: count, bytes: count, left: count }),
   /** What it changed, as a proposal: `proposal` is the salted hash of every change; folder and paths lie sealed. `refused`: what may not come out. */
-  "workspace.diff": body({ session: id, proposal: hash, added: count, changed: count, removed: count, renamed: count, bytes: count, refused: count, paths: hash, payload: id }),
+  "workspace.diff": body({ session: id, proposal: hash, added: count, changed: count, removed: count, renamed: count, bytes: count, refused: count, paths: hash, payload: id.nullable() }),
   "workspace.gate": body({ session: id, proposal: hash, gate: id, passed: z.boolean(), findings: count, by: actor }),
   "workspace.approve": body({ session: id, proposal: hash, by: actor }),
   /** Intents: what follows them on the disk is told by `workspace.outcome`. */

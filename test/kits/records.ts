@@ -32,7 +32,7 @@ export const sampleRecords: { readonly [T in RecordType]: NewRecord & { readonly
   "egress.refuse": { type: "egress.refuse", session: "s_AAAAAAAAAAAAAAAA", agent: "coder", fault: "mismatch", times: 2 },
   "workspace.open": { type: "workspace.open", session: "s_AAAAAAAAAAAAAAAA", agent: "coder", user: "ana", base: hash("base"), files: 12, bytes: 3456, left: 1 },
   "workspace.diff": {
-    type: "workspace.diff", session: "s_AAAAAAAAAAAAAAAA", proposal: hash("proposal"), added: 1, changed: 2, removed: 3, renamed: 1, bytes: 456, refused: 0, paths: hash("paths"), payload: "p_AAAAAAAAAAAAAAAA",
+    type: "workspace.diff", session: "s_AAAAAAAAAAAAAAAA", proposal: hash("proposal"), added: 1, changed: 2, removed: 3, renamed: 1, bytes: 456, refused: 0, paths: hash("paths"), payload: null,
   },
   "workspace.gate": { type: "workspace.gate", session: "s_AAAAAAAAAAAAAAAA", proposal: hash("proposal"), gate: "secrets", passed: false, findings: 2, by: "operator" },
   "workspace.approve": { type: "workspace.approve", session: "s_AAAAAAAAAAAAAAAA", proposal: hash("proposal"), by: "user:ben" },
