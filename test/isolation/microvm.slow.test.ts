@@ -245,3 +245,30 @@ describe.skipIf(lacking !== null)("a virtual machine", () => {
     rmSync(place, { recursive: true });
   });
 });
+
+const hard = microvmDriver({ ...options, acceleration: "firecracker" });
+const absent = await hard.probe();
+if (absent) process.stderr.write(`\n  SKIPPED: Firecracker was not tried: ${absent}\n\n`);
+
+describe.skipIf(absent !== null)("Firecracker", () => {
+  it("wakes machines with the right time and random bytes of their own, which stand still and go on", async () => {
+    const begin = async () => {
+      const sandbox = await hard.create({ workspace: "/w", readable: ["/etc/hostname"], doors: new Map(), limits: smallLimits });
+      await sandbox.start();
+      return sandbox;
+    };
+    await using one = await begin();
+    await using other = await begin();
+    const [mine, others] = await Promise.all([one, other].map((sandbox) => shell(sandbox, "date +%s; cat /proc/sys/kernel/random/uuid; cat /etc/hostname")));
+    expect(mine?.out.split("\n")[1]).not.toBe(others?.out.split("\n")[1]);
+    expect(Math.abs(Number(mine?.out.split("\n")[0]) - systemClock.nowMs() / 1000)).toBeLessThan(20);
+    await one.pause?.();
+    await one.resume?.();
+    await one.ping();
+    expect(one.snapshot).toBeUndefined();
+  });
+});
+
+it("a hypervisor that is not there is said, with what to do; a device that opens proves nothing", () => {
+  if (absent) expect(absent).toMatch(/Firecracker is not installed|needs KVM|did not come up|refused|did not answer/);
+});

@@ -21,7 +21,7 @@ export interface LiveOptions {
   /** Present when the guest has a kernel of its own, which takes this much memory beside what the session may. */
   readonly kernel?: { readonly overheadBytes: number };
   /** What this kind of sandbox can do beyond; called while it lives. */
-  readonly verbs?: { pause(): Promise<void>; resume(): Promise<void>; snapshot(): Promise<SandboxSnapshot> };
+  readonly verbs?: { pause(): Promise<void>; resume(): Promise<void>; readonly snapshot?: () => Promise<SandboxSnapshot> };
   /**
    * Starts what the agent runs in. `around` puts a command into the control groups of the session, and so whatever comes of it; `adopt` does so
    * with a process that was started before.
@@ -96,11 +96,13 @@ export class LiveSandbox implements Sandbox {
       await verbs.resume();
       this.#isPaused = false;
     };
+    const { snapshot } = verbs;
+    if (!snapshot) return;
     this.snapshot = async () => {
       const channel = this.#open();
       if (!channel.isIdle()) throw new Fault("invalid_request", `sandbox \`${this.id}\` cannot be copied while a command runs in it; wait until it has ended`);
       await channel.ping(); // Nothing is under way then, of which a copy would get one half.
-      return verbs.snapshot();
+      return snapshot();
     };
   }
 

@@ -7,6 +7,8 @@ export interface Hypervisor {
   /** How long a machine may take to boot before it is taken for one that never will. */
   readonly bootMs: number;
   readonly tier: Isolation;
+  /** Whether a machine that is a copy can be saved too. */
+  readonly copies: boolean;
   /** All that its snapshots depend on: version, processor, command line. Throws Fault `isolation_unavailable` when it is not installed. */
   identity(memoryMib: number): string;
   /** Starts a machine. It is ready when its agent answers on the channel. */

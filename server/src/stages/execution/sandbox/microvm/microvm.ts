@@ -6,6 +6,7 @@ import { encodeFrame } from "../frame.ts";
 import { LiveSandbox, type Guest, type LiveOptions } from "../live.ts";
 import { openFolder } from "../orphans.ts";
 import { agentArguments, type DriverOptions } from "../process.ts";
+import { firecracker } from "./firecracker.ts";
 import type { Hypervisor } from "./hypervisor.ts";
 import { whatImageLacks } from "./image.ts";
 import { Machines, type Around, type HeldMachine } from "./machines.ts";
@@ -17,8 +18,8 @@ export interface MicrovmOptions extends DriverOptions {
   readonly image: string;
   /** Where templates are kept from one process to the next. */
   readonly templates: string;
-  /** `kvm`: probe it, for the device alone proves nothing. */
-  readonly acceleration: Acceleration;
+  /** `kvm`, `tcg`: QEMU, by the processor or emulated. Probe it, for a device or a program alone prove nothing. */
+  readonly acceleration: Acceleration | "firecracker";
   /** `boot`: each machine by itself; `restore` (default): as a copy of a template. */
   readonly start?: "boot" | "restore";
   /** Machines kept ready by a process that lives long; default none. */
@@ -45,7 +46,7 @@ const overheadBytes = 320 * mib;
  */
 export function microvmDriver(options: MicrovmOptions): MicrovmDriver {
   const { image, start = "restore", warm = 0 } = options;
-  const hypervisor = qemu(options.acceleration);
+  const hypervisor = options.acceleration === "firecracker" ? firecracker(options.clock) : qemu(options.acceleration);
   const machines = new Machines({ ...options, hypervisor, start, warm });
   const create = async (spec: SandboxSpec): Promise<LiveSandbox> => {
     const lacking = whatImageLacks(image);
@@ -57,7 +58,7 @@ export function microvmDriver(options: MicrovmOptions): MicrovmDriver {
   return {
     name: "microvm",
     tier: hypervisor.tier,
-    lacks: [],
+    lacks: hypervisor.copies ? [] : ["snapshot"],
     create,
     probe: () => probeBy(create),
     warmUp: (limits) => machines.fill(machineMib(limits)),
@@ -93,7 +94,7 @@ function sandboxOf(parts: Parts): LiveSandbox {
   const verbs = {
     pause: async () => (await holding.promise).machine.pause(),
     resume: async () => (await holding.promise).machine.resume(),
-    snapshot: async () => snapshotOf(parts, await holding.promise),
+    ...(hypervisor.copies && { snapshot: async () => snapshotOf(parts, await holding.promise) }),
   };
   return new LiveSandbox({ id, tier: hypervisor.tier, spec, clock, folder, kernel: { overheadBytes }, verbs, launch });
 }

@@ -98,7 +98,7 @@ export class Templates {
       } finally {
         await endMachine(machine);
       }
-      if (process.geteuid?.() === 0) chownSync(memory, 0, 0);
+      if (process.geteuid?.() === 0) for (const name of ["memory", "state"]) chownSync(join(fresh, name), 0, 0);
       for (const name of ["memory", "state", "initrd", "nothing"]) chmodSync(join(fresh, name), 0o444);
       writeFileSync(join(fresh, "seal.json"), JSON.stringify(seal(this.#sealed(fresh))));
       if (!existsSync(folder)) renameSync(fresh, folder); // Another process may have been faster.
