@@ -83,6 +83,8 @@ export interface Outgoing {
 export interface Lease extends Disposable {
   /** Names, sorted; empty when the action needs none. */
   readonly credentials: readonly string[];
+  /** True when what comes back may have a value in it: what was lent now, or was lent before to the same host. */
+  readonly guards: boolean;
   /** Aborts when one of them is revoked: what is under way with it must end. */
   readonly signal: AbortSignal;
   /** The request with each placeholder replaced by its value, where it serves and in its own place. Throws Fault `no_credential` after the end. */

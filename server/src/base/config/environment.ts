@@ -43,6 +43,9 @@ export const templatePattern = /\$\{(?:env:([A-Za-z_][A-Za-z0-9_]*)|credential:(
 /** Names of the credentials that a template asks for. */
 export const credentialsIn = (text: string): string[] => [...text.matchAll(templatePattern)].flatMap(([, , name]) => name ?? []);
 
+/** Names of the variables that a template asks for. */
+export const variablesIn = (text: string): string[] => [...text.matchAll(templatePattern)].flatMap(([, name]) => name ?? []);
+
 /**
  * Fills in `${env:NAME}`, and `${credential:NAME}` out of the values given, at the moment the value is used and nowhere earlier, so that the Config never holds what the template stands for.
  * Throws Fault `invalid_config` naming the variable when it is not set; the values themselves are in no message.

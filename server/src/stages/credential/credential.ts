@@ -1,17 +1,19 @@
+import { existsSync } from "node:fs";
 import { Fault, type Action, type ErrorCode, type Principal } from "@lanyard/contract";
 import type { Clock } from "../../base/clock.ts";
 import type { Config } from "../../base/config/config.ts";
 import type { CredentialEntry } from "../../base/config/credentials.ts";
-import { credentialsIn, unsealTemplate, type Environment } from "../../base/config/environment.ts";
+import { credentialsIn, unsealTemplate, variablesIn, type Environment } from "../../base/config/environment.ts";
 import type { Log } from "../../base/log.ts";
 import type { Given, Intent, Lease, Outgoing } from "../../base/path.ts";
 import type { Store } from "../../base/store/port.ts";
+import { formsOf } from "./encodings.ts";
 import { Lendings, type Lending } from "./lendings.ts";
-import { formsToHide, nothingLent, RequestLease } from "./lease.ts";
+import { formsToHide, hiddenAs, nothingLent, RequestLease } from "./lease.ts";
 import { findPlaceholder, placeholderOf } from "./placeholders.ts";
-import { ownerOf, readRequest, type PlaceholderReading, type Usable } from "./request.ts";
-import { scrubText } from "./scrubber.ts";
-import type { Secret } from "./secret.ts";
+import { isHost, ownerOf, readRequest, type PlaceholderReading, type Usable } from "./request.ts";
+import { scrubText, type Forbidden } from "./scrubber.ts";
+import { shortest, type Secret } from "./secret.ts";
 import { Values } from "./values.ts";
 
 type Who = Pick<Principal, "session" | "agent">;
@@ -83,11 +85,12 @@ export class CredentialStage {
   async lease(action: Action, principal: Principal, intent: Intent, request?: Outgoing): Promise<Lease> {
     if (this.#config().credentials.size === 0) return nothingLent;
     const names = request ? this.#read(principal, request).lent : heldBy(this.#config(), action.server);
-    if (names.length === 0) return nothingLent;
-    const secrets = await this.#secretsOf(names);
-    await this.#lendings.lend(names, principal, intent.seq);
+    const values = await this.#secretsOf(names);
+    if (names.length > 0) await this.#lendings.lend(names, principal, intent.seq);
     if (!request) return { ...nothingLent, credentials: names }; // What a server holds, its connection takes out of what it says.
-    const lease: RequestLease = new RequestLease(this.#usable(principal), secrets, () => this.#open.delete(lease));
+    const known = await this.#knownAt(request, names);
+    if (values.size + known.size === 0) return nothingLent;
+    const lease: RequestLease = new RequestLease(this.#usable(principal), { values, known }, () => this.#open.delete(lease));
     this.#open.add(lease);
     const revoked = names.find((name) => this.#isRevoked(name));
     if (revoked !== undefined) lease.revoke(revoked); // while its lending was being recorded
@@ -103,7 +106,11 @@ export class CredentialStage {
       const inject = this.#config().credentials.get(name)?.inject;
       return inject?.kind === "env" ? [[inject.variable, texts.get(name) ?? ""]] : [];
     });
-    const forbidden = [...secrets].flatMap(([name, secret]) => formsToHide(secret, `[credential ${name}]`));
+    const variables = new Set(Object.values(templates).flatMap(variablesIn));
+    const forbidden = [
+      ...[...secrets].flatMap(([name, secret]) => formsToHide(secret, hiddenAs(name))),
+      ...[...variables].flatMap((name) => formsOfVariable(name, this.#environment[name] ?? "")),
+    ];
     return { values: { ...unsealTemplate(templates, this.#environment, texts), ...Object.fromEntries(injected) }, scrub: forbidden.length > 0 ? (text) => scrubText(forbidden, text) : null };
   }
 
@@ -157,10 +164,24 @@ export class CredentialStage {
     return known;
   }
 
+  /** What a host may tell although it is not lent now: all that it ever was lent, by anybody. What cannot be had any more is let be. */
+  async #knownAt(request: Outgoing, but: readonly string[]): Promise<Map<string, Secret>> {
+    const names = [...this.#config().credentials].flatMap(([name, { serves }]) => {
+      const wasLent = !but.includes(name) && this.#lendings.of(name).lastUsedMs !== null;
+      return wasLent && serves.hosts.some((pattern) => isHost(pattern, request)) ? [name] : [];
+    });
+    const had = await Promise.allSettled(names.map(async (name) => [name, await this.#values.read(name)] as const));
+    return new Map(had.flatMap((one) => (one.status === "fulfilled" ? [one.value] : [])));
+  }
+
   async #secretsOf(names: readonly string[]): Promise<Map<string, Secret>> {
     return new Map(await Promise.all(names.map(async (name) => [name, await this.#values.read(name)] as const)));
   }
 }
+
+/** A variable that lanyard.yaml gives to a server counts as a secret too, unless it is a path of this machine, or so short that taking it out would destroy what it is taken out of. */
+const formsOfVariable = (name: string, text: string): Forbidden[] =>
+  text.length < shortest || existsSync(text) ? [] : formsOf(text).map((bytes) => ({ bytes, replacement: Buffer.from(`[variable ${name}]`) }));
 
 /** A call of a tool says nothing that a placeholder could belong to. */
 function inCall({ args, beside }: Action, usable: readonly Usable[]): PlaceholderReading["misplaced"] {

@@ -66,16 +66,20 @@ function decoded(text: string): string[] {
   return [percentDecoded(text), jsonDecoded(text), ...base64, ...hex].filter((other) => other !== text && other.length > 0);
 }
 
-/** The forms in which a value comes back: as it is, in base64 wherever it lies in what was encoded, percent-encoded, in JSON, in hexadecimal. */
+/** The forms in which a value comes back: as it is, in base64 wherever it lies in what was encoded, percent-encoded as URLs, forms and Python do, in JSON, in HTML, in hexadecimal. */
 export function formsOf(value: string): Buffer[] {
   const bytes = Buffer.from(value, "utf8");
   const uri = encodeURIComponent(value);
   const strict = uri.replace(/[!'()*]/g, (letter) => `%${letter.charCodeAt(0).toString(16).toUpperCase()}`);
+  const form = new URLSearchParams({ "": value }).toString().slice(1);
+  const escapes = [uri, strict, strict.replaceAll("%20", "+"), strict.replaceAll("%2F", "/"), form, form.replaceAll("+", "%20")];
+  const html = value.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
   const every = Array.from(bytes, (byte) => `%${byte.toString(16).padStart(2, "0")}`).join("");
   const json = JSON.stringify(value).slice(1, -1);
   const cores = [0, 1, 2].map((before) => base64Core(bytes, before));
   const texts = [
-    ...[value, uri, strict, strict.replaceAll("%20", "+"), lowerEscapes(uri), lowerEscapes(strict), every, every.toUpperCase()],
+    ...[value, ...escapes, ...escapes.map(lowerEscapes), every, every.toUpperCase()],
+    ...[html, html.replaceAll('"', "&quot;").replaceAll("'", "&#39;"), html.replaceAll('"', "&quot;").replaceAll("'", "&#x27;"), html.replaceAll('"', "&#34;").replaceAll("'", "&#39;")],
     ...[json, json.replaceAll("/", "\\/")],
     ...cores.flatMap((core) => [core, core.replaceAll("+", "-").replaceAll("/", "_")]),
     ...[bytes.toString("hex"), bytes.toString("hex").toUpperCase()],

@@ -9,6 +9,7 @@ import type { Secret } from "./secret.ts";
 /** For an action that needs nothing lent. */
 export const nothingLent: Lease = {
   credentials: [],
+  guards: false,
   signal: new AbortController().signal,
   dress: (request) => request,
   scrub: () => new PassThrough(),
@@ -19,21 +20,21 @@ export const nothingLent: Lease = {
 /** What is lent to one request that leaves a sandbox. Invariant: I7, after its end it gives no value to anything; what it takes out it still takes out. */
 export class RequestLease implements Lease {
   readonly credentials: readonly string[];
+  readonly guards = true;
   readonly #usable: readonly Usable[];
   readonly #forbidden: readonly Forbidden[];
   readonly #revoked = new AbortController();
   readonly #onEnd: () => void;
   #values: ReadonlyMap<string, Secret> | null;
 
-  constructor(usable: readonly Usable[], values: ReadonlyMap<string, Secret>, onEnd: () => void) {
+  /** `known`: what the host may know beside, from having been lent it before. */
+  constructor(usable: readonly Usable[], { values, known }: { values: ReadonlyMap<string, Secret>; known: ReadonlyMap<string, Secret> }, onEnd: () => void) {
     this.credentials = [...values.keys()].sort();
     this.#usable = usable;
     this.#values = values;
     this.#onEnd = onEnd;
-    this.#forbidden = usable.flatMap(({ name, placeholder }) => {
-      const secret = values.get(name);
-      return secret ? formsToHide(secret, placeholder) : [];
-    });
+    const placeholders = new Map(usable.map(({ name, placeholder }) => [name, placeholder]));
+    this.#forbidden = [...values, ...known].flatMap(([name, secret]) => formsToHide(secret, placeholders.get(name) ?? hiddenAs(name)));
   }
 
   get signal(): AbortSignal {
@@ -51,8 +52,7 @@ export class RequestLease implements Lease {
     if (!values) throw new Fault("no_credential", "the credential was revoked, or the action it was lent for has ended");
     const { lent, misplaced, request: dressed } = readRequest(request, this.#usable, (name) => values.get(name)?.reveal() ?? null);
     if (misplaced || lent.join() !== this.credentials.join()) throw new Fault("no_credential", "the request is not the one that was decided on");
-    // What comes back compressed could not be looked through.
-    return { ...dressed, headers: [...dressed.headers.filter(([name]) => name !== "accept-encoding"), ["accept-encoding", "identity"]] };
+    return { ...dressed, headers: [...dressed.headers.filter(([name]) => !unsearchable.has(name)), ["accept-encoding", "identity"]] };
   }
 
   scrub(): Transform {
@@ -68,6 +68,12 @@ export class RequestLease implements Lease {
     this.#onEnd();
   }
 }
+
+/** Headers that ask for what could not be looked through: something compressed, or half of a value now and the other half later. */
+const unsearchable: ReadonlySet<string> = new Set(["accept-encoding", "sec-websocket-extensions", "range", "if-range"]);
+
+/** What stands for a value where there is no placeholder of it. */
+export const hiddenAs = (name: string): string => `[credential ${name}]`;
 
 /** Everything that a value may look like in what comes back. */
 export const formsToHide = (secret: Secret, replacement: string): Forbidden[] => formsOf(secret.reveal()).map((bytes) => ({ bytes, replacement: Buffer.from(replacement) }));

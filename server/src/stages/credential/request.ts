@@ -80,10 +80,10 @@ const unclearPath = /%2f|%5c|%2e|\\|\/\.{1,2}(?:\/|$)|\/\//i;
 const otherMethod = /^x-(?:http-)?method(?:-override)?$/;
 
 function serves({ serves: { hosts, paths, methods } }: CredentialEntry, { tool, scheme, host, port, path, headers }: Outgoing): boolean {
-  if (tool === "TCP" || !hosts.some((pattern) => isHost(pattern, scheme, host, port))) return false;
+  if (tool === "TCP" || !hosts.some((pattern) => isHost(pattern, { scheme, host, port }))) return false;
   if (paths && (unclearPath.test(path) || !paths.some((pattern) => (pattern.endsWith("*") ? path.startsWith(pattern.slice(0, -1)) : path === pattern)))) return false;
   return methods === null || (methods.includes(tool === "WEBSOCKET" ? "GET" : tool) && !headers.some(([name]) => otherMethod.test(name)));
 }
 
-const isHost = (pattern: HostPattern, scheme: string, host: string, port: number): boolean =>
+export const isHost = (pattern: HostPattern, { scheme, host, port }: Pick<Outgoing, "scheme" | "host" | "port">): boolean =>
   pattern.scheme === scheme && pattern.port === port && (pattern.host.startsWith("*.") ? host.endsWith(pattern.host.slice(1)) && host.length >= pattern.host.length : host === pattern.host);

@@ -43,5 +43,6 @@ export class Secret {
   }
 }
 
-const shortest = 8;
+/** Characters. */
+export const shortest = 8;
 const hidden = "[a secret]";

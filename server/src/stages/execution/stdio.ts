@@ -94,12 +94,23 @@ export class StdioLink implements Link {
   }
 }
 
+/** Whole lines: what has to be taken out of one may lie across two reads. So what the limit cuts off in the middle of a line is not logged. */
 function logLines(stream: Readable, limitBytes: number, onLine: (line: string) => void): void {
   let left = limitBytes;
+  let begun: Buffer[] = [];
+  const give = (text: Buffer) => {
+    for (const line of text.toString("utf8").split("\n")) if (line.trim() !== "") onLine(line);
+  };
   stream.on("data", (chunk: Buffer) => {
     if (left <= 0) return;
-    for (const line of chunk.subarray(0, left).toString("utf8").split("\n")) if (line.trim() !== "") onLine(line);
+    const taken = chunk.subarray(0, left);
+    const end = taken.lastIndexOf(10) + 1;
+    if (end > 0) give(Buffer.concat([...begun.splice(0), taken.subarray(0, end)]));
+    begun.push(taken.subarray(end));
     left -= chunk.length;
-    if (left <= 0) onLine(`(silent from here: over the limit stderr_bytes of ${limitBytes} bytes)`);
+    if (left > 0) return;
+    begun = [];
+    onLine(`(silent from here: over the limit stderr_bytes of ${limitBytes} bytes)`);
   });
+  stream.once("close", () => give(Buffer.concat(begun)));
 }

@@ -19,7 +19,7 @@ import { connectWeb, type WebConnector } from "./web-connect.ts";
 export async function executeWeb(connector: WebConnector, action: Action, exchange: Exchange, lease: Lease): Promise<Answer> {
   const { web: sent, signal } = exchange;
   if (!sent) throw new Fault("upstream_unavailable", `\`${action.name}\` came without its request`);
-  const request = lease.credentials.length > 0 ? lease.dress(sent) : sent; // What is lent goes into what goes out and into nothing else.
+  const request = lease.guards ? lease.dress(sent) : sent; // What is lent goes into what goes out and into nothing else.
   const socket = await connectWeb(connector, request, { tls: request.scheme === "https" && request.tool !== "TCP", signal });
   const stop = () => socket.destroy();
   for (const each of [signal, lease.signal]) {
@@ -31,9 +31,10 @@ export async function executeWeb(connector: WebConnector, action: Action, exchan
     const { limits } = connector;
     const response = request.tool === "TCP" ? { status: 200, headers: [], body: socket, input: socket } : await answerOf(request, socket, limits.call_ms);
     socket.setTimeout(limits.egress_idle_ms, stop);
-    const type = response.headers.find(([name]) => name === "content-type")?.[1];
+    const web = scrubbed(request.tool, response, lease);
+    const type = web.headers.find(([name]) => name === "content-type")?.[1];
     const result = { status: response.status, address, ...(type !== undefined && { type: type.slice(0, 256) }), ...(response.status >= 400 && { isError: true }) };
-    return { result, web: scrubbed(request.tool, response, lease) };
+    return { result, web };
   } catch (error) {
     socket.destroy();
     throw error;
@@ -42,7 +43,7 @@ export async function executeWeb(connector: WebConnector, action: Action, exchan
 
 /** The answer without what was lent. It was asked for uncompressed; where the server compresses all the same, it is opened first. */
 function scrubbed(tool: string, response: WebResponse, lease: Lease): WebResponse {
-  if (lease.credentials.length === 0) return response;
+  if (!lease.guards) return response;
   const encoding = response.headers.find(([name]) => name === "content-encoding")?.[1].toLowerCase().trim() ?? "identity";
   const opener = encoding === "identity" || tool === "HEAD" ? null : openers[encoding];
   if (opener === undefined) throw new Fault("result_withheld", "the answer to a request that was lent a credential is compressed in a way that cannot be looked through");
