@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer as createHttp, request as ask, type IncomingMessage, type RequestListener, type Server } from "node:http";
+import { createServer as createHttp, request as ask, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
 import { createServer as createHttps } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
@@ -71,14 +71,15 @@ export class Outside implements AsyncDisposable {
   }
 
   /** `names`: with them it speaks TLS, with a certificate of the first from an authority of its own. */
-  static async open(answer: RequestListener, { name, host = "127.0.0.1", port = 0 }: { name?: string; host?: string; port?: number } = {}): Promise<Outside> {
+  static async open(answer: (incoming: IncomingMessage, outgoing: ServerResponse, body: Buffer) => void, { name, host = "127.0.0.1", port = 0 }: { name?: string; host?: string; port?: number } = {}): Promise<Outside> {
     const seen: Outside["seen"] = [];
     const listener: RequestListener = (incoming, outgoing) => {
       const chunks: Buffer[] = [];
       incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
       incoming.on("end", () => {
-        seen.push({ line: `${incoming.method} ${incoming.url}`, headers: incoming.headers, body: Buffer.concat(chunks).toString() });
-        answer(incoming, outgoing);
+        const body = Buffer.concat(chunks);
+        seen.push({ line: `${incoming.method} ${incoming.url}`, headers: incoming.headers, body: body.toString() });
+        answer(incoming, outgoing, body);
       });
     };
     const authority = name === undefined ? null : await SessionAuthority.create({ clock: systemClock, session: "outside", untilMs: Date.now() + 3_600_000, hosts: 16 });
