@@ -17,9 +17,11 @@ export interface Turn {
 }
 
 export interface Model extends AsyncDisposable {
-  /** `http://127.0.0.1:<port>` */
+  /** `http://<host>:<port>` */
   readonly url: string;
   readonly turns: readonly Turn[];
+  /** Keys that requests came with, each once. */
+  readonly keys: ReadonlySet<string>;
 }
 
 type Say = { readonly text: string } | { readonly tool: string; readonly args: JsonObject };
@@ -135,11 +137,14 @@ const json = (response: ServerResponse, status: number, body: JsonObject): void 
 };
 
 /** A model server on loopback that speaks for several providers and follows `plan` instead of thinking. */
-export async function startModel(plan: readonly PlannedCall[]): Promise<Model> {
+export async function startModel(plan: readonly PlannedCall[], host = "127.0.0.1"): Promise<Model> {
   const turns: Turn[] = [];
+  const keys = new Set<string>();
   let count = 0;
   const server = createServer(async (request, response) => {
     const path = (request.url ?? "/").split("?")[0] ?? "/";
+    const { "x-api-key": anthropic, "x-goog-api-key": google, authorization } = request.headers;
+    for (const key of [anthropic, google, authorization?.replace("Bearer ", "")]) if (typeof key === "string") keys.add(key);
     let text = "";
     for await (const chunk of request.setEncoding("utf8")) text += chunk;
     const dialect = dialects.find((candidate) => candidate.path.test(path));
@@ -154,11 +159,12 @@ export async function startModel(plan: readonly PlannedCall[]): Promise<Model> {
     if (body["stream"] === true || /streamGenerateContent/i.test(path)) return stream(response, events);
     json(response, 200, whole);
   });
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  await new Promise<void>((done) => server.listen(0, host, done));
   const { port } = server.address() as AddressInfo;
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: `http://${host}:${port}`,
     turns,
+    keys,
     [Symbol.asyncDispose]: () =>
       new Promise((done) => {
         server.close(() => done());
