@@ -1,5 +1,5 @@
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { systemClock } from "../../server/src/base/clock.ts";
@@ -7,6 +7,8 @@ import { bareDriver } from "../../server/src/stages/execution/sandbox/bare.ts";
 import type { Ending, Sandbox, SandboxDriver, SandboxEvent, SandboxLimits, SandboxSpec } from "../../server/src/stages/execution/sandbox/driver.ts";
 import { gvisorDriver } from "../../server/src/stages/execution/sandbox/gvisor.ts";
 import { guestAgentPath } from "../../server/src/stages/execution/sandbox/guest.ts";
+import { guestImagePath } from "../../server/src/stages/execution/sandbox/microvm/image.ts";
+import { microvmDriver } from "../../server/src/stages/execution/sandbox/microvm/microvm.ts";
 import { processDriver } from "../../server/src/stages/execution/sandbox/process.ts";
 
 export const mib = 1024 * 1024;
@@ -15,11 +17,30 @@ export const smallLimits: SandboxLimits = { cpuMs: 60_000, memoryBytes: 256 * mi
 /** A state folder for sandboxes of a test, and the drivers over it. */
 export class SandboxGround implements Disposable {
   readonly folder = mkdtempSync(join(tmpdir(), "lanyard-sandboxes-"));
-  readonly drivers: { readonly gvisor: SandboxDriver; readonly process: SandboxDriver; readonly none: SandboxDriver };
+  readonly drivers: Readonly<Record<SandboxDriver["name"], SandboxDriver>>;
 
-  constructor() {
-    const options = { clock: systemClock, folder: this.folder, agent: process.env["LANYARD_GUEST_AGENT"] ?? guestAgentPath(process.env["XDG_CACHE_HOME"] ?? join(process.env["HOME"] ?? "", ".cache")) };
-    this.drivers = { gvisor: gvisorDriver(options), process: processDriver(options), none: bareDriver(options) };
+  /** `agent`: another program in the guest agent's place. */
+  constructor({ agent }: { readonly agent?: string } = {}) {
+    const cache = process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache");
+    const options = { clock: systemClock, folder: this.folder, agent: agent ?? process.env["LANYARD_GUEST_AGENT"] ?? guestAgentPath(cache) };
+    this.drivers = {
+      microvm: microvmDriver({ ...options, image: guestImagePath(cache), templates: join(cache, "lanyard", "templates"), acceleration: "tcg" }),
+      gvisor: gvisorDriver(options),
+      process: processDriver(options),
+      none: bareDriver(options),
+    };
+  }
+
+  /**
+   * Why a driver cannot be tried here, said aloud: a suite that quietly tests nothing would pass. Where root can install it, lacking it is a
+   * failure and thrown.
+   */
+  async lacking(name: SandboxDriver["name"], suite: string): Promise<string | null> {
+    const lacking = await this.drivers[name].probe();
+    if (lacking === null) return null;
+    process.stderr.write(`\n  SKIPPED: ${suite} did not run for the driver \`${name}\`: ${lacking}\n\n`);
+    if (process.geteuid?.() === 0 && existsSync("/usr/bin/apt-get") && (name !== "microvm" || process.arch === "x64")) throw new Error(`the driver \`${name}\` cannot be had where it can be installed: ${lacking}`);
+    return lacking;
   }
 
   /** A started sandbox and the events it had. */

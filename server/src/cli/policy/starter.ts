@@ -16,7 +16,24 @@ export const starterFiles = (ground: StarterGround): ReadonlyMap<string, string>
     ]),
   ]);
 
-const guardrails = ({ owners, groups }: StarterGround): string => {
+/** Agents of this class may run in no sandbox. */
+const development = "development";
+
+const caged = ({ agents }: StarterGround): string => {
+  const exempt = [...agents.values()].some(({ classes }) => classes.includes(development));
+  return `
+// Outside development an agent runs in a sandbox: \`lanyard run\` starts it in the strongest that the machine has. ${exempt ? "Agents of this class are exempt, for development." : `To exempt one that you develop,
+// give it \`classes: [${development}]\` in lanyard.yaml, and end the rule with: unless { principal in AgentClass::"${development}" };`}
+@id("org.caged")
+@severity("high")
+@reason("This agent runs in no sandbox. Start it with \`lanyard run\`; for development, exempt it (rule org.caged).")
+forbid (principal, action, resource)
+when { context.session.isolation == "none" }${exempt ? `\nunless { principal in AgentClass::"${development}" }` : ""};
+`;
+};
+
+const guardrails = (ground: StarterGround): string => {
+  const { owners, groups } = ground;
   const isTheirs = (group: string): boolean => (groups.get(group)?.team ?? null) === null;
   const approver = owners.find(isTheirs) ?? [...groups.keys()].find(isTheirs);
   const review = approver === undefined ? { remedy: "", lift: "", reason: "What cannot be undone is not for agents." } : { remedy: `\n@remedy("approval:${approver}")`, lift: `\nunless { context.approvals.contains(Group::"${approver}") }`, reason: "What cannot be undone needs a person's yes." };
@@ -28,7 +45,7 @@ const guardrails = ({ owners, groups }: StarterGround): string => {
 @reason("This session carries data labelled secret; nothing may leave it.")
 forbid (principal, action in Action::"egress", resource)
 when { context.session.labels.contains("secret") };
-
+${caged(ground)}
 @id("org.no-way-back")
 @severity("high")${review.remedy}
 @reason("${review.reason}")
@@ -56,13 +73,20 @@ const header = "# yaml-language-server: $schema=";
 
 const orgCases = (ground: StarterGround): string => `${header}../cases.schema.json
 about: what no team can permit
-${samples}${actors([...ground.agents][0], ground)}
+${samples}${actors([...ground.agents][0], ground, "caged-agent: { team: sample }")}
 cases:
   - it: nothing leaves a session that carries a secret
     call: sample/send
     labels: [secret]
     expect: deny
     because: [org.secret-stays]
+  - it: an agent that is not in development does nothing outside a sandbox
+    agent: caged-agent
+    call: sample/look
+    args: { name: plan }
+    isolation: none
+    expect: deny
+    because: [org.caged]
 `;
 
 const teamCases = (team: string, ground: StarterGround): string => {
@@ -93,11 +117,12 @@ const samples = `tools:
 `;
 
 /** Who acts: an agent and a user of lanyard.yaml, or ones that the file brings along. */
-const actors = (agent: readonly [string, { readonly team: string }] | undefined, { agents, users }: StarterGround): string => {
+const actors = (agent: readonly [string, { readonly team: string }] | undefined, { agents, users }: StarterGround, extra = ""): string => {
   const [name, { team }] = agent ?? ["sample-agent", { team: "sample" }];
   const user = [...users.keys()].find((id) => allowed(agents.get(name), id)) ?? "sample-user";
-  const own = agents.has(name) ? "" : `agents: { ${JSON.stringify(name)}: { team: ${JSON.stringify(team)} } }\n`;
-  return `${own}${users.has(user) ? "" : `users: { ${user}: {} }\n`}given: { agent: ${JSON.stringify(name)}, user: ${JSON.stringify(user)} }`;
+  const brought = [...(agents.has(name) ? [] : [`${JSON.stringify(name)}: { team: ${JSON.stringify(team)} }`]), ...(extra ? [extra] : [])];
+  const own = brought.length === 0 ? "" : `agents: { ${brought.join(", ")} }\n`;
+  return `${own}${users.has(user) ? "" : `users: { ${user}: {} }\n`}given: { agent: ${JSON.stringify(name)}, user: ${JSON.stringify(user)}, isolation: namespace }`;
 };
 
 const allowed = (agent: { readonly onBehalfOf: readonly string[] | null } | undefined, user: string): boolean => agent?.onBehalfOf?.includes(user) ?? true;
