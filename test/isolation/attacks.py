@@ -106,7 +106,20 @@ def _():
 @attack("the agent's channel")
 def _():
     pid = 1 if not facts["control"] else facts["agent_pid"]
-    raise Through("it has %d descriptors" % len(os.listdir("/proc/%d/fd" % pid)))
+    try:
+        os.open("/proc/%d/fd/1" % pid, os.O_WRONLY)
+        raise Through("opened it")
+    except OSError as error:
+        if error.errno != errno.ENXIO:  # a socket cannot be opened by its name in any case
+            raise
+    call(438, call(434, pid, 0), 1, 0)
+    raise Through("has a copy")
+
+
+@attack("tracing the agent", control=False)
+def _():
+    call(101, 0x4206, 1, 0, 0)
+    raise Through("traced")
 
 
 @attack("the agent's memory")
@@ -350,16 +363,24 @@ def _():
             return "none"
 
 
+def write_below(folder):
+    try:
+        os.close(os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o600))
+    except OSError as error:
+        if error.errno != errno.ENOTSUP:
+            raise
+        os.close(os.open(folder + "/escape", os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    raise Through("written")
+
+
 @attack("writing to /usr")
 def _():
-    os.close(os.open("/usr", os.O_TMPFILE | os.O_RDWR, 0o600))
-    raise Through("written")
+    write_below("/usr")
 
 
 @attack("writing to a folder that is shown")
 def _():
-    os.close(os.open(facts["readable"], os.O_TMPFILE | os.O_RDWR, 0o600))
-    raise Through("written")
+    write_below(facts["readable"])
 
 
 @attack("control groups; opened only")

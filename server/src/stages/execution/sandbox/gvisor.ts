@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
-import { closeSync, openSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { closeSync, openSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { Fault } from "@lanyard/contract";
 import { agentInside, dataFds, dataFiles, homeInside, isWithin, ownFiles, sharedMemoryBytes, shownPaths, systemProgram, systemView } from "./bubblewrap.ts";
 import type { SandboxDriver, SandboxSpec } from "./driver.ts";
@@ -28,8 +28,7 @@ export const gvisorDriver = ({ clock, folder, agent }: DriverOptions): SandboxDr
     if (lacking) throw new Fault("isolation_unavailable", lacking);
     const cage = cageArguments(spec);
     const id = clock.id("sbx");
-    const own = openFolder(folder, id);
-    for (const [name, content] of Object.entries({ [config]: JSON.stringify(configuration(spec)), ...dataFiles })) writeFileSync(join(own, name), content, { mode: 0o600 });
+    const own = openFolder(folder, id, { [config]: JSON.stringify(configuration(spec)), ...dataFiles });
     const launch: LiveOptions["launch"] = (around) => {
       const fds = Object.keys(dataFds).map((name) => openSync(name === "agent" ? agent : join(own, name === "seccomp" ? config : name), "r"));
       try {
@@ -46,14 +45,15 @@ export const gvisorDriver = ({ clock, folder, agent }: DriverOptions): SandboxDr
 
 /** The session's file system, read-only, and around it no more than runsc needs. */
 function cageArguments(spec: SandboxSpec): string[] {
-  const folders = ["", ...["/etc", "/tmp", homeInside, spec.workspace].flatMap(withParents)];
+  const shown = shownPaths(spec);
+  const folders = ["", ...["/etc", "/tmp", homeInside, spec.workspace, ...shown.map((path) => dirname(path))].flatMap(withParents)];
   return [
     ...["--unshare-all", "--unshare-user", "--die-with-parent", "--new-session", "--as-pid-1", "--cap-drop", "ALL", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"],
     ...systemView(),
     ...folders.flatMap((path) => ["--perms", "0755", "--dir", rootfs + path]),
     ...systemView(rootfs),
     ...ownFiles(rootfs),
-    ...shownPaths(spec).flatMap((path) => ["--ro-bind", path, rootfs + path]),
+    ...shown.flatMap((path) => ["--ro-bind", path, rootfs + path]),
     ...["--dir", state, "--perms", "0444", "--ro-bind-data", String(configFd), `${bundle}/${config}`, "--chdir", "/", "--clearenv"],
   ];
 }

@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { isObject, parseJson } from "@lanyard/contract";
+import { Fault, isObject, parseJson } from "@lanyard/contract";
 import { ControlGroups } from "./cgroup.ts";
 import { processState, treeOf } from "./usage.ts";
 
@@ -17,13 +17,19 @@ interface Belongings {
 }
 
 /**
- * A folder for one session below `folder`. Its name says who holds it, so that at no moment there is one which cannot be cleared away after a
- * crash of that one.
+ * A folder for one session below `folder`, with these files. Its name says who holds it, so that at no moment there is one which cannot be
+ * cleared away after a crash of that one. Throws Fault `isolation_unavailable`, and leaves nothing then.
  */
-export function openFolder(folder: string, id: string): string {
+export function openFolder(folder: string, id: string, files: Readonly<Record<string, string | Uint8Array>> = {}): string {
   const own = join(folder, [id, process.pid, processState(process.pid)?.begun ?? ""].join("."));
-  mkdirSync(own, { recursive: true, mode: 0o700 });
-  return own;
+  try {
+    mkdirSync(own, { recursive: true, mode: 0o700 });
+    for (const [name, content] of Object.entries(files)) writeFileSync(join(own, name), content, { mode: 0o600 });
+    return own;
+  } catch (cause) {
+    rmSync(own, { recursive: true, force: true });
+    throw new Fault("isolation_unavailable", `\`${folder}\` cannot take a session: ${(cause as Error).message}`, { cause });
+  }
 }
 
 /** Writes down what belongs to a session's folder, for whoever clears it away. */

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { accessSync, closeSync, constants, openSync, writeFileSync } from "node:fs";
+import { accessSync, closeSync, constants, openSync } from "node:fs";
 import { join } from "node:path";
 import { Fault } from "@lanyard/contract";
 import type { Clock } from "../../../base/clock.ts";
@@ -31,8 +31,7 @@ export const processDriver = ({ clock, folder, agent }: DriverOptions): SandboxD
     const filter = seccompProgram(process.arch);
     const inside = [...bubblewrapArguments(spec), "--", agentInside, ...agentArguments(spec)];
     const id = clock.id("sbx");
-    const own = openFolder(folder, id);
-    for (const [name, content] of Object.entries({ seccomp: filter, ...dataFiles })) writeFileSync(join(own, name), content, { mode: 0o600 });
+    const own = openFolder(folder, id, { seccomp: filter, ...dataFiles });
     const launch: LiveOptions["launch"] = (around) => {
       const fds = Object.keys(dataFds).map((name) => openSync(name === "agent" ? agent : join(own, name), "r"));
       try {
