@@ -1,4 +1,4 @@
-import { Fault } from "@lanyard/contract";
+import { Fault, webServer } from "@lanyard/contract";
 import { actionsOf, decodeBundle, nearest, shapeAt, Solver, type Ground, type PolicyFile, type PolicyProblem, type Shape } from "@lanyard/policy";
 import { systemClock } from "../../base/clock.ts";
 import { defaultLimits } from "../../base/limits.ts";
@@ -12,7 +12,7 @@ const reasons = {
 
 /**
  * Policies that match no call, but for those that `known` warnings are about already; and what the solver could not say in time. A forbid of
- * what no tool does yet is a guard, and where there are no tools at all every policy waits for some.
+ * what no tool does yet is a guard, and where there are no tools but the web every policy waits for some.
  */
 export async function matchlessWarnings(bytes: Uint8Array, { registry, tools }: Ground, { policies, known, progress }: { policies: readonly PolicyFile[]; known: readonly PolicyProblem[]; progress: (done: number, total: number) => void }): Promise<{ warnings: PolicyProblem[]; unsaid: string }> {
   await using solver = new Solver({ after: systemClock.after, patienceMs: defaultLimits.compile_ms });
@@ -21,7 +21,7 @@ export async function matchlessWarnings(bytes: Uint8Array, { registry, tools }: 
     const lines = new Map(policies.map(({ file, text }) => [file, text.split("\n")]));
     const written = decodeBundle(bytes).policies;
     const ends = new Map(written.map(({ file, line, text }) => [`${file}:${line}`, line + text.split("\n").length]));
-    const guards = new Set(written.filter(({ effect }) => effect === "forbid" || tools.length === 0).map(({ id }) => id));
+    const guards = new Set(written.filter(({ effect }) => effect === "forbid" || tools.every(({ server }) => server === webServer)).map(({ id }) => id));
     const isKnown = (file: string, line: number): boolean => known.some(({ place }) => place.file === file && place.line >= line && place.line < (ends.get(`${file}:${line}`) ?? line));
     const warnings = found.filter(({ policy, file, line, finding }) => !isKnown(file, line) && !(finding === "unused" && guards.has(policy))).map(({ file, line, finding }): PolicyProblem => {
       const text = lines.get(file)?.[line - 1] ?? "";
