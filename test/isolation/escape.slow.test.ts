@@ -29,7 +29,7 @@ class Host implements Disposable {
     this.facts = {
       marker: join(this.folder, "marker"),
       secret: "a-secret-of-the-host",
-      sleeper: "sleep\0" + "98765",
+      sleeper: "sleep\x0098765",
       sleeper_pid: this.#sleeper.pid,
       port,
       abstract: this.#abstract,

@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -20,7 +20,7 @@ const groups = (): string[] => spawnSync("find", ["/sys/fs/cgroup", "-name", "la
 const ours = (): object => ({
   processes: treeOf(process.pid).map(({ pid }) => pid),
   mounts: readFileSync("/proc/self/mountinfo", "latin1"),
-  namespaces: new Set(treeOf(process.pid).flatMap(({ pid }) => (existsSync(`/proc/${pid}/ns`) ? readdirSync(`/proc/${pid}/ns`).map((name) => spawnSync("readlink", [`/proc/${pid}/ns/${name}`], { encoding: "utf8" }).stdout) : []))),
+  namespaces: new Set(treeOf(process.pid).flatMap(({ pid }) => (existsSync(`/proc/${pid}/ns`) ? readdirSync(`/proc/${pid}/ns`).map((name) => readlinkSync(`/proc/${pid}/ns/${name}`)) : []))),
   descriptors: readdirSync("/proc/self/fd").length,
   sessions: ground.leftovers(),
 });
