@@ -74,6 +74,17 @@ export const recordBodies = {
   "session.refused": body({ code: id, door: id, times: count }),
   /** Turned away at the egress door before it was an action. Repeats within a second fold into `times`. */
   "egress.refuse": body({ session: id, agent: id, fault: z.enum(egressFaults), times: count }),
+  /** A session works on a copy of a folder. `base`: salted hash of what was copied; `left`: what stayed out. */
+  "workspace.open": body({ session: id, agent: id, user: id, base: hash, files: count, bytes: count, left: count }),
+  /** What it changed, as a proposal: `proposal` is the salted hash of every change; folder and paths lie sealed. `refused`: what may not come out. */
+  "workspace.diff": body({ session: id, proposal: hash, added: count, changed: count, removed: count, renamed: count, bytes: count, refused: count, paths: hash, payload: id.nullable() }),
+  "workspace.gate": body({ session: id, proposal: hash, gate: id, passed: z.boolean(), findings: count, by: actor }),
+  "workspace.approve": body({ session: id, proposal: hash, by: actor }),
+  /** Intents: what follows them on the disk is told by `workspace.outcome`. */
+  "workspace.apply": body({ session: id, proposal: hash, by: actor }),
+  "workspace.revert": body({ session: id, proposal: hash, by: actor }),
+  "workspace.outcome": body({ of: count, session: id, status: z.enum(["done", "refused"]), code: z.string().max(64), by: actor }),
+  "workspace.discard": body({ session: id, proposal: hash.nullable(), by: actor }),
   "credential.issue": body({ kind: z.enum(["agent", "user"]), name: id, key: id, by: actor }),
   "credential.revoke": body({ kind: z.enum(["agent", "user"]), name: id, key: id, by: actor }),
   /** Values of configured credentials were lent for the intent `of`. */

@@ -10,6 +10,7 @@ import { isolations } from "./decision.ts";
 const name = z.string().min(1).max(256);
 const seq = z.coerce.number().int().min(0);
 
+const hash = z.string().regex(/^[A-Za-z0-9_-]{43}$/, "a base64url SHA-256");
 const version = z.int().min(1);
 /** Files of a folder of policies as they are uploaded; the daemon checks names and sizes. */
 const uploaded = z.array(z.strictObject({ file: name, text: z.string() })).max(1000);
@@ -58,6 +59,41 @@ export const routes = {
   },
   session_list: { method: "GET", path: "/v1/sessions", roles: ["operator"], says: "open sessions" },
   session_close: { method: "DELETE", path: "/v1/sessions/:id", roles: ["operator", "session"], says: "ends a session and its children" },
+
+  workspace_open: {
+    method: "POST",
+    path: "/v1/workspaces/:id",
+    roles: ["operator", "session"],
+    says: "a session works on a copy of a folder",
+    body: z.strictObject({ base: hash, files: seq, bytes: seq, left: seq }),
+  },
+  workspace_propose: {
+    method: "POST",
+    path: "/v1/workspaces/:id/proposal",
+    roles: ["operator", "session"],
+    says: "what a session's copy has become, in numbers; paths are kept sealed",
+    body: z.strictObject({ proposal: hash, added: seq, changed: seq, removed: seq, renamed: seq, bytes: seq, refused: seq, folder: z.string().max(4096), paths: z.array(z.string().max(4096)).max(1000) }),
+  },
+  workspace_gates: {
+    method: "POST",
+    path: "/v1/workspaces/:id/gates",
+    roles: ["operator"],
+    says: "what the gates say of a proposal, and whose approval it needs",
+    /** `needs`: of each list, one must approve: a user, or `@group`. */
+    body: z.strictObject({ proposal: hash, gates: z.array(z.strictObject({ gate: name, passed: z.boolean(), findings: seq })).max(64), needs: z.array(z.array(name).min(1).max(64)).max(256) }),
+  },
+  workspace_approve: { method: "POST", path: "/v1/workspaces/:id/approve", roles: ["user"], says: "approves a proposal, as oneself", body: z.strictObject({ proposal: hash }) },
+  workspace_apply: { method: "POST", path: "/v1/workspaces/:id/apply", roles: ["operator"], says: "records that a proposal is about to be applied; refused while a gate or an approval lacks", body: z.strictObject({ proposal: hash }) },
+  workspace_revert: { method: "POST", path: "/v1/workspaces/:id/revert", roles: ["operator"], says: "records that an applied proposal is about to be taken back", body: z.strictObject({ proposal: hash }) },
+  workspace_outcome: {
+    method: "POST",
+    path: "/v1/workspaces/:id/outcome",
+    roles: ["operator"],
+    says: "how applying or taking back ended",
+    body: z.strictObject({ status: z.enum(["done", "refused"]), code: z.string().max(64) }),
+  },
+  workspace_discard: { method: "DELETE", path: "/v1/workspaces/:id", roles: ["operator"], says: "forgets a proposal; nothing of it can be applied any more" },
+  workspace_list: { method: "GET", path: "/v1/workspaces", roles: ["operator", "user"], says: "proposals, what their gates said, and whose approval they lack" },
 
   approval_list: { method: "GET", path: "/v1/approvals", roles: ["operator", "user"], says: "calls that wait for a person" },
   approval_decide: {

@@ -37,6 +37,7 @@ import { gather, reachableServers } from "./stages/facts/gather.ts";
 import { webDefinitions, webGround } from "./stages/facts/web-tools.ts";
 import { identityStage, type Identity } from "./stages/identity/identity.ts";
 import { inspect } from "./stages/inspection/inspect.ts";
+import { Proposals } from "./stages/proposal/proposals.ts";
 import { recordStage } from "./stages/record/record.ts";
 
 export const version = "0.1.0";
@@ -276,6 +277,7 @@ function administration(rooms: Core, net: { servers(): JsonObject[]; url(): stri
       list: (user) => approvals.list(user) as unknown as JsonObject[],
       decide: async (id, verdict, user, comment) => (await approvals.decide(id, verdict, user, comment)) as unknown as JsonObject,
     },
+    workspaces: new Proposals({ store, config: () => live.current() }),
     catalog: {
       entries: (): readonly CatalogEntry[] => catalog.entries(),
       diff: (server, tool) => catalog.diff(server, tool),

@@ -73,6 +73,7 @@ export const limits = {
   sandbox_disk_bytes: { value: 2 * 1024 ** 3, unit: "bytes", why: "the workspace in one sandbox, which lies in memory; temporary files and home have half of it each, besides" },
   sandbox_file_bytes: { value: 8 * 1024 ** 3, unit: "bytes", why: "one file written in a sandbox, in the workspace too" },
   sandbox_files: { value: 4096, unit: "files", why: "open files of one process in a sandbox" },
+  workspaces: { value: 1000, unit: "workspaces", why: "sessions' workspaces that are neither applied nor discarded, or can still be taken back; discard what nobody wants" },
   workspace_files: { value: 250_000, unit: "files", why: "files, folders and links of a workspace, copied in or coming back; some five large node_modules" },
   workspace_bytes: { value: 2 * 1024 ** 3, unit: "bytes", why: "all files of a workspace, copied in or coming back; past it the copy would not fit into the sandbox" },
   sandbox_cpu_ms: { value: 4 * 3_600_000, unit: "ms", why: "processor time of all processes of one sandbox" },

@@ -9,10 +9,11 @@ import { homeInside } from "../stages/execution/sandbox/bubblewrap.ts";
 import type { Execution, Sandbox, SandboxDriver, SandboxSpec } from "../stages/execution/sandbox/driver.ts";
 import { egressDoor } from "../stages/execution/sandbox/egress-door.ts";
 import { mcpDoor } from "../stages/execution/sandbox/mcp-door.ts";
-import { openBase } from "../stages/execution/workspace/base.ts";
-import type { ProgressLine } from "./progress.ts";
 import { egressEnvironment, egressPort } from "../stages/execution/sandbox/egress-environment.ts";
+import type { Client } from "./client.ts";
+import { isolationLimits } from "./isolation-limits.ts";
 import { borrowTerminal } from "./run-terminal.ts";
+import type { HeldWorkspace } from "./workspace/held.ts";
 import { mcpConfig, type RunApi, type RunSession } from "./run.ts";
 
 export interface IsolatedOptions {
@@ -20,8 +21,10 @@ export interface IsolatedOptions {
   readonly api: RunApi;
   readonly driver: SandboxDriver;
   readonly places: Pick<SandboxSpec, "workspace" | "readable">;
-  /** Absolute and real paths of the workspace that are not copied. */
-  readonly hidden: readonly string[];
+  /** The folder as the session works on it. */
+  readonly held: HeldWorkspace;
+  /** Speaks for a session to the daemon: as the operator, or with the session's own token. */
+  readonly speak: (session: RunSession) => Promise<Client>;
   readonly limits: Limits;
   /** What the session lasts at most. */
   readonly wallMs: number;
@@ -29,7 +32,6 @@ export interface IsolatedOptions {
   /** Names of further variables that the command gets. */
   readonly pass: readonly string[];
   readonly say: (line: string) => void;
-  readonly progress: ProgressLine;
   readonly command: string;
   readonly args: readonly string[];
   readonly stdio: { readonly stdin: Readable; readonly stdout: Writable; readonly stderr: Writable };
@@ -48,7 +50,7 @@ const noSuchFile = 2;
  * the sandbox ended under it.
  */
 export async function runIsolated(options: IsolatedOptions): Promise<number> {
-  const { api, driver, places, limits, wallMs, say } = options;
+  const { api, driver, places, limits, wallMs, say, held } = options;
   let session: RunSession | null = null;
   await using sandbox = await driver.create({
     ...places,
@@ -56,24 +58,19 @@ export async function runIsolated(options: IsolatedOptions): Promise<number> {
       [mcpPort, mcpDoor(() => session)],
       [egressPort, egressDoor(() => session)],
     ]),
-    limits: {
-      cpuMs: limits.sandbox_cpu_ms,
-      memoryBytes: limits.sandbox_memory_bytes,
-      processes: limits.sandbox_processes,
-      diskBytes: limits.sandbox_disk_bytes,
-      fileBytes: limits.sandbox_file_bytes,
-      files: limits.sandbox_files,
-      wallMs,
-    },
+    limits: isolationLimits(limits, wallMs),
   });
   sandbox.onEvent((event) => {
     if (event.kind === "limit") say(`the sandbox met its limit of ${event.limit}`);
   });
   await sandbox.start();
-  await fill(options, sandbox);
+  await held.fill(sandbox);
   session = await api.open(); // Only now: the tier it claims is there.
   try {
-    return await carry(options, sandbox, session);
+    await held.open(session.session, sandbox, await options.speak(session));
+    const code = await carry(options, sandbox, session);
+    await held.look(sandbox).catch((error: unknown) => say(`what it changed is lost: ${error instanceof Error ? error.message : "unknown error"}`));
+    return code;
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     say(`\`${options.command}\` was ended: ${error.message}`);
@@ -84,16 +81,6 @@ export async function runIsolated(options: IsolatedOptions): Promise<number> {
     await api.close(ended).catch((error: unknown) => {
       say(`session ${ended.session} could not be closed (${error instanceof Error ? error.message : "unknown error"}); it ends by itself when it expires`);
     });
-  }
-}
-
-/** The sandbox works on a copy: what happens there changes nothing here. */
-async function fill({ places, hidden, limits, progress }: IsolatedOptions, sandbox: Sandbox): Promise<void> {
-  const { tar, manifest } = openBase({ folder: places.workspace, hidden: [...hidden, ...places.readable], limits, progress: (files) => progress.show(files) });
-  try {
-    await Promise.all([manifest, sandbox.put(sandbox.workspace, tar)]);
-  } finally {
-    progress.clear();
   }
 }
 

@@ -10,11 +10,14 @@ import { loadConfig } from "../base/config/read.ts";
 import { isWithin } from "../stages/execution/sandbox/bubblewrap.ts";
 import { chooseDriver, driverNames, forgetChoice, type ChoiceOptions, type DriverName } from "../stages/execution/sandbox/choice.ts";
 import type { SandboxSpec } from "../stages/execution/sandbox/driver.ts";
+import { WorkspaceFolder } from "../stages/execution/workspace/folder.ts";
 import type { Context } from "./context.ts";
 import type { Client } from "./client.ts";
 import { progressLine } from "./progress.ts";
 import { runIsolated } from "./run-isolated.ts";
 import { run, type RunApi, type RunSession } from "./run.ts";
+import { HeldWorkspace } from "./workspace/held.ts";
+import { tellOfChanges } from "./workspace/ending.ts";
 
 interface RunVerbOptions {
   agent?: string;
@@ -70,15 +73,22 @@ export function runVerb(program: Command, context: Context): void {
       context.err(`isolation: ${driver.name}, tier ${tier}${tier === driver.tier ? "" : " (only the operator can vouch for more)"}`);
       const places = placesOf(options);
       const minutes = minutesOf(options);
+      const home = settings(environment).home;
+      using held = new HeldWorkspace({
+        origin: { folder: places.workspace, hidden: ownPlaces(config, environment), shown: places.readable },
+        ...{ limits: config.limits, progress: progressLine("copied", "files into the sandbox") },
+        folderOf: (session) => new WorkspaceFolder(home, session, systemClock),
+      });
       const stdio = { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr };
       process.exitCode = await runIsolated({
-        ...{ api: runApi(opener, as, options, tier), driver, places, hidden: ownPlaces(config, environment), limits: config.limits },
+        ...{ api: runApi(opener, as, options, tier), driver, places, held, limits: config.limits, speak: async ({ token: own }) => (bearer === undefined ? opener : as(own)) },
         ...{ wallMs: minutes === undefined ? config.limits.session_ms : Math.min(minutes * 60_000, config.limits.session_ms) },
-        ...{ environment, pass: options.pass ?? [], say: context.err, progress: progressLine("copied", "files into the sandbox"), command, args, stdio },
+        ...{ environment, pass: options.pass ?? [], say: context.err, command, args, stdio },
       }).catch((error: unknown) => {
         if (error instanceof Fault && error.code === "isolation_unavailable") forgetChoice(machine); // The next run looks anew.
         throw error;
       });
+      await tellOfChanges(held, { api: opener, config, driver: () => driver, say: context.err }, bearer === undefined);
     });
 }
 

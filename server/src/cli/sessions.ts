@@ -2,10 +2,12 @@ import type { JsonObject } from "@lanyard/contract";
 import type { Command } from "commander";
 import type { Context } from "./context.ts";
 import { json, table, time } from "./terminal.ts";
+import { workspaceVerbs } from "./workspace/verbs.ts";
 
 export function sessionVerbs(program: Command, context: Context): void {
   const sessions = program
     .command("sessions")
+    .alias("session")
     .description("open sessions")
     .option("--json", "as one JSON object")
     .addHelpText("after", "\nExample:\n  lanyard sessions\n  lanyard sessions close s_x7Qp0LrT2kVn8sWz")
@@ -23,4 +25,5 @@ export function sessionVerbs(program: Command, context: Context): void {
       await (await context.reach({ daemonOnly: true })).call("session_close", { at: { id } });
       context.out(`closed ${id}`);
     });
+  workspaceVerbs(sessions, context);
 }

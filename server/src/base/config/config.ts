@@ -31,6 +31,8 @@ export interface Config {
   /** Contracts by Cedar action id: `<server>/<tool>`. */
   readonly tools: ReadonlyMap<string, ToolContract>;
   readonly egress: EgressRules;
+  /** What a session's changes must pass before they are applied to the folder they were made from. */
+  readonly gates: Gates;
   readonly limits: Limits;
 }
 
@@ -42,6 +44,17 @@ export interface EgressRules {
   readonly private: ReadonlySet<string>;
   /** Absolute path of further root certificates in PEM, or null. */
   readonly ca: string | null;
+}
+
+export interface Gates {
+  /** Lines of shell, run in the changed folder in a fresh sandbox without any door. */
+  readonly commands: readonly { readonly run: string; readonly ms: number }[];
+  /** Patterns of paths that may change only where `owners` names who approves it, beside those that always are; `!` takes one out. The last that matches counts. */
+  readonly protected: readonly string[];
+  /** In CODEOWNERS form: the last rule that matches a path counts; one of its names must approve: a user, or `@group`. */
+  readonly owners: readonly { readonly pattern: string; readonly names: readonly string[] }[];
+  readonly maxBytes: number;
+  readonly maxFiles: number;
 }
 
 export interface UserEntry {

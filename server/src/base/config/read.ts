@@ -94,6 +94,9 @@ function checkReferences(shape: ConfigFile, source: YamlSource): void {
   });
   for (const [team, { owners }] of Object.entries(shape.teams ?? {})) checkAll("group", owners, ["teams", team, "owners"]);
   for (const [group, { team }] of Object.entries(shape.groups ?? {})) if (team !== undefined) check("team", team, ["groups", group, "team"]);
+  shape.gates?.owners?.forEach((rule, index) => {
+    for (const name of ownerRule(rule).names) check(name.startsWith("@") ? "group" : "user", name.replace(/^@/, ""), ["gates", "owners", index]);
+  });
   for (const [type, entries] of Object.entries(shape.resources ?? {})) {
     for (const [id, { owner }] of Object.entries(entries)) if (owner !== undefined) check("team", owner, ["resources", type, id, "owner"]);
   }
@@ -213,6 +216,7 @@ function build(shape: ConfigFile, listen: Config["listen"], file: string, hash: 
     servers: map(shape.servers, (entry) => serverDefinition(entry, folder)),
     tools: map(shape.tools, contractOf),
     egress: { tcp: endpoints(shape.egress?.tcp), private: endpoints(shape.egress?.private), ca: shape.egress?.ca === undefined ? null : resolve(folder, shape.egress.ca) },
+    gates: gatesOf(shape.gates ?? {}),
     limits: { ...defaultLimits, ...lowered },
   };
 }
@@ -223,6 +227,23 @@ const contractOf = ({ effects, reversibility, resource }: NonNullable<ConfigFile
   ...(reversibility && { reversibility }),
   ...(resource && { resource: { type: resource.type, argument: resource.argument.split(".") } }),
 });
+
+const gateMinutes = 10;
+
+/** Sizes that a person can still read about; what is larger is rarely meant. */
+const gatesOf = ({ commands = [], protected: patterns = [], owners = [], max_bytes = 64 * 1024 * 1024, max_files = 10_000 }: NonNullable<ConfigFile["gates"]>): Config["gates"] => ({
+  commands: commands.map((command) => (typeof command === "string" ? { run: command, ms: gateMinutes * 60_000 } : { run: command.run, ms: (command.minutes ?? gateMinutes) * 60_000 })),
+  protected: patterns,
+  owners: owners.map(ownerRule),
+  maxBytes: max_bytes,
+  maxFiles: max_files,
+});
+
+/** `pattern name name ...`, as a line of CODEOWNERS. */
+function ownerRule(text: string): { readonly pattern: string; readonly names: readonly string[] } {
+  const [pattern = "", ...names] = text.trim().split(/\s+/);
+  return { pattern, names };
+}
 
 const sorted = (names: readonly string[]): readonly string[] => [...new Set(names)].sort();
 

@@ -83,6 +83,13 @@ const recheck = z.strictObject({ share: z.number().min(0).max(1).optional(), on_
 
 const endpoint = z.string().refine((text) => parseAuthority(text, null) !== null, "an endpoint is `host:port`: a name in plain letters, `10.0.0.7:5432`, `[fd00::7]:5432`");
 const egress = z.strictObject({ tcp: z.array(endpoint).max(256).optional(), private: z.array(endpoint).max(256).optional(), ca: plain.optional() });
+const gates = z.strictObject({
+  commands: z.array(z.union([line, z.strictObject({ run: line, minutes: z.int().min(1).max(120).optional() })])).max(32).optional(),
+  protected: z.array(line).max(1000).optional(),
+  owners: z.array(line).max(1000).optional(),
+  max_bytes: z.int().min(0).max(limits.workspace_bytes.value).optional(),
+  max_files: z.int().min(0).max(limits.workspace_files.value).optional(),
+});
 
 const lowered = ([key, { value, unit }]: [string, { value: number; unit: string }]) => [
   key,
@@ -107,6 +114,7 @@ export const configShape = z.strictObject({
   credentials: z.record(name, credentialShape).optional(),
   tools: z.record(contractName, contract).optional(),
   egress: egress.optional(),
+  gates: gates.optional(),
   limits: z.strictObject(Object.fromEntries(Object.entries(limits).map(lowered)) as Record<LimitName, z.ZodOptional<z.ZodInt>>).optional(),
 });
 

@@ -11,6 +11,7 @@ import { actorOf, type Peer, type Rooms } from "./rooms.ts";
 import { policyHandlers } from "./policy.ts";
 import { sessionHandlers } from "./sessions.ts";
 import { statusHandlers } from "./status.ts";
+import { workspaceHandlers } from "./workspaces.ts";
 
 /** Whether a request came through the operator socket; TCP never does. */
 export interface Way {
@@ -22,6 +23,7 @@ export function api(rooms: Rooms): (request: Request, way: Way) => Promise<Respo
   const handlers: Record<RouteName, Handler> = {
     ...statusHandlers(rooms),
     ...sessionHandlers(rooms),
+    ...workspaceHandlers(rooms),
     ...approvalHandlers(rooms),
     ...catalogHandlers(rooms),
     ...policyHandlers(rooms),

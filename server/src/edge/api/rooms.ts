@@ -9,6 +9,7 @@ import type { ReleaseViews } from "../../stages/decision/releases-view.ts";
 import type { Releases } from "../../stages/decision/releases.ts";
 import type { CredentialStage } from "../../stages/credential/credential.ts";
 import type { Identity } from "../../stages/identity/identity.ts";
+import type { Proposals } from "../../stages/proposal/proposals.ts";
 import type { Caller } from "../../stages/identity/opening.ts";
 
 /** Who makes a request: somebody a token speaks for, whoever opened the operator socket, or nobody known. */
@@ -46,6 +47,7 @@ export interface Rooms {
     list(user?: string): readonly JsonObject[];
     decide(id: string, verdict: "approve" | "deny", user: string, comment: string): Promise<JsonObject>;
   };
+  readonly workspaces: Pick<Proposals, "list" | "lacking" | "open" | "propose" | "judge" | "approve" | "apply" | "revert" | "conclude" | "discard">;
   readonly catalog: {
     entries(): readonly CatalogEntry[];
     diff(server: string, tool: string): string;

@@ -3,15 +3,22 @@ import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, read
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { Fault } from "@lanyard/contract";
-import { byteOrder, type Manifest, type TreeEntry } from "./tree.ts";
+import type { ObjectShelf } from "./shelf.ts";
+import { byPath, shownAsItIs, type Manifest, type TreeChange, type TreeEntry } from "./tree.ts";
 import { tarEnd, tarHeader, tarPadding } from "./tar-write.ts";
 
 export interface BaseOptions {
   /** Absolute and real. */
   readonly folder: string;
-  /** Absolute and real paths that stay out of the copy, and of everything that comes back. */
+  /** Absolute and real paths that stay out of the copy. */
   readonly hidden: readonly string[];
+  /** Those that are shown inside at their place, so need no copy. */
+  readonly shown?: readonly string[];
   readonly limits: { readonly workspace_files: number; readonly workspace_bytes: number };
+  /** Changes that are made on the way: the copy is of the folder as it would be with them. */
+  readonly changes?: readonly TreeChange[];
+  /** Where the contents of the changes lie. */
+  readonly contents?: ObjectShelf;
   /** Told now and then how far it is. */
   readonly progress?: (files: number, bytes: number) => void;
 }
@@ -30,6 +37,7 @@ export function openBase(options: BaseOptions): { readonly tar: Readable; readon
     const copy = new Copy(options);
     try {
       yield* copy.folder("");
+      yield* copy.added();
       yield tarEnd();
       resolve({ entries: copy.entries, left: copy.left });
     } catch (error) {
@@ -45,16 +53,18 @@ class Copy {
   readonly left = new Map<string, string>();
   readonly #options: BaseOptions;
   readonly #hidden: ReadonlySet<string>;
+  readonly #changed: ReadonlySet<string>;
   #bytes = 0;
 
   constructor(options: BaseOptions) {
     this.#options = options;
     this.#hidden = new Set(options.hidden);
+    this.#changed = new Set(options.changes?.map(({ path }) => path));
   }
 
   async *folder(path: string): AsyncGenerator<Buffer> {
     const here = join(this.#options.folder, path);
-    for (const raw of readdirSync(here, { encoding: "buffer" }).sort(byteOrder)) {
+    for (const raw of readdirSync(here, { encoding: "buffer" }).sort(Buffer.compare)) {
       const name = raw.toString();
       const below = path === "" ? name : `${path}/${name}`;
       if (!Buffer.from(name).equals(raw)) this.left.set(below, "its name is not UTF-8");
@@ -64,10 +74,13 @@ class Copy {
 
   async *#member(path: string): AsyncGenerator<Buffer> {
     const place = join(this.#options.folder, path);
-    if (this.#hidden.has(place)) return void this.left.set(path, "Lanyard's own, or shown as it is");
+    if (this.#hidden.has(place)) return void this.left.set(path, "it is Lanyard's own");
+    if (this.#options.shown?.includes(place)) return void this.left.set(path, shownAsItIs);
     const found = lstatSync(place);
     const modifiedAt = found.mtimeMs / 1000;
-    if (found.isDirectory()) {
+    if (this.#changed.has(path)) {
+      if (found.isDirectory()) yield* this.folder(path);
+    } else if (found.isDirectory()) {
       const mode = (found.mode & 0o777) | 0o700; // What its owner may not read could not come out again.
       this.#count(path, { kind: "folder", mode, size: 0, hash: "" }, 0);
       yield tarHeader({ path, kind: "folder", mode, size: 0, modifiedAt, target: "" });
@@ -76,19 +89,31 @@ class Copy {
       const target = readlinkSync(place);
       this.#count(path, { kind: "link", mode: 0o777, size: 0, hash: target }, 0);
       yield tarHeader({ path, kind: "link", mode: 0o777, size: 0, modifiedAt, target });
-    } else if (found.isFile()) yield* this.#file(path, place);
+    } else if (found.isFile()) yield* this.#file(path, place, (found.mode & 0o777) | 0o600, modifiedAt);
     else this.left.set(path, "it is no file, folder or link");
   }
 
-  async *#file(path: string, place: string): AsyncGenerator<Buffer> {
+  /** What changes made new, folders first. */
+  async *added(): AsyncGenerator<Buffer> {
+    const { changes = [], contents, folder } = this.#options;
+    for (const { path, before, after } of [...changes].sort(byPath)) {
+      if (!after) continue;
+      if (after.kind === "file") yield* this.#file(path, before?.hash === after.hash || !contents ? join(folder, path) : contents.place(after.hash), after.mode, 0);
+      else {
+        this.#count(path, after, 0);
+        yield tarHeader({ path, kind: after.kind, mode: after.mode, size: 0, modifiedAt: 0, target: after.kind === "link" ? after.hash : "" });
+      }
+    }
+  }
+
+  async *#file(path: string, place: string, mode: number, modifiedAt: number): AsyncGenerator<Buffer> {
     const fd = openQuietly(place);
     if (fd === null) return void this.left.set(path, "it cannot be read");
     try {
-      const { mode: bits, size, mtimeMs } = fstatSync(fd);
-      const mode = (bits & 0o777) | 0o600;
+      const { size } = fstatSync(fd);
       this.#count(path, null, size);
       const hash = createHash("sha256");
-      yield tarHeader({ path, kind: "file", mode, size, modifiedAt: mtimeMs / 1000, target: "" });
+      yield tarHeader({ path, kind: "file", mode, size, modifiedAt, target: "" });
       for (let at = 0; at < size; ) {
         const piece = Buffer.allocUnsafe(Math.min(pieceBytes, size - at));
         const read = readSync(fd, piece, 0, piece.length, at);

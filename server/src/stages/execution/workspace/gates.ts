@@ -1,0 +1,124 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Fault } from "@lanyard/contract";
+import type { Gates } from "../../../base/config/config.ts";
+import type { Sandbox } from "../sandbox/driver.ts";
+import { openBase } from "./base.ts";
+import type { GateResult, WorkspaceOrigin, Proposal } from "./folder.ts";
+import { fits } from "./patterns.ts";
+import { protectedChanges } from "./protected.ts";
+import { newSecrets } from "./secrets.ts";
+import type { ObjectShelf } from "./shelf.ts";
+import type { Manifest, TreeEntry } from "./tree.ts";
+
+export interface Judging {
+  readonly origin: WorkspaceOrigin;
+  readonly base: Manifest;
+  readonly proposal: Proposal;
+  readonly contents: ObjectShelf;
+  readonly gates: Gates;
+  /** Patterns of what is Lanyard's own in the folder. */
+  readonly own: readonly string[];
+  readonly limits: { readonly workspace_files: number; readonly workspace_bytes: number };
+  /** A fresh sandbox without any door, not started. Asked for only where there are commands. */
+  sandbox(): Promise<Sandbox>;
+  /** Told before each command. */
+  running(command: string): void;
+}
+
+/** Findings of a gate that are kept. */
+const maxFindings = 100;
+/** Of what a command said, the end. */
+const tailChars = 4000;
+
+/** Every gate's word on a proposal. Invariant: what cannot be judged has not passed. */
+export async function judge(judging: Judging): Promise<GateResult[]> {
+  const { proposal, gates } = judging;
+  const result = (gate: string, findings: readonly string[]): GateResult => ({ gate, passed: findings.length === 0, findings: findings.slice(0, maxFindings) });
+  const first = [
+    result("escapes", proposal.refused.map(({ path, why }) => `${path}: ${why}`)),
+    result("size", sizeFindings(judging)),
+    result("protected", protectedFindings(judging)),
+    result("secrets", secretFindings(judging)),
+  ];
+  if (gates.commands.length === 0) return first;
+  if (proposal.refused.length > 0) return [...first, result("commands", ["they do not run on what may not come out"])];
+  return [...first, ...(await commandResults(judging))];
+}
+
+/** Whose approvals a proposal needs: of each list one. */
+export function needsOf({ proposal, gates }: Pick<Judging, "proposal" | "gates">): string[][] {
+  const owners = ownersBy(gates);
+  const needs = new Set(proposal.changes.map(({ path }) => owners(path).join(" ")));
+  return [...needs].filter((names) => names !== "").map((names) => names.split(" "));
+}
+
+const ownersBy = (gates: Gates): ((path: string) => readonly string[]) => {
+  const rules = gates.owners.map(({ pattern, names }) => ({ fit: fits(pattern), names }));
+  return (path) => rules.findLast(({ fit }) => fit(path))?.names ?? [];
+};
+
+function sizeFindings({ proposal: { changes }, gates }: Judging): string[] {
+  const bytes = changes.reduce((sum, { after }) => sum + (after?.size ?? 0), 0);
+  return [
+    ...(changes.length > gates.maxFiles ? [`${changes.length} files change, over ${gates.maxFiles} (gates.max_files)`] : []),
+    ...(bytes > gates.maxBytes ? [`${bytes} bytes come, over ${gates.maxBytes} (gates.max_bytes)`] : []),
+  ];
+}
+
+/** What is protected may change only where somebody is named who must approve it. */
+function protectedFindings({ proposal: { changes }, base, gates, own }: Judging): string[] {
+  const tree = new Map<string, TreeEntry>(base.entries);
+  for (const { path, after } of changes) if (after) tree.set(path, after); else tree.delete(path);
+  const owners = ownersBy(gates);
+  return protectedChanges(changes, tree, [...own, ...gates.protected]).flatMap(({ path, why }) => (owners(path).length > 0 ? [] : [`${path}: ${why}`]));
+}
+
+function secretFindings({ proposal: { changes }, contents, origin }: Judging): string[] {
+  return changes.flatMap(({ path, before, after }) => {
+    if (after?.kind !== "file" || before?.hash === after.hash) return [];
+    const text = readFileSync(contents.place(after.hash), "latin1");
+    const old = before?.kind === "file" ? textOf(join(origin.folder, path)) : "";
+    return newSecrets(text, old).slice(0, maxFindings).map(({ rule, line }) => `${path}:${line}: ${rule}`);
+  });
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, "latin1");
+  } catch {
+    return "";
+  }
+}
+
+async function commandResults(judging: Judging): Promise<GateResult[]> {
+  const { origin, proposal, contents, gates, limits } = judging;
+  const results: GateResult[] = [];
+  try {
+    await using sandbox = await judging.sandbox();
+    await sandbox.start();
+    const { tar, manifest } = openBase({ folder: origin.folder, hidden: origin.hidden, shown: origin.shown, changes: proposal.changes, contents, limits });
+    await Promise.all([manifest, sandbox.put(sandbox.workspace, tar)]);
+    for (const { run, ms } of gates.commands) {
+      judging.running(run);
+      results.push({ gate: `command ${results.length + 1}`, ...(await commandResult(sandbox, run, ms)) });
+    }
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    results.push({ gate: `command ${results.length + 1}`, passed: false, findings: [error.message] });
+  }
+  return results;
+}
+
+async function commandResult(sandbox: Sandbox, run: string, ms: number): Promise<Pick<GateResult, "passed" | "findings">> {
+  const environment = { PATH: "/usr/local/bin:/usr/bin:/bin", HOME: "/home/agent", TMPDIR: "/tmp", CI: "1" };
+  const { stdin, stdout, stderr, ended } = sandbox.exec({ command: "sh", args: ["-c", run], environment, timeoutMs: ms });
+  stdin.end();
+  let tail = "";
+  const hear = (chunk: Buffer): void => void (tail = (tail + chunk.toString()).slice(-tailChars));
+  stdout.on("data", hear);
+  stderr.on("data", hear);
+  const { kind, value } = await ended;
+  if (kind === "exited" && value === 0) return { passed: true, findings: [] };
+  return { passed: false, findings: [`\`${run}\` ${kind} with ${value}`, ...tail.trim().split("\n").slice(-20)] };
+}

@@ -1,0 +1,51 @@
+import { followLink } from "./names.ts";
+import { fits } from "./patterns.ts";
+import { foldersOf, type TreeChange, type TreeEntry } from "./tree.ts";
+
+/** What makes machines or agents do things, and is rarely read: whoever may change it is let out later. */
+const always = [
+  ...[".github/", ".gitlab-ci.yml", ".gitlab/", ".ci/", ".circleci/", ".buildkite/", ".woodpecker/", ".drone.yml", ".travis.yml", "Jenkinsfile", "azure-pipelines.yml", "bitbucket-pipelines.yml"],
+  ...["CLAUDE.md", "CLAUDE.local.md", "AGENTS.md", "AGENTS.override.md", "GEMINI.md", ".claude/", ".codex/", ".gemini/", ".cursor/", ".cursorrules", ".windsurf/", ".windsurfrules", ".continue/", ".aider*", ".mcp.json"],
+  ...[".husky/", ".githooks/", ".pre-commit-config.yaml", "lefthook.y*ml", ".lefthook.y*ml", ".gitmodules", ".vscode/", ".idea/", ".devcontainer/", ".envrc", ".npmrc", ".yarnrc*", ".pnpmfile.cjs", ".mise.toml", ".tool-versions"],
+  ...["CODEOWNERS", "lanyard.yaml"],
+];
+
+/** Of a `.git`, what is content; all else is configuration, hooks or a way to other places. */
+const gitContent = /^(objects(\/(?!info\/(http-)?alternates$).*)?|refs(\/.*)?|logs(\/.*)?|packed-refs|index|HEAD|ORIG_HEAD|FETCH_HEAD|MERGE_HEAD|CHERRY_PICK_HEAD|REVERT_HEAD|AUTO_MERGE|COMMIT_EDITMSG|MERGE_MSG|MERGE_MODE|SQUASH_MSG)$/;
+
+/**
+ * Changed paths that are protected, each with why. `more`: patterns of lanyard.yaml; the last that matches counts, `!` takes a path out. What
+ * lies in a `.git` and is not content stays protected whatever they say.
+ */
+export function protectedChanges(changes: readonly TreeChange[], tree: ReadonlyMap<string, TreeEntry>, more: readonly string[]): { readonly path: string; readonly why: string }[] {
+  const rules = [...always, ...more].map((pattern) => ({ keeps: !pattern.startsWith("!"), fit: fits(pattern.replace(/^!/, "")) }));
+  const linkAt = (path: string): string | null => {
+    const entry = tree.get(path);
+    return entry?.kind === "link" ? entry.hash : null;
+  };
+  const isKept = (path: string): boolean => rules.findLast(({ fit }) => fit(path))?.keeps ?? false;
+  return changes.flatMap(({ path, after }) => {
+    const git = gitFlaw(path, after, tree);
+    if (git) return [{ path, why: git }];
+    if (isKept(path)) return [{ path, why: "it is protected" }];
+    if (after?.kind !== "link") return [];
+    const led = followLink(path, linkAt);
+    return "to" in led && (isKept(led.to) || gitFlaw(led.to, null, tree) !== null || led.to.split("/").some(isGit)) ? [{ path, why: "it leads to what is protected" }] : [];
+  });
+}
+
+const isGit = (name: string): boolean => name.toLowerCase() === ".git";
+
+/** Why a path may not change for git's sake; null when it may. */
+function gitFlaw(path: string, after: TreeEntry | null, tree: ReadonlyMap<string, TreeEntry>): string | null {
+  const names = path.split("/");
+  const at = names.findIndex(isGit);
+  if (at < 0) return foldersOf(path).some((folder) => isBare(folder, tree)) ? "it lies in what git takes for a repository" : null;
+  const inside = names.slice(at + 1).join("/");
+  if (after?.kind === "link") return "it is a link in git's own folder";
+  if (inside === "") return after && after.kind !== "folder" ? "it tells git to look elsewhere" : null;
+  return gitContent.test(inside) ? null : "it is git's configuration, a hook, or leads git elsewhere";
+}
+
+/** git takes any folder with these for a repository, and heeds the configuration in it. */
+const isBare = (folder: string, tree: ReadonlyMap<string, TreeEntry>): boolean => tree.has(`${folder}/HEAD`) && tree.has(`${folder}/objects`) && tree.has(`${folder}/refs`);
