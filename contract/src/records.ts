@@ -91,6 +91,8 @@ export const recordBodies = {
   "credential.lend": body({ of: count, session: id, agent: id, names: z.array(id).min(1).max(64) }),
   /** A placeholder where it does not belong; `name` is null when it is none of this session's. */
   "credential.misuse": body({ session: id, agent: id, action: id, name: id.nullable(), where: id }),
+  /** Tokens for a server over HTTP were issued, renewed or forgotten. */
+  "credential.token": body({ server: id, issuer: text, why: z.enum(["login", "refresh", "logout"]), by: actor }),
   /** A configured credential is not lent any more, or again. */
   "credential.withdraw": body({ name: id, by: actor }),
   "credential.restore": body({ name: id, by: actor }),

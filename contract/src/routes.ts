@@ -209,6 +209,16 @@ export const routes = {
   lending_revoke: { method: "POST", path: "/v1/lendings/revoke", roles: ["operator"], says: "lends a configured credential to nobody any more, at once", body: z.strictObject({ name }) },
   lending_restore: { method: "POST", path: "/v1/lendings/restore", roles: ["operator"], says: "lends a revoked one again", body: z.strictObject({ name }) },
 
+  server_login: {
+    method: "POST",
+    path: "/v1/servers/login",
+    roles: ["operator"],
+    says: "begins a login at a server over HTTP; a person goes on at the URL that is answered",
+    body: z.strictObject({ server: name, redirect_uri: z.string().max(200).regex(/^http:\/\/127\.0\.0\.1:\d{1,5}\/callback$/) }),
+  },
+  server_login_finish: { method: "POST", path: "/v1/servers/login/finish", roles: ["operator"], says: "ends it with the URL that the browser was sent back to", body: z.strictObject({ callback: z.string().max(8192) }) },
+  server_logout: { method: "POST", path: "/v1/servers/logout", roles: ["operator"], says: "forgets the tokens for a server", body: z.strictObject({ server: name }) },
+
   log: { method: "GET", path: "/v1/log", roles: ["operator"], says: "ledger entries, one JSON a line; `follow` keeps the line open", query: logQuery },
   explain: { method: "GET", path: "/v1/entries/:ref", roles: ["operator"], says: "one entry with everything that belongs to it" },
   replay: {

@@ -231,15 +231,15 @@ function linkChanges({ live, catalog, decision, identity, store, log, credential
     void face.ended(session).catch((error: unknown) => log.error("session.unreleased", { error }));
   };
   const renew = (holders: readonly string[]): void => {
-    for (const server of holders) void servers.renew(server).catch((error: unknown) => log.error("server.unrenewed", { server, error }));
+    for (const server of holders) void servers.renew(server).then(() => probe({ log }, servers, server)).catch((error: unknown) => log.error("server.unrenewed", { server, error }));
   };
-  const subscriptions = [credentials.onRevoke(renew), catalog.onChange(fitPolicies), live.onChange(fitPolicies), identity.onClose(release), store.follow(heed)];
+  const subscriptions = [credentials.onChange(renew), catalog.onChange(fitPolicies), live.onChange(fitPolicies), identity.onClose(release), store.follow(heed)];
   held.defer(() => {
     for (const subscription of subscriptions) subscription.stop();
   });
 }
 
-async function probe({ log }: Core, servers: Upstreams, server: string): Promise<void> {
+async function probe({ log }: Pick<Core, "log">, servers: Upstreams, server: string): Promise<void> {
   try {
     await servers.probe(server);
   } catch (error) {

@@ -44,6 +44,7 @@ export const sampleRecords: { readonly [T in RecordType]: NewRecord & { readonly
   "credential.revoke": { type: "credential.revoke", kind: "user", name: "ana", key: "k_AAAAAAAAAAAAAAAA", by: "operator" },
   "credential.lend": { type: "credential.lend", of: 1, session: "s_AAAAAAAAAAAAAAAA", agent: "coder", names: ["github"] },
   "credential.misuse": { type: "credential.misuse", session: "s_AAAAAAAAAAAAAAAA", agent: "coder", action: "web/POST", name: null, where: "in the body" },
+  "credential.token": { type: "credential.token", server: "docs", issuer: "https://id.example", why: "refresh", by: "lanyard" },
   "credential.withdraw": { type: "credential.withdraw", name: "github", by: "operator" },
   "credential.restore": { type: "credential.restore", name: "github", by: "operator" },
   "catalog.quarantine": { type: "catalog.quarantine", server: "files", tool: "write_file", why: "changed", definition: address("definition"), approved: hash("old") },

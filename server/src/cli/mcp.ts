@@ -9,6 +9,7 @@ import { systemClock } from "../base/clock.ts";
 import { gatewaySocket } from "../base/sockets.ts";
 import { shim } from "../edge/gateway/shim.ts";
 import type { Context } from "./context.ts";
+import { mcpLoginVerbs } from "./mcp-login.ts";
 
 interface McpOptions {
   agent?: string;
@@ -18,7 +19,7 @@ interface McpOptions {
 }
 
 export function mcpVerb(program: Command, context: Context): void {
-  program
+  const mcp = program
     .command("mcp")
     .description("a stdio MCP server that is the gateway, for clients that can only spawn a process")
     .option("--agent <name>", "open a session for this agent with its credential (LANYARD_CREDENTIAL, or the file `lanyard connect` wrote)")
@@ -38,6 +39,7 @@ export function mcpVerb(program: Command, context: Context): void {
         await session.close();
       }
     });
+  mcpLoginVerbs(mcp, context);
 }
 
 /** The session this process already runs in, or one opened with the agent's credential and closed at the end. */

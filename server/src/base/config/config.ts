@@ -85,7 +85,7 @@ export type ServerDefinition =
       /** How it is a guest; null when it runs as a child of the daemon, with all that the daemon's user may do. */
       readonly isolated: IsolatedServer | null;
     }
-  | { readonly kind: "http"; readonly url: string; readonly headers: Readonly<Record<string, string>> };
+  | { readonly kind: "http"; readonly url: string; readonly headers: Readonly<Record<string, string>>; /** How a token for it is had; null: it asks for none. */ readonly oauth: OauthServer | null };
 
 /** The part of the configuration that policies may speak about. */
 export const registryOf = ({ agents, users, teams, groups, owners, resources }: Config): Registry => ({
@@ -96,6 +96,18 @@ export const registryOf = ({ agents, users, teams, groups, owners, resources }: 
   owners,
   resources: Object.fromEntries(resources),
 });
+
+/** How Lanyard gets a token for a server over HTTP (OAuth 2.1). */
+export interface OauthServer {
+  readonly grant: "authorization_code" | "client_credentials";
+  /** Null: the one that the server names. */
+  readonly issuer: string | null;
+  /** Null: Lanyard registers there by itself. A URL is that of a client id metadata document. */
+  readonly clientId: string | null;
+  /** Name of the credential that is the client's secret; null for a public client. */
+  readonly clientSecret: string | null;
+  readonly scope: string | null;
+}
 
 /** What a server in a sandbox of its own is given beside its command. */
 export interface IsolatedServer {

@@ -4,7 +4,7 @@ import { dirname, resolve } from "node:path";
 import { Fault, webServer, type ToolContract } from "@lanyard/contract";
 import { endpointText, parseAuthority } from "../host.ts";
 import { defaultLimits, limits } from "../limits.ts";
-import type { AgentEntry, Config, IsolatedServer, ServerDefinition } from "./config.ts";
+import type { AgentEntry, Config, IsolatedServer, OauthServer, ServerDefinition } from "./config.ts";
 import { credentialEntry, neededBy } from "./credentials.ts";
 import { credentialsIn } from "./environment.ts";
 import { configShape, knownKeys, type ConfigFile } from "./schema.ts";
@@ -146,7 +146,9 @@ function checkCredentials({ credentials = {}, servers = {}, agents = {} }: Confi
       else if (leadsBack(credentials, needed, name)) wrong([...at, ...path], `\`${name}\` would be made of itself`);
     }
   }
-  for (const [server, { env = {}, headers = {} }] of Object.entries(servers)) {
+  for (const [server, { env = {}, headers = {}, oauth }] of Object.entries(servers)) {
+    const secret = typeof oauth === "object" ? oauth.client_secret : undefined;
+    if (secret !== undefined && !credentials[secret]) wrong(["servers", server, "oauth", "client_secret"], missing("credential", secret, names));
     for (const [key, values] of [["env", env], ["headers", headers]] as const) {
       for (const [variable, template] of Object.entries(values)) {
         for (const name of credentialsIn(template)) {
@@ -258,8 +260,14 @@ const agentEntry = (entry: NonNullable<ConfigFile["agents"]>[string]): AgentEntr
 });
 
 function serverDefinition(entry: NonNullable<ConfigFile["servers"]>[string], folder: string): ServerDefinition {
-  if (entry.url !== undefined) return { kind: "http", url: entry.url, headers: entry.headers ?? {} };
+  if (entry.url !== undefined) return { kind: "http", url: entry.url, headers: entry.headers ?? {}, oauth: oauthOf(entry.oauth) };
   return { kind: "stdio", command: entry.command ?? "", args: entry.args ?? [], cwd: resolve(folder, entry.cwd ?? "."), env: entry.env ?? {}, isolated: isolatedOf(entry.isolated, folder) };
+}
+
+function oauthOf(entry: NonNullable<ConfigFile["servers"]>[string]["oauth"]): OauthServer | null {
+  if (entry === undefined) return null;
+  const { grant = "authorization_code", issuer = null, client_id: clientId = null, client_secret: clientSecret = null, scope = null } = entry === true ? {} : entry;
+  return { grant, issuer, clientId, clientSecret, scope };
 }
 
 function isolatedOf(entry: NonNullable<ConfigFile["servers"]>[string]["isolated"], folder: string): IsolatedServer | null {

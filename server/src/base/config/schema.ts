@@ -43,6 +43,16 @@ const isolated = z.strictObject({
   egress: z.strictObject({ agent: name, on_behalf_of: name }).optional(),
 });
 
+const oauth = z
+  .strictObject({
+    grant: z.enum(["authorization_code", "client_credentials"]).optional(),
+    issuer: plain.optional(),
+    client_id: plain.optional(),
+    client_secret: name.optional(),
+    scope: plain.optional(),
+  })
+  .refine(({ grant, client_id: id, client_secret: secret }) => grant !== "client_credentials" || (id !== undefined && secret !== undefined), "`client_credentials` needs `client_id` and `client_secret`, which names a credential");
+
 const server = z
   .strictObject({
     command: plain.optional(),
@@ -50,21 +60,23 @@ const server = z
     cwd: plain.optional(),
     env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "not the name of an environment variable"), template).optional(),
     isolated: z.union([z.boolean(), isolated], "`true`, or what it is given: `{driver, readable, egress: {agent, on_behalf_of}}`").optional(),
+    oauth: z.union([z.literal(true), oauth], "`true`, or `{grant, issuer, client_id, client_secret, scope}`").optional(),
     url: plain.optional(),
     headers: z.record(z.string().regex(/^[!#$%&'*+.^_`|~A-Za-z0-9-]+$/, "not the name of an HTTP header"), template).optional(),
   })
   .superRefine((entry, context) => {
     const wrong = (message: string, path: string[] = []) => context.addIssue({ code: "custom", message, path });
-    const stray = (keys: readonly ("args" | "cwd" | "env" | "headers" | "isolated")[], kind: string) => {
+    const stray = (keys: readonly ("args" | "cwd" | "env" | "headers" | "isolated" | "oauth")[], kind: string) => {
       for (const key of keys) if (entry[key] !== undefined) wrong(`\`${key}\` does not go with \`${kind}\``, [key]);
     };
     if (entry.command !== undefined && entry.url !== undefined) return wrong("a server has either `command` or `url`, not both");
-    if (entry.command !== undefined) return stray(["headers"], "command");
+    if (entry.command !== undefined) return stray(["headers", "oauth"], "command");
     if (entry.url === undefined) return wrong("a server needs `command` (started here) or `url` (reached over HTTP)");
     stray(["args", "cwd", "env", "isolated"], "url");
     const url = URL.parse(entry.url);
     if (!url || (url.protocol !== "http:" && url.protocol !== "https:")) return wrong(`\`${entry.url}\` is no http or https URL`, ["url"]);
     if (url.username || url.password) wrong("credentials in a URL end up in logs; put them into `headers` as `${env:NAME}`", ["url"]);
+    if (entry.oauth !== undefined && Object.keys(entry.headers ?? {}).some((key) => key.toLowerCase() === "authorization")) wrong("`oauth` gives the header `Authorization`", ["headers"]);
   });
 
 const entityType = z

@@ -18,7 +18,7 @@ import { definitionsOf, toolsShape } from "./line.ts";
 
 const unknownContract: ToolContract = { effects: [], reversibility: "unknown" };
 /** What stands for a server that nobody will reach. */
-const nowhere: ServerDefinition = { kind: "http", url: "", headers: {} };
+const nowhere: ServerDefinition = { kind: "http", url: "", headers: {}, oauth: null };
 
 /** What a trace is tried against: configuration, tools, policies. Nothing in it runs. */
 export class TrialWorld {

@@ -3,7 +3,7 @@ import type { CredentialRow } from "../../stages/credential/credential.ts";
 import type { Handler } from "./handler.ts";
 import type { Rooms } from "./rooms.ts";
 
-export const lendingHandlers = ({ credentials }: Rooms): Record<"lending_list" | "lending_revoke" | "lending_restore", Handler> => ({
+export const lendingHandlers = ({ credentials }: Rooms): Record<"lending_list" | "lending_revoke" | "lending_restore" | "server_login" | "server_login_finish" | "server_logout", Handler> => ({
   lending_list: () => ({ json: { credentials: credentials.list().map(row) } }),
   lending_revoke: async ({ actor, body }) => {
     await credentials.revoke(String(body["name"]), actor);
@@ -12,6 +12,15 @@ export const lendingHandlers = ({ credentials }: Rooms): Record<"lending_list" |
   lending_restore: async ({ actor, body }) => {
     await credentials.restore(String(body["name"]), actor);
     return { json: { name: body["name"], revoked: false } };
+  },
+  server_login: async ({ body }) => ({ json: await credentials.tokens.begin(String(body["server"]), String(body["redirect_uri"])) }),
+  server_login_finish: async ({ actor, body }) => {
+    const { server, issuer, expiresAtMs } = await credentials.tokens.finish(String(body["callback"]), actor);
+    return { json: { server, issuer, expires_at_ms: expiresAtMs } };
+  },
+  server_logout: async ({ actor, body }) => {
+    await credentials.tokens.forget(String(body["server"]), actor);
+    return { json: { server: body["server"], logged_in: false } };
   },
 });
 

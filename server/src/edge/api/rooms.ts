@@ -41,7 +41,7 @@ export interface Rooms {
   /** The certificate authority that a session's sandbox must trust, in PEM. */
   egressCa(principal: Pick<Principal, "session" | "expiresAtMs">): Promise<string>;
   readonly identity: Pick<Identity, "authenticate" | "open" | "close" | "sessions" | "issue" | "revoke" | "credentials">;
-  readonly credentials: Pick<CredentialStage, "placeholders" | "list" | "revoke" | "restore">;
+  readonly credentials: Pick<CredentialStage, "placeholders" | "list" | "revoke" | "restore" | "tokens">;
   readonly approvals: {
     /** With `user` only those that concern this user. */
     list(user?: string): readonly JsonObject[];

@@ -262,7 +262,7 @@ describe("servers of ours", () => {
   test("a call of theirs counts as a use, and is refused once it is revoked", async () => {
     const w = await world(credentials, { servers, environment: { FROM: value } });
     const told: string[] = [];
-    w.stage.onRevoke((names) => told.push(...names));
+    w.stage.onChange((names) => told.push(...names));
     expect((await w.stage.lease(action(), principal, intent)).credentials).toEqual(["c"]);
     expect((await w.stage.lease(action({ server: "free" }), principal, intent)).credentials).toEqual([]);
     await w.stage.revoke("c", "operator");

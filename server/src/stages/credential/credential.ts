@@ -11,6 +11,7 @@ import { formsOf } from "./encodings.ts";
 import { Lendings, type Lending } from "./lendings.ts";
 import { formsToHide, hiddenAs, nothingLent, RequestLease } from "./lease.ts";
 import { findPlaceholder, placeholderOf } from "./placeholders.ts";
+import { UpstreamTokens } from "./oauth/tokens.ts";
 import { isHost, ownerOf, readRequest, type PlaceholderReading, type Usable } from "./request.ts";
 import { scrubText, type Forbidden } from "./scrubber.ts";
 import { shortest, type Secret } from "./secret.ts";
@@ -35,6 +36,8 @@ export interface CredentialRow extends Lending {
 
 /** Step 8 of the path: what is lent, to whom, for how long. Nothing else of Lanyard sees a value. */
 export class CredentialStage {
+  /** Tokens for servers over HTTP. */
+  readonly tokens: UpstreamTokens;
   readonly #store: Store;
   readonly #log: Log;
   readonly #config: () => Config;
@@ -54,6 +57,7 @@ export class CredentialStage {
     this.#environment = environment;
     this.#lendings = new Lendings({ store, clock });
     this.#values = new Values({ clock, config, environment, withdrawn: (name) => this.#isRevoked(name) });
+    this.tokens = new UpstreamTokens({ store, clock, config, read: (name) => this.#values.read(name), changed: (server) => this.#tell([server]) });
     this.#key = store.derive("placeholders");
   }
 
@@ -101,6 +105,8 @@ export class CredentialStage {
   async give(server: string, templates: Readonly<Record<string, string>>): Promise<Given> {
     const names = heldBy(this.#config(), server);
     const secrets = await this.#secretsOf(names);
+    const definition = this.#config().servers.get(server);
+    const token = definition?.kind === "http" && definition.oauth ? await this.tokens.token(server) : null;
     const texts = new Map([...secrets].map(([name, secret]) => [name, secret.reveal()]));
     const injected = names.flatMap((name) => {
       const inject = this.#config().credentials.get(name)?.inject;
@@ -108,10 +114,11 @@ export class CredentialStage {
     });
     const variables = new Set(Object.values(templates).flatMap(variablesIn));
     const forbidden = [
-      ...[...secrets].flatMap(([name, secret]) => formsToHide(secret, hiddenAs(name))),
+      ...[...secrets, ...(token ? [[server, token] as const] : [])].flatMap(([name, secret]) => formsToHide(secret, hiddenAs(name))),
       ...[...variables].flatMap((name) => formsOfVariable(name, this.#environment[name] ?? "")),
     ];
-    return { values: { ...unsealTemplate(templates, this.#environment, texts), ...Object.fromEntries(injected) }, scrub: forbidden.length > 0 ? (text) => scrubText(forbidden, text) : null };
+    const bearer = token && { authorization: `Bearer ${token.reveal()}` };
+    return { values: { ...unsealTemplate(templates, this.#environment, texts), ...Object.fromEntries(injected), ...bearer }, scrub: forbidden.length > 0 ? (text) => scrubText(forbidden, text) : null };
   }
 
   list(): CredentialRow[] {
@@ -124,20 +131,25 @@ export class CredentialStage {
     const recorded = this.#lendings.revoke(name, by);
     this.#values.forget();
     for (const lease of this.#open) if (lease.credentials.includes(name)) lease.revoke(name);
-    for (const listener of this.#listeners) listener(serves.servers);
+    this.#tell(serves.servers);
     await recorded;
   }
 
   /** Throws Fault `not_found`, `ledger_unavailable`. */
   async restore(name: string, by: string): Promise<void> {
-    this.#known(name);
+    const { serves } = this.#known(name);
     await this.#lendings.restore(name, by);
+    this.#tell(serves.servers);
   }
 
-  /** Calls back with the servers that hold a credential when it is revoked. */
-  onRevoke(listener: (servers: readonly string[]) => void): { stop(): void } {
+  /** Calls back with servers whose connections are no longer good: what they are given has changed. */
+  onChange(listener: (servers: readonly string[]) => void): { stop(): void } {
     this.#listeners.add(listener);
     return { stop: () => void this.#listeners.delete(listener) };
+  }
+
+  #tell(servers: readonly string[]): void {
+    for (const listener of this.#listeners) listener(servers);
   }
 
   #isRevoked(name: string): boolean {

@@ -158,8 +158,10 @@ export class Upstream implements AsyncDisposable {
     }
   }
 
-  /** Ends all its connections: what they were given is no longer good. */
+  /** Ends all its connections: what they were given is no longer good. The next one is opened at once, whatever failed before. */
   async renew(): Promise<void> {
+    this.#failures = 0;
+    this.#notBeforeMs = 0;
     const all = [...this.#held.values(), this.#spare];
     this.#held.clear();
     this.#spare = null;
