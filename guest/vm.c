@@ -155,6 +155,7 @@ void vm_boot(void) {
     must(mount(*name, where, NULL, MS_MOVE, NULL), where);
   }
   must(chdir("/root") || mount(".", "/", NULL, MS_MOVE, NULL) || chroot(".") || chdir("/"), "the new root");
+  must(chmod("/root", 0755), "/root"); /* what is shown of the host may lie below it, and nothing else does */
   attach("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,mode=0755");
   attach("tmpfs", SESSION, "tmpfs", MS_NOSUID | MS_NODEV, "size=64m,mode=0711");
   session_folder("tmp", 01777, 0, "/tmp");

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, readSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, readSync, rmSync, truncateSync, utimesSync, writeFileSync, writeSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -126,18 +126,20 @@ describe.skipIf(lacking !== null)("a virtual machine", () => {
     await second.ping();
   });
 
-  it("shows paths of the host read-only at the same place, as they are now", async () => {
-    const shown = mkdtempSync(join(tmpdir(), "lanyard-shown-"));
+  it("shows paths of the host read-only at the same place, as they are now; below a home too, with nothing else of it", async () => {
+    const shown = mkdtempSync(join(homedir(), ".lanyard-shown-"));
     try {
       writeFileSync(join(shown, "file"), "one");
       const read = async () => {
         await using sandbox = await open({ readable: [shown] });
-        return (await shell(sandbox, `cat ${shown}/file; echo; (echo no > ${shown}/file) 2>&1; ls /tmp`)).out;
+        return (await shell(sandbox, `cat ${shown}/file; echo; (echo no > ${shown}/file) 2>&1; ls -A ${homedir()}`)).out;
       };
-      expect(await read()).toMatch(/^one\n.*Read-only file system\n.*lanyard-shown/s);
+      expect(await read()).toMatch(/^one\n.*Read-only file system\n(\.bashrc\n|\.profile\n)*\.lanyard-shown-\w+\n$/s);
       writeFileSync(join(shown, "file"), "two!");
       expect(await read()).toMatch(/^two!\n/);
       await expect(open({ readable: [join(shown, "absent")] })).rejects.toThrow(/is not there/);
+      truncateSync(join(shown, "file"), 5 * 1024 ** 3);
+      await expect(open({ readable: [shown] })).rejects.toThrow(/over the limit of 200000 files or 4294967296 bytes/);
     } finally {
       rmSync(shown, { recursive: true });
     }
@@ -161,6 +163,24 @@ describe.skipIf(lacking !== null)("a virtual machine", () => {
         for (const path of files) flip(path);
       }
       await start();
+    } finally {
+      rmSync(place, { recursive: true });
+    }
+  });
+
+  it("keeps the templates made last, and not those of all versions there ever were", async () => {
+    const place = mkdtempSync(join(tmpdir(), "lanyard-templates-"));
+    try {
+      for (let n = 0; n < 12; n++) {
+        mkdirSync(join(place, `template-${n}`));
+        utimesSync(join(place, `template-${n}`), n, n);
+      }
+      await using sandbox = await microvmDriver({ ...options, templates: place }).create({ workspace: "/w", readable: [], doors: new Map(), limits: smallLimits });
+      await sandbox.start();
+      const left = readdirSync(place);
+      expect(left).toHaveLength(8);
+      expect(left).toContain("template-11");
+      expect(left).not.toContain("template-4");
     } finally {
       rmSync(place, { recursive: true });
     }

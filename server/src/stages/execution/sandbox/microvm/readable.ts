@@ -55,7 +55,7 @@ function keyOf(shown: readonly Shown[]): string {
   return hash.digest("hex").slice(0, 24);
 }
 
-/** The paths are bound together under one folder of a cage, so that nothing is copied; the packer sees nothing else, and no network. */
+/** Not compressed: an emulated processor would unpack it slowly. The paths are bound together under one folder of a cage, so that nothing is copied; the packer sees nothing else, and no network. */
 async function pack(shown: readonly Shown[], disk: string, fresh: string): Promise<void> {
   const [bwrap, packer] = [systemProgram("bwrap"), systemProgram("mkfs.erofs")];
   if (!bwrap || !packer) throw new Fault("isolation_unavailable", "mkfs.erofs, which packs what a virtual machine can read, is not installed; `npm run isolation` installs it, or `apt install erofs-utils`");
@@ -63,7 +63,7 @@ async function pack(shown: readonly Shown[], disk: string, fresh: string): Promi
   try {
     const cage = ["--unshare-all", "--die-with-parent", "--clearenv", "--ro-bind", "/usr", "/usr", "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64", "--proc", "/proc", "--dev", "/dev"];
     const bound = ["--dir", "/shown", ...shown.flatMap(({ path, from }) => ["--ro-bind", from, `/shown${path}`]), "--bind", fresh, "/made"];
-    const args = [...cage, ...bound, "--", packer, "--quiet", "-zlz4", "--force-uid=1000", "--force-gid=1000", "/made/disk", "/shown"];
+    const args = [...cage, ...bound, "--", packer, "--quiet", "--force-uid=1000", "--force-gid=1000", "/made/disk", "/shown"];
     const said = await new Promise<string>((resolve) => {
       const child = spawn(bwrap, args, { stdio: ["ignore", "ignore", "pipe"], env: {}, cwd: "/" });
       let text = "";

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Fault, parseJson } from "@lanyard/contract";
 import type { Clock } from "../../../../base/clock.ts";
@@ -20,6 +20,8 @@ export interface TemplateOptions {
   readonly image: string;
   readonly agent: string;
 }
+
+const keptTemplates = 8;
 
 /** What a machine is started from. */
 export interface Origin {
@@ -63,6 +65,14 @@ export class Templates {
     return { system: imageFiles(this.#options.image).system, nothing: join(folder, "nothing"), begin: { kind: "restore", memory: join(folder, "memory"), state: join(folder, "state") } };
   }
 
+  /** Of what earlier versions left, the newest stay. A machine that was woken from another keeps its files open. */
+  #prune(): void {
+    const { folder } = this.#options;
+    const all = readdirSync(folder).filter((name) => /^template-[0-9a-f]+(\.boot)?$/.test(name)).map((name) => join(folder, name));
+    const made = new Map(all.map((path) => [path, statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0]));
+    for (const path of all.sort((a, b) => (made.get(b) ?? 0) - (made.get(a) ?? 0)).slice(keptTemplates)) rmSync(path, { recursive: true, force: true });
+  }
+
   #folderOf(memoryMib: number): string {
     const { hypervisor, image, agent } = this.#options;
     const hash = createHash("sha256").update(JSON.stringify([hypervisor.identity(memoryMib), image])).update(readFileSync(agent));
@@ -102,6 +112,7 @@ export class Templates {
       for (const name of ["memory", "state", "initrd", "nothing"]) chmodSync(join(fresh, name), 0o444);
       writeFileSync(join(fresh, "seal.json"), JSON.stringify(seal(this.#sealed(fresh))));
       if (!existsSync(folder)) renameSync(fresh, folder); // Another process may have been faster.
+      this.#prune();
     } finally {
       rmSync(fresh, { recursive: true, force: true });
     }
