@@ -1,7 +1,5 @@
-import { mkdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { Fault } from "@lanyard/contract";
 import type { Clock } from "./base/clock.ts";
 import type { Config, IsolatedServer } from "./base/config/config.ts";
 import { settings, type Environment } from "./base/config/environment.ts";
@@ -11,11 +9,7 @@ import type { EgressDoor } from "./edge/gateway/egress/door.ts";
 import type { CredentialStage } from "./stages/credential/credential.ts";
 import type { Enclosure } from "./stages/execution/enclosed.ts";
 import { homeInside } from "./stages/execution/sandbox/bubblewrap.ts";
-import { guestAgentPath } from "./stages/execution/sandbox/guest.ts";
-import { gvisorDriver } from "./stages/execution/sandbox/gvisor.ts";
-import { reapOrphans } from "./stages/execution/sandbox/orphans.ts";
-import { processDriver } from "./stages/execution/sandbox/process.ts";
-import type { SandboxDriver } from "./stages/execution/sandbox/driver.ts";
+import { chooseDriver } from "./stages/execution/sandbox/choice.ts";
 import { egressEnvironment, egressPort } from "./stages/execution/sandbox/egress-environment.ts";
 import type { Identity } from "./stages/identity/identity.ts";
 
@@ -38,17 +32,11 @@ const closed: Pick<Enclosure, "doors" | "environment" | "files" | "ended"> = { d
  * `isolation_unavailable`, and what opening a session throws.
  */
 export function enclosing({ clock, log, limits, environment, config, identity, credentials, door }: Rooms): (name: string, isolated: IsolatedServer) => Promise<Enclosure> {
-  const driverOf = (wanted: IsolatedServer["driver"], home: string): SandboxDriver => {
-    const folder = join(home, "sandboxes");
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    reapOrphans(folder);
-    const options = { clock, folder, agent: environment["LANYARD_GUEST_AGENT"] || guestAgentPath(environment["XDG_CACHE_HOME"] || join(homedir(), ".cache")) };
-    if (wanted === "microvm") throw new Fault("isolation_unavailable", "a server cannot have the driver `microvm` yet; take `gvisor` or `process`");
-    return wanted === "gvisor" ? gvisorDriver(options) : processDriver(options);
-  };
   return async (name, { driver: wanted, readable, egress }) => {
     const { home } = settings(environment);
-    const driver = driverOf(wanted, home);
+    const agent = environment["LANYARD_GUEST_AGENT"];
+    const cache = environment["XDG_CACHE_HOME"] || join(homedir(), ".cache");
+    const driver = await chooseDriver({ clock, home, cache, ...(agent !== undefined && { agent }) }, wanted ?? undefined);
     const common = { driver, readable, kept: [config().data, home], wallMs: limits.session_ms };
     if (!egress) return { ...common, ...closed };
     const minutes = config().agents.get(egress.agent)?.sessionMinutes ?? Math.floor(limits.session_ms / 60_000);
