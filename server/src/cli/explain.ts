@@ -1,5 +1,6 @@
-import type { Json, JsonObject, LedgerRecord } from "@lanyard/contract";
+import { webServer, type Json, type JsonObject, type LedgerRecord } from "@lanyard/contract";
 import type { Command } from "commander";
+import { hostText } from "../base/host.ts";
 import type { Context } from "./context.ts";
 import { brief, json, printable, time, type Colour } from "./terminal.ts";
 
@@ -66,7 +67,7 @@ function decisionLines(record: DecisionRecord, explained: Explanation, row: Row,
     row("when", time(record.at_ms)),
     row("who", `agent ${record.agent}, session ${record.session}${session ? ` (${printable(String(session["purpose"]))})` : ""}`),
     row("for whom", `${record.user}${user ? `, in groups ${brief(user["groups"])}` : ""}`),
-    row("what", `${colour.bold(printable(record.action))} ${explained.input ? brief(explained.input["args"], 2000) : `arguments: ${explained.input_state}`}`),
+    ...whatLines(record, explained, row, colour),
     ...(explained.beside ? [row("  with", brief(explained.beside, 2000))] : []),
     row("decision", `${paint(record.effect)}${record.by === "policy" ? "" : ` by ${record.by}`}`),
     ...(record.transforms ? [row("changed", `${printable(record.transforms.join(", "))}, before it ${record.effect === "ask" ? "is" : "was"} carried out; above are the arguments as sent`)] : []),
@@ -76,6 +77,21 @@ function decisionLines(record: DecisionRecord, explained: Explanation, row: Row,
     row("facts", explained.input ? `${brief(withoutArgs(explained.input), 2000)} — ${explained.input_state}` : (explained.input_state ?? "")),
     row("bundle", record.bundle ?? "none was asked"),
     ...(record.tool ? [row("tool", `definition ${record.tool}`)] : []),
+  ];
+}
+
+/** A request that left a sandbox reads as one: its address, then what it carried. */
+function whatLines(record: DecisionRecord, { input, input_state: state }: Explanation, row: Row, colour: Colour): string[] {
+  const name = colour.bold(printable(record.action));
+  const args = input?.["args"] as JsonObject | undefined;
+  if (!args) return [row("what", `${name} arguments: ${state}`)];
+  if (!record.action.startsWith(`${webServer}/`)) return [row("what", `${name} ${brief(args, 2000)}`)];
+  const { scheme, host, port, path = "", query = "", headers, body, body_bytes: bytes = 0, body_cut: cut } = args;
+  const address = hostText(String(host));
+  return [
+    row("what", `${name} ${printable(scheme === undefined ? `${address}:${port}` : `${scheme}://${address}:${port}${path}${query === "" ? "" : `?${query}`}`)}`),
+    ...(headers === undefined ? [] : [row("  headers", brief(headers, 2000))]),
+    ...(bytes === 0 ? [] : [row("  body", `${bytes} bytes${body === undefined ? ", no plain text" : `: ${brief(body, 2000)}${cut ? " (and more)" : ""}`}`)]),
   ];
 }
 

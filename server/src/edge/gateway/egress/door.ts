@@ -112,7 +112,8 @@ export class EgressDoor implements EgressWays, AsyncDisposable {
     if (error instanceof TurnedAway) this.note(occupant, error);
     else if (!(error instanceof Fault)) this.options.log.error("egress.failed", { error });
     const { code, message } = error instanceof Fault ? error : new Fault("internal", "an internal error at the egress door");
-    refuse(back, code, `${message}. What to do: ${errors[code].remedy}.`);
+    const remedy = code === "malformed_call" ? "send HTTP/1.1 or HTTP/2 that can be read in one way only, to a host in its usual spelling" : errors[code].remedy;
+    refuse(back, code, `${message}. What to do: ${remedy}.`);
   }
 
   /** Puts a request onto the path of an action and answers with what came of it. */
