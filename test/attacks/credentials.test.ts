@@ -1,8 +1,11 @@
+import { spawn } from "node:child_process";
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { DaemonProcess, World } from "../daemon.ts";
+import { textOf } from "../kits/sandbox.ts";
 import { dial, Outside, say, tlsThrough, tunnel } from "../kits/egress.ts";
 
 // An agent in a sandbox has placeholders only. What it can do with them: reach the host that a credential is for, as policy allows. What it
@@ -13,6 +16,7 @@ const second = "second-planted-value-9876543210";
 
 let forge: Outside;
 let evil: Outside;
+let hub: Outside;
 let world: World;
 let daemon: DaemonProcess;
 let token: string;
@@ -33,18 +37,24 @@ beforeAll(async () => {
     const sent = String(incoming.headers.authorization ?? "").replace(/^(?:Bearer|Basic) /, "");
     const known = incoming.headers.authorization === `Bearer ${value}`;
     if (incoming.url === "/gzip") return void outgoing.writeHead(200, { "content-encoding": "gzip" }).end(gzipSync(`<${sent}>`));
+    if (incoming.url === "/stream") return void outgoing.writeHead(200, { "content-type": "text/event-stream" }).write("data: first\n\n");
     if (incoming.url === "/odd") return void outgoing.writeHead(200, { "content-encoding": "compress" }).end(sent);
     outgoing.writeHead(200, { "x-echo": sent, "x-known": String(known) });
     for (const letter of `<${sent}|${Buffer.from(`user:${sent}`).toString("base64")}|${encodeURIComponent(sent)}|${Buffer.from(sent).toString("hex")}>`) outgoing.write(letter);
     outgoing.end();
   }, { name: "localhost" });
   evil = await Outside.open((_incoming, outgoing) => outgoing.end("thank you"));
+  // Git's dumb protocol behind Basic.
+  hub = await Outside.open((incoming, outgoing) => {
+    if (incoming.headers.authorization === undefined) return void outgoing.writeHead(401, { "www-authenticate": 'Basic realm="hub"' }).end();
+    outgoing.writeHead(200, { "content-type": "text/plain" }).end(`${"a".repeat(40)}\trefs/heads/main\n`);
+  });
   world = new World({
     yaml: `
 teams: { support: {} }
 users: { ana: {} }
 agents: { clerk: { team: support }, other: { team: support } }
-egress: { private: ["localhost:${forge.port}", "127.0.0.1:${evil.port}"], ca: outside.pem }
+egress: { private: ["127.0.0.1:${hub.port}", "localhost:${forge.port}", "127.0.0.1:${evil.port}"], ca: outside.pem }
 credentials:
   forge:
     from: { file: forge.key }
@@ -56,6 +66,10 @@ credentials:
     serves: { hosts: ["localhost:${forge.port}"], agents: [clerk] }
     inject: { header: { name: X-Second } }
     as: SECOND_TOKEN
+  hub:
+    from: { file: second.key }
+    serves: { hosts: ["http://127.0.0.1:${hub.port}"] }
+    inject: { askpass: { user: bot } }
 `,
     policies: {
       "web.cedar": `
@@ -76,7 +90,7 @@ forbid (principal, action in Action::"egress", resource) when { context.input ha
 
 afterAll(async () => {
   await daemon?.stop();
-  await Promise.all([forge?.[Symbol.asyncDispose](), evil?.[Symbol.asyncDispose]()]);
+  await Promise.all([forge?.[Symbol.asyncDispose](), evil?.[Symbol.asyncDispose](), hub?.[Symbol.asyncDispose]()]);
 });
 
 /** A request to the forge over TLS, as a program in the sandbox sends it. */
@@ -157,6 +171,35 @@ test("revoked, it is refused at once; restored, it is lent again; uses are count
   expect(await ask(head)).toContain("x-known: true");
   const { credentials } = await world.operator().call<{ credentials: { name: string; uses: Record<string, number> }[] }>("lending_list");
   expect(credentials.find(({ name }) => name === "forge")?.uses["clerk"]).toBeGreaterThanOrEqual(4);
+});
+
+test("revoked while an answer streams, the stream ends", async () => {
+  const { socket } = await tunnel(daemon.url, token, `localhost:${forge.port}`);
+  const tls = await tlsThrough(socket, { ca, servername: "localhost" });
+  const said = say(tls, `GET /stream HTTP/1.1\r\nHost: localhost:${forge.port}\r\nAuthorization: Bearer ${placeholders["FORGE_TOKEN"]}\r\n\r\n`);
+  await new Promise<void>((begun) => void tls.on("data", (chunk: Buffer) => chunk.includes("first") && begun()));
+  await world.operator().call("lending_revoke", { body: { name: "forge" } });
+  expect(await said).toContain("data: first");
+  await world.operator().call("lending_restore", { body: { name: "forge" } });
+});
+
+test("git presents its placeholder by itself, and gets through as whom it stands for", async () => {
+  const proxy = createServer((connection) => {
+    void dial(daemon.url, token).then((door) => {
+      connection.pipe(door).pipe(connection);
+      for (const end of [connection, door]) end.on("error", () => connection.destroy());
+    }, () => connection.destroy());
+  });
+  await new Promise<void>((done) => void proxy.listen(0, "127.0.0.1", done));
+  const variables = Object.fromEntries(Object.entries(placeholders).filter(([name]) => name.startsWith("GIT_")));
+  const git = spawn("git", ["ls-remote", `http://127.0.0.1:${hub.port}/repo.git`], {
+    env: { PATH: process.env["PATH"], HOME: world.folder, http_proxy: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`, ...variables },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const [out, err] = await Promise.all([textOf(git.stdout), textOf(git.stderr)]);
+  proxy.close();
+  expect(`${out}${err}`).toContain("refs/heads/main");
+  expect(hub.seen.at(-1)?.headers.authorization).toBe(`Basic ${Buffer.from(`bot:${second}`).toString("base64")}`);
 });
 
 test("no value is in the ledger, the logs, the data folder or the daemon's command line", async () => {

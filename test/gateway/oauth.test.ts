@@ -23,6 +23,7 @@ beforeAll(async () => {
 teams: { support: {} }
 users: { ana: {} }
 agents: { clerk: { team: support } }
+limits: { logins: 2 }
 servers:
   docs: { url: "${docs.url}", oauth: { scope: "openid offline_access tools" } }
   machine: { url: "${other.url}", oauth: { grant: client_credentials, client_id: machine, client_secret: machine, scope: tools } }
@@ -79,6 +80,13 @@ test("it is renewed, the refresh token rotates, and both outlive the daemon", as
   daemon = await DaemonProcess.start(world);
   expect(await textOf("docs")).toBe("you came with [credential docs]");
   expect(docs.seen.every(({ accepted }) => accepted)).toBe(true);
+});
+
+test("logins that nobody finishes are bounded by the limit logins", async () => {
+  const begin = () => world.operator().call("server_login", { body: { server: "docs", redirect_uri: redirect } });
+  await begin();
+  await begin();
+  await expect(begin()).rejects.toThrow("the limit logins");
 });
 
 test("a machine needs nobody", async () => {

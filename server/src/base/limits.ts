@@ -18,6 +18,7 @@ export const limits = {
   session_depth: { value: 8, unit: "sessions", why: "children of children" },
   session_children: { value: 100, unit: "sessions", why: "open sessions below one session, those of its children included" },
   credentials_per_name: { value: 16, unit: "credentials", why: "of one agent or user: enough to replace them one by one" },
+  logins: { value: 16, unit: "logins", why: "logins at servers over HTTP that nobody has finished; each is forgotten after ten minutes" },
   credential_bytes: { value: 16 * 1024, unit: "bytes", why: "the value of one credential; the longest tokens in use are a quarter of that" },
   approvals: { value: 1000, unit: "requests", why: "open requests for approval of one daemon; more than people can read" },
   approvals_per_session: { value: 32, unit: "requests", why: "open requests of one session, so that one agent cannot bury all others' cards" },

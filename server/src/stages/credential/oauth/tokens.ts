@@ -35,7 +35,6 @@ interface Grant {
 }
 
 const loginMs = 600_000;
-const maxPending = 16;
 /** What is left of a token's life when a new one is asked for: longer than a request takes to get there. */
 const marginMs = 30_000;
 
@@ -80,7 +79,8 @@ export class UpstreamTokens {
     if (oauth.grant === "client_credentials") throw new Fault("invalid_request", `server \`${name}\` is asked as a machine; nobody logs in`);
     const now = this.#clock.nowMs();
     for (const [state, { untilMs }] of this.#pending) if (untilMs <= now) this.#pending.delete(state);
-    if (this.#pending.size >= maxPending) throw new Fault("limit_exceeded", `${maxPending} logins are under way; finish one, or wait ten minutes`);
+    const { logins } = this.#config().limits;
+    if (this.#pending.size >= logins) throw new Fault("limit_exceeded", `${logins} logins are under way, the limit logins; finish one, or wait ten minutes`);
     const as = await discover(server, oauth.issuer);
     const registration = await register(server, as, oauth, await this.#secretOf(oauth), redirectUri);
     const login: Pending = { name, server, redirectUri, state: this.#clock.random(24).toString("base64url"), verifier: newVerifier(), registration, untilMs: now + loginMs };
