@@ -6,7 +6,7 @@ import { DaemonProcess, program, World } from "../daemon.ts";
 import { systemClock } from "../../server/src/base/clock.ts";
 import { loadConfig } from "../../server/src/base/config/read.ts";
 import { HeldWorkspace } from "../../server/src/cli/workspace/held.ts";
-import { applyProposal, judged, revertProposal } from "../../server/src/cli/workspace/settle.ts";
+import { applyProposal, judged, reconcile, revertProposal, rowOf } from "../../server/src/cli/workspace/settle.ts";
 import { WorkspaceFolder, type Proposal } from "../../server/src/stages/execution/workspace/folder.ts";
 import { SandboxGround, shell, textOf } from "../kits/sandbox.ts";
 
@@ -156,7 +156,16 @@ describe.skipIf(lacking !== null)("what a session changed is a proposal", () => 
     await expect(approve("ana")).rejects.toThrow("may not approve what was made on behalf of `ana`");
     await expect(approve("eve")).rejects.toThrow("none of those whose approval");
     await approve("ben");
-    await applyProposal(options, owned.kept, owned.proposal);
+    // A crash after the intent, before anything was done; and one after all was done, before anybody was told: the folder tells.
+    await operator.call("workspace_apply", { at: { id: owned.kept.session }, body: { proposal: owned.proposal.digest } });
+    const look = async (): Promise<string> => (await reconcile(operator, owned.kept, await rowOf(operator, owned.kept.session), () => {})).state;
+    expect(await look()).toBe("proposed");
+    const crash = (step: string): void => {
+      if (step === "applied") throw new Error("crash");
+    };
+    await expect(applyProposal({ ...options, step: crash }, owned.kept, owned.proposal)).rejects.toThrow("crash");
+    expect((await rowOf(operator, owned.kept.session)).state).toBe("applying");
+    expect(await look()).toBe("applied");
     expect([readdirSync(folder).sort(), readFileSync(join(folder, "note.txt"), "utf8")]).toEqual([[".github", "gone.bin", "note.old", "note.txt", "pay", "src"], "mine\n"]);
   });
 
