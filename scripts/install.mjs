@@ -308,6 +308,9 @@ const guestImage = async () => {
     await makeImage(folder, { node, npm }).catch((error) => {
       throw new Hint(`could not make the virtual machines' system: ${error.message}`);
     });
+    const images = readdirSync(cacheFolder()).filter((name) => /^guest-image-[0-9a-f]+$/.test(name)).map((name) => join(cacheFolder(), name));
+    const made = new Map(images.map((path) => [path, statSync(path).mtimeMs]));
+    for (const old of images.sort((a, b) => made.get(b) - made.get(a)).slice(3)) rmSync(old, { recursive: true, force: true });
   });
 };
 

@@ -69,7 +69,7 @@ export interface ShellAnswer {
 }
 
 /** Runs a line of shell inside and hears it out. */
-export async function shell(sandbox: Sandbox, line: string, { input = "", timeoutMs = 20_000 } = {}): Promise<ShellAnswer> {
+export async function shell(sandbox: Sandbox, line: string, { input = "", timeoutMs = 60_000 } = {}): Promise<ShellAnswer> {
   const { stdin, stdout, stderr, ended } = sandbox.exec({ command: "sh", args: ["-c", line], environment: { PATH: "/usr/local/bin:/usr/bin:/bin" }, timeoutMs });
   stdin.end(input);
   const [out, err, ending] = await Promise.all([textOf(stdout), textOf(stderr), ended]);
