@@ -174,6 +174,28 @@ describe("the path of one action", () => {
   });
 });
 
+describe("an answer that comes in pieces", () => {
+  test("is inspected, then delivered to its end, and only then on record; place and lease are kept until then", async () => {
+    const { stages, trace } = world({ conclude: async (_i, _p, status, code, answer) => void trace.push(`conclude ${status} ${code} ${JSON.stringify(answer)}`) });
+    const deliver = async () => (await Promise.resolve(), trace.push("deliver"), { answer: { result: { bytes: 3 } }, code: "" as const });
+    expect((await mediate(stages, { ...call(), exchange: { ...exchange, deliver } })).kind).toBe("done");
+    expect(trace.slice(-5)).toEqual(["inspect", "deliver", "unlease", 'conclude done  {"result":{"bytes":3}}', "leave"]);
+  });
+
+  test("one that breaks off failed, and the record says by what", async () => {
+    const { stages, trace } = world();
+    await mediate(stages, { ...call(), exchange: { ...exchange, deliver: async (answer) => ({ answer, code: "result_withheld" }) } });
+    expect(trace).toContain("conclude failed result_withheld");
+  });
+
+  test("a request that leaves a sandbox cannot be changed on its way: a policy that wants to refuses it", async () => {
+    const { stages, trace } = world({ decide: () => ({ decision: says("allow", { transforms: ["drop(body)"] }), bundle: "b1" }) });
+    const reply = await mediate(stages, { ...call(), server: "web", method: "POST", tool: "POST", params: { host: "a" } });
+    expect(reply).toMatchObject({ kind: "refused", code: "denied" });
+    expect(trace).not.toContain("execute");
+  });
+});
+
 describe("three outcomes, not two", () => {
   test.each([
     ["never reached", new Fault("upstream_unavailable", "no such process"), "refused", "conclude refused upstream_unavailable"],

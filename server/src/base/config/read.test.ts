@@ -231,3 +231,13 @@ test("settings come from the environment given, with defaults", () => {
   expect(settings({ LANYARD_TOKEN: "t", LANYARD_CONFIG: "" })).toMatchObject({ token: "t", config: "lanyard.yaml", credential: null, logLevel: "info" });
   expect(() => settings({ LANYARD_LOG: "loud" })).toThrow(/none of debug/);
 });
+
+test("egress: endpoints in their one form, roots by an absolute path; `web` is Lanyard's own name", () => {
+  const { egress, agents } = parse('version: 1\nteams: { t: {} }\nagents: { a: { team: t, servers: [web] } }\negress: { tcp: ["DB.example:5432"], private: ["10.0.0.7:443", "[fd00::7]:443"], ca: roots.pem }\n');
+  expect({ tcp: [...egress.tcp], private: [...egress.private], ca: egress.ca }).toEqual({ tcp: ["db.example:5432"], private: ["10.0.0.7:443", "[fd00::7]:443"], ca: "/srv/roots.pem" });
+  expect(agents.get("a")?.servers).toEqual(["web"]);
+  expect(parse("version: 1").egress).toEqual({ tcp: new Set(), private: new Set(), ca: null });
+  for (const odd of ["db.example", "10.0.0.7:0", "0x7f.1:80", "db.example.:80", "https://db.example:1"]) expect(problems(`version: 1\negress: { private: ["${odd}"] }\n`)[0]).toContain("an endpoint is `host:port`");
+  expect(problems("version: 1\nservers: { web: { command: x } }\n")[0]).toContain("is Lanyard's own name");
+  expect(problems("version: 1\ntools: { web/GET: { effects: [read] } }\n")[0]).toContain("has a contract of Lanyard's own");
+});

@@ -51,9 +51,9 @@ async function addressesOf(host: string): Promise<string[]> {
 
 /** Invariant: one address that is refused refuses the host; a name that has good and bad ones has them for a reason. */
 function check({ rules, ownUrl }: WebConnector, to: Endpoint, address: string): void {
-  const own = new URL(ownUrl() || "http://nowhere.invalid:1");
+  const own = URL.parse(ownUrl());
   const mine = () => Object.values(networkInterfaces()).some((list = []) => list.some((each) => each.address === address));
-  if (to.port === Number(own.port) && (address.startsWith("127.") || address === "::1" || mine())) throw new Fault("address_refused", `\`${endpointText(to)}\` is Lanyard itself, which is reached through its own endpoint`);
+  if (own && to.port === Number(own.port) && (address.startsWith("127.") || address === "::1" || mine())) throw new Fault("address_refused", `\`${endpointText(to)}\` is Lanyard itself, which is reached through its own endpoint`);
   const why = whyRefused(address);
   if (why !== null && !rules().private.has(endpointText(to))) throw new Fault("address_refused", `\`${endpointText(to)}\` has the address ${address}, and nothing is sent there (${why})`);
 }

@@ -147,3 +147,14 @@ test("a session's lists are made of the servers it can reach", () => {
   expect(reachableServers(config, { ...principal, agent: "free", tools: ["git/log"] })).toEqual(["git"]);
   expect(reachableServers(config, { ...principal, agent: "nobody" })).toEqual([]);
 });
+
+test("what leaves a sandbox is pinned by Lanyard's own definition, names its host, and needs no server of lanyard.yaml", () => {
+  const web: Action = { protocol: "http", server: "web", method: "GET", tool: "GET", name: "web/GET", args: { host: "api.example" }, params: {}, digest: "D" };
+  const labelled = configOf(`${yaml}\nresources: { Host: { api.example: { labels: [public] } } }\n`);
+  const { input, pin } = gather(sources(labelled), web, { ...principal, agent: "free" }, null);
+  expect(input.resources).toEqual([{ type: "Host", id: "api.example", labels: ["public"], owner: null }]);
+  expect(pin).toMatchObject({ refuse: null, contract: { effects: ["egress"], reversibility: "read" } });
+  expect(input.definition).toBe(pin.definition);
+  expect(gather(sources(), web, principal, null).pin.refuse?.text).toBe("agent `coder` may not use server `web`"); // its `servers` does not name it
+  expect(gather(sources(), { ...web, tool: "TRACE", name: "web/TRACE" }, { ...principal, agent: "free" }, null).pin.refuse).toMatchObject({ code: "not_found" });
+});
