@@ -25,7 +25,7 @@ const translatedMib = 64;
  */
 export const qemu = (acceleration: Acceleration): Hypervisor => ({
   tier: acceleration === "kvm" ? "hardware-vm" : "emulated-vm",
-  bootMs: acceleration === "kvm" ? 5000 : 60_000,
+  bootMs: acceleration === "kvm" ? 5000 : 120_000,
   copies: true,
   identity: (memoryMib) => JSON.stringify([versionOf(program()), machineArguments(acceleration, memoryMib), kernelArguments(acceleration), cpus()[0]?.model]),
   launch: (plan) => launch(acceleration, plan),
