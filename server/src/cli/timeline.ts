@@ -28,6 +28,27 @@ const policiesOf = ({ version, bundle }: { version: number | null; bundle: strin
 const postOf = ({ post, share_ppm }: { post: "active" | "shadow" | "canary"; share_ppm: number | null }): string =>
   ({ active: "active", shadow: "a shadow", canary: share_ppm === null ? "a canary" : `a canary for ${share_ppm / 10_000} % of the sessions` })[post];
 
+function workspaceStep(line: Extract<LogLine, { type: `workspace.${string}` }>): string {
+  switch (line.type) {
+    case "workspace.open":
+      return `a copy of ${line.files} files, ${line.bytes} bytes`;
+    case "workspace.diff":
+      return `${line.added} added, ${line.changed} changed, ${line.removed} removed, ${line.renamed} renamed${line.refused > 0 ? `, ${line.refused} REFUSED` : ""}`;
+    case "workspace.gate":
+      return `gate ${line.gate} ${line.passed ? "passed" : `failed, ${line.findings} findings`}`;
+    case "workspace.outcome":
+      return `${line.status}${line.code ? ` (${line.code})` : ""}, what ${line.of} began`;
+    case "workspace.approve":
+      return `approved by ${line.by}`;
+    case "workspace.apply":
+      return `to be applied, by ${line.by}`;
+    case "workspace.revert":
+      return `to be taken back, by ${line.by}`;
+    case "workspace.discard":
+      return `discarded by ${line.by}`;
+  }
+}
+
 function summary(line: Exclude<LogLine, { type: "decision" }>): string {
   switch (line.type) {
     case "outcome":
@@ -54,6 +75,15 @@ function summary(line: Exclude<LogLine, { type: "decision" }>): string {
       return `credential ${line.name} restored by ${line.by}`;
     case "egress.refuse":
       return `${line.agent}, session ${line.session}: turned away at the egress door (${line.fault})${line.times > 1 ? `, ${line.times} times` : ""}`;
+    case "workspace.open":
+    case "workspace.diff":
+    case "workspace.gate":
+    case "workspace.approve":
+    case "workspace.apply":
+    case "workspace.revert":
+    case "workspace.outcome":
+    case "workspace.discard":
+      return `workspace of session ${line.session}: ${workspaceStep(line)}`;
     case "catalog.quarantine":
       return `catalog: ${line.server}/${line.tool} quarantined, ${line.why}`;
     case "catalog.approve":

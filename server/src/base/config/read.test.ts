@@ -46,6 +46,22 @@ test("a whole file becomes a Config with defaults, absolute paths and sorted nam
   expect(config.limits.result_bytes).toBe(limits.result_bytes.value);
 });
 
+test("gates have their defaults, minutes become milliseconds, and owners must be known", () => {
+  const gates = 'gates: { commands: ["npm test", { run: make, minutes: 2 }], protected: ["/deploy/"], owners: ["/pay/ @leads ben", "*.md"], max_files: 5 }';
+  expect(parse(`${whole}${gates}\n`).gates).toEqual({
+    commands: [{ run: "npm test", ms: 600_000 }, { run: "make", ms: 120_000 }],
+    protected: ["/deploy/"],
+    owners: [{ pattern: "/pay/", names: ["@leads", "ben"] }, { pattern: "*.md", names: [] }],
+    maxBytes: 64 * 1024 * 1024,
+    maxFiles: 5,
+  });
+  expect(parse("version: 1").gates).toMatchObject({ commands: [], owners: [], protected: [] });
+  expect(problems(`version: 1\ngates: { owners: ["/pay/ @leads eve"] }`)).toEqual([
+    "2:19: no group `leads` is registered under `groups`",
+    "2:19: no user `eve` is registered under `users`",
+  ]);
+});
+
 test("the smallest file is `version: 1`", () => {
   expect(parse("version: 1").listen).toEqual({ host: "127.0.0.1", port: 7420 });
 });

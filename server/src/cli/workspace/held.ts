@@ -52,15 +52,18 @@ export class HeldWorkspace implements Disposable {
     const origin = folder.create({ ...this.#options.origin, session }, manifest);
     const files = [...manifest.entries.values()];
     const base = { base: manifestHash(origin, manifest), files: files.length, bytes: files.reduce((sum, { size }) => sum + size, 0), left: manifest.left.size };
-    await api.call("workspace_open", { at: { id: session }, body: base });
+    await api.call("workspace_open", { at: { id: session }, body: base }).catch((error: unknown) => {
+      folder.remove();
+      throw error;
+    });
     this.#open = { folder, origin, api };
     this.#server = createServer((peer) => {
       const answer = this.look(sandbox).then((proposal) => ({ digest: proposal?.digest ?? null }), (error: unknown) => ({ error: error instanceof Fault ? error.message : "the workspace could not be read" }));
       peer.on("error", () => {});
       void answer.then((said) => peer.end(JSON.stringify(said)));
     });
-    await new Promise<void>((resolve, reject) => this.#server?.once("error", reject).listen(folder.socket, resolve));
-    chmodSync(folder.socket, 0o600); // Its folder is 0700.
+    const heard = await new Promise<boolean>((resolve) => this.#server?.once("error", () => resolve(false)).listen(folder.socket, () => resolve(true)));
+    if (heard) chmodSync(folder.socket, 0o600); // Its folder is 0700. Where its path is too long for a socket, nobody can look before the end.
     this.#server.unref();
   }
 

@@ -142,7 +142,7 @@ export class LiveSandbox implements Sandbox {
   }
 
   get(folder: string): Readable {
-    const { stdin, stdout, stderr, ended } = this.#tar(["-c", "--hard-dereference", "-f", "-", "-C", folder, "."]);
+    const { stdin, stdout, stderr, ended } = this.#tar(["-c", "--hard-dereference", "--one-file-system", "-f", "-", "-C", folder, "."]);
     stdin.end();
     const said = textOf(stderr);
     const bytes = new PassThrough();
