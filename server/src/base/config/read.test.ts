@@ -56,9 +56,9 @@ test("gates have their defaults, minutes become milliseconds, and owners must be
     maxFiles: 5,
   });
   expect(parse("version: 1").gates).toMatchObject({ commands: [], owners: [], protected: [] });
-  expect(problems(`version: 1\ngates: { owners: ["/pay/ @leads eve"] }`)).toEqual([
+  expect(problems(`version: 1\ngates: { owners: ["/pay/ @leads", "/x eve"] }`)).toEqual([
     "2:19: no group `leads` is registered under `groups`",
-    "2:19: no user `eve` is registered under `users`",
+    "2:35: no user `eve` is registered under `users`",
   ]);
 });
 
