@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { treeOf } from "../../server/src/stages/execution/sandbox/usage.ts";
@@ -7,14 +7,13 @@ import type { SandboxLimits } from "../../server/src/stages/execution/sandbox/dr
 import { mib, SandboxGround, shell, smallLimits } from "../kits/sandbox.ts";
 
 const ground = new SandboxGround();
-const lacking = await ground.drivers.process.probe();
-// Said aloud: a suite that quietly tests nothing would pass.
-if (lacking) process.stderr.write(`\n  SKIPPED: the sandbox suites did not run for the driver \`process\`: ${lacking}\n\n`);
+const names = ["microvm", "gvisor", "process", "none"] as const;
+const lacking = Object.fromEntries(await Promise.all(names.map(async (name) => [name, await ground.lacking(name, "the conformance kit")] as const)));
 afterAll(() => ground[Symbol.dispose]());
 
-describe.each(["gvisor", "process", "none"] as const)("driver %s", (name) => {
+describe.each(names)("driver %s", (name) => {
   const driver = ground.drivers[name];
-  const test = it.skipIf(lacking !== null);
+  const test = it.skipIf(lacking[name] !== null);
 
   test("runs commands with their input, both outputs and exit codes", async () => {
     const { sandbox } = await ground.open(driver);
@@ -67,6 +66,33 @@ describe.each(["gvisor", "process", "none"] as const)("driver %s", (name) => {
     let bytes = 0;
     for await (const chunk of stdout) bytes += (chunk as Buffer).length;
     expect({ bytes, ending: await ended }).toEqual({ bytes: 8_000_000, ending: { kind: "exited", value: 0 } });
+  });
+
+  (name === "none" ? it.skip : test)("what it may read is at its place, though only root gets there outside, and cannot be written", async () => {
+    const folder = mkdtempSync("/var/tmp/lanyard-readable-");
+    const shown = join(folder, "closed", "shown");
+    mkdirSync(shown, { recursive: true });
+    writeFileSync(join(shown, "note"), "hello");
+    writeFileSync(join(folder, "closed", "secret"), "no");
+    if (process.geteuid?.() === 0) chmodSync(join(folder, "closed"), 0o700);
+    const { sandbox } = await ground.open(driver, { readable: name === "microvm" ? [shown] : [shown, process.execPath] });
+    await using _ = sandbox;
+    const { out } = await shell(sandbox, `cat ${shown}/note; cat ${folder}/closed/secret; echo x > ${shown}/note; rm ${shown}/note; ls ${shown} ${folder}/closed; ${name === "microvm" ? "node" : process.execPath} --version`); // A machine brings its own.
+    expect(out).toBe(`hello${folder}/closed:\nshown\n\n${shown}:\nnote\n${process.version}\n`);
+    await sandbox.destroy();
+    expect(readFileSync(join(shown, "note"), "utf8")).toBe("hello");
+    rmSync(folder, { recursive: true });
+  });
+
+  (name === "none" ? it.skip : test)("the workspace begins empty, is the sandbox's own to write to, ends at its size, and has what is shown in it", async () => {
+    const folder = mkdtempSync("/var/tmp/lanyard-workspace-");
+    chmodSync(folder, 0o755);
+    mkdirSync(join(folder, "shown"), { mode: 0o755 });
+    writeFileSync(join(folder, "shown/note"), "read me", { mode: 0o644 });
+    const { sandbox } = await ground.open(driver, { workspace: folder, readable: [join(folder, "shown")] });
+    await using _ = sandbox;
+    expect((await shell(sandbox, "ls -A; cat shown/note; echo; touch shown/x 2>/dev/null || echo refused; head -c 20000000 /dev/zero > full 2>/dev/null || echo full; pwd")).out).toBe(`shown\nread me\nrefused\nfull\n${folder}\n`);
+    rmSync(folder, { recursive: true });
   });
 
   test("files go in and come out as tar streams", async () => {
@@ -130,68 +156,8 @@ const commandOf = (pid: number): string => {
   }
 };
 
-/** Attacks: what is tried, what blocks it, and what it prints where nothing does. `harmless`: also tried without a sandbox, and must get through. */
-const python = (code: string): string => `python3 -c '${code}' 2>&1 | tail -1`;
-const system = (number: number, ...args: (number | string)[]): string => python(`import ctypes,os; l=ctypes.CDLL(None,use_errno=True); r=l.syscall(${[number, ...args].join(",")}); print("through" if r>=0 else os.strerror(ctypes.get_errno()))`);
-const socket = (family: number, type = 1): string => python(`import socket; socket.socket(${family},${type}); print("through")`);
-const attacks: readonly { readonly name: string; readonly line: string; readonly blocked: RegExp; readonly harmless: boolean }[] = [
-  { name: "files of the machine", line: "ls -d /root /var 2>/dev/null | grep -q . && echo through || echo absent", blocked: /^absent/, harmless: true },
-  { name: "processes of the machine", line: "[ $(ls -d /proc/[0-9]* | wc -l) -gt 12 ] && echo through || echo few", blocked: /^few/, harmless: true },
-  { name: "environment of the agent", line: "cat /proc/1/environ >/dev/null 2>&1 && echo through || echo denied", blocked: /^denied/, harmless: false },
-  { name: "the agent's channel", line: "ls /proc/1/fd/ >/dev/null 2>&1 && echo through || echo denied", blocked: /^denied/, harmless: true },
-  { name: "core_pattern, with the value it has", line: 'v=$(cat /proc/sys/kernel/core_pattern); echo "$v" 2>/dev/null > /proc/sys/kernel/core_pattern && echo through || echo denied', blocked: /denied/, harmless: false },
-  { name: "writing to /usr", line: "touch /usr/x 2>/dev/null && echo through || echo denied", blocked: /^denied/, harmless: false },
-  { name: "writing to /dev", line: "touch /dev/x 2>/dev/null && echo through || echo denied", blocked: /^denied/, harmless: false },
-  { name: "vsock: only socket(), never connected", line: socket(40), blocked: /not supported/, harmless: false },
-  { name: "a socket of the machine in a folder that is shown", line: `python3 -c "import socket; s = socket.socket(socket.AF_UNIX); s.connect('host.sock'); print('through')" 2>&1 | tail -1`, blocked: /not supported/, harmless: false },
-  { name: "packet socket", line: socket(17, 3), blocked: /not supported/, harmless: false },
-  { name: "raw socket", line: socket(2, 3), blocked: /not (permitted|supported)/, harmless: false },
-  { name: "a route out", line: "[ $(tail -n +2 /proc/net/route | wc -l) -gt 0 ] && echo through || echo none", blocked: /^none/, harmless: false },
-  { name: "a namespace of its own", line: "unshare -U true 2>&1 && echo through", blocked: /not permitted/, harmless: true },
-  { name: "ptrace", line: system(101, 0, 0, 0, 0), blocked: /not permitted/, harmless: true },
-  { name: "keyctl", line: system(250, 0, -3, 0), blocked: /not permitted/, harmless: false },
-  { name: "bpf", line: system(321, 0, 0, 0), blocked: /not permitted/, harmless: false },
-  { name: "perf", line: system(298, 0, 0, -1, -1, 0), blocked: /not permitted/, harmless: false },
-  { name: "io_uring", line: system(425, 1, "ctypes.create_string_buffer(256)"), blocked: /not implemented/, harmless: false },
-  { name: "memory without a name", line: system(319, "b\"x\"", 0), blocked: /not permitted/, harmless: true },
-  { name: "kernel log", line: "dmesg >/dev/null 2>&1 && echo through || echo denied", blocked: /^denied/, harmless: false },
-  { name: "a fork bomb of 500", line: "for i in $(seq 500); do sleep 2 & done 2>/dev/null; echo through", blocked: /^$/, harmless: false },
-  { name: "a full disk", line: "head -c 20000000 /dev/zero > /tmp/full 2>/dev/null && echo through || echo full; rm -f /tmp/full", blocked: /^full/, harmless: false },
-];
-
-describe.skipIf(lacking !== null || process.arch !== "x64")("escape suite", () => {
-  it("every attack is blocked, and the sandbox is alive after each", async () => {
-    const { sandbox } = await ground.open(ground.drivers.process);
-    await using _ = sandbox;
-    for (const { name, line, blocked } of attacks) {
-      const { out } = await shell(sandbox, line);
-      expect.soft(out, name).toMatch(blocked);
-      expect.soft(out, name).not.toMatch(/through/);
-      await sandbox.ping();
-    }
-  });
-
-  it.each(attacks.filter(({ harmless }) => harmless))("$name gets through where there is no sandbox", async ({ line }) => {
-    const { sandbox } = await ground.open(ground.drivers.none);
-    await using _ = sandbox;
-    expect((await shell(sandbox, line)).out).toMatch(/through/);
-  });
-
-  it("the workspace begins empty, is the sandbox's own to write to, ends at its size, and has what is shown in it", async () => {
-    using shown = new SandboxGround();
-    chmodSync(shown.folder, 0o755);
-    mkdirSync(join(shown.folder, "shown"), { mode: 0o755 });
-    writeFileSync(join(shown.folder, "shown/note"), "read me", { mode: 0o644 });
-    const { sandbox } = await ground.open(ground.drivers.process, { workspace: shown.folder, readable: [join(shown.folder, "shown")] });
-    await using _ = sandbox;
-    expect((await shell(sandbox, "ls -A; cat shown/note; echo; touch shown/x 2>&1; head -c 20000000 /dev/zero > full 2>/dev/null || echo full; pwd")).out).toBe(
-      `shown\nread me\ntouch: cannot touch 'shown/x': Read-only file system\nfull\n${shown.folder}\n`,
-    );
-  });
-
-  it.each(["/", "/usr/share", "/etc", "/tmp", "/proc/1", "work", "/work/../etc"])("%s is no workspace", async (workspace) => {
-    await expect(ground.open(ground.drivers.process, { workspace })).rejects.toThrow(/cannot be a workspace/);
-  });
-
-  it("leaves nothing", () => expect(ground.leftovers()).toEqual([]));
+it.each(["/", "/usr/share", "/etc", "/tmp", "/proc/1", "work", "/work/../etc"])("%s is no workspace", async (workspace) => {
+  for (const name of ["gvisor", "process"] as const) await expect(ground.open(ground.drivers[name], { workspace }), name).rejects.toThrow(/cannot be a workspace|is not installed|is not built/);
 });
+
+it("leaves nothing", () => expect(ground.leftovers()).toEqual([]));

@@ -71,7 +71,7 @@ export function runVerb(program: Command, context: Context): void {
       // Invariant: only the operator's word for a tier counts; whoever has a credential or token may be the agent, and the daemon refuses theirs.
       const tier = bearer === undefined ? driver.tier : "none";
       context.err(`isolation: ${driver.name}, tier ${tier}${tier === driver.tier ? "" : " (only the operator can vouch for more)"}`);
-      const places = placesOf(options);
+      const places = placesOf(options, driver.name);
       const minutes = minutesOf(options);
       const home = settings(environment).home;
       using held = new HeldWorkspace({
@@ -112,12 +112,12 @@ export const choiceOptions = (environment: Environment, looking?: (label: string
 const shared = ["/tmp", "/home", "/opt", "/srv", "/mnt", "/media", "/var", "/root", "/run"];
 
 /** What the sandbox sees of the machine. */
-function placesOf({ workspace = ".", readable = [] }: RunVerbOptions): Pick<SandboxSpec, "workspace" | "readable"> {
+function placesOf({ workspace = ".", readable = [] }: RunVerbOptions, driver: DriverName): Pick<SandboxSpec, "workspace" | "readable"> {
   const root = realPath(workspace);
   if (isWithin(realpathSync(homedir()), root) || shared.includes(root)) {
     throw new Fault("invalid_request", `\`${root}\` cannot be a workspace: it holds your other work too; choose the folder of one project`);
   }
-  const ours = process.geteuid?.() !== 0 && !process.execPath.startsWith("/usr/") ? [dirname(process.execPath)] : []; // Another user may not get there.
+  const ours = driver !== "microvm" && !process.execPath.startsWith("/usr/") ? [dirname(process.execPath)] : []; // A machine brings its own Node.
   return { workspace: root, readable: [...readable.map(realPath), ...ours] };
 }
 

@@ -52,10 +52,11 @@ export async function startEnclosed(server: ServerCommand, enclosure: Enclosure,
 }
 
 /** The command as it is inside, and what it can read there. Throws Fault `invalid_config` for what is Lanyard's own. */
-function placesOf(server: ServerCommand, { readable, kept }: Enclosure): { readonly words: readonly string[]; readonly readable: readonly string[] } {
+function placesOf(server: ServerCommand, enclosure: Enclosure): { readonly words: readonly string[]; readonly readable: readonly string[] } {
   const { name, command, args } = server;
+  const { readable, kept } = enclosure;
   const words = [command.includes("/") ? pathOf(command, server) : { word: command, path: null }, ...args.map((word) => pathOf(word, server))];
-  const shown = [...new Set([...words.flatMap(({ path }) => path ?? []), ...readable, ...ownRuntime()])];
+  const shown = [...new Set([...words.flatMap(({ path }) => path ?? []), ...readable, ...ownRuntime(enclosure)])];
   for (const path of shown) {
     if (!existsSync(path)) throw new Fault("invalid_config", `server \`${name}\` is isolated and would read \`${path}\`, which does not exist`);
     const own = kept.filter((one) => existsSync(one)).find((one) => isWithin(realpathSync(path), realpathSync(one)) || isWithin(realpathSync(one), realpathSync(path)));
@@ -71,8 +72,8 @@ function pathOf(word: string, { cwd = "." }: ServerCommand): { readonly word: st
   return isPath ? { word: path, path } : { word, path: null };
 }
 
-/** Node, where it is not one of the system's; not root's own, which the user of the sandbox may not get at. */
-const ownRuntime = (): string[] => (process.geteuid?.() === 0 || process.execPath.startsWith("/usr/") ? [] : [dirname(process.execPath)]);
+/** Node, where it is not one of the system's; a virtual machine brings its own. */
+const ownRuntime = ({ driver }: Enclosure): string[] => (driver.name === "microvm" || process.execPath.startsWith("/usr/") ? [] : [dirname(process.execPath)]);
 
 const limitsOf = (limits: Limits, wallMs: number) => ({
   cpuMs: limits.sandbox_cpu_ms,

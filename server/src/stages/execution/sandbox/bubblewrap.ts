@@ -46,10 +46,10 @@ export const ownFiles = (root = ""): string[] => [
 export const dataFiles = { passwd: `agent:x:1000:1000::${homeInside}:/bin/sh\n`, group: "agent:x:1000:\n", hosts: "127.0.0.1 localhost\n::1 localhost\n" };
 
 /**
- * The arguments of bwrap up to the agent's. What is not named is not there: no home, no /run, no other session. Throws Fault
+ * The arguments of bwrap up to the agent's; `source` says where what is shown lies. What is not named is not there: no home, no /run, no other session. Throws Fault
  * `invalid_request`.
  */
-export function bubblewrapArguments(spec: SandboxSpec): string[] {
+export function bubblewrapArguments(spec: SandboxSpec, source: (path: string) => string): string[] {
   const { workspace, limits } = spec;
   const shown = shownPaths(spec);
   const inWorkspace = shown.filter((path) => isWithin(path, workspace));
@@ -61,9 +61,9 @@ export function bubblewrapArguments(spec: SandboxSpec): string[] {
     ...ownFiles(),
     ...["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev", "--size", String(sharedMemoryBytes), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"],
     ...["--perms", "1777", "--size", half, "--tmpfs", "/tmp", "--size", half, "--tmpfs", homeInside],
-    ...shown.filter((path) => !inWorkspace.includes(path)).flatMap((path) => ["--ro-bind", path, path]),
+    ...shown.filter((path) => !inWorkspace.includes(path)).flatMap((path) => ["--ro-bind", source(path), path]),
     ...["--size", String(Math.max(4096, limits.diskBytes)), "--tmpfs", workspace],
-    ...inWorkspace.flatMap((path) => ["--ro-bind", path, path]),
+    ...inWorkspace.flatMap((path) => ["--ro-bind", source(path), path]),
     ...["--remount-ro", "/", "--chdir", workspace, "--clearenv"],
   ];
 }

@@ -6,7 +6,8 @@ import { agentInside, dataFds, dataFiles, homeInside, isWithin, ownFiles, shared
 import type { SandboxDriver, SandboxSpec } from "./driver.ts";
 import { LiveSandbox, overStdio, type LiveOptions } from "./live.ts";
 import { openFolder } from "./orphans.ts";
-import { agentArguments, asOtherUser, probeBy, whatIsMissing, type DriverOptions } from "./process.ts";
+import { asOtherUser } from "./other-user.ts";
+import { agentArguments, probeBy, whatIsMissing, type DriverOptions } from "./process.ts";
 
 /** Where runsc finds things, in a file system that holds nothing else and ends with it. */
 const [rootfs, bundle, state, config] = ["/rootfs", "/bundle", "/state", "config.json"];
@@ -26,13 +27,15 @@ export const gvisorDriver = ({ clock, folder, agent }: DriverOptions): SandboxDr
   const create = async (spec: SandboxSpec): Promise<LiveSandbox> => {
     const lacking = whatIsMissing("gvisor", agent) ?? (systemProgram("runsc") ? null : "runsc is not installed; `npm run isolation` installs it as root, or `apt install runsc` (Debian 12: from bookworm-backports)");
     if (lacking) throw new Fault("isolation_unavailable", lacking);
-    const cage = cageArguments(spec);
+    const shown = shownPaths(spec);
     const id = clock.id("sbx");
     const own = openFolder(folder, id, { [config]: JSON.stringify(configuration(spec)), ...dataFiles });
+    const { before, source } = asOtherUser(shown, own);
+    const cage = cageArguments(spec, shown, source);
     const launch: LiveOptions["launch"] = (around) => {
       const fds = Object.keys(dataFds).map((name) => openSync(name === "agent" ? agent : join(own, name === "seccomp" ? config : name), "r"));
       try {
-        const [command = "", ...args] = around([...asOtherUser(), systemProgram("bwrap") ?? "", ...cage, systemProgram("runsc") ?? "", ...runscArguments(id)]);
+        const [command = "", ...args] = around([...before, systemProgram("bwrap") ?? "", ...cage, systemProgram("runsc") ?? "", ...runscArguments(id)]);
         return overStdio(spawn(command, args, { stdio: ["pipe", "pipe", "pipe", ...fds], env: {}, cwd: "/", detached: true })); // A Ctrl-C at the terminal is for the command, not for its cage.
       } finally {
         for (const fd of fds) closeSync(fd);
@@ -44,16 +47,15 @@ export const gvisorDriver = ({ clock, folder, agent }: DriverOptions): SandboxDr
 };
 
 /** The session's file system, read-only, and around it no more than runsc needs. */
-function cageArguments(spec: SandboxSpec): string[] {
-  const shown = shownPaths(spec);
-  const folders = ["", ...["/etc", "/tmp", homeInside, spec.workspace, ...shown.map((path) => dirname(path))].flatMap(withParents)];
+function cageArguments({ workspace }: SandboxSpec, shown: readonly string[], source: (path: string) => string): string[] {
+  const folders = ["", ...["/etc", "/tmp", homeInside, workspace, ...shown.map((path) => dirname(path))].flatMap(withParents)];
   return [
     ...["--unshare-all", "--unshare-user", "--die-with-parent", "--new-session", "--as-pid-1", "--cap-drop", "ALL", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"],
     ...systemView(),
     ...folders.flatMap((path) => ["--perms", "0755", "--dir", rootfs + path]),
     ...systemView(rootfs),
     ...ownFiles(rootfs),
-    ...shown.flatMap((path) => ["--ro-bind", path, rootfs + path]),
+    ...shown.flatMap((path) => ["--ro-bind", source(path), rootfs + path]),
     ...["--dir", state, "--perms", "0444", "--ro-bind-data", String(configFd), `${bundle}/${config}`, "--chdir", "/", "--clearenv"],
   ];
 }

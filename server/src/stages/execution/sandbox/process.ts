@@ -3,10 +3,11 @@ import { accessSync, closeSync, constants, openSync } from "node:fs";
 import { join } from "node:path";
 import { Fault } from "@lanyard/contract";
 import type { Clock } from "../../../base/clock.ts";
-import { agentInside, bubblewrapArguments, dataFds, dataFiles, homeInside, systemProgram } from "./bubblewrap.ts";
+import { agentInside, bubblewrapArguments, dataFds, dataFiles, homeInside, shownPaths, systemProgram } from "./bubblewrap.ts";
 import type { SandboxDriver, SandboxSpec } from "./driver.ts";
 import { LiveSandbox, overStdio, type LiveOptions } from "./live.ts";
 import { openFolder } from "./orphans.ts";
+import { asOtherUser } from "./other-user.ts";
 import { seccompProgram } from "./seccomp.ts";
 
 export interface DriverOptions {
@@ -17,9 +18,6 @@ export interface DriverOptions {
   readonly agent: string;
 }
 
-/** The user of a sandbox that root starts: one that owns nothing. */
-const nobodysId = 65_533;
-
 /**
  * Driver `process`: namespaces and a system call filter by bubblewrap. The kernel is the machine's own, so its tier is `namespace`. Started
  * by root, it becomes another user first: bubblewrap as root leaves /proc/sys/kernel to the guest.
@@ -29,13 +27,15 @@ export const processDriver = ({ clock, folder, agent }: DriverOptions): SandboxD
     const lacking = whatIsMissing("process", agent);
     if (lacking) throw new Fault("isolation_unavailable", lacking);
     const filter = seccompProgram(process.arch);
-    const inside = [...bubblewrapArguments(spec), "--", agentInside, ...agentArguments(spec)];
+    const shown = shownPaths(spec);
     const id = clock.id("sbx");
     const own = openFolder(folder, id, { seccomp: filter, ...dataFiles });
+    const { before, source } = asOtherUser(shown, own);
+    const inside = [...bubblewrapArguments(spec, source), "--", agentInside, ...agentArguments(spec)];
     const launch: LiveOptions["launch"] = (around) => {
       const fds = Object.keys(dataFds).map((name) => openSync(name === "agent" ? agent : join(own, name), "r"));
       try {
-        const [command = "", ...args] = around([...asOtherUser(), systemProgram("bwrap") ?? "", ...inside]);
+        const [command = "", ...args] = around([...before, systemProgram("bwrap") ?? "", ...inside]);
         return overStdio(spawn(command, args, { stdio: ["pipe", "pipe", "pipe", ...fds], env: {}, cwd: "/", detached: true })); // A Ctrl-C at the terminal is for the command, not for its cage.
       } finally {
         for (const fd of fds) closeSync(fd);
@@ -71,10 +71,6 @@ export function whatIsMissing(name: SandboxDriver["name"], agent: string): strin
     return "the guest agent is not built; `npm run isolation` builds it";
   }
 }
-
-/** Invariant: bubblewrap never runs with euid 0. */
-export const asOtherUser = (): string[] =>
-  process.geteuid?.() === 0 ? [systemProgram("setpriv") ?? "", "--reuid", String(nobodysId), "--regid", String(nobodysId), "--clear-groups", "--"] : [];
 
 /** What the guest agent is told of a session. */
 export const agentArguments = ({ workspace, doors, limits }: SandboxSpec): string[] => [
