@@ -8,9 +8,10 @@ import type { Ending, Sandbox, SandboxDriver, SandboxEvent, SandboxLimits, Sandb
 import { gvisorDriver } from "../../server/src/stages/execution/sandbox/gvisor.ts";
 import { guestAgentPath } from "../../server/src/stages/execution/sandbox/guest.ts";
 import { guestImagePath } from "../../server/src/stages/execution/sandbox/microvm/image.ts";
-import { microvmDriver } from "../../server/src/stages/execution/sandbox/microvm/microvm.ts";
-import { processDriver } from "../../server/src/stages/execution/sandbox/process.ts";
+import { microvmDriver, type MicrovmDriver, type MicrovmOptions } from "../../server/src/stages/execution/sandbox/microvm/microvm.ts";
+import { processDriver, type DriverOptions } from "../../server/src/stages/execution/sandbox/process.ts";
 
+const cache = process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache");
 export const mib = 1024 * 1024;
 export const smallLimits: SandboxLimits = { cpuMs: 60_000, memoryBytes: 256 * mib, processes: 64, diskBytes: 8 * mib, fileBytes: 16 * mib, files: 128, wallMs: 60_000 };
 
@@ -19,16 +20,23 @@ export class SandboxGround implements Disposable {
   readonly folder = mkdtempSync(join(tmpdir(), "lanyard-sandboxes-"));
   readonly drivers: Readonly<Record<SandboxDriver["name"], SandboxDriver>>;
 
+  readonly #options: DriverOptions;
+
   /** `agent`: another program in the guest agent's place. */
   constructor({ agent }: { readonly agent?: string } = {}) {
-    const cache = process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache");
     const options = { clock: systemClock, folder: this.folder, agent: agent ?? process.env["LANYARD_GUEST_AGENT"] ?? guestAgentPath(cache) };
+    this.#options = options;
     this.drivers = {
-      microvm: microvmDriver({ ...options, image: guestImagePath(cache), templates: join(cache, "lanyard", "templates"), acceleration: "tcg" }),
+      microvm: this.machines(),
       gvisor: gvisorDriver(options),
       process: processDriver(options),
       none: bareDriver(options),
     };
+  }
+
+  /** Virtual machines that begin in another way than they usually do. */
+  machines(more: Pick<MicrovmOptions, "start" | "warm"> = {}): MicrovmDriver {
+    return microvmDriver({ ...this.#options, image: guestImagePath(cache), templates: join(cache, "lanyard", "templates"), acceleration: "tcg", ...more });
   }
 
   /**

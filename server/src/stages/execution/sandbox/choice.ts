@@ -80,6 +80,7 @@ function inOrder(options: ChoiceOptions): { readonly label: string; readonly dri
   const machines = { ...common, image: guestImagePath(cache), templates: join(cache, "lanyard", "templates") };
   return [
     { label: "microvm (Firecracker)", driver: microvmDriver({ ...machines, acceleration: "firecracker" }) },
+    { label: "microvm (Firecracker)", driver: microvmDriver({ ...machines, acceleration: "firecracker" }) },
     { label: "microvm (KVM)", driver: microvmDriver({ ...machines, acceleration: "kvm" }) },
     { label: "gvisor", driver: gvisorDriver(common) },
     { label: "microvm (emulated)", driver: microvmDriver({ ...machines, acceleration: "tcg" }) },
