@@ -50,14 +50,8 @@ test("what cannot be the beginning of a value is held back for no time", () => {
   expect(scrubber.end().toString()).toBe("s3");
 });
 
-test("the worst of texts costs a few steps a byte: twice the text, about twice the steps", () => {
+test("the worst of texts is looked through in one pass", () => {
   const bytes = Buffer.from(`${"a".repeat(4000)}b`);
-  const steps = (length: number): number => {
-    const before = performance.now();
-    scrubText([{ bytes, replacement: Buffer.from("x") }], "a".repeat(length));
-    return performance.now() - before;
-  };
-  steps(100_000);
-  // Looking at each place anew would need 4,000 steps a byte, which no machine does for 2 MB within the time limit of a test.
-  steps(2_000_000);
+  const text = "a".repeat(2_000_000); // Looking at each place anew would be 8,000,000,000 steps, which no test would see the end of.
+  expect(scrubText([{ bytes, replacement: Buffer.from("x") }], `${text}b`)).toBe(`${"a".repeat(text.length - 4000)}x`);
 });
