@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
 import { connect as connectH2 } from "node:http2";
-import { createServer, type AddressInfo, type Server } from "node:net";
+import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DaemonProcess, until, World } from "../daemon.ts";
@@ -51,7 +51,9 @@ beforeAll(async () => {
   secure = await Outside.open((incoming, outgoing) => outgoing.end(`secret ${incoming.url}`), { name: "localhost" });
   plain.server.on("upgrade", (incoming, socket) => {
     socket.on("error", () => {});
+    if (incoming.url === "/reset") return void setImmediate(() => (socket as Socket).resetAndDestroy());
     socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: ${incoming.headers["sec-websocket-key"]}\r\n\r\nhello`);
+    if (incoming.url === "/reset-later") return void socket.once("data", () => (socket as Socket).resetAndDestroy());
     socket.pipe(socket);
   });
   echo = createServer((socket) => void socket.on("error", () => {}).pipe(socket));
@@ -167,6 +169,23 @@ describe("connections that stay", () => {
     socket.destroy();
     await until(async () => (await entries()).some(({ type, seq }, _, rows) => type === "outcome" && rows.some((row) => row.action === "web/WEBSOCKET" && row.seq < seq)), "its end is on record");
     expect(await say(await door(), handshake("/ws", `localhost:${plain.port}`))).toMatch(/^HTTP\/1.1 403[^]*no policy permits/);
+  });
+
+  test("ends that break off, on either side and at any moment, end nothing but themselves", async () => {
+    expect(await say(await door(), handshake("/reset"))).toMatch(/^HTTP\/1.1 502/);
+    const socket = await door();
+    socket.on("error", () => {}).write(handshake("/reset-later"));
+    await once(socket, "data");
+    const closed = once(socket, "close");
+    socket.write("ping");
+    await closed;
+    for (const path of ["/ws", "/stream", "/secret"]) {
+      const hasty = await door();
+      hasty.on("error", () => {}).write(path === "/ws" ? handshake(path) : `GET http://127.0.0.1:${plain.port}${path} HTTP/1.1\r\nHost: 127.0.0.1:${plain.port}\r\n\r\n`);
+      setImmediate(() => hasty.resetAndDestroy());
+    }
+    await until(async () => (await entries()).filter(({ type }) => type === "decision").length >= 3, "they were decided");
+    expect(await get(`http://127.0.0.1:${plain.port}/alive`)).toMatch(/^HTTP\/1.1 200/);
   });
 
   test("plain TCP goes to endpoints that lanyard.yaml names, if policy lets it, and to no other", async () => {

@@ -148,15 +148,17 @@ describe.skipIf(rootless !== null)("ways out", () => {
     expect(ways.length).toBeGreaterThanOrEqual(40);
   });
 
-  it.each(drivers)("none is one from a sandbox of the driver %s, and Lanyard has each on record that reached it", async (driver, { probe }) => {
+  it.each(drivers)("none is one from a sandbox of the driver %s, and Lanyard has each on record that reached it", async (driver, { probe, tier }) => {
+    const emulated = tier === "emulated-vm";
     const lacking = await probe();
     if (lacking) return void process.stderr.write(`\n  SKIPPED: the exfiltration suite for the driver \`${driver}\`: ${lacking}\n\n`);
     writeFileSync(hitsFile, "");
     const who = ["--agent", "scout", "--on-behalf-of", "ana", "--purpose", "get out"];
-    const { out, err } = await ran(within(inside, process.execPath, program, "--config", world.config, "run", "--isolation", driver, "--workspace", join(folder, "work"), ...who, "--", "/usr/bin/python3", "ways.py", "attack", port()));
+    const { out, err } = await ran(within(inside, process.execPath, program, "--config", world.config, "run", "--isolation", driver, "--workspace", join(folder, "work"), ...who, "--", "/usr/bin/python3", "ways.py", "attack", port(), ...(emulated ? ["without-programs"] : [])));
     expect(out, err).not.toBe("");
     const attacks = tried(out);
-    expect(attacks.map(({ way }) => way), err).toEqual(ways.map(({ way }) => way));
+    const programs = ["curl past the proxy", "git past the proxy", "git", "npm", "pip", "curl"];
+    expect(attacks.map(({ way }) => way), err).toEqual(ways.flatMap(({ way }) => (emulated && programs.includes(way) ? [] : [way])));
     expect(attacks.filter(({ got }) => got.includes("REACHED"))).toEqual([]);
 
     // What the world outside heard: the good host's permitted paths, and questions for names that policy had permitted by then.
@@ -175,5 +177,5 @@ describe.skipIf(rootless !== null)("ways out", () => {
       const seen = rows.filter(({ type, seq, fault }) => type === "egress.refuse" && own.has(seq) && fault === by.slice(5)).reduce((sum, { times = 0 }) => sum + times, 0);
       expect(seen, by).toBeGreaterThanOrEqual(count(by));
     }
-  });
+  }, 240_000);
 });

@@ -98,6 +98,9 @@ def icmp():
     while True:
         if s.recv(512)[20] == 0: return "REACHED"
 
+# Big programs take half a minute each where the processor is emulated; there the ways that need none of them stand for them.
+PROGRAMS = ("curl past the proxy", "git past the proxy", "git", "npm", "pip", "curl")
+
 def program(*argv, **more):
     env = dict(os.environ, **more.get("env", {}))
     done = subprocess.run(argv, capture_output=True, timeout=40, env=env)
@@ -217,4 +220,4 @@ def tried(one):
     return json.dumps({"way": name, "by": by, "got": got[-1500:]})
 
 with concurrent.futures.ThreadPoolExecutor(8) as pool:
-    for line in pool.map(tried, WAYS): print(line, flush=True)
+    for line in pool.map(tried, [one for one in WAYS if "without-programs" not in sys.argv or one[0] not in PROGRAMS]): print(line, flush=True)

@@ -67,7 +67,7 @@ function answerOf(request: WebRequest, socket: Socket, waitMs: number): Promise<
       resolve({ ...responseOf(incoming, raw), input: raw });
     });
   }
-  outgoing.once("error", (cause) => reject(new Fault("uncertain", `\`${to}\` broke off before it answered`, { cause })));
+  outgoing.on("error", (cause) => reject(new Fault("uncertain", `\`${to}\` broke off before it answered`, { cause })));
   outgoing.once("close", () => reject(new Fault("uncertain", `\`${to}\` hung up before it answered`)));
   outgoing.end(request.body);
   return promise;

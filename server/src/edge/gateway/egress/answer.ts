@@ -1,5 +1,5 @@
 import { ServerResponse, STATUS_CODES, type IncomingMessage } from "node:http";
-import type { ServerHttp2Stream } from "node:http2";
+import { constants, type ServerHttp2Stream } from "node:http2";
 import type { Duplex, Readable, Writable } from "node:stream";
 import { finished, pipeline } from "node:stream/promises";
 import { errors, Fault, type ErrorCode } from "@lanyard/contract";
@@ -14,6 +14,8 @@ export interface WayBack {
   readonly raw?: Duplex;
   /** Aborts when the client goes away. */
   readonly signal: AbortSignal;
+  /** Breaks off, so that nobody takes what came for the whole. */
+  abort(): void;
 }
 
 const bodiless: ReadonlySet<number> = new Set([204, 205, 304]);
@@ -22,10 +24,13 @@ const bodiless: ReadonlySet<number> = new Set([204, 205, 304]);
 export function overHttp(incoming: IncomingMessage, outgoing: ServerResponse): WayBack {
   const gone = new AbortController();
   outgoing.once("close", () => gone.abort());
+  outgoing.on("error", () => {}); // told by `close`; without a listener it would end the daemon
   outgoing.sendDate = false;
   return {
     signal: gone.signal,
+    abort: () => void outgoing.destroy(),
     head: (status, headers) => {
+      if (outgoing.destroyed) return null;
       outgoing.writeHead(status, headers.flat());
       if (incoming.method !== "HEAD" && !bodiless.has(status)) {
         outgoing.flushHeaders();
@@ -50,6 +55,7 @@ export function overSocket(incoming: IncomingMessage, socket: Duplex, opened: st
   };
   return {
     signal: gone.signal,
+    abort: () => void socket.destroy(),
     raw: socket,
     head: (status, headers) => {
       if (status !== 101 && opened === "") return overHttp(incoming, refused()).head(status, headers);
@@ -67,6 +73,7 @@ export function overStream(stream: ServerHttp2Stream, isHead: boolean): WayBack 
   stream.once("close", () => gone.abort());
   return {
     signal: gone.signal,
+    abort: () => stream.close(constants.NGHTTP2_INTERNAL_ERROR),
     head: (status, headers) => {
       if (stream.destroyed) return null;
       const endStream = isHead || bodiless.has(status);
@@ -81,6 +88,7 @@ export function overStream(stream: ServerHttp2Stream, isHead: boolean): WayBack 
 export async function deliver(back: WayBack, answer: Answer): Promise<Delivered> {
   const web = "result" in answer ? answer.web : undefined;
   if (!web || "error" in answer) return { answer, code: "internal" };
+  web.body.on("error", () => {}); // what ends it is seen where it is read; here only that it does not end the daemon
   const code = await passOn(back, web);
   const sum = web.sum?.();
   web.body.destroy();
@@ -103,6 +111,7 @@ async function passOn(back: WayBack, web: WebResponse): Promise<ErrorCode | ""> 
     } else await pipeline(web.body, into);
     return "";
   } catch (error) {
+    back.abort();
     return error instanceof Fault ? error.code : "uncertain";
   }
 }

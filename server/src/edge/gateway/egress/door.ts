@@ -112,6 +112,7 @@ export class EgressDoor implements EgressWays, AsyncDisposable {
     if (error instanceof TurnedAway) this.note(occupant, error);
     else if (!(error instanceof Fault)) this.options.log.error("egress.failed", { error });
     const { code, message } = error instanceof Fault ? error : new Fault("internal", "an internal error at the egress door");
+    if (code === "internal") return back.abort(); // whatever has been written by then
     const remedy = code === "malformed_call" ? "send HTTP/1.1 or HTTP/2 that can be read in one way only, to a host in its usual spelling" : errors[code].remedy;
     refuse(back, code, `${message}. What to do: ${remedy}.`);
   }

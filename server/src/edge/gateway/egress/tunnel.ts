@@ -58,7 +58,7 @@ function peek(door: EgressWays, occupant: Occupant, socket: Duplex, to: Endpoint
     if (first === null) return void socket.destroy();
     socket.unshift(first);
     const [byte = 0] = first;
-    if (byte === 22) return void secure(door, occupant, socket, { ...to, scheme: "https" });
+    if (byte === 22) return void secure(door, occupant, socket, { ...to, scheme: "https" }).catch(() => socket.destroy());
     if (byte >= 0x41 && byte <= 0x5a) return door.speak(socket, { ...occupant, origin: { ...to, scheme: "http" } });
     give("a tunnel speaks neither TLS nor HTTP; name its endpoint under `egress: tcp:` of lanyard.yaml");
   });
