@@ -55,7 +55,8 @@ export class Machines implements AsyncDisposable {
       void this.fill(memoryMib).catch(() => {}); // Whoever takes the next one hears of it.
       return found.held;
     }
-    return this.launch(memoryMib, await this.#origin(memoryMib), readable, around);
+    const held = await this.launch(memoryMib, await this.#origin(memoryMib), readable, around);
+    return this.#options.start === "boot" ? this.#answering(held, this.#options.hypervisor.bootMs) : held;
   }
 
   async launch(memoryMib: number, { system, nothing, begin }: Origin, readable: string | null, around: Around | null): Promise<HeldMachine> {
@@ -96,14 +97,18 @@ export class Machines implements AsyncDisposable {
   }
 
   async #warm(memoryMib: number): Promise<HeldMachine> {
-    const held = await this.launch(memoryMib, await this.#origin(memoryMib), null, null);
+    return this.#answering(await this.launch(memoryMib, await this.#origin(memoryMib), null, null), wakeMs);
+  }
+
+  /** One whose agent answers; else it is ended. */
+  async #answering(held: HeldMachine, limitMs: number): Promise<HeldMachine> {
     try {
-      await answers(held.machine, this.#options.clock, wakeMs);
+      await answers(held.machine, this.#options.clock, limitMs);
+      return held;
     } catch (error) {
       await end(held);
       throw error;
     }
-    return held;
   }
 
   #origin(memoryMib: number): Promise<Origin> {
