@@ -16,10 +16,7 @@ export function egressDoor(target: () => DoorTarget | null): (connection: Duplex
     const asked = ask({ host: hostname.replace(/^\[|\]$/g, ""), port, path: "/egress", headers, agent: false });
     asked.once("upgrade", (_answer, socket, head) => {
       if (head.length > 0) socket.unshift(head);
-      socket.on("error", () => connection.destroy());
-      socket.once("close", () => connection.end()); // what was read already still goes in
-      connection.once("close", () => socket.destroy());
-      connection.pipe(socket).pipe(connection);
+      join(connection, socket);
     });
     asked.once("response", (answer) => {
       answer.resume();
@@ -29,6 +26,27 @@ export function egressDoor(target: () => DoorTarget | null): (connection: Duplex
     connection.once("close", () => asked.destroy());
     asked.end();
   };
+}
+
+/** Where the daemon goes away while a request waits, whoever asked is told so, unless bytes of ours would be taken for those of whom a tunnel leads to. */
+function join(connection: Duplex, socket: Duplex): void {
+  let waits = false;
+  let inTunnel: "no" | "asked" | "yes" | null = null;
+  connection.on("data", (chunk: Buffer) => {
+    waits = true;
+    inTunnel ??= chunk.toString("latin1", 0, 8) === "CONNECT " ? "asked" : "no";
+  });
+  socket.on("data", () => {
+    waits = false;
+    if (inTunnel === "asked") inTunnel = "yes";
+  });
+  socket.on("error", () => {}); // told by `close`
+  socket.once("close", () => {
+    if (waits && inTunnel !== "yes") refuse(connection, "the Lanyard daemon went away before it answered; the request may have been carried out");
+    else connection.end(); // what was read already still goes in
+  });
+  connection.once("close", () => socket.destroy());
+  connection.pipe(socket).pipe(connection, { end: false });
 }
 
 function refuse(connection: Duplex, why: string): void {
