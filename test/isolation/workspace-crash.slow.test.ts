@@ -6,6 +6,9 @@ import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { expect, it } from "vitest";
 import { systemClock } from "../../server/src/base/clock.ts";
+import { takeBackInterrupted } from "../../server/src/cli/workspace/settle.ts";
+import { processState } from "../../server/src/stages/execution/sandbox/usage.ts";
+import { WorkspaceFolder } from "../../server/src/stages/execution/workspace/folder.ts";
 import { apply, recover } from "../../server/src/stages/execution/workspace/apply.ts";
 import { openBase } from "../../server/src/stages/execution/workspace/base.ts";
 import { harvest } from "../../server/src/stages/execution/workspace/harvest.ts";
@@ -82,6 +85,33 @@ it("SIGKILL at each step of applying: the next look makes it all or nothing, and
   }
   expect([...ends].sort()).toEqual(["done", "null", "taken back"]);
   expect(steps).toBeGreaterThan(changes.length);
+  rmSync(ground, { recursive: true });
+});
+
+it("the next run, of whatever session, takes back what a crash left, and not what another process is at", async () => {
+  const ground = mkdtempSync(join(tmpdir(), "lanyard-next-"));
+  const [root, other] = [join(ground, "root"), join(ground, "other")];
+  for (const folder of [root, other]) mkdirSync(folder);
+  for (const name of ["a", "b", "c"]) writeFileSync(join(root, name), "1");
+  for (const name of ["a", "b", "c"]) writeFileSync(join(other, name), "2");
+  const kept = new WorkspaceFolder(ground, "ses_x", systemClock);
+  kept.create({ session: "ses_x", folder: root, hidden: [], shown: [] }, { entries: new Map(), left: new Map() });
+  const changes = await changesTo(root, other, kept.contents());
+  const before = read(root);
+  const job = join(ground, "job.json");
+  writeFileSync(job, JSON.stringify({ root, changes, contents: join(kept.path, "contents"), kept: join(kept.path, "kept"), journal: kept.journal, killAt: 6 }));
+  await new Promise((done) => execFile(node[0], [...node.slice(1), child(job)], done));
+  expect(read(root)).not.toEqual(before);
+  const journal = readFileSync(kept.journal, "utf8");
+  const mine = JSON.parse(journal) as { holder: { pid: number; begun: string } };
+  const said: string[] = [];
+  writeFileSync(kept.journal, JSON.stringify({ ...mine, holder: { pid: process.ppid, begun: processState(process.ppid)?.begun } }));
+  takeBackInterrupted(WorkspaceFolder.all(ground, systemClock), (line) => said.push(line));
+  expect(said).toEqual([]);
+  expect(read(root)).not.toEqual(before);
+  writeFileSync(kept.journal, journal);
+  takeBackInterrupted(WorkspaceFolder.all(ground, systemClock), (line) => said.push(line));
+  expect([said, read(root)]).toEqual([[`an interrupted change of \`${root}\` was taken back`], before]);
   rmSync(ground, { recursive: true });
 });
 

@@ -18,6 +18,7 @@ import { runIsolated } from "./run-isolated.ts";
 import { run, type RunApi, type RunSession } from "./run.ts";
 import { HeldWorkspace } from "./workspace/held.ts";
 import { tellOfChanges } from "./workspace/ending.ts";
+import { takeBackInterrupted } from "./workspace/settle.ts";
 
 interface RunVerbOptions {
   agent?: string;
@@ -74,6 +75,7 @@ export function runVerb(program: Command, context: Context): void {
       const places = placesOf(options, driver.name);
       const minutes = minutesOf(options);
       const home = settings(environment).home;
+      takeBackInterrupted(WorkspaceFolder.all(home, systemClock), context.err); // Or the copy would have half of it.
       using held = new HeldWorkspace({
         origin: { folder: places.workspace, hidden: ownPlaces(config, environment), shown: places.readable },
         ...{ limits: config.limits, progress: progressLine("copied", "files into the sandbox") },

@@ -128,6 +128,20 @@ export async function reconcile(api: Client, folder: WorkspaceFolder, row: Works
   return conclude(api, folder, had === "done" || (had === null && isDone(folder.origin().folder, changes)) ? "done" : "refused", "");
 }
 
+/**
+ * Takes back every change that a crash interrupted, so that nobody works on with half of it; the daemon hears of it when somebody asks about
+ * the session. What another process is at, and what is not there any more, is left alone.
+ */
+export function takeBackInterrupted(folders: readonly WorkspaceFolder[], say: (line: string) => void): void {
+  for (const folder of folders) {
+    try {
+      if (recover(folder.journal) === "taken back") say(`an interrupted change of \`${folder.origin().folder}\` was taken back`);
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+    }
+  }
+}
+
 /** As changes come all or none, one that is there tells of the others; people may have gone on working on those since. */
 function isDone(root: string, changes: readonly TreeChange[]): boolean {
   using anchor = new Anchor(root);

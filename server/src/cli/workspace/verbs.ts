@@ -10,7 +10,7 @@ import { choiceOptions } from "../run-verb.ts";
 import { exit, json, table } from "../terminal.ts";
 import { askToLook } from "./held.ts";
 import { changeLines, gateLines, patchLines, proposalJson, sumUp } from "./report.ts";
-import { applyProposal, judged, reconcile, revertProposal, rowOf, rowsOf, type SettleOptions, type WorkspaceRow } from "./settle.ts";
+import { applyProposal, judged, reconcile, revertProposal, rowOf, rowsOf, takeBackInterrupted, type SettleOptions, type WorkspaceRow } from "./settle.ts";
 
 /** What a session's copy of a folder has become: looked at, approved, applied, taken back, discarded. */
 export function workspaceVerbs(sessions: Command, context: Context): void {
@@ -66,6 +66,7 @@ function proposalsVerb(sessions: Command, context: Context): void {
     .description("what sessions want to change, and where that stands")
     .option("--json", "as one JSON object")
     .action(async (options: { json?: boolean }) => {
+      takeBackInterrupted(WorkspaceFolder.all(settings(systemEnvironment()).home, systemClock), context.err);
       const rows = await rowsOf(await context.reach());
       if (options.json) return context.out(json({ workspaces: rows }));
       if (rows.length === 0) return context.out("no session has changed anything that waits");
