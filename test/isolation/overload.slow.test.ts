@@ -1,10 +1,11 @@
 import { spawn, spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Sandbox } from "../../server/src/stages/execution/sandbox/driver.ts";
-import { reapOrphans } from "../../server/src/stages/execution/sandbox/orphans.ts";
+import { groupFolders } from "../../server/src/stages/execution/sandbox/cgroup.ts";
+import { heldName, reapOrphans } from "../../server/src/stages/execution/sandbox/orphans.ts";
 import { processState, treeOf } from "../../server/src/stages/execution/sandbox/usage.ts";
 import { until } from "../daemon.ts";
 import { SandboxGround, shell, smallLimits } from "../kits/sandbox.ts";
@@ -168,10 +169,19 @@ describe("SIGKILL of the holder", () => {
       const left = readdirSync(folder);
       await until(() => (reapOrphans(folder), readdirSync(folder).length === 0), `${step}: the folder was cleared`);
       const ids = left.map((one) => one.split(".")[0] ?? "");
-      expect(groups().filter((path) => ids.some((id) => path.endsWith(id))), step).toEqual([]);
+      expect(groups().filter((path) => ids.some((id) => path.includes(id))), step).toEqual([]);
       await until(() => !treeOf(1).some(({ pid }) => commandOf(pid).includes("sleep\x00984")), `${step}: nobody sleeps`);
       rmSync(folder, { recursive: true });
     }));
+  });
+
+  it("groups of a holder that is gone are cleared away, their folder or not; those of one that lives stay", async ({ skip }) => {
+    const [theirs = "", mine = ""] = [groupFolders("sbx_gone.999999.1")[0], groupFolders(heldName("sbx_mine"))[0]];
+    if (process.geteuid?.() !== 0 || !theirs) skip();
+    for (const path of [theirs, mine]) mkdirSync(path);
+    reapOrphans("/var/tmp/there-is-none");
+    expect([existsSync(theirs), existsSync(mine)]).toEqual([false, true]);
+    rmdirSync(mine);
   });
 
   it("a number that another process has by now is not killed", async () => {

@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, normalize } from "node:path";
 import { treeOf } from "./usage.ts";
 
@@ -12,8 +12,12 @@ export interface GroupCaps {
 const mount = "/sys/fs/cgroup";
 const prefix = "lanyard-";
 
-/** The folders that the control groups of a session would have; nothing is made yet. */
-export const groupFolders = (id: string): string[] => places().map((place) => join(place, prefix + id));
+/** The folders that the control groups of a session would have; nothing is made yet. `name` says who holds them, as that of the session's folder does. */
+export const groupFolders = (name: string): string[] => places().map((place) => join(place, prefix + name));
+
+/** The groups of sessions that there are where this process may make some, by the names they were given. */
+export const groupsThere = (): { readonly name: string; readonly folder: string }[] =>
+  places().flatMap((place) => (existsSync(place) ? readdirSync(place) : []).filter((entry) => entry.startsWith(prefix)).map((entry) => ({ name: entry.slice(prefix.length), folder: join(place, entry) })));
 
 /**
  * Control groups of one session: version 2 where it is delegated to us, version 1 for root; of the folders some may be missing then. They lie

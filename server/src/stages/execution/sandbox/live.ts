@@ -8,7 +8,7 @@ import { sharedMemoryBytes } from "./bubblewrap.ts";
 import { ControlGroups, groupFolders } from "./cgroup.ts";
 import { Channel } from "./channel.ts";
 import type { ExecRequest, Execution, Sandbox, SandboxEvent, SandboxLimit, SandboxSpec, SandboxSnapshot } from "./driver.ts";
-import { enrol, killTree } from "./orphans.ts";
+import { enrol, heldName, killTree } from "./orphans.ts";
 import { usageOf } from "./usage.ts";
 
 export interface LiveOptions {
@@ -82,7 +82,7 @@ export class LiveSandbox implements Sandbox {
     this.tier = options.tier;
     this.workspace = options.spec.workspace;
     this.#options = options;
-    this.#folders = groupFolders(options.id);
+    this.#folders = groupFolders(heldName(options.id));
     this.#groups = new ControlGroups(this.#folders);
     const { verbs } = options;
     if (!verbs) return;

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Fault, isObject, parseJson } from "@lanyard/contract";
-import { ControlGroups } from "./cgroup.ts";
+import { ControlGroups, groupsThere } from "./cgroup.ts";
 import { processState, treeOf } from "./usage.ts";
 
 /** A process by a name that is never given twice: its number and when it began. */
@@ -16,12 +16,21 @@ interface Belongings {
   readonly groups?: readonly string[];
 }
 
+/** The name of something of a session that says who holds it: this process. */
+export const heldName = (id: string): string => [id, process.pid, processState(process.pid)?.begun ?? ""].join(".");
+
+/** Whether whoever holds something of this name is there still. */
+function isHeld(name: string): boolean {
+  const [, pid = "", begun = ""] = /^[^.]+\.(\d+)\.(\d*)$/.exec(name) ?? [];
+  return isAlive({ pid: Number(pid), begun });
+}
+
 /**
  * A folder for one session below `folder`, with these files. Its name says who holds it, so that at no moment there is one which cannot be
  * cleared away after a crash of that one. Throws Fault `isolation_unavailable`, and leaves nothing then.
  */
 export function openFolder(folder: string, id: string, files: Readonly<Record<string, string | Uint8Array>> = {}): string {
-  const own = join(folder, [id, process.pid, processState(process.pid)?.begun ?? ""].join("."));
+  const own = join(folder, heldName(id));
   try {
     mkdirSync(own, { recursive: true, mode: 0o700 });
     for (const [name, content] of Object.entries(files)) writeFileSync(join(own, name), content, { mode: 0o600 });
@@ -53,6 +62,8 @@ export function killTree(root: number): void {
 
 /** Ends what sessions of a holder that is gone left behind; returns the names of their folders. */
 export function reapOrphans(folder: string): string[] {
+  // Groups whose folder went with a scratch home, or lies in another one.
+  for (const group of groupsThere()) if (!isHeld(group.name)) new ControlGroups([group.folder]).remove();
   let names: string[] = [];
   try {
     names = readdirSync(folder);
@@ -61,8 +72,7 @@ export function reapOrphans(folder: string): string[] {
   }
   return names.filter((name) => {
     const own = join(folder, name);
-    const [, pid = "", begun = ""] = /^[^.]+\.(\d+)\.(\d*)$/.exec(name) ?? [];
-    if (isAlive({ pid: Number(pid), begun })) return false;
+    if (isHeld(name)) return false;
     const { sandbox, groups } = read(join(own, "session.json"));
     if (sandbox && isAlive(sandbox)) killTree(sandbox.pid);
     if (groups && !new ControlGroups(groups).remove()) return false; // Who was killed just now is still ending; the next time then.
