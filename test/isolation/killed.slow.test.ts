@@ -69,7 +69,7 @@ class Load {
   async works(): Promise<void> {
     const from = this.out.length;
     const both = () => ["web", "mcp"].every((way) => this.read(from).some((line) => line.startsWith(way) && /counted.* 200 ?$/.test(line)));
-    await until(both, `\`${this.driver}\` works`, 60_000).catch((error: Error) => expect.fail(`${error.message}:\n${this.out.slice(from).slice(-2000)}\n${this.err}`));
+    await until(both, `\`${this.driver}\` works`, 120_000).catch((error: Error) => expect.fail(`${error.message}:\n${this.out.slice(from).slice(-2000)}\n${this.err}`));
   }
 
   /** The first process below it that runs this program. */
@@ -134,14 +134,14 @@ describe.skipIf(lacking.process !== null)("under load, whoever is killed", () =>
   ];
   const tried = victims.filter(([driver]) => lacking[driver as "process"] === null);
 
-  it("the daemon: whoever is inside is told so, and goes on once it is back", { timeout: 240_000 }, async () => {
+  it("the daemon: whoever is inside is told so, and goes on once it is back", { timeout: 480_000 }, async () => {
     for (const [index, [driver]] of tried.entries()) loads.push(new Load(driver, (index + 1) * 1_000_000, upstream.endpoint));
     await Promise.all(loads.map((load) => load.works()));
     sessions = readdirSync(join(home, "sandboxes")).map((name) => name.split(".")[0] ?? "");
     const from = loads.map(({ out }) => out.length);
     await daemon.kill();
     const told = () => loads.every((load, index) => ["web", "mcp"].every((way) => load.read(from[index] ?? 0).some((line) => line.startsWith(way) && / 502 ?$/.test(line))));
-    await until(told, "all were told", 60_000);
+    await until(told, "all were told", 120_000);
     daemon = await DaemonProcess.start(world);
     await Promise.all(loads.map((load) => load.works()));
     for (const [index, load] of loads.entries()) {
@@ -151,7 +151,7 @@ describe.skipIf(lacking.process !== null)("under load, whoever is killed", () =>
     }
   });
 
-  it.each(tried.map(([driver, who, pidOf], index) => ({ driver, who, pidOf, index })))("$who of $driver: nothing of the session is left, and whoever started it is told", { timeout: 120_000 }, async ({ who, pidOf, index }) => {
+  it.each(tried.map(([driver, who, pidOf], index) => ({ driver, who, pidOf, index })))("$who of $driver: nothing of the session is left, and whoever started it is told", { timeout: 240_000 }, async ({ who, pidOf, index }) => {
     const load = loads[index] ?? expect.fail("it was never started");
     await load.works();
     const tree = treeOf(load.pid);
