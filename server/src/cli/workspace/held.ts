@@ -3,7 +3,7 @@ import { chmodSync, rmSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import { Fault, isObject, parseJson } from "@lanyard/contract";
 import type { Sandbox } from "../../stages/execution/sandbox/driver.ts";
-import { openBase } from "../../stages/execution/workspace/base.ts";
+import { copyInto } from "../../stages/execution/workspace/base.ts";
 import { manifestHash, type WorkspaceFolder, type WorkspaceOrigin, type Proposal } from "../../stages/execution/workspace/folder.ts";
 import { withoutStaged } from "../../stages/execution/workspace/git.ts";
 import { harvest } from "../../stages/execution/workspace/harvest.ts";
@@ -37,9 +37,8 @@ export class HeldWorkspace implements Disposable {
   /** Copies the folder into a started sandbox. Throws Fault `limit_exceeded`, `conflict`. */
   async fill(sandbox: Sandbox): Promise<void> {
     const { origin, limits, progress } = this.#options;
-    const { tar, manifest } = openBase({ ...origin, limits, progress: (files) => progress.show(files) });
     try {
-      [this.#manifest] = await Promise.all([manifest, sandbox.put(sandbox.workspace, tar)]);
+      this.#manifest = await copyInto((tar) => sandbox.put(sandbox.workspace, tar), { ...origin, limits, progress: (files) => progress.show(files) });
     } finally {
       progress.clear();
     }

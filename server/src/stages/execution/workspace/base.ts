@@ -48,6 +48,19 @@ export function openBase(options: BaseOptions): { readonly tar: Readable; readon
   return { tar: Readable.from(bytes(), { objectMode: false, highWaterMark: 4 * pieceBytes }), manifest: promise };
 }
 
+/** Unpacks a copy with `put`. Where the sandbox ends under it, that is the error, not that nobody took the rest of the stream. */
+export async function copyInto(put: (tar: Readable) => Promise<void>, options: BaseOptions): Promise<Manifest> {
+  const { tar, manifest } = openBase(options);
+  const unpacked = put(tar);
+  try {
+    const [copied] = await Promise.all([manifest, unpacked]);
+    return copied;
+  } catch (error) {
+    if (!(error instanceof Fault)) await unpacked;
+    throw error;
+  }
+}
+
 class Copy {
   readonly entries = new Map<string, TreeEntry>();
   readonly left = new Map<string, string>();

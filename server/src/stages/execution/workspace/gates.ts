@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Fault } from "@lanyard/contract";
 import type { Gates } from "../../../base/config/config.ts";
 import type { Sandbox } from "../sandbox/driver.ts";
-import { openBase } from "./base.ts";
+import { copyInto } from "./base.ts";
 import type { GateResult, WorkspaceOrigin, Proposal } from "./folder.ts";
 import { fits } from "./patterns.ts";
 import { protectedChanges } from "./protected.ts";
@@ -97,8 +97,7 @@ async function commandResults(judging: Judging): Promise<GateResult[]> {
   try {
     await using sandbox = await judging.sandbox();
     await sandbox.start();
-    const { tar, manifest } = openBase({ folder: origin.folder, hidden: origin.hidden, shown: origin.shown, changes: proposal.changes, contents, limits });
-    await Promise.all([manifest, sandbox.put(sandbox.workspace, tar)]);
+    await copyInto((tar) => sandbox.put(sandbox.workspace, tar), { folder: origin.folder, hidden: origin.hidden, shown: origin.shown, changes: proposal.changes, contents, limits });
     for (const { run, ms } of gates.commands) {
       judging.running(run);
       results.push({ gate: `command ${results.length + 1}`, ...(await commandResult(sandbox, run, ms)) });

@@ -5,10 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
+import { Fault } from "@lanyard/contract";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { systemClock } from "../../../base/clock.ts";
-import { openBase } from "./base.ts";
+import { copyInto, openBase } from "./base.ts";
 import { withoutStaged } from "./git.ts";
 import { harvest, type Harvest } from "./harvest.ts";
 import { ObjectShelf } from "./shelf.ts";
@@ -200,4 +201,15 @@ test("a folder goes through the system's tar and back without a change, long nam
   execFileSync("git", ["-C", to, "add", "."]);
   const { changes } = await harvest({ base: await manifest, shelf: ground.shelf, limits: { workspace_files: 1000, workspace_bytes: 1e6 } }, Readable.from([execFileSync("tar", ["-c", "-C", to, "-f", "-", "."])]));
   expect([changes.length > 0, withoutStaged(changes)]).toEqual([true, []]);
+});
+
+test("where the sandbox ends while a folder is copied in, that is what is said", async () => {
+  using ground = new Ground();
+  writeFileSync(join(ground.folder, "large"), Buffer.alloc(3_000_000));
+  const put = async (tar: Readable): Promise<void> => {
+    tar.once("data", () => tar.destroy());
+    await new Promise((closed) => tar.once("close", closed));
+    throw new Fault("sandbox_ended", "the guest is gone");
+  };
+  await expect(copyInto(put, { folder: ground.folder, hidden: [], limits: { workspace_files: 10, workspace_bytes: 1e7 } })).rejects.toThrow("the guest is gone");
 });
