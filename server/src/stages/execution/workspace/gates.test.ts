@@ -44,6 +44,9 @@ test("what makes machines, agents or git do things is protected, and lanyard.yam
   // A folder that git would take for a repository, and a link to what is protected.
   expect(named({ "x/config": file }, [], { "x/HEAD": file, "x/objects": folder, "x/refs": folder })).toEqual(["x/config"]);
   expect(named({ "x/config": file }, [], { "x/HEAD": file })).toEqual([]);
+  expect(named({ HEAD: file, objects: folder, refs: folder, config: file })).toEqual(["HEAD", "objects", "refs", "config"]);
+  expect(named({ "x/Head": file, "x/OBJECTS": folder, "x/re\u200cfs": folder, "x/config": file })).toHaveLength(4);
+  expect(named({ "x/HEAD": file, "x/commondir": file, "y/objects": folder, "y/refs": folder, "y/config": file })).toEqual(["x/HEAD", "x/commondir"]);
   expect(named({ "docs/a": link("../.git/hooks"), "docs/b": link("../.github"), "docs/c": link("../src"), "docs/d": link("c/../.claude/x") }, [], { src: folder })).toEqual(["docs/a", "docs/b", "docs/d"]);
 });
 

@@ -34,7 +34,7 @@ function nameFlaw(name: string): string | null {
 }
 
 /** A name as the most forgiving file system sees it. */
-const plainName = (name: string): string => foldedPath(name.replace(/\p{Default_Ignorable_Code_Point}/gu, ""));
+export const plainName = (name: string): string => foldedPath(name.replace(/\p{Default_Ignorable_Code_Point}/gu, ""));
 
 /** The same for two paths that some file system takes for one: by case, or by the way Unicode writes them. */
 export const foldedPath = (path: string): string => path.normalize("NFKC").toUpperCase().toLowerCase().normalize("NFKC");

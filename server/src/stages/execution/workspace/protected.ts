@@ -1,6 +1,6 @@
-import { followLink } from "./names.ts";
+import { followLink, plainName } from "./names.ts";
 import { fits } from "./patterns.ts";
-import { foldersOf, type TreeChange, type TreeEntry } from "./tree.ts";
+import { foldersOf, parentOf, type TreeChange, type TreeEntry } from "./tree.ts";
 
 /** What makes machines or agents do things, and is rarely read: whoever may change it is let out later. */
 const always = [
@@ -23,29 +23,40 @@ export function protectedChanges(changes: readonly TreeChange[], tree: ReadonlyM
     const entry = tree.get(path);
     return entry?.kind === "link" ? entry.hash : null;
   };
+  const bare = bareFolders(tree);
   const isKept = (path: string): boolean => rules.findLast(({ fit }) => fit(path))?.keeps ?? false;
   return changes.flatMap(({ path, after }) => {
-    const git = gitFlaw(path, after, tree);
+    const git = gitFlaw(path, after, bare);
     if (git) return [{ path, why: git }];
     if (isKept(path)) return [{ path, why: "it is protected" }];
     if (after?.kind !== "link") return [];
     const led = followLink(path, linkAt);
-    return "to" in led && (isKept(led.to) || gitFlaw(led.to, null, tree) !== null || led.to.split("/").some(isGit)) ? [{ path, why: "it leads to what is protected" }] : [];
+    return "to" in led && (isKept(led.to) || gitFlaw(led.to, null, bare) !== null || led.to.split("/").some(isGit)) ? [{ path, why: "it leads to what is protected" }] : [];
   });
 }
 
 const isGit = (name: string): boolean => name.toLowerCase() === ".git";
 
 /** Why a path may not change for git's sake; null when it may. */
-function gitFlaw(path: string, after: TreeEntry | null, tree: ReadonlyMap<string, TreeEntry>): string | null {
+function gitFlaw(path: string, after: TreeEntry | null, bare: ReadonlySet<string>): string | null {
   const names = path.split("/");
   const at = names.findIndex(isGit);
-  if (at < 0) return foldersOf(path).some((folder) => isBare(folder, tree)) ? "it lies in what git takes for a repository" : null;
+  if (at < 0) return ["", ...foldersOf(path)].some((folder) => bare.has(plainName(folder))) ? "it lies in what git takes for a repository" : null;
   const inside = names.slice(at + 1).join("/");
   if (after?.kind === "link") return "it is a link in git's own folder";
   if (inside === "") return after && after.kind !== "folder" ? "it tells git to look elsewhere" : null;
   return gitContent.test(inside) ? null : "it is git's configuration, a hook, or leads git elsewhere";
 }
 
-/** git takes any folder with these for a repository, and heeds the configuration in it. */
-const isBare = (folder: string, tree: ReadonlyMap<string, TreeEntry>): boolean => tree.has(`${folder}/HEAD`) && tree.has(`${folder}/objects`) && tree.has(`${folder}/refs`);
+/**
+ * Folders, as the most forgiving file system sees their names, that git takes for a repository and whose configuration it heeds: the top of the
+ * workspace may be one too, and `commondir` has it look for the rest elsewhere.
+ */
+function bareFolders(tree: ReadonlyMap<string, TreeEntry>): ReadonlySet<string> {
+  const names = new Set([...tree.keys()].map(plainName));
+  const heads = [...names].filter((name) => name === "head" || name.endsWith("/head"));
+  return new Set(heads.map(parentOf).filter((folder) => {
+    const has = (name: string): boolean => names.has(folder === "" ? name : `${folder}/${name}`);
+    return has("commondir") || (has("objects") && has("refs"));
+  }));
+}
