@@ -48,6 +48,9 @@ test("what makes machines, agents or git do things is protected, and lanyard.yam
   expect(named({ "x/Head": file, "x/OBJECTS": folder, "x/re\u200cfs": folder, "x/config": file })).toHaveLength(4);
   expect(named({ "x/HEAD": file, "x/commondir": file, "y/objects": folder, "y/refs": folder, "y/config": file })).toEqual(["x/HEAD", "x/commondir"]);
   expect(named({ "docs/a": link("../.git/hooks"), "docs/b": link("../.github"), "docs/c": link("../src"), "docs/d": link("c/../.claude/x") }, [], { src: folder })).toEqual(["docs/a", "docs/b", "docs/d"]);
+  // What a protected link leads to, wherever it lies.
+  const links = { "CLAUDE.md": link("docs/agents.md"), docs: folder, ".github": link("ci"), ".git": folder, ".git/hooks": link("../tools/git"), "a.md": link("docs/b.md") };
+  expect(named({ "docs/agents.md": file, "docs/b.md": file, "ci/workflows/x.yml": file, "tools/git/pre-commit": null }, [], links)).toEqual(["docs/agents.md", "ci/workflows/x.yml", "tools/git/pre-commit"]);
 });
 
 test("one approval is needed for each set of owners; the last rule that matches a path counts, and may name nobody", () => {

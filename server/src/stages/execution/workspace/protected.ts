@@ -25,13 +25,20 @@ export function protectedChanges(changes: readonly TreeChange[], tree: ReadonlyM
   };
   const bare = bareFolders(tree);
   const isKept = (path: string): boolean => rules.findLast(({ fit }) => fit(path))?.keeps ?? false;
+  const isHeld = (path: string): boolean => isKept(path) || gitFlaw(path, null, bare) !== null;
+  // What a protected name leads to is read under that name: `CLAUDE.md -> docs/agents.md`.
+  const read = new Set([...tree].flatMap(([path, { kind }]) => {
+    const led = kind === "link" && isHeld(path) ? followLink(path, linkAt) : null;
+    return led && "to" in led ? [led.to] : [];
+  }));
   return changes.flatMap(({ path, after }) => {
     const git = gitFlaw(path, after, bare);
     if (git) return [{ path, why: git }];
     if (isKept(path)) return [{ path, why: "it is protected" }];
+    if (read.size > 0 && [path, ...foldersOf(path)].some((at) => read.has(at))) return [{ path, why: "a protected link leads to it" }];
     if (after?.kind !== "link") return [];
     const led = followLink(path, linkAt);
-    return "to" in led && (isKept(led.to) || gitFlaw(led.to, null, bare) !== null || led.to.split("/").some(isGit)) ? [{ path, why: "it leads to what is protected" }] : [];
+    return "to" in led && (isHeld(led.to) || led.to.split("/").some(isGit)) ? [{ path, why: "it leads to what is protected" }] : [];
   });
 }
 
