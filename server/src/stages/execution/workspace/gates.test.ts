@@ -12,6 +12,8 @@ const link = (hash: string): TreeEntry => ({ kind: "link", mode: 0o777, size: 0,
 
 test.each<[pattern: string, hits: string[], misses: string[]]>([
   ["CLAUDE.md", ["CLAUDE.md", "a/claude.MD", "a/CLAUDE.md/b"], ["CLAUDE.mdx", "a/xCLAUDE.md"]],
+  ["AGENTS.md", ["AGENT\u017f.md", "AGENTS\u200c.md", "a/\uff21gents.md/b"], ["AGENTSS.md"]],
+  ["caf\u00e9", ["cafe\u0301", "CAF\u00c9"], ["cafe"]],
   [".github/", [".github", ".github/x/y", "a/.github/x"], [".githubs", "x.github"]],
   ["/src/pay", ["src/pay", "src/pay/a"], ["a/src/pay", "src/payments"]],
   ["src/pay", ["src/pay/a"], ["a/src/pay"]],

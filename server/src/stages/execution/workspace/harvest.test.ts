@@ -85,6 +85,7 @@ const refusals: [name: string, members: readonly Buffer[], why: RegExp, base?: M
   ["twins by case", [member("Read", { content: "1" }), member("read", { content: "2" })], /takes? it for/],
   ["a twin of the base by case", [member("Read", { content: "1" }), member("read", { content: "2" })], /take it for `Read`/, { entries: new Map([["Read", file("1")]]), left: new Map() }],
   ["twins by Unicode's forms", [member("caf\u00e9", { content: "1" }), member("cafe\u0301", { content: "2" })], /take it for/],
+  ["twins by a letter nobody sees", [member("read", { content: "1" }), member("re\u200cad", { content: "2" })], /take it for/],
   ["twins by ß and ss", [member("stra\u00dfe", { content: "1" }), member("STRASSE", { content: "2" })], /take it for/],
   ["folders that are twins", [folder("A"), folder("a"), member("a/b", { content: "1" })], /take it for/],
   ["setuid", [member("a", { mode: 0o4755, content: "x" })], /setuid/],

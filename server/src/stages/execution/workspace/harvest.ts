@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { Fault } from "@lanyard/contract";
-import { followLink, foldedPath, pathFlaw, targetFlaw } from "./names.ts";
+import { followLink, pathFlaw, plainName, targetFlaw } from "./names.ts";
 import type { ObjectShelf } from "./shelf.ts";
 import { readTar, type TarEntry } from "./tar-read.ts";
 import { changesBetween, foldersOf, sameEntry, shownAsItIs, type TreeChange, type Manifest, type Refusal, type TreeEntry } from "./tree.ts";
@@ -91,7 +91,7 @@ function* flaws(changes: readonly TreeChange[], tree: ReadonlyMap<string, TreeEn
   };
   const twins = new Map<string, string[]>();
   for (const path of [...tree.keys(), ...base.left.keys()]) {
-    const folded = foldedPath(path);
+    const folded = plainName(path);
     const same = twins.get(folded);
     if (same) same.push(path);
     else twins.set(folded, [path]);
@@ -104,7 +104,7 @@ function* flaws(changes: readonly TreeChange[], tree: ReadonlyMap<string, TreeEn
     if (!after) continue;
     const flaw = (before ? null : pathFlaw(path)) ?? (after.kind === "link" ? linkFlaw(path, after, before, linkAt) : null);
     if (flaw) yield { path, why: flaw };
-    const twin = before ? undefined : twins.get(foldedPath(path))?.find((other) => other !== path);
+    const twin = before ? undefined : twins.get(plainName(path))?.find((other) => other !== path);
     if (twin !== undefined) yield { path, why: `some file systems take it for \`${twin}\`` };
   }
 }

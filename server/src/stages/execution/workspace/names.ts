@@ -33,11 +33,9 @@ function nameFlaw(name: string): string | null {
   return null;
 }
 
-/** A name as the most forgiving file system sees it. */
-export const plainName = (name: string): string => foldedPath(name.replace(/\p{Default_Ignorable_Code_Point}/gu, ""));
-
-/** The same for two paths that some file system takes for one: by case, or by the way Unicode writes them. */
-export const foldedPath = (path: string): string => path.normalize("NFKC").toUpperCase().toLowerCase().normalize("NFKC");
+/** A name, or path, as the most forgiving file system sees it: the same for two that it takes for one, by case, by the way Unicode writes them, or by letters nobody sees. */
+export const plainName = (name: string): string =>
+  /^[ -~]*$/.test(name) ? name.toLowerCase() : name.replace(/\p{Default_Ignorable_Code_Point}/gu, "").normalize("NFKC").toUpperCase().toLowerCase().normalize("NFKC");
 
 /**
  * Where a link leads, followed through the other links of its tree: a path in the tree (empty: its root), or why it may not come out.

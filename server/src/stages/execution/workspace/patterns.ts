@@ -1,7 +1,9 @@
+import { plainName } from "./names.ts";
+
 /**
  * Whether a path, or a folder on its way, fits a pattern in the form of .gitignore and CODEOWNERS: `/` at the front or in the middle counts from
  * the top, `*`, `?`, `**`. `/` at the end makes no difference: what was a folder may have become a link. Nor does case: to some file systems it
- * makes none.
+ * makes none, nor do letters that are another's case only there (`ſ`), or that nobody sees.
  */
 export function fits(pattern: string): (path: string) => boolean {
   const bare = pattern.replace(/\/+$/, "");
@@ -30,9 +32,9 @@ function walk(wanted: readonly (((name: string) => boolean) | null)[], steps: re
 
 /** `*` and `?` within one name, by the usual two pointers: linear enough for any pattern. */
 function nameFits(pattern: string): (name: string) => boolean {
-  const wanted = [...pattern.toLowerCase()];
+  const wanted = [...plainName(pattern)];
   return (text) => {
-    const name = [...text.toLowerCase()];
+    const name = [...plainName(text)];
     let [at, w, star, mark] = [0, 0, -1, 0];
     while (at < name.length) {
       if (w < wanted.length && (wanted[w] === "?" || (wanted[w] === name[at] && wanted[w] !== "*"))) {
