@@ -33,16 +33,21 @@ const rules: readonly (readonly [rule: string, pattern: RegExp])[] = [
   ["a password or key written out", /(?:password|passwd|secret|api_?key|access_?token|auth_?token|client_?secret)["']?\s{0,5}[=:]\s{0,5}["'](?=[^"']{0,100}\d)(?=[^"']{0,100}[A-Za-z])[A-Za-z0-9_+/=.!@#%^&*-]{16,100}["']/gi],
 ];
 
-/** Secrets of a text that another text (what the file was before) does not have. */
-export function newSecrets(text: string, before: string): SecretFinding[] {
+/** Secrets of a text that another text (what the file was before) does not have; of each rule the first `most`. */
+export function newSecrets(text: string, before: string, most = 100): SecretFinding[] {
   const known = new Set(rules.flatMap(([, pattern]) => [...before.matchAll(pattern)].map(([found]) => found)));
-  return rules.flatMap(([rule, pattern]) =>
-    [...text.matchAll(pattern)].filter(([found]) => !known.has(found)).map(({ index }) => ({ rule, line: lineOf(text, index) })),
-  );
-}
-
-function lineOf(text: string, index: number): number {
-  let line = 1;
-  for (let at = text.indexOf("\n"); at >= 0 && at < index; at = text.indexOf("\n", at + 1)) line++;
-  return line;
+  return rules.flatMap(([rule, pattern]) => {
+    const lines: number[] = [];
+    let [line, from] = [1, 0];
+    for (const { 0: found, index } of text.matchAll(pattern)) {
+      if (known.has(found)) continue;
+      for (let at = text.indexOf("\n", from); at >= 0 && at < index; at = text.indexOf("\n", from)) {
+        line++;
+        from = at + 1;
+      }
+      lines.push(line);
+      if (lines.length === most) break;
+    }
+    return lines.map((at) => ({ rule, line: at }));
+  });
 }
