@@ -15,7 +15,7 @@ import { harvest, type Harvest } from "./harvest.ts";
 import { ObjectShelf } from "./shelf.ts";
 import { readTar, type TarEntry } from "./tar-read.ts";
 import { checksum, tarEnd, tarHeader, tarPadding, type TarMember } from "./tar-write.ts";
-import { shownAsItIs, type Manifest, type TreeEntry } from "./tree.ts";
+import { changesBetween, shownAsItIs, type Manifest, type TreeEntry } from "./tree.ts";
 
 class Ground implements Disposable {
   readonly folder = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "lanyard-harvest-"));
@@ -121,6 +121,10 @@ describe("what may not come out is refused", () => {
     await expect(taken([broken])).rejects.toThrow(/checksum/);
     await expect(taken([member("a", { type: "g" })])).rejects.toThrow(/unknown type/);
     using ground = new Ground();
+    const headers = function* (): Generator<Buffer> {
+      for (let at = 0; at < 100_000; at++) yield member("pax", { type: "x", content: `1000 ${at}=`.padEnd(999, "x") + "\n" });
+    };
+    await expect(harvest({ base: nothing, shelf: ground.shelf, limits }, Readable.from(headers()))).rejects.toThrow(/too many headers/);
     await expect(harvest({ base: nothing, shelf: ground.shelf, limits }, Readable.from([member("a", { content: "x".repeat(600) }).subarray(0, 700)]))).rejects.toThrow(/middle of a member/);
   });
 
@@ -213,4 +217,10 @@ test("where the sandbox ends while a folder is copied in, that is what is said",
     throw new Fault("sandbox_ended", "the guest is gone");
   };
   await expect(copyInto(put, { folder: ground.folder, hidden: [], limits: { workspace_files: 10, workspace_bytes: 1e7 } })).rejects.toThrow("the guest is gone");
+});
+
+test("what went is compared in a time that does not grow with how many files were alike", () => {
+  const before = new Map(Array.from({ length: 60_000 }, (_, at) => [`old/${at}`, file("x")] as const));
+  const changes = changesBetween(before, new Map([["new", file("x")]]));
+  expect([changes.length, changes.find(({ path }) => path === "new")?.from]).toEqual([60_001, "old/0"]);
 });

@@ -19,6 +19,8 @@ export interface TarEntry {
 
 /** A name or a pax header; real ones are at most a few path lengths. */
 const maxExtraBytes = 64 * 1024;
+/** Headers in a row that speak of one member; real ones are at most three. */
+const maxExtras = 8;
 const kinds: Readonly<Record<string, TarEntry["kind"]>> = { "0": "file", "\0": "file", "7": "file", "2": "link", "5": "folder" };
 const others: Readonly<Record<string, string>> = { "1": "a hard link", "3": "a device", "4": "a device", "6": "a fifo", "S": "a sparse file" };
 
@@ -29,11 +31,13 @@ const others: Readonly<Record<string, string>> = { "1": "a hard link", "3": "a d
 export async function* readTar(source: AsyncIterable<Buffer>): AsyncGenerator<TarEntry> {
   const bytes = new Pieces(source);
   let extra = new Map<string, Buffer>();
+  let extras = 0;
   for (let block = await bytes.exactly(blockBytes); block && !isEmpty(block); block = await bytes.exactly(blockBytes)) {
     if (numberAt(block, 148, 8) !== checksum(block)) throw nonsense("a header's checksum is wrong");
     const type = block.toString("latin1", 156, 157);
     const size = extra.has("size") ? decimal(extra.get("size") as Buffer) : numberAt(block, 124, 12);
     if (type === "x" || type === "L" || type === "K") {
+      if (++extras > maxExtras) throw nonsense("a member has too many headers");
       const content = await extraOf(bytes, numberAt(block, 124, 12));
       if (type === "x") for (const [key, value] of paxRecords(content)) extra.set(key, value);
       else extra.set(type === "L" ? "path" : "linkpath", untilNul(content));
@@ -58,6 +62,7 @@ export async function* readTar(source: AsyncIterable<Buffer>): AsyncGenerator<Ta
     const target = extra.get("linkpath") ?? untilNul(block.subarray(157, 257));
     yield { path: text(path), kind, type: others[type] ?? "", mode: numberAt(block, 100, 8) & 0o7777, size: held, target: text(target), content };
     extra = new Map();
+    extras = 0;
     for await (const _ of content());
     await bytes.skip((blockBytes - (held % blockBytes)) % blockBytes);
   }

@@ -60,9 +60,15 @@ export function changesBetween(before: ReadonlyMap<string, TreeEntry>, after: Re
   const gone = [...before].flatMap(([path, entry]) => (sameEntry(entry, after.get(path)) ? [] : [{ path, before: entry, after: after.get(path) ?? null }]));
   const come = [...after].flatMap(([path, entry]) => (before.has(path) ? [] : [{ path, before: null, after: entry }]));
   const moved = new Map<string, string[]>();
-  for (const { path, before: entry, after: stays } of gone) if (!stays && entry.kind === "file" && entry.size > 0) moved.set(entry.hash, [...(moved.get(entry.hash) ?? []), path]);
+  // Taken from the end, as that costs the same however many files were alike.
+  for (const { path, before: entry, after: stays } of gone.toReversed()) {
+    if (stays || entry.kind !== "file" || entry.size === 0) continue;
+    const alike = moved.get(entry.hash);
+    if (alike) alike.push(path);
+    else moved.set(entry.hash, [path]);
+  }
   const named = come.sort(byPath).map((change): TreeChange => {
-    const from = change.after.kind === "file" ? moved.get(change.after.hash)?.shift() : undefined;
+    const from = change.after.kind === "file" ? moved.get(change.after.hash)?.pop() : undefined;
     return from === undefined ? change : { ...change, from };
   });
   return [...gone, ...named].sort(byPath);
