@@ -32,6 +32,8 @@ export interface GateResult {
   readonly findings: readonly string[];
 }
 
+const sessionName = /^[\w-]{1,256}$/;
+
 /** What the command line keeps of one session's workspace, 0700, until it is discarded: what went in, what came out, what was there before. */
 export class WorkspaceFolder {
   readonly path: string;
@@ -40,7 +42,7 @@ export class WorkspaceFolder {
 
   /** `home`: LANYARD_HOME. */
   constructor(home: string, session: string, clock: Clock) {
-    if (!/^[\w-]{1,256}$/.test(session)) throw new Fault("invalid_request", `\`${session}\` is no session`);
+    if (!sessionName.test(session)) throw new Fault("invalid_request", `\`${session}\` is no session`);
     this.path = join(home, "workspaces", session);
     this.session = session;
     this.#clock = clock;
@@ -48,7 +50,7 @@ export class WorkspaceFolder {
 
   static all(home: string, clock: Clock): WorkspaceFolder[] {
     const folder = join(home, "workspaces");
-    return existsSync(folder) ? readdirSync(folder).map((session) => new WorkspaceFolder(home, session, clock)) : [];
+    return existsSync(folder) ? readdirSync(folder).filter((name) => sessionName.test(name)).map((session) => new WorkspaceFolder(home, session, clock)) : [];
   }
 
   get journal(): string {
@@ -89,14 +91,17 @@ export class WorkspaceFolder {
   }
 
   propose(changes: readonly TreeChange[], refused: readonly Refusal[]): Proposal {
-    const proposal = { digest: saltedHash(this.origin(), [changes, refused]), changes, refused };
+    const proposal = { digest: this.#digestOf(changes, refused), changes, refused };
     this.#write("proposal.json", proposal);
     return proposal;
   }
 
-  /** Null before anybody looked. */
+  /** Null before anybody looked. Throws Fault `conflict` when it is not what its digest says. */
   proposal(): Proposal | null {
-    return existsSync(join(this.path, "proposal.json")) ? this.#read<Proposal>("proposal.json") : null;
+    if (!existsSync(join(this.path, "proposal.json"))) return null;
+    const proposal = this.#read<Proposal>("proposal.json");
+    if (proposal.digest !== this.#digestOf(proposal.changes, proposal.refused)) throw new Fault("conflict", `the files of session \`${this.session}\`'s proposal were changed since it was made; \`lanyard session discard\` clears it away`);
+    return proposal;
   }
 
   keepResults(proposal: Proposal, results: readonly GateResult[]): void {
@@ -112,6 +117,12 @@ export class WorkspaceFolder {
 
   remove(): void {
     rmSync(this.path, { recursive: true, force: true });
+  }
+
+  /** Of the folder they are for as well. */
+  #digestOf(changes: readonly TreeChange[], refused: readonly Refusal[]): string {
+    const origin = this.origin();
+    return saltedHash(origin, [origin.folder, changes, refused]);
   }
 
   #read<T>(name: string): T {
