@@ -1,4 +1,5 @@
-import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readlinkSync, realpathSync, rmSync, symlinkSync, writeFileSync, readFileSync } from "node:fs";
+import fs, { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readlinkSync, realpathSync, rmSync, symlinkSync, writeFileSync, readFileSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -145,4 +146,27 @@ test("what is applied is what was reviewed: a content that changed on its shelf 
   for (const { after } of changes) if (after?.kind === "file") writeFileSync(ground.contents.place(after.hash), "3");
   expect(() => apply({ root: ground.root, changes, contents: ground.contents, kept: ground.kept, journal: ground.journal })).toThrow(/does not fit/);
   expect(read(ground.root)).toEqual({ a: "1" });
+});
+
+test("a folder that becomes a link the moment it was made leads nowhere", async () => {
+  using ground = new Ground();
+  plant(ground.root, { a: "1" });
+  const changes = await ground.changes({ a: "1", b: {} });
+  const outside = join(ground.folder, "outside");
+  mkdirSync(outside, { mode: 0o700 });
+  const { mkdirSync: made } = fs;
+  fs.mkdirSync = ((path: string, options: object) => {
+    made(path, options);
+    if (!path.endsWith("/b")) return;
+    rmSync(join(ground.root, "b"), { recursive: true });
+    symlinkSync(outside, join(ground.root, "b"));
+  }) as typeof made;
+  syncBuiltinESMExports();
+  try {
+    expect(() => apply({ root: ground.root, changes, contents: ground.contents, kept: ground.kept, journal: ground.journal })).toThrow(/does not fit/);
+  } finally {
+    fs.mkdirSync = made;
+    syncBuiltinESMExports();
+  }
+  expect(lstatSync(outside).mode & 0o777).toBe(0o700);
 });

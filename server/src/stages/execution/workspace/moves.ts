@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { chmodSync, closeSync, constants, fchmodSync, fstatSync, linkSync, lstatSync, mkdirSync, openSync, readlinkSync, readSync, renameSync, rmdirSync, unlinkSync, type Stats } from "node:fs";
+import { closeSync, constants, fchmodSync, fstatSync, linkSync, lstatSync, mkdirSync, openSync, readlinkSync, readSync, renameSync, rmdirSync, unlinkSync, type Stats } from "node:fs";
 import { Fault } from "@lanyard/contract";
 import type { Anchor } from "./anchor.ts";
 import { byPath, sameEntry, type TreeChange, type TreeEntry } from "./tree.ts";
@@ -146,14 +146,17 @@ function made(place: string, path: string, mode: number): void {
   } catch (cause) {
     throw (cause as NodeJS.ErrnoException).code === "EEXIST" ? moved(path) : cause;
   }
-  chmodSync(place, mode);
+  setMode(place, path, mode);
 }
 
 function setMode(place: string, path: string, mode: number): void {
   try {
     const fd = openSync(place, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    fchmodSync(fd, mode);
-    closeSync(fd);
+    try {
+      fchmodSync(fd, mode);
+    } finally {
+      closeSync(fd);
+    }
   } catch (cause) {
     throw (cause as NodeJS.ErrnoException).code === "ELOOP" ? moved(path) : cause;
   }
