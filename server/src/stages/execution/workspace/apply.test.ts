@@ -1,4 +1,4 @@
-import fs, { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readlinkSync, realpathSync, rmSync, symlinkSync, writeFileSync, readFileSync } from "node:fs";
+import fs, { chmodSync, chownSync, existsSync, lchownSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readlinkSync, realpathSync, rmSync, symlinkSync, writeFileSync, readFileSync } from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -169,4 +169,18 @@ test("a folder that becomes a link the moment it was made leads nowhere", async 
     syncBuiltinESMExports();
   }
   expect(lstatSync(outside).mode & 0o777).toBe(0o700);
+});
+
+test.runIf(process.getuid?.() === 0)("what root applies belongs to who had what it replaces, or has the folder", async () => {
+  using ground = new Ground();
+  plant(ground.root, { a: "1", b: { c: "1" }, l: ["a"] });
+  const changes = await ground.changes({ a: "2", b: { c: "1", d: { e: "2" } }, l: ["b"], n: "2" });
+  for (const [path, owner] of [["", 1001], ["a", 1002], ["b", 1003]] as const) chownSync(join(ground.root, path), owner, owner);
+  lchownSync(join(ground.root, "l"), 1004, 1004);
+  const all = { root: ground.root, contents: ground.contents, kept: ground.kept, journal: ground.journal };
+  apply({ ...all, changes });
+  const owners = (...paths: string[]): string[] => paths.map((path) => `${lstatSync(join(ground.root, path)).uid}:${lstatSync(join(ground.root, path)).gid}`);
+  expect(owners("a", "b/d", "b/d/e", "l", "n")).toEqual(["1002:1002", "1003:1003", "1003:1003", "1004:1004", "1001:1001"]);
+  apply({ ...all, changes: changes.map(({ path, before, after }) => ({ path, before: after, after: before })), contents: ground.kept, kept: ground.contents });
+  expect(owners("a", "l")).toEqual(["1002:1002", "1004:1004"]);
 });

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
-import { closeSync, constants, existsSync, fchmodSync, fsyncSync, mkdirSync, openSync, readFileSync, readSync, renameSync, rmSync, symlinkSync, unlinkSync } from "node:fs";
+import { closeSync, constants, existsSync, fchmodSync, fchownSync, fsyncSync, lchownSync, mkdirSync, openSync, readFileSync, readSync, renameSync, rmSync, symlinkSync, unlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Fault, parseJson } from "@lanyard/contract";
 import { processState } from "../sandbox/usage.ts";
 import { Anchor } from "./anchor.ts";
-import { comes, expectEntry, movesOf, take, undo, type Move } from "./moves.ts";
+import { comes, expectEntry, movesOf, ownerOf, take, undo, type Move } from "./moves.ts";
 import { writeWhole, type ObjectShelf } from "./shelf.ts";
 import { foldersOf, parentOf, type TreeChange } from "./tree.ts";
 
@@ -137,10 +137,16 @@ function prepare(anchor: Anchor, stage: string, move: Move, contents: ObjectShel
   }
   if (!after) return;
   const place = anchor.reach(comes(stage, at));
-  if (after.kind === "link") return symlinkSync(after.hash, place);
+  const owner = ownerOf(anchor, path);
+  if (after.kind === "link") {
+    symlinkSync(after.hash, place);
+    if (owner) lchownSync(place, owner.uid, owner.gid);
+    return;
+  }
   const fd = openSync(place, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
   try {
     copy(contents.place(after.hash), (piece) => writeWhole(fd, piece));
+    if (owner) fchownSync(fd, owner.uid, owner.gid);
     fchmodSync(fd, after.mode);
     fsyncSync(fd);
   } finally {

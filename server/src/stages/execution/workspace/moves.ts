@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { closeSync, constants, fchmodSync, fstatSync, linkSync, lstatSync, mkdirSync, openSync, readlinkSync, readSync, renameSync, rmdirSync, unlinkSync, type Stats } from "node:fs";
+import { closeSync, constants, fchmodSync, fchownSync, fstatSync, linkSync, lstatSync, mkdirSync, openSync, readlinkSync, readSync, renameSync, rmdirSync, statSync, unlinkSync, type Stats } from "node:fs";
 import { Fault } from "@lanyard/contract";
 import type { Anchor } from "./anchor.ts";
-import { byPath, sameEntry, type TreeChange, type TreeEntry } from "./tree.ts";
+import { byPath, foldersOf, sameEntry, type TreeChange, type TreeEntry } from "./tree.ts";
 
 /** One step of carrying out changes. `at`: number of what lies in the stage for it. */
 export type Move =
@@ -53,7 +53,7 @@ export function take(root: Anchor, stage: string, move: Move): void {
     case "removeFolder":
       return emptied(place, move.path);
     case "makeFolder":
-      return made(place, move.path, move.mode);
+      return made(root, move.path, move.mode);
     case "setMode":
       return setMode(place, move.path, move.to);
   }
@@ -74,7 +74,7 @@ export function undo(root: Anchor, stage: string, move: Move): void {
     case "place":
       return takeOff(root, comes(stage, move.at), move.path, move.after);
     case "removeFolder":
-      if (!found(place)) made(place, move.path, move.mode);
+      if (!found(place)) made(root, move.path, move.mode);
       return;
     case "makeFolder":
       if (found(place)?.isDirectory()) quietly(() => rmdirSync(place));
@@ -110,6 +110,23 @@ export function entryAt(root: Anchor, path: string): TreeEntry | null {
   }
 }
 
+/**
+ * Whose what comes to a path will be when root applies: it goes to who has what is there now, or else the nearest folder. Null for anybody else,
+ * whose it is then.
+ */
+export function ownerOf(root: Anchor, path: string): Stats | null {
+  if (process.getuid?.() !== 0) return null;
+  for (const at of [path, ...foldersOf(path)]) {
+    try {
+      const stats = found(root.reach(at));
+      if (stats) return stats;
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error; // A folder on the way is yet to come.
+    }
+  }
+  return statSync(root.reach("."));
+}
+
 /** Throws Fault `conflict` unless just this is there. */
 export function expectEntry(root: Anchor, path: string, wanted: TreeEntry | null, named = path): void {
   if (!sameEntry(entryAt(root, path), wanted)) throw moved(named);
@@ -140,19 +157,22 @@ function emptied(place: string, path: string): void {
   }
 }
 
-function made(place: string, path: string, mode: number): void {
+function made(root: Anchor, path: string, mode: number): void {
+  const place = root.reach(path);
+  const owner = ownerOf(root, path);
   try {
     mkdirSync(place, { mode: 0o700 });
   } catch (cause) {
     throw (cause as NodeJS.ErrnoException).code === "EEXIST" ? moved(path) : cause;
   }
-  setMode(place, path, mode);
+  setMode(place, path, mode, owner);
 }
 
-function setMode(place: string, path: string, mode: number): void {
+function setMode(place: string, path: string, mode: number, owner: Stats | null = null): void {
   try {
     const fd = openSync(place, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
+      if (owner) fchownSync(fd, owner.uid, owner.gid);
       fchmodSync(fd, mode);
     } finally {
       closeSync(fd);
