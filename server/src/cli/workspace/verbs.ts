@@ -25,6 +25,7 @@ export function workspaceVerbs(sessions: Command, context: Context): void {
       const api = await context.reach({ daemonOnly: true, token });
       const { proposal } = await rowOf(api, session);
       if (proposal === null) throw new Fault("conflict", `session \`${session}\` has proposed nothing yet`);
+      new WorkspaceFolder(settings(systemEnvironment()).home, session, systemClock).expectShown(proposal);
       const { lacking } = await api.call<WorkspaceRow>("workspace_approve", { at: { id: session }, body: { proposal } });
       context.out(`approved ${session}${lacking.length > 0 ? `; it still needs ${lacking.map((names) => names.join(" or ")).join(", and ")}` : ""}`);
     });
@@ -36,6 +37,7 @@ export function workspaceVerbs(sessions: Command, context: Context): void {
       const { options, folder } = await settle(context, session);
       if (await askToLook(folder)) throw new Fault("conflict", `session \`${session}\` is still running; let it end first`);
       const proposal = proposed(folder);
+      folder.expectShown(proposal.digest);
       const { results, row } = await judged(options, folder, proposal);
       for (const line of gateLines(results.filter(({ passed }) => !passed), row.lacking, context.colour)) context.err(line);
       await applyProposal(options, folder, proposal);
@@ -93,6 +95,7 @@ function diffVerb(sessions: Command, context: Context): void {
       // Of a session that still works the gates would judge what is gone in a moment.
       const { results, row } = runs || before.state !== "proposed" ? { results: folder.results(proposal) ?? [], row: before } : await judged(options, folder, proposal);
       if (results.some(({ passed }) => !passed)) process.exitCode = exit.failed;
+      folder.keepShown(proposal);
       if (asJson) return context.out(json(proposalJson(session, proposal, results, row.lacking)));
       context.out(sumUp(proposal) || "nothing changed");
       for (const line of changeLines(proposal, context.colour)) context.out(line);

@@ -43,3 +43,17 @@ test("what lies among the workspaces and is none is passed over", () => {
   writeFileSync(join(home.path, "workspaces", ".DS_Store"), "");
   expect(WorkspaceFolder.all(home.path, systemClock).map(({ session }) => session)).toEqual(["ses_1"]);
 });
+
+test("what was looked at is what may be applied: not what the session made of it afterwards", () => {
+  using home = new Home();
+  const folder = new WorkspaceFolder(home.path, "ses_1", systemClock);
+  folder.create({ session: "ses_1", folder: "/srv/project", hidden: [], shown: [] }, { entries: new Map(), left: new Map() });
+  const first = folder.propose(changes, []);
+  folder.expectShown(first.digest);
+  folder.keepShown(first);
+  folder.expectShown(folder.propose(changes, []).digest);
+  const second = folder.propose(changes.slice(0, 1), []);
+  expect(() => folder.expectShown(second.digest)).toThrow(/since you looked/);
+  folder.keepShown(second);
+  folder.expectShown(second.digest);
+});

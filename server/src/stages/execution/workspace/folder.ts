@@ -104,6 +104,17 @@ export class WorkspaceFolder {
     return proposal;
   }
 
+  /** Notes that somebody was shown a proposal. */
+  keepShown({ digest }: Proposal): void {
+    this.#write("shown.json", { digest });
+  }
+
+  /** Throws Fault `conflict` when what was shown last is another proposal than this: what a session does after a look at it is not waved through. Passes where nobody looked. */
+  expectShown(digest: string): void {
+    if (!existsSync(join(this.path, "shown.json")) || this.#read<{ digest: string }>("shown.json").digest === digest) return;
+    throw new Fault("conflict", `session \`${this.session}\` has changed more since you looked; look again with \`lanyard session diff ${this.session}\``);
+  }
+
   keepResults(proposal: Proposal, results: readonly GateResult[]): void {
     this.#write("gates.json", { digest: proposal.digest, results });
   }
