@@ -42,6 +42,7 @@ test("what makes machines, agents or git do things is protected, and lanyard.yam
   const git = [".git/HEAD", ".git/index", ".git/refs/heads/x", ".git/objects/ab/cd", ".git/logs/HEAD", ".git/COMMIT_EDITMSG"];
   const held = [".git/config", ".git/hooks/pre-commit", ".git/info/attributes", ".git/objects/info/alternates", ".git/modules/a/config", ".git/rebase-merge/git-rebase-todo", "sub/.git/config", ".git/commondir"];
   expect(named(Object.fromEntries([...git, ...held].map((path) => [path, file])), ["!*"])).toEqual(held);
+  expect(named({ ".git/objects/INFO/Alternates": file, ".git/objects/x/.git/config": file, ".git": null })).toEqual([".git/objects/INFO/Alternates", ".git/objects/x/.git/config", ".git"]);
   expect(named({ ".git": file, "sub/.git": folder, "a/.git/refs": link("x") })).toEqual([".git", "a/.git/refs"]);
   // A folder that git would take for a repository, and a link to what is protected.
   expect(named({ "x/config": file }, [], { "x/HEAD": file, "x/objects": folder, "x/refs": folder })).toEqual(["x/config"]);

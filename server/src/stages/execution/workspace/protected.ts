@@ -11,7 +11,11 @@ const always = [
 ];
 
 /** Of a `.git`, what is content; all else is configuration, hooks or a way to other places. */
-const gitContent = /^(objects(\/(?!info\/(http-)?alternates$).*)?|refs(\/.*)?|logs(\/.*)?|packed-refs|index|HEAD|ORIG_HEAD|FETCH_HEAD|MERGE_HEAD|CHERRY_PICK_HEAD|REVERT_HEAD|AUTO_MERGE|COMMIT_EDITMSG|MERGE_MSG|MERGE_MODE|SQUASH_MSG)$/;
+const gitContent = /^(objects(\/.*)?|refs(\/.*)?|logs(\/.*)?|packed-refs|index|HEAD|ORIG_HEAD|FETCH_HEAD|MERGE_HEAD|CHERRY_PICK_HEAD|REVERT_HEAD|AUTO_MERGE|COMMIT_EDITMSG|MERGE_MSG|MERGE_MODE|SQUASH_MSG)$/;
+
+/** Of its content, what leads to objects of other repositories. */
+const elsewhere = /^objects\/info\/(http-)?alternates$/;
+const untouched = { before: null, after: null };
 
 /**
  * Changed paths that are protected, each with why. `more`: patterns of lanyard.yaml; the last that matches counts, `!` takes a path out. What
@@ -25,14 +29,14 @@ export function protectedChanges(changes: readonly TreeChange[], tree: ReadonlyM
   };
   const bare = bareFolders(tree);
   const isKept = (path: string): boolean => rules.findLast(({ fit }) => fit(path))?.keeps ?? false;
-  const isHeld = (path: string): boolean => isKept(path) || gitFlaw(path, null, bare) !== null;
+  const isHeld = (path: string): boolean => isKept(path) || gitFlaw(path, untouched, bare) !== null;
   // What a protected name leads to is read under that name: `CLAUDE.md -> docs/agents.md`.
   const read = new Set([...tree].flatMap(([path, { kind }]) => {
     const led = kind === "link" && isHeld(path) ? followLink(path, linkAt) : null;
     return led && "to" in led ? [led.to] : [];
   }));
-  return changes.flatMap(({ path, after }) => {
-    const git = gitFlaw(path, after, bare);
+  return changes.flatMap(({ path, before, after }) => {
+    const git = gitFlaw(path, { before, after }, bare);
     if (git) return [{ path, why: git }];
     if (isKept(path)) return [{ path, why: "it is protected" }];
     if (read.size > 0 && [path, ...foldersOf(path)].some((at) => read.has(at))) return [{ path, why: "a protected link leads to it" }];
@@ -45,14 +49,14 @@ export function protectedChanges(changes: readonly TreeChange[], tree: ReadonlyM
 const isGit = (name: string): boolean => name.toLowerCase() === ".git";
 
 /** Why a path may not change for git's sake; null when it may. */
-function gitFlaw(path: string, after: TreeEntry | null, bare: ReadonlySet<string>): string | null {
+function gitFlaw(path: string, { before, after }: Pick<TreeChange, "before" | "after">, bare: ReadonlySet<string>): string | null {
   const names = path.split("/");
   const at = names.findIndex(isGit);
   if (at < 0) return ["", ...foldersOf(path)].some((folder) => bare.has(plainName(folder))) ? "it lies in what git takes for a repository" : null;
   const inside = names.slice(at + 1).join("/");
   if (after?.kind === "link") return "it is a link in git's own folder";
-  if (inside === "") return after && after.kind !== "folder" ? "it tells git to look elsewhere" : null;
-  return gitContent.test(inside) ? null : "it is git's configuration, a hook, or leads git elsewhere";
+  if (inside === "") return [before, after].some((entry) => entry && entry.kind !== "folder") ? "it tells git where to look" : null;
+  return gitContent.test(inside) && !elsewhere.test(plainName(inside)) && !names.slice(at + 1).some(isGit) ? null : "it is git's configuration, a hook, or leads git elsewhere";
 }
 
 /**
