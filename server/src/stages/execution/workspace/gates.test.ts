@@ -39,6 +39,8 @@ test("what makes machines, agents or git do things is protected, and lanyard.yam
   const all = { ".github/workflows/ci.yml": file, "sub/AGENTS.md": file, ".claude/settings.json": null, ".mcp.json": file, ".husky": link("elsewhere"), "src/a.ts": file, "package.json": file };
   expect(named(all)).toEqual([".github/workflows/ci.yml", "sub/AGENTS.md", ".claude/settings.json", ".mcp.json", ".husky"]);
   expect(named(all, ["/src/", "!AGENTS.md"])).toEqual([".github/workflows/ci.yml", ".claude/settings.json", ".mcp.json", ".husky", "src/a.ts"]);
+  const others = [".gitea/workflows/x.yml", ".forgejo/workflows/x.yml", ".clinerules", ".opencode/plugin/x.ts", ".kiro/hooks/x", ".zed/tasks.json", "x.code-workspace", ".devcontainer.json", ".yarn/releases/yarn-4.cjs", ".cargo/config.toml", "a/.mvn/jvm.config", "mise.toml", "lefthook-local.yml"];
+  expect(named(Object.fromEntries([...others, "mise.txt", "src/cargo/config.toml", ".yarn/cache/a.zip"].map((path) => [path, file])))).toEqual(others);
   const git = [".git/HEAD", ".git/index", ".git/refs/heads/x", ".git/objects/ab/cd", ".git/logs/HEAD", ".git/COMMIT_EDITMSG"];
   const held = [".git/config", ".git/hooks/pre-commit", ".git/info/attributes", ".git/objects/info/alternates", ".git/modules/a/config", ".git/rebase-merge/git-rebase-todo", "sub/.git/config", ".git/commondir"];
   expect(named(Object.fromEntries([...git, ...held].map((path) => [path, file])), ["!*"])).toEqual(held);

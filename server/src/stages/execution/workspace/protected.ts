@@ -4,9 +4,13 @@ import { foldersOf, parentOf, type TreeChange, type TreeEntry } from "./tree.ts"
 
 /** What makes machines or agents do things, and is rarely read: whoever may change it is let out later. */
 const always = [
-  ...[".github/", ".gitlab-ci.yml", ".gitlab/", ".ci/", ".circleci/", ".buildkite/", ".woodpecker/", ".drone.yml", ".travis.yml", "Jenkinsfile", "azure-pipelines.yml", "bitbucket-pipelines.yml"],
+  ...[".github/", ".gitlab-ci.yml", ".gitlab/", ".ci/", ".circleci/", ".buildkite/", ".woodpecker/", ".drone.yml", ".travis.yml", "Jenkinsfile", "azure-pipelines.y*ml", "bitbucket-pipelines.yml"],
+  ...[".gitea/", ".forgejo/", ".woodpecker.y*ml", ".drone.y*ml", ".appveyor.yml", "appveyor.yml", ".cirrus.y*ml", ".semaphore/", ".tekton/", "cloudbuild.y*ml", "buildspec.y*ml"],
   ...["CLAUDE.md", "CLAUDE.local.md", "AGENTS.md", "AGENTS.override.md", "GEMINI.md", ".claude/", ".codex/", ".gemini/", ".cursor/", ".cursorrules", ".windsurf/", ".windsurfrules", ".continue/", ".aider*", ".mcp.json"],
+  ...[".agents/", ".amazonq/", ".clinerules", ".junie/", ".kiro/", ".opencode/", "opencode.json*", ".roo/", ".roorules", ".roomodes", ".goosehints"],
   ...[".husky/", ".githooks/", ".pre-commit-config.yaml", "lefthook.y*ml", ".lefthook.y*ml", ".gitmodules", ".vscode/", ".idea/", ".devcontainer/", ".envrc", ".npmrc", ".yarnrc*", ".pnpmfile.cjs", ".mise.toml", ".tool-versions"],
+  ...["lefthook*.y*ml", ".lefthook/", ".lefthook-local/", ".overcommit.yml", ".simple-git-hooks.*", ".vs/", ".zed/", ".fleet/", "*.code-workspace", ".devcontainer.json", ".exrc", ".nvimrc", ".nvim.lua", ".vimrc"],
+  ...[".yarn/releases/", ".yarn/plugins/", ".pnpmfile.*", "bunfig.toml", ".cargo/", ".mvn/", "gradle-wrapper.*", ".bazelrc", ".bundle/", "mise.toml", "mise.*.toml", ".mise.*.toml", ".mise/", "/.config/mise/"],
   ...["CODEOWNERS", "lanyard.yaml"],
 ];
 
