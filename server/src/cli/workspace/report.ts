@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { JsonObject } from "@lanyard/contract";
 import type { GateResult, Proposal, WorkspaceFolder } from "../../stages/execution/workspace/folder.ts";
+import { movedGit } from "../../stages/execution/workspace/git.ts";
 import type { TreeChange, TreeEntry } from "../../stages/execution/workspace/tree.ts";
 import { lineDiff } from "../../stages/facts/diff.ts";
 import { printable, type Colour } from "../terminal.ts";
@@ -54,6 +55,10 @@ export function changeLines({ changes, refused }: Proposal, colour: Colour): str
   ];
 }
 
+/** What no gate looked into. */
+export const unreadLines = ({ changes }: Proposal, colour: Colour): string[] =>
+  movedGit(changes).map((git) => `${colour.yellow("unread")}  what the commits in ${printable(git)} hold, which need not be what the files show: \`git log -p\` before you push or check out`);
+
 const kindWords = (before: TreeEntry | null, after: TreeEntry | null): string =>
   before && after && before.kind !== after.kind ? `${before.kind} to ${after.kind}` : (after ?? before)?.kind === "folder" ? "folder" : "";
 
@@ -67,7 +72,7 @@ const modeWords = (before: TreeEntry | null, after: TreeEntry | null, from?: str
 export function patchLines(folder: WorkspaceFolder, { changes }: Proposal, colour: Colour): string[] {
   const root = folder.origin().folder;
   const contents = folder.contents();
-  const files = changes.filter(({ before, after, from }) => from === undefined && (before ?? after)?.kind !== "folder" && (after ?? before)?.kind === "file" && before?.hash !== after?.hash);
+  const files = changes.filter(({ before, after, from }) => from === undefined && (after ?? before)?.kind === "file" && before?.hash !== after?.hash);
   const lines = files.slice(0, maxPatchFiles).flatMap(({ path, before, after }) => {
     if (!after) return [];
     const [old, now] = [before?.kind === "file" ? textAt(join(root, path)) : [], textAt(contents.place(after.hash))];

@@ -22,6 +22,13 @@ export function withoutStaged(changes: readonly TreeChange[]): TreeChange[] {
   });
 }
 
+/** Repositories of which a branch, a tag or HEAD moves: what their commits hold is in objects that no gate reads, and need not be what the files show. */
+export const movedGit = (changes: readonly TreeChange[]): string[] =>
+  [...new Set(changes.flatMap(({ path }) => {
+    const git = gitOf(path);
+    return git !== null && /^\/(HEAD|packed-refs|refs\/.*)$/.test(path.slice(git.length)) ? [git] : [];
+  }))];
+
 /** Where a repository stands. */
 const stands = /\/(HEAD|index|packed-refs|refs\/.*)$/;
 
