@@ -100,7 +100,7 @@ class Copy {
       yield* this.folder(path);
     } else if (found.isSymbolicLink()) {
       const target = readlinkSync(place);
-      this.#count(path, { kind: "link", mode: 0o777, size: 0, hash: target }, 0);
+      this.#count(path, { kind: "link", mode: 0o777, size: 0, hash: target }, Buffer.byteLength(target));
       yield tarHeader({ path, kind: "link", mode: 0o777, size: 0, modifiedAt, target });
     } else if (found.isFile()) yield* this.#file(path, place, (found.mode & 0o777) | 0o600, modifiedAt);
     else this.left.set(path, "it is no file, folder or link");

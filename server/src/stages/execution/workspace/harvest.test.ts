@@ -56,6 +56,7 @@ const refusals: [name: string, members: readonly Buffer[], why: RegExp, base?: M
   ["a link out through another", [folder("b"), folder("b/c"), link("b/d", "c"), link("e", "b/d/../../../x")], /out of the workspace/],
   ["a link through a link of the base that leads out", [link("out", "/etc"), link("a", "out/passwd")], /absolute path/, { entries: new Map([["out", { kind: "link", mode: 0o777, size: 0, hash: "/etc" }]]), left: new Map() }],
   ["a link to itself", [link("a", "a")], /circle/],
+  ["a link through too many folders", [link("a", "x/../".repeat(300))], /too many folders/],
   ["a link with a line break", [link("a", "b\nc")], /control characters/],
   ["a link to nothing", [link("a", "")], /link to nothing/],
   ["a link in a folder's place, written through", [link("a", "b"), folder("b"), member("a/c", { content: "x" })], /behind a link/],
@@ -133,6 +134,7 @@ describe("what may not come out is refused", () => {
     expect((await taken([folder("a"), member("a/b", { content: "12345" }), member("a/c", { content: "12345" })], nothing, most)).changes).toHaveLength(3);
     await expect(taken([folder("a"), folder("b"), folder("c"), folder("d")], nothing, most)).rejects.toThrow(/workspace_files/);
     await expect(taken([member("a", { content: "12345678901" })], nothing, most)).rejects.toThrow(/workspace_bytes/);
+    await expect(taken([link("a", "123456"), link("b", "123456")], nothing, most)).rejects.toThrow(/workspace_bytes/);
   });
 });
 
@@ -223,4 +225,12 @@ test("what went is compared in a time that does not grow with how many files wer
   const before = new Map(Array.from({ length: 60_000 }, (_, at) => [`old/${at}`, file("x")] as const));
   const changes = changesBetween(before, new Map([["new", file("x")]]));
   expect([changes.length, changes.find(({ path }) => path === "new")?.from]).toEqual([60_001, "old/0"]);
+});
+
+test("a chain of long links is given up, not walked for each link that leads into it", async () => {
+  const chain = Array.from({ length: 32 }, (_, at) => link(`l${at}`, `${"x/../".repeat(800)}l${at + 1}`));
+  const started = performance.now();
+  const { refused } = await taken([folder("x"), ...chain, ...Array.from({ length: 300 }, (_, at) => link(`to${at}`, "l0"))], nothing, { workspace_files: 1000, workspace_bytes: 1e6 });
+  expect(refused).toHaveLength(332);
+  expect(performance.now() - started).toBeLessThan(10_000);
 });

@@ -33,7 +33,7 @@ export async function harvest({ base, shelf, limits }: HarvestOptions, archive: 
   let [bytes, members] = [0, 0];
   for await (const entry of readTar(archive)) {
     if (++members > limits.workspace_files) throw new Fault("limit_exceeded", `more than ${limits.workspace_files} files came out of the sandbox (limit workspace_files)`);
-    if ((bytes += entry.size) > limits.workspace_bytes) throw new Fault("limit_exceeded", `over ${limits.workspace_bytes} bytes came out of the sandbox (limit workspace_bytes)`);
+    if ((bytes += entry.size + Buffer.byteLength(entry.target ?? "")) > limits.workspace_bytes) throw new Fault("limit_exceeded", `over ${limits.workspace_bytes} bytes came out of the sandbox (limit workspace_bytes)`);
     const path = entry.path === null ? null : plainPath(entry);
     if (path === "" || (path !== null && isShown(base, path))) continue;
     const flaw = path === null ? "its name is not UTF-8" : (memberFlaw(entry) ?? (tree.has(path) ? "it is in the archive twice" : leftOut(base, path)));

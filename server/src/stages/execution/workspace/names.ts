@@ -7,6 +7,8 @@ const maxNameBytes = 255;
 const maxPathBytes = 4096;
 const maxLevels = 64;
 const maxLinks = 32;
+/** Names that are walked to see where a link leads. */
+const maxSteps = 512;
 
 /** Why a path may not come out; null when it may. */
 export function pathFlaw(path: string): string | null {
@@ -44,7 +46,8 @@ export const plainName = (name: string): string =>
 export function followLink(path: string, linkAt: (path: string) => string | null): { readonly to: string } | { readonly flaw: string } {
   const at = path.split("/").slice(0, -1);
   const steps = (linkAt(path) ?? "").split("/");
-  for (let links = 0; steps.length > 0; ) {
+  for (let [links, walked] = [0, 0]; steps.length > 0; ) {
+    if (++walked + steps.length > maxSteps || at.length > maxLevels) return { flaw: "it is a link that leads through too many folders" };
     const step = steps.shift() as string;
     if (step === "" || step === ".") continue;
     if (step === "..") {
