@@ -169,6 +169,12 @@ describe.skipIf(lacking !== null)("what a session changed is a proposal", () => 
     expect([readdirSync(folder).sort(), readFileSync(join(folder, "note.txt"), "utf8")]).toEqual([[".github", "gone.bin", "note.old", "note.txt", "pay", "src"], "mine\n"]);
   });
 
+  it("is judged by the daemon's gates, not by those of a lanyard.yaml that lies where somebody stands", async () => {
+    const { kept, proposal } = await propose(project(), "echo x > CLAUDE.md");
+    await expect(judged({ ...options, config: { ...config, gates: { ...config.gates, protected: ["!*"] } } }, kept, proposal)).rejects.toThrow("has other gates than the daemon");
+    expect((await judged(options, kept, proposal)).results.filter(({ passed }) => !passed).map(({ gate }) => gate)).toEqual(["protected"]);
+  });
+
   it("can be looked at while the session runs", async () => {
     const folder = project();
     const env = { PATH: process.env["PATH"], HOME: process.env["HOME"], LANYARD_HOME: home, LANYARD_LOG: "error" };

@@ -8,6 +8,7 @@ import { judge, needsOf } from "../../stages/execution/workspace/gates.ts";
 import { expectSameGit } from "../../stages/execution/workspace/git.ts";
 import { entryAt } from "../../stages/execution/workspace/moves.ts";
 import { sameEntry, type TreeChange } from "../../stages/execution/workspace/tree.ts";
+import { gatesWord } from "../../stages/proposal/proposals.ts";
 import type { Client } from "../client.ts";
 import { isolationLimits } from "../isolation-limits.ts";
 import { sizeOf } from "./report.ts";
@@ -58,6 +59,9 @@ export async function tellProposal(api: Client, { session, folder }: WorkspaceOr
 /** The gates' word on a proposal, once; recorded. */
 export async function judged({ api, config, driver, say }: SettleOptions, folder: WorkspaceFolder, proposal: Proposal): Promise<{ readonly results: readonly GateResult[]; readonly row: WorkspaceRow }> {
   const known = folder.results(proposal);
+  const { gates: word } = await api.call<{ gates: string }>("workspace_list");
+  // Whoever stands in a folder that has a lanyard.yaml of its own would judge by that: it may be the very thing to be judged.
+  if (word !== gatesWord(config.gates)) throw new Fault("conflict", `\`${config.file}\` has other gates than the daemon, whose word counts; name its lanyard.yaml with --config, or, if that changed, have the daemon read it`);
   const before = await rowOf(api, folder.session);
   if (known && before.gates.length > 0) return { results: known, row: before };
   const origin = folder.origin();

@@ -47,7 +47,7 @@ export interface Rooms {
     list(user?: string): readonly JsonObject[];
     decide(id: string, verdict: "approve" | "deny", user: string, comment: string): Promise<JsonObject>;
   };
-  readonly workspaces: Pick<Proposals, "list" | "lacking" | "open" | "propose" | "judge" | "approve" | "apply" | "revert" | "conclude" | "discard">;
+  readonly workspaces: Pick<Proposals, "list" | "gates" | "lacking" | "open" | "propose" | "judge" | "approve" | "apply" | "revert" | "conclude" | "discard">;
   readonly catalog: {
     entries(): readonly CatalogEntry[];
     diff(server: string, tool: string): string;

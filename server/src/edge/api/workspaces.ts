@@ -34,7 +34,7 @@ export const workspaceHandlers = ({ workspaces, identity }: Rooms): Record<`work
       await workspaces.discard(at["id"] ?? "", actor);
       return { json: { session: at["id"] ?? "", discarded: true } };
     },
-    workspace_list: () => ({ json: { workspaces: workspaces.list().map(shown) } }),
+    workspace_list: () => ({ json: { workspaces: workspaces.list().map(shown), gates: workspaces.gates() } }),
   };
 };
 

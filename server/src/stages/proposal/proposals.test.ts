@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { stillClock } from "../../../../test/kits/clock.ts";
 import { hash, yamlConfig } from "../../../../test/kits/approval.ts";
 import { MemoryMedium, openMemory } from "../../base/store/memory.ts";
-import { Proposals } from "./proposals.ts";
+import { gatesWord, Proposals } from "./proposals.ts";
 
 const yaml = `
 version: 1
@@ -86,4 +86,12 @@ test("as many workspaces as the limit wait, one more is refused until one is dis
   await proposals.discard("s1", "operator");
   await open("s3");
   await store[Symbol.asyncDispose]();
+});
+
+test("the word of the gates is that of lanyard.yaml as the daemon has it, and no other's", async () => {
+  const { live, proposals } = await world();
+  expect(proposals.gates()).toBe(gatesWord(yamlConfig(yaml).gates));
+  expect(gatesWord(yamlConfig(`${yaml}gates: { protected: ["!*"] }`).gates)).not.toBe(proposals.gates());
+  live.config = yamlConfig(`${yaml}gates: { max_files: 1 }`);
+  expect(gatesWord(yamlConfig(yaml).gates)).not.toBe(proposals.gates());
 });

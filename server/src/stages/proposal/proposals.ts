@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { Fault, isObject, type Json, type JsonObject, type NewRecord } from "@lanyard/contract";
 import type { Config } from "../../base/config/config.ts";
 import type { Sealed, Store } from "../../base/store/port.ts";
@@ -51,6 +52,11 @@ export class Proposals {
 
   list(): WorkspaceCard[] {
     return this.#rooms.store.list("workspace").map(({ key, value }) => cardFrom(key, value));
+  }
+
+  /** What stands in lanyard.yaml of gates, in one word: a verdict by other gates is none. */
+  gates(): string {
+    return gatesWord(this.#rooms.config().gates);
   }
 
   /** Users and groups whose approval a proposal lacks. */
@@ -163,6 +169,9 @@ export class Proposals {
     return turn;
   }
 }
+
+/** The same for the same gates. */
+export const gatesWord = (gates: Config["gates"]): string => createHash("sha256").update(JSON.stringify(gates)).digest("base64url");
 
 const wordsOf = (needs: readonly (readonly string[])[]): string => needs.map((names) => names.join(" or ")).join(", and of ");
 
