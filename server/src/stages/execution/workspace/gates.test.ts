@@ -1,9 +1,14 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { needsOf } from "./gates.ts";
+import { systemClock } from "../../../base/clock.ts";
+import { judge, needsOf } from "./gates.ts";
 import { fits } from "./patterns.ts";
 import { protectedChanges } from "./protected.ts";
 import { newSecrets } from "./secrets.ts";
+import { ObjectShelf } from "./shelf.ts";
 import type { TreeChange, TreeEntry } from "./tree.ts";
 
 const file: TreeEntry = { kind: "file", mode: 0o644, size: 1, hash: "x" };
@@ -104,4 +109,24 @@ test("looking for secrets is linear in the text", () => {
   const started = performance.now();
   expect(newSecrets(`${"AKIAQWERTY"}UIOPASDFGH\n`.repeat(40_000), "").map(({ line }) => line)).toEqual(Array.from({ length: 100 }, (_, at) => at + 1));
   expect(performance.now() - started).toBeLessThan(10_000);
+});
+
+test("a file too large to be looked through has not passed", async () => {
+  const home = mkdtempSync(join(tmpdir(), "lanyard-gates-"));
+  try {
+    const results = await judge({
+      origin: { session: "s", folder: home, hidden: [], shown: [], salt: "s", atMs: 0 },
+      base: { entries: new Map(), left: new Map() },
+      proposal: { digest: "d", refused: [], changes: [{ path: "big", before: null, after: { ...file, size: 600 * 1024 * 1024 } }] },
+      contents: new ObjectShelf(join(home, "contents"), systemClock),
+      gates: { owners: [], commands: [], protected: [], maxBytes: 2 ** 40, maxFiles: 10 },
+      own: [],
+      limits: { workspace_files: 10, workspace_bytes: 2 ** 40 },
+      sandbox: () => Promise.reject(new Error("no command")),
+      running: () => {},
+    });
+    expect(results.filter(({ passed }) => !passed)).toEqual([{ gate: "secrets", passed: false, findings: ["big: too large to be looked through"] }]);
+  } finally {
+    rmSync(home, { recursive: true, force: true });
+  }
 });

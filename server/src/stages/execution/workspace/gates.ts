@@ -28,6 +28,8 @@ export interface Judging {
 
 /** Findings of a gate that are kept. */
 const maxFindings = 100;
+/** A file over this is not looked through for secrets, and so has not passed; it would not fit into a text. */
+const maxTextBytes = 256 * 1024 * 1024;
 /** Of what a command said, the end. */
 const tailChars = 4000;
 
@@ -77,6 +79,7 @@ function protectedFindings({ proposal: { changes }, base, gates, own }: Judging)
 function secretFindings({ proposal: { changes }, contents, origin }: Judging): string[] {
   return changes.flatMap(({ path, before, after }) => {
     if (after?.kind !== "file" || before?.hash === after.hash) return [];
+    if (after.size > maxTextBytes) return [`${path}: too large to be looked through`];
     const text = readFileSync(contents.place(after.hash), "latin1");
     const old = before?.kind === "file" ? textOf(join(origin.folder, path)) : "";
     return newSecrets(text, old).slice(0, maxFindings).map(({ rule, line }) => `${path}:${line}: ${rule}`);
