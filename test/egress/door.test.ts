@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
 import { connect as connectH2 } from "node:http2";
-import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DaemonProcess, until, World } from "../daemon.ts";
@@ -185,6 +185,19 @@ describe("connections that stay", () => {
       setImmediate(() => hasty.resetAndDestroy());
     }
     await until(async () => (await entries()).filter(({ type }) => type === "decision").length >= 3, "they were decided");
+    expect(await get(`http://127.0.0.1:${plain.port}/alive`)).toMatch(/^HTTP\/1.1 200/);
+  });
+
+  test("whoever is not let in, and breaks off before he hears so, ends nothing but himself", async () => {
+    const { hostname, port } = new URL(daemon.url);
+    for (let round = 0; round < 100; round++) {
+      const hasty = connect(Number(port), hostname);
+      hasty.on("error", () => {});
+      hasty.write("GET /egress HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: lanyard-egress\r\nAuthorization: Bearer nobody\r\n\r\n");
+      const closed = once(hasty, "close").catch(() => {});
+      hasty.once("connect", () => setTimeout(() => hasty.resetAndDestroy(), round % 4));
+      await closed;
+    }
     expect(await get(`http://127.0.0.1:${plain.port}/alive`)).toMatch(/^HTTP\/1.1 200/);
   });
 

@@ -47,6 +47,7 @@ export class EgressDoor implements EgressWays, AsyncDisposable {
 
   /** Takes over a connection that asked for the door with `Upgrade: lanyard-egress`. */
   accept(incoming: IncomingMessage, socket: Duplex, head: Buffer): void {
+    socket.on("error", () => socket.destroy()); // Before anything is said: node takes its own listener away, and without one an error ends the daemon.
     const token = bearerOf(incoming);
     try {
       const principal = this.#admit(socket, token);
