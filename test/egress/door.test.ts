@@ -60,7 +60,7 @@ beforeAll(async () => {
   await new Promise<void>((done) => echo.listen(0, "127.0.0.1", done));
   const tcp = `127.0.0.1:${(echo.address() as AddressInfo).port}`;
   const endpoints = [plain.port, secure.port].flatMap((port) => [`"127.0.0.1:${port}"`, `"localhost:${port}"`]);
-  world = new World({ yaml: `teams: { support: {} }\nusers: { ana: {} }\nagents: { clerk: { team: support } }\negress: { tcp: ["${tcp}"], private: ["${tcp}", ${endpoints.join(", ")}], ca: outside.pem }\nlimits: { egress_connections: 8, egress_body_bytes: 1000 }\n`, policies: policies() });
+  world = new World({ yaml: `teams: { support: {} }\nusers: { ana: {} }\nagents: { clerk: { team: support } }\negress: { tcp: ["${tcp}"], private: ["${tcp}", ${endpoints.join(", ")}], ca: outside.pem }\nlimits: { egress_connections: 8, egress_body_bytes: 1000, egress_held_bytes: 4000 }\n`, policies: policies() });
   writeFileSync(join(world.folder, "outside.pem"), secure.ca);
   daemon = await DaemonProcess.start(world);
   const opened = await world.operator().call<{ token: string; egress_ca: string }>("session_open", { body: { agent: "clerk", on_behalf_of: "ana", purpose: "try the door" } });
@@ -274,6 +274,25 @@ describe("what cannot become an action is refused, and on record", () => {
     await expect(dial(daemon.url, own)).rejects.toThrow("429");
     for (const socket of open) socket.destroy();
     await until(async () => dial(daemon.url, own).then((socket) => (socket.destroy(), true), () => false), "there is room again");
+  });
+
+  test("limit egress_held_bytes: what a session's requests hold counts together, over all connections and streams", async () => {
+    const { token: own, egress_ca } = await world.operator().call<{ token: string; egress_ca: string }>("session_open", { body: { agent: "clerk", on_behalf_of: "ana", purpose: "much" } });
+    const secured = await tlsThrough((await tunnel(daemon.url, own, `localhost:${secure.port}`)).socket, { ca: egress_ca, servername: "localhost", alpn: ["h2"] });
+    const h2 = connectH2(`https://localhost:${secure.port}`, { createConnection: () => secured });
+    h2.on("error", () => {});
+    const ends: string[] = [];
+    for (let at = 0; at < 6; at++) {
+      const stream = h2.request({ ":method": "POST", ":path": "/notes/2" });
+      stream.on("error", () => {}).once("close", () => ends.push(stream.aborted || stream.rstCode !== 0 ? "broken off" : "answered"));
+      stream.resume().write("x".repeat(900)); // and never ends
+    }
+    await until(() => ends.length === 2, "two of six are turned away");
+    h2.destroy();
+    await until(async () => {
+      const answer = await say(await dial(daemon.url, own), `POST http://localhost:${plain.port}/notes/1 HTTP/1.1\r\nHost: localhost:${plain.port}\r\nContent-Length: 90\r\nConnection: close\r\n\r\n${"x".repeat(90)}`);
+      return answer.startsWith("HTTP/1.1 200");
+    }, "there is room again");
   });
 
   test("Lanyard's own ports are never reached, whatever lanyard.yaml says", async () => {

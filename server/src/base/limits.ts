@@ -65,6 +65,7 @@ export const limits = {
   egress_connections: { value: 256, unit: "connections", why: "of one session to the egress door; clients open a few for each host" },
   egress_hosts: { value: 256, unit: "certificates", why: "of one session kept ready; the one made first makes room" },
   egress_body_bytes: { value: 32 * 1024 * 1024, unit: "bytes", why: "one request body that leaves a sandbox; it is held until policy has decided" },
+  egress_held_bytes: { value: 256 * 1024 * 1024, unit: "bytes", why: "requests of one session that leave a sandbox and are held, all together; else its connections and streams, times the limit above, were the daemon's memory" },
   egress_shown_bytes: { value: 64 * 1024, unit: "bytes", why: "of such a body that policy and the record see as text; of all of it they see length and hash" },
   egress_result_bytes: { value: 2 * 1024 ** 3, unit: "bytes", why: "one answer that comes into a sandbox; it is passed on as it comes, and cut off past it" },
   egress_idle_ms: { value: 300_000, unit: "ms", why: "silence of a server in mid-answer, or of both ends of a websocket; models think for minutes" },

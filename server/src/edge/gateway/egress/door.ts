@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server } from "node:http";
-import type { Duplex } from "node:stream";
+import type { Duplex, Readable } from "node:stream";
 import { errors, Fault, webServer, type Principal } from "@lanyard/contract";
 import type { Exchange } from "../../../base/exchange.ts";
 import { webArguments, type WebRequest } from "../../../base/web.ts";
@@ -7,7 +7,7 @@ import { bearerOf } from "../http-request.ts";
 import { deliver, overHttp, overSocket, refuse, type WayBack } from "./answer.ts";
 import { SessionAuthority } from "./authority.ts";
 import type { EgressOptions, EgressWays, Occupant } from "./occupant.ts";
-import { bodyOf, headOf, isWebsocket } from "./request.ts";
+import { bodyOf, bytesOf, headOf, isWebsocket, type RequestHead } from "./request.ts";
 import { openTunnel } from "./tunnel.ts";
 import { TurnedAway, TurnedAwayBook } from "./turned-away.ts";
 
@@ -24,6 +24,7 @@ export class EgressDoor implements EgressWays, AsyncDisposable {
   /** Whose a connection is that the HTTP parser reads: the plain one, or what is inside its TLS. */
   readonly #occupants = new WeakMap<Duplex, Occupant>();
   readonly #sockets = new Map<string, Set<Duplex>>();
+  readonly #held = new Map<string, number>();
   readonly #authorities = new Map<string, Promise<SessionAuthority>>();
 
   constructor(options: EgressOptions) {
@@ -118,6 +119,27 @@ export class EgressDoor implements EgressWays, AsyncDisposable {
     refuse(back, code, `${message}. What to do: ${remedy}.`);
   }
 
+  /** Invariant: what the requests of a session hold, from their first byte until they are answered, is under one limit, over however many connections and streams they come. */
+  async take(occupant: Occupant, head: RequestHead, body: Readable, back: WayBack): Promise<void> {
+    const { session } = occupant.principal;
+    const { egress_body_bytes: bodyBytes, egress_held_bytes: limit } = this.options.limits;
+    let own = 0;
+    const hold = (bytes: number): void => {
+      const all = (this.#held.get(session) ?? 0) + bytes;
+      if (all > limit) throw new TurnedAway("body", `the session's requests are over the limit egress_held_bytes (${limit} bytes)`, "limit_exceeded");
+      own += bytes;
+      this.#held.set(session, all);
+    };
+    try {
+      hold(bytesOf(head));
+      await this.carry(occupant, { ...head, body: await bodyOf(body, bodyBytes, hold) }, back);
+    } finally {
+      const left = (this.#held.get(session) ?? 0) - own;
+      if (left > 0) this.#held.set(session, left);
+      else this.#held.delete(session);
+    }
+  }
+
   /** Puts a request onto the path of an action and answers with what came of it. */
   async carry(occupant: Occupant, request: WebRequest, back: WayBack): Promise<void> {
     const exchange: Exchange = { ...silent, signal: back.signal, web: request, deliver: (answer) => deliver(back, answer) };
@@ -132,7 +154,7 @@ export class EgressDoor implements EgressWays, AsyncDisposable {
     if (!occupant) return void incoming.socket.destroy();
     try {
       const head = headOf(incoming, occupant.origin);
-      await this.carry(occupant, { ...head, body: body ? await bodyOf(body, this.options.limits.egress_body_bytes) : Buffer.alloc(0) }, back);
+      await (body ? this.take(occupant, head, body, back) : this.carry(occupant, { ...head, body: Buffer.alloc(0) }, back));
     } catch (error) {
       this.turnAway(occupant, back, error);
     }

@@ -1,4 +1,4 @@
-import type { Duplex } from "node:stream";
+import type { Duplex, Readable } from "node:stream";
 import type { EgressFault, Principal } from "@lanyard/contract";
 import type { Clock } from "../../../base/clock.ts";
 import type { EgressRules } from "../../../base/config/config.ts";
@@ -9,7 +9,7 @@ import type { WebRequest } from "../../../base/web.ts";
 import type { Reply } from "../../../mediation/stages.ts";
 import type { WayBack } from "./answer.ts";
 import type { SessionAuthority } from "./authority.ts";
-import type { TunnelEnd } from "./request.ts";
+import type { RequestHead, TunnelEnd } from "./request.ts";
 import type { TurnedAway } from "./turned-away.ts";
 
 /** What the egress door needs of the rest of Lanyard. */
@@ -38,6 +38,8 @@ export interface EgressWays {
   readonly options: EgressOptions;
   /** Reads HTTP/1.1 requests off a connection. */
   speak(socket: Duplex, occupant: Occupant): void;
+  /** Reads the body that belongs to a head, and carries both. Throws TurnedAway. */
+  take(occupant: Occupant, head: RequestHead, body: Readable, back: WayBack): Promise<void>;
   /** Puts a request onto the path of an action and answers with what came of it. */
   carry(occupant: Occupant, request: WebRequest, back: WayBack): Promise<void>;
   /** Notes what cannot become an action. */

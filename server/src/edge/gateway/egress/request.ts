@@ -11,13 +11,13 @@ export interface TunnelEnd extends Endpoint {
   readonly scheme: "http" | "https";
 }
 
-type Head = Omit<WebRequest, "body">;
+export type RequestHead = Omit<WebRequest, "body">;
 
 /**
  * The head of an HTTP/1.1 request as it is sent on. node:http has refused already what does not parse (bare line feeds, folded lines, a length
  * beside chunks, two lengths); here goes what parses and can be read two ways. `origin`: null where the request itself names it. Throws TurnedAway.
  */
-export function headOf(incoming: IncomingMessage, origin: TunnelEnd | null): Head {
+export function headOf(incoming: IncomingMessage, origin: TunnelEnd | null): RequestHead {
   const { httpVersion, method = "", url = "", rawHeaders } = incoming;
   if (httpVersion !== "1.1") throw new TurnedAway("version", `HTTP/${httpVersion.slice(0, 8)} is not taken here; send HTTP/1.1`);
   const given = pairsOf(rawHeaders);
@@ -32,7 +32,7 @@ export function headOf(incoming: IncomingMessage, origin: TunnelEnd | null): Hea
 }
 
 /** The head of an HTTP/2 request. Throws TurnedAway. */
-export function headOfStream(rawHeaders: readonly string[], origin: TunnelEnd): Head {
+export function headOfStream(rawHeaders: readonly string[], origin: TunnelEnd): RequestHead {
   const all = pairsOf(rawHeaders);
   const one = (name: string): string => {
     const [value, second] = all.flatMap(([each, text]) => (each === name ? [text] : []));
@@ -52,14 +52,15 @@ export function headOfStream(rawHeaders: readonly string[], origin: TunnelEnd): 
 export const isWebsocket = ({ headers, method }: IncomingMessage): boolean =>
   method === "GET" && headers.upgrade?.toLowerCase() === "websocket" && (headers.connection ?? "").toLowerCase().split(/[\s,]+/).includes("upgrade");
 
-/** Reads a body whole. Throws TurnedAway past the limit, and when it ends early. */
-export async function bodyOf(stream: Readable, limitBytes: number): Promise<Buffer> {
+/** Reads a body whole; `hold` is told of each piece. Throws TurnedAway past the limit, and when it ends early, and what `hold` throws. */
+export async function bodyOf(stream: Readable, limitBytes: number, hold: (bytes: number) => void): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {
     for await (const chunk of stream) {
       bytes += (chunk as Buffer).length;
       if (bytes > limitBytes) throw new TurnedAway("body", `the body is over the limit egress_body_bytes (${limitBytes} bytes)`, "limit_exceeded");
+      hold((chunk as Buffer).length);
       chunks.push(chunk as Buffer);
     }
   } catch (error) {
@@ -68,6 +69,9 @@ export async function bodyOf(stream: Readable, limitBytes: number): Promise<Buff
   }
   return Buffer.concat(chunks);
 }
+
+/** Bytes of a head that is held. */
+export const bytesOf = ({ path, query, headers }: RequestHead): number => headers.reduce((sum, [name, value]) => sum + name.length + value.length, path.length + query.length);
 
 const methods: ReadonlySet<string> = new Set(webMethods);
 
@@ -96,7 +100,7 @@ const unreserved = /^[A-Za-z0-9._~-]$/;
  * A target in the one form that policies see and that is sent. What servers are known to read as a step up or aside is refused in every spelling,
  * because whoever wrote a policy on paths did not mean it. Throws TurnedAway.
  */
-function targetOf(target: string): Pick<Head, "path" | "query"> {
+function targetOf(target: string): Pick<RequestHead, "path" | "query"> {
   const wrong = (why: string) => new TurnedAway("target", `the path ${why}`);
   if (!target.startsWith("/") || !/^[\x21-\x7e]*$/.test(target)) throw wrong("does not begin with `/`, or has what must be escaped");
   if (target.includes("#")) throw wrong("has a `#`");

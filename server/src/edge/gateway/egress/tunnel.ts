@@ -7,7 +7,7 @@ import { endpointText, parseAuthority, type Endpoint } from "../../../base/host.
 import { whyRefused } from "../../../stages/execution/web-address.ts";
 import { overSocket, overStream } from "./answer.ts";
 import type { EgressWays, Occupant } from "./occupant.ts";
-import { bodyOf, headOfStream, type TunnelEnd } from "./request.ts";
+import { headOfStream, type TunnelEnd } from "./request.ts";
 import { TurnedAway } from "./turned-away.ts";
 
 const established = "Connection Established";
@@ -100,6 +100,5 @@ function speakH2(door: EgressWays, occupant: Occupant, tls: TLSSocket): void {
 
 async function answer(door: EgressWays, occupant: Occupant, stream: ServerHttp2Stream, rawHeaders: readonly string[], back: ReturnType<typeof overStream>): Promise<void> {
   if (!occupant.origin) throw new TurnedAway("protocol", "HTTP/2 is taken inside TLS only");
-  const head = headOfStream(rawHeaders, occupant.origin);
-  await door.carry(occupant, { ...head, body: await bodyOf(stream, door.options.limits.egress_body_bytes) }, back);
+  await door.take(occupant, headOfStream(rawHeaders, occupant.origin), stream, back);
 }
