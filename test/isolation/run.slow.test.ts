@@ -69,5 +69,8 @@ it("a call is decided by the tier its session really has, and nothing else is re
   for (const folder of ["/", "/tmp"]) {
     expect(await lanyard(null, "run", "--isolation", "process", "--workspace", folder, ...who, "--", "true"), folder).toMatchObject({ code: 2, err: expect.stringContaining("cannot be a workspace") });
   }
+  for (const path of [world.folder, join(world.folder, "data"), join(home, "sandboxes")]) {
+    expect(await lanyard(null, "run", "--isolation", "process", "--readable", path, ...who, "--", "true"), path).toMatchObject({ code: 2, err: expect.stringContaining("where Lanyard keeps what is its own") });
+  }
   expect(await lanyard(null, "run", "--isolation", "process", "--workspace", world.folder, ...who, "--", "ls")).toMatchObject({ code: 0, out: expect.not.stringMatching(/home|data/) });
 });

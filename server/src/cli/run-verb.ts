@@ -72,12 +72,13 @@ export function runVerb(program: Command, context: Context): void {
       // Invariant: only the operator's word for a tier counts; whoever has a credential or token may be the agent, and the daemon refuses theirs.
       const tier = bearer === undefined ? driver.tier : "none";
       context.err(`isolation: ${driver.name}, tier ${tier}${tier === driver.tier ? "" : " (only the operator can vouch for more)"}`);
-      const places = placesOf(options, driver.name);
+      const own = ownPlaces(config, environment);
+      const places = placesOf(options, driver.name, own);
       const minutes = minutesOf(options);
       const home = settings(environment).home;
       takeBackInterrupted(WorkspaceFolder.all(home, systemClock), context.err); // Or the copy would have half of it.
       using held = new HeldWorkspace({
-        origin: { folder: places.workspace, hidden: ownPlaces(config, environment), shown: places.readable },
+        origin: { folder: places.workspace, hidden: own, shown: places.readable },
         ...{ limits: config.limits, progress: progressLine("copied", "files into the sandbox") },
         folderOf: (session) => new WorkspaceFolder(home, session, systemClock),
       });
@@ -113,17 +114,22 @@ export const choiceOptions = (environment: Environment, looking?: (label: string
 /** Folders of many people's things, and of the machine's: one of their folders may be a workspace, all of them not. */
 const shared = ["/tmp", "/home", "/opt", "/srv", "/mnt", "/media", "/var", "/root", "/run"];
 
-/** What the sandbox sees of the machine. */
-function placesOf({ workspace = ".", readable = [] }: RunVerbOptions, driver: DriverName): Pick<SandboxSpec, "workspace" | "readable"> {
+/** What the sandbox sees of the machine; never a path that has Lanyard's `own` in it, above or below it. Throws Fault `invalid_request`. */
+function placesOf({ workspace = ".", readable = [] }: RunVerbOptions, driver: DriverName, own: readonly string[]): Pick<SandboxSpec, "workspace" | "readable"> {
   const root = realPath(workspace);
   if (isWithin(realpathSync(homedir()), root) || shared.includes(root)) {
     throw new Fault("invalid_request", `\`${root}\` cannot be a workspace: it holds your other work too; choose the folder of one project`);
   }
+  const shown = readable.map(realPath);
+  for (const path of shown) {
+    const kept = own.find((one) => isWithin(path, one) || isWithin(one, path));
+    if (kept !== undefined) throw new Fault("invalid_request", `\`--readable ${path}\` would show \`${kept}\`, where Lanyard keeps what is its own; name less of it`);
+  }
   const ours = driver !== "microvm" && !process.execPath.startsWith("/usr/") ? [dirname(process.execPath)] : []; // A machine brings its own Node.
-  return { workspace: root, readable: [...readable.map(realPath), ...ours] };
+  return { workspace: root, readable: [...shown, ...ours] };
 }
 
-/** Lanyard's own folders, and the files that credentials are kept in: they are not copied into a sandbox. */
+/** Lanyard's own folders, and the files that credentials are kept in: they are neither copied into a sandbox nor shown there. */
 const ownPlaces = ({ data, credentials }: Config, environment: Environment): string[] =>
   [data, settings(environment).home, ...[...credentials.values()].flatMap(({ from }) => (from.kind === "file" ? [from.path] : []))].flatMap((path) => (existsSync(path) ? [realpathSync(path)] : []));
 
