@@ -7,6 +7,10 @@ import { Fault } from "@lanyard/contract";
 const machines = {
   x64: {
     audit: 0xc000003e, socket: 41, socketpair: 53, clone: 56, ioctl: 16,
+    modes: {
+      chmod: 90, fchmod: 91, fchmodat: 268, fchmodat2: 452, chown: 92, fchown: 93, lchown: 94, fchownat: 260,
+      setxattr: 188, lsetxattr: 189, fsetxattr: 190, setxattrat: 463, removexattr: 197, lremovexattr: 198, fremovexattr: 199, removexattrat: 466,
+    },
     absent: { clone3: 435, io_uring_setup: 425, io_uring_enter: 426, io_uring_register: 427 },
     refused: {
       ptrace: 101, process_vm_readv: 310, process_vm_writev: 311, process_madvise: 440, kcmp: 312, pidfd_getfd: 438, keyctl: 250, add_key: 248, request_key: 249,
@@ -19,6 +23,10 @@ const machines = {
   },
   arm64: {
     audit: 0xc00000b7, socket: 198, socketpair: 199, clone: 220, ioctl: 29,
+    modes: {
+      fchmod: 52, fchmodat: 53, fchmodat2: 452, fchown: 55, fchownat: 54,
+      setxattr: 5, lsetxattr: 6, fsetxattr: 7, setxattrat: 463, removexattr: 14, lremovexattr: 15, fremovexattr: 16, removexattrat: 466,
+    },
     absent: { clone3: 435, io_uring_setup: 425, io_uring_enter: 426, io_uring_register: 427 },
     refused: {
       ptrace: 117, process_vm_readv: 270, process_vm_writev: 271, process_madvise: 440, kcmp: 272, pidfd_getfd: 438, keyctl: 219, add_key: 217, request_key: 218,
@@ -54,11 +62,42 @@ const errno = { EPERM: 1, ENOSYS: 38, EAFNOSUPPORT: 97 };
 
 type Instruction = readonly [code: number, value: number, ifTrue?: number, ifFalse?: number];
 
+type Machine = (typeof machines)["x64" | "arm64"];
+
+function machineOf(architecture: string): Machine {
+  if (architecture !== "x64" && architecture !== "arm64") throw new Fault("isolation_unavailable", `there is no table of system calls for \`${architecture}\``);
+  return machines[architecture];
+}
+
+/** Refuses one call. */
+const unless = (number: number, error: number): Instruction[] => [[equals, number, 0, 1], [give, failWith(error)]];
+
+/** Kills who calls by another architecture's numbers; those of the x32 ABI are none. */
+const calledAs = (machine: Machine): Instruction[] => [
+  [loadWord, architectureAt],
+  [equals, machine.audit, 1, 0],
+  [give, kill],
+  [loadWord, numberAt],
+  ...(machine === machines.x64 ? [[atLeast, x32, 0, 1], [give, failWith(errno.ENOSYS)]] satisfies Instruction[] : []),
+];
+
+/**
+ * The program for `bwrap --seccomp` around a hypervisor, which has filters of its own: what its user owns and may only read it cannot make writable.
+ * Throws Fault `isolation_unavailable` for an architecture that has no table.
+ */
+export function modesKeptProgram(architecture: string): Buffer {
+  const machine = machineOf(architecture);
+  return assemble([
+    ...calledAs(machine),
+    ...Object.values(machine.absent).flatMap((number) => (number === machine.absent.clone3 ? [] : unless(number, errno.ENOSYS))),
+    ...Object.values(machine.modes).flatMap((number) => unless(number, errno.EPERM)),
+    [give, allow],
+  ]);
+}
+
 /** The program for `bwrap --seccomp`. Throws Fault `isolation_unavailable` for an architecture that has no table. */
 export function seccompProgram(architecture: string): Buffer {
-  if (architecture !== "x64" && architecture !== "arm64") throw new Fault("isolation_unavailable", `there is no table of system calls for \`${architecture}\``);
-  const machine = machines[architecture];
-  const unless = (number: number, error: number): Instruction[] => [[equals, number, 0, 1], [give, failWith(error)]];
+  const machine = machineOf(architecture);
   /** For one call: looks at an argument, and ends. */
   const judged = (number: number, index: number, tests: readonly Instruction[]): Instruction[] => [
     [equals, number, 0, tests.length + 1],
@@ -68,11 +107,7 @@ export function seccompProgram(architecture: string): Buffer {
   const only = (allowed: readonly number[]): Instruction[] => [...allowed.map((family, at): Instruction => [equals, family, allowed.length - at, 0]), [give, failWith(errno.EAFNOSUPPORT)], [give, allow]];
   const noTyping: Instruction[] = [...typing.map((request, at): Instruction => [equals, request, typing.length - at, 0]), [give, allow], [give, failWith(errno.EPERM)]];
   return assemble([
-    [loadWord, architectureAt],
-    [equals, machine.audit, 1, 0],
-    [give, kill],
-    [loadWord, numberAt],
-    ...(architecture === "x64" ? [[atLeast, x32, 0, 1], [give, failWith(errno.ENOSYS)]] satisfies Instruction[] : []),
+    ...calledAs(machine),
     ...Object.values(machine.absent).flatMap((number) => unless(number, errno.ENOSYS)),
     ...Object.values(machine.refused).flatMap((number) => unless(number, errno.EPERM)),
     ...judged(machine.clone, 0, [[anyBit, newNamespaces, 0, 1], [give, failWith(errno.EPERM)], [give, allow]]),

@@ -10,7 +10,7 @@ import { systemProgram } from "../bubblewrap.ts";
 import { killTree } from "../orphans.ts";
 import { treeOf } from "../usage.ts";
 import type { Hypervisor, Machine, MachinePlan } from "./hypervisor.ts";
-import { jail, jailedId } from "./jail.ts";
+import { filtered, jail, jailedId } from "./jail.ts";
 
 /** Descriptors of Firecracker. A snapshot remembers the paths of its disks, so each has its number for good. */
 const fds = { system: 3, readable: 4, state: 5, memory: 6, kernel: 7, initrd: 8 } as const;
@@ -63,16 +63,17 @@ async function launch(plan: MachinePlan, clock: Clock): Promise<Machine> {
 }
 
 function start({ system, readable, saved, memoryMib, begin, around }: MachinePlan): ChildProcess {
-  const jailed = [...jail({ devices: ["/dev/kvm"], fileBytes: 2 * memoryMib * 1024 * 1024 }), program(), "--api-sock", sockets.api];
-  const [command = "", ...args] = around?.(jailed) ?? jailed;
   const isRestored = begin.kind === "restore";
   const paths = isRestored ? [system, readable, begin.state, begin.memory] : [system, readable, saved, begin.memory, begin.kernel, begin.initrd];
+  const jailed = [...jail({ devices: ["/dev/kvm"], fileBytes: 2 * memoryMib * 1024 * 1024, filter: fds.system + paths.length }), program(), "--api-sock", sockets.api];
+  const [command = "", ...args] = around?.(jailed) ?? jailed;
   const opened = paths.map((path, at) => (path === null ? "ignore" as const : openSync(path, !isRestored && at === fds.state - fds.system ? "a+" : "r", 0o600)));
   try {
     // It opens them anew by their descriptors, and may write only what is its user's.
     const state = opened[fds.state - fds.system];
     if (!isRestored && typeof state === "number" && process.geteuid?.() === 0) fchownSync(state, jailedId, jailedId);
-    const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe", ...opened], env: {}, cwd: "/", detached: true });
+    const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe", ...opened, "pipe"], env: {}, cwd: "/", detached: true });
+    filtered(child);
     child.stdout?.resume(); // The machine's console: whatever a guest writes there is nobody's business.
     return child;
   } finally {

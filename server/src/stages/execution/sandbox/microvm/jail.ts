@@ -1,6 +1,9 @@
-import { existsSync, lstatSync, readlinkSync, statSync } from "node:fs";
+import type { ChildProcess } from "node:child_process";
+import { chmodSync, existsSync, lstatSync, readlinkSync, statSync } from "node:fs";
+import type { Writable } from "node:stream";
 import { Fault } from "@lanyard/contract";
 import { systemProgram } from "../bubblewrap.ts";
+import { modesKeptProgram } from "../seccomp.ts";
 
 /** The user of a hypervisor that root starts: one that owns nothing. */
 export const jailedId = 65_532;
@@ -8,15 +11,16 @@ const machineFolders = ["/bin", "/sbin", "/lib", "/lib64"];
 
 /**
  * What comes before a hypervisor's own command. A guest that breaks out of an emulator is still nobody, in namespaces without a network, with
- * no file but /usr and what was opened for it before: it gets kernel, disks and memory as open files, never as paths.
+ * no file but /usr and what was opened for it before: it gets kernel, disks and memory as open files, never as paths. Who is not root has no
+ * other user to be, and those files are his; so they must be {@link sharedForReading}, and `filter`, a descriptor of `modesKeptProgram`, keeps them so.
  */
-export function jail({ devices, fileBytes }: { readonly devices: readonly string[]; readonly fileBytes: number }): [command: string, ...args: string[]] {
+export function jail({ devices, fileBytes, filter }: { readonly devices: readonly string[]; readonly fileBytes: number; readonly filter: number }): [command: string, ...args: string[]] {
   const bwrap = systemProgram("bwrap");
   const setpriv = systemProgram("setpriv");
   const prlimit = systemProgram("prlimit");
   if (!bwrap || !setpriv || !prlimit) throw new Fault("isolation_unavailable", "bubblewrap, setpriv and prlimit, which hold the hypervisor, are not installed; `npm run isolation` installs them");
   const cage = [
-    ...["--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"],
+    ...["--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv", "--seccomp", String(filter)],
     ...["--ro-bind", "/usr", "/usr", ...machineFolders.flatMap((path) => (existsSync(path) ? (lstatSync(path).isSymbolicLink() ? ["--symlink", readlinkSync(path), path] : ["--ro-bind", path, path]) : []))],
     ...["--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache", "--ro-bind-try", "/etc/alternatives", "/etc/alternatives"],
     ...["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev", ...devices.flatMap((path) => ["--dev-bind", path, path])],
@@ -26,4 +30,17 @@ export function jail({ devices, fileBytes }: { readonly devices: readonly string
   if (process.geteuid?.() !== 0) return [prlimit, ...limits, bwrap, ...cage];
   const groups = devices.map((path) => statSync(path).gid);
   return [prlimit, ...limits, setpriv, "--reuid", String(jailedId), "--regid", String(jailedId), ...(groups.length > 0 ? ["--groups", groups.join(",")] : ["--clear-groups"]), "--", bwrap, ...cage];
+}
+
+/** Hands bubblewrap its filter over the last of the descriptors. */
+export function filtered({ stdio }: ChildProcess): void {
+  const to = stdio.at(-1) as Writable;
+  to.on("error", () => {}); // It has ended, which is told elsewhere.
+  to.end(modesKeptProgram(process.arch));
+}
+
+/** A file that machines share, and that none of them may write to: one of root's is safe as it is, since the hypervisor's user is another. */
+export function sharedForReading(path: string): void {
+  const [{ uid, mode }, own] = [statSync(path), process.geteuid?.()];
+  if (own !== 0 && uid === own && (mode & 0o222) !== 0) chmodSync(path, mode & 0o444);
 }

@@ -6,7 +6,7 @@ import { Fault, isObject } from "@lanyard/contract";
 import { systemProgram } from "../bubblewrap.ts";
 import type { Hypervisor, Machine, MachinePlan } from "./hypervisor.ts";
 import { killTree } from "../orphans.ts";
-import { jail } from "./jail.ts";
+import { filtered, jail } from "./jail.ts";
 import { Qmp } from "./qmp.ts";
 
 export type Acceleration = "kvm" | "tcg";
@@ -52,11 +52,12 @@ function launch(acceleration: Acceleration, plan: MachinePlan): Machine {
   ];
   const stateFd = begin.kind === "restore" ? fds.files + files.push({ path: begin.state, flags: "r" }) - 1 : null;
   if (acceleration === "kvm" && !existsSync("/dev/kvm")) throw new Fault("isolation_unavailable", "this machine has no /dev/kvm");
-  const jailed = jail({ devices: acceleration === "kvm" ? ["/dev/kvm"] : [], fileBytes: 2 * plan.memoryMib * 1024 * 1024 });
+  const jailed = jail({ devices: acceleration === "kvm" ? ["/dev/kvm"] : [], fileBytes: 2 * plan.memoryMib * 1024 * 1024, filter: fds.files + files.length });
   const [command = "", ...before] = plan.around?.(jailed) ?? jailed;
   const opened = [openSync(plan.saved, "a", 0o600), ...files.map(({ path, flags }) => openSync(path, flags))]; // Appending, so that saving again begins where the file was cut.
   try {
-    const child = spawn(command, [...before, program(), ...args], { stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", ...opened], env: {}, cwd: "/", detached: true });
+    const child = spawn(command, [...before, program(), ...args], { stdio: ["ignore", "pipe", "pipe", "pipe", "pipe", ...opened, "pipe"], env: {}, cwd: "/", detached: true });
+    filtered(child);
     child.stdout?.resume(); // The machine's console: whatever a guest writes there is nobody's business.
     const socket = (fd: number): Duplex => child.stdio[fd] as unknown as Duplex; // A `pipe` of Node is a pair of sockets.
     const control = new Qmp(socket(fds.control));

@@ -6,6 +6,7 @@ import { Fault } from "@lanyard/contract";
 import type { Clock } from "../../../../base/clock.ts";
 import { systemProgram } from "../bubblewrap.ts";
 import { readableBytes } from "./hypervisor.ts";
+import { sharedForReading } from "./jail.ts";
 
 /** What a machine can be shown at most, and how many such disks are kept. */
 const [maxEntries, maxBytes, keptDisks] = [200_000, 4 * 1024 ** 3, 8];
@@ -18,6 +19,7 @@ export async function readableDisk(paths: readonly string[], folder: string, clo
   const shown = paths.map((path) => ({ path, from: real(path) }));
   const disk = join(folder, `readable-${keyOf(shown)}`);
   if (!existsSync(disk)) await pack(shown, disk, `${disk}.${clock.id("new")}`);
+  sharedForReading(disk);
   const now = clock.nowMs() / 1000;
   utimesSync(disk, now, now);
   prune(folder);

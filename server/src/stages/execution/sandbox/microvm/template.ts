@@ -8,7 +8,7 @@ import { encodeFrame, FrameReader } from "../frame.ts";
 import { readableBytes, type Hypervisor, type Machine, type MachinePlan } from "./hypervisor.ts";
 import { imageFiles } from "./image.ts";
 import { initrd } from "./initrd.ts";
-import { jailedId } from "./jail.ts";
+import { jailedId, sharedForReading } from "./jail.ts";
 import { checkSeal, seal } from "./seal.ts";
 
 export interface TemplateOptions {
@@ -75,7 +75,7 @@ export class Templates {
 
   #folderOf(memoryMib: number): string {
     const { hypervisor, image, agent } = this.#options;
-    const hash = createHash("sha256").update(JSON.stringify([hypervisor.identity(memoryMib), image])).update(readFileSync(agent));
+    const hash = createHash("sha256").update(JSON.stringify([hypervisor.identity(memoryMib), image, "files that are only read"])).update(readFileSync(agent));
     return `template-${hash.digest("hex").slice(0, 16)}`;
   }
 
@@ -89,6 +89,8 @@ export class Templates {
     writeFileSync(join(folder, "initrd"), initrd(this.#options.agent, imageFiles(this.#options.image).modules));
     writeFileSync(join(folder, "nothing"), "");
     truncateSync(join(folder, "nothing"), readableBytes);
+    const { kernel, system } = imageFiles(this.#options.image);
+    for (const path of [kernel, system, join(folder, "initrd"), join(folder, "nothing")]) sharedForReading(path);
   }
 
   async #make(folder: string, memoryMib: number): Promise<string> {
