@@ -73,13 +73,12 @@ export async function* tried(options: ChoiceOptions, wanted?: DriverName): Async
 /** What was found out is forgotten: a driver that was said to work did not. */
 export const forgetChoice = (options: ChoiceOptions): void => rmSync(memoryPath(options), { force: true });
 
-/** The order is a decision (0019): a processor's boundary first, then a kernel of its own, then an emulator, whose makers promise none, then namespaces. */
+/** The order is a decision (0022): a processor's boundary first, then a kernel of its own, then an emulator, whose makers promise none, then namespaces. */
 function inOrder(options: ChoiceOptions): { readonly label: string; readonly driver: SandboxDriver }[] {
   const { clock, cache } = options;
   const common = { clock, folder: sessionFolder(options), agent: agentOf(options) };
   const machines = { ...common, image: guestImagePath(cache), templates: join(cache, "lanyard", "templates") };
   return [
-    { label: "microvm (Firecracker)", driver: microvmDriver({ ...machines, acceleration: "firecracker" }) },
     { label: "microvm (Firecracker)", driver: microvmDriver({ ...machines, acceleration: "firecracker" }) },
     { label: "microvm (KVM)", driver: microvmDriver({ ...machines, acceleration: "kvm" }) },
     { label: "gvisor", driver: gvisorDriver(common) },
