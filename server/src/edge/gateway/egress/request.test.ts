@@ -63,6 +63,8 @@ describe("where a request goes is said once, or the same each time", () => {
     ["HTTP/1.0", () => headOf(incoming("/", undefined, { httpVersion: "1.0" }), end), "version malformed_call"],
     ["TRACE", () => headOf(incoming("/", undefined, { method: "TRACE" }), end), "method malformed_call"],
     ["another coding", () => headOf(incoming("/", ["Host", "api.example.com", "Transfer-Encoding", "gzip, chunked"]), end), "header malformed_call"],
+    ...["X-HTTP-Method-Override", "X-HTTP-Method", "x-method-override", "X_HTTP_Method_Override"].map((name): [string, () => unknown, string] => [`another method by ${name}`, () => headOf(incoming("/", ["Host", "api.example.com", name, "DELETE"], { method: "POST" }), end), "header malformed_call"]),
+    ...["X-Original-URL", "X-Rewrite-URL", "X_Rewrite_URL"].map((name): [string, () => unknown, string] => [`another path by ${name}`, () => headOfStream([":method", "GET", ":scheme", "https", ":path", "/", ":authority", "api.example.com", name.toLowerCase(), "/secret"], end), "header malformed_call"]),
     [":authority of another", () => headOfStream([":method", "GET", ":scheme", "https", ":path", "/", ":authority", "evil.example"], end), "mismatch misdirected"],
     ["host beside :authority", () => headOfStream([":method", "GET", ":scheme", "https", ":path", "/", ":authority", "api.example.com", "host", "evil.example"], end), "mismatch misdirected"],
     [":scheme of another", () => headOfStream([":method", "GET", ":scheme", "http", ":path", "/", ":authority", "api.example.com"], end), "mismatch misdirected"],
@@ -72,6 +74,7 @@ describe("where a request goes is said once, or the same each time", () => {
   test("what is about one connection stays behind, what `Connection` names with it; crumbs of cookies become one", () => {
     const headers = ["Host", "api.example.com", "Connection", "keep-alive, X-Secret", "X-Secret", "1", "Proxy-Authorization", "x", "TE", "trailers", "Expect", "100-continue", "Content-Length", "0", "Accept", "a", "Accept", "b"];
     expect(headOf(incoming("/", headers), end).headers).toEqual([["accept", "a"], ["accept", "b"]]);
+    expect(headOf(incoming("/", ["Host", "api.example.com", "X-HTTP-Method-Override", "GET"], { method: "POST" }), end)).toMatchObject({ tool: "POST", headers: [["x-http-method-override", "GET"]] });
     expect(headOfStream([":method", "GET", ":scheme", "https", ":path", "/", ":authority", "api.example.com", "cookie", "a=1", "cookie", "b=2"], end).headers).toEqual([["cookie", "a=1; b=2"]]);
   });
 });

@@ -28,7 +28,7 @@ export function headOf(incoming: IncomingMessage, origin: TunnelEnd | null): Req
   if (host === undefined || second !== undefined) throw new TurnedAway("host", "a request has exactly one `Host`");
   const { to, target } = origin ? { to: origin, target: url } : absolute(url);
   sameHost(to, host);
-  return { tool: toolOf(method, isWebsocket(incoming)), scheme: to.scheme, host: to.host, port: to.port, ...targetOf(target), headers: kept(rawHeaders) };
+  return { tool: toolOf(method, isWebsocket(incoming)), scheme: to.scheme, host: to.host, port: to.port, ...targetOf(target), headers: kept(rawHeaders, method) };
 }
 
 /** The head of an HTTP/2 request. Throws TurnedAway. */
@@ -44,7 +44,7 @@ export function headOfStream(rawHeaders: readonly string[], origin: TunnelEnd): 
   if (all.some(([name]) => name === "host")) sameHost(origin, one("host"));
   const cookies = all.flatMap(([name, value]) => (name === "cookie" ? [value] : [])); // may come in crumbs (RFC 9113, 8.2.3)
   const rest = all.filter(([name]) => !name.startsWith(":") && name !== "cookie");
-  const headers = kept([...rest, ...(cookies.length > 0 ? [["cookie", cookies.join("; ")] as const] : [])].flat());
+  const headers = kept([...rest, ...(cookies.length > 0 ? [["cookie", cookies.join("; ")] as const] : [])].flat(), one(":method"));
   return { tool: toolOf(one(":method"), false), ...{ scheme: origin.scheme, host: origin.host, port: origin.port }, ...targetOf(one(":path")), headers };
 }
 
@@ -133,4 +133,17 @@ function isText(escaped: string): boolean {
 
 const ours: ReadonlySet<string> = new Set(["host", "content-length", "expect", "http2-settings"]);
 
-const kept = (rawHeaders: readonly string[]): WebHeaders => endToEnd(rawHeaders).filter(([name]) => !ours.has(name));
+/** By what servers take another method or path than the request line has; CGI reads `_` as `-`. */
+const secondMethod = /^x-(?:http-)?method(?:-override)?$/;
+const secondTarget = /^x-(?:original|rewrite|override)-url$/;
+
+/** The headers that are sent on. Throws TurnedAway at one that says what is asked a second time, and otherwise; to ask for less by POST is usual where URLs get long. */
+function kept(rawHeaders: readonly string[], method: string): WebHeaders {
+  const headers = endToEnd(rawHeaders).filter(([name]) => !ours.has(name));
+  const other = headers.find(([name, value]) => {
+    const plain = name.replaceAll("_", "-");
+    return secondTarget.test(plain) || (secondMethod.test(plain) && ![method, "GET"].includes(value.trim().toUpperCase()));
+  });
+  if (other) throw new TurnedAway("header", `\`${other[0]}\` asks the server for something else than the request line, which is what is decided`);
+  return headers;
+}
