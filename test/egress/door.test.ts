@@ -201,6 +201,14 @@ describe("connections that stay", () => {
     expect(await get(`http://127.0.0.1:${plain.port}/alive`)).toMatch(/^HTTP\/1.1 200/);
   });
 
+  test("a connection that is handed over while an answer is due on it is closed, and no more", async () => {
+    for (const next of ["CONNECT 169.254.169.254:80 HTTP/1.1\r\nHost: 169.254.169.254:80\r\n\r\n", handshake("/a/../b"), handshake("/ws", `localhost:${plain.port}`)]) {
+      const socket = await door();
+      await say(socket, `GET http://127.0.0.1:${plain.port}/stream HTTP/1.1\r\nHost: 127.0.0.1:${plain.port}\r\n\r\n${next}`);
+    }
+    expect(await get(`http://127.0.0.1:${plain.port}/alive`)).toMatch(/^HTTP\/1.1 200/);
+  });
+
   test("plain TCP goes to endpoints that lanyard.yaml names, if policy lets it, and to no other", async () => {
     const { port } = echo.address() as AddressInfo;
     const { status, socket } = await tunnel(daemon.url, token, `127.0.0.1:${port}`);
@@ -265,7 +273,7 @@ describe("what cannot become an action is refused, and on record", () => {
   test("each kind is in the ledger", async () => {
     const faults = async () => [...new Set((await entries()).flatMap(({ fault }) => fault ?? []))].sort();
     await until(async () => (await faults()).includes("tls"), "they are on record");
-    expect(await faults()).toEqual(["address", "body", "header", "host", "http", "method", "mismatch", "protocol", "tls", "version"]);
+    expect(await faults()).toEqual(["address", "body", "header", "host", "http", "method", "mismatch", "protocol", "target", "tls", "version"]);
   });
 
   test("limit egress_connections: past it the door stays shut", async () => {

@@ -109,14 +109,18 @@ export class EgressDoor implements EgressWays, AsyncDisposable {
     this.#book.note({ session, agent }, fault);
   }
 
-  /** Answers what cannot become an action; what is no such thing is a bug, and says so in the log. */
+  /** Answers what cannot become an action; what is no such thing is a bug, and says so in the log. Never throws. */
   turnAway(occupant: Occupant, back: WayBack, error: unknown): void {
     if (error instanceof TurnedAway) this.note(occupant, error);
     else if (!(error instanceof Fault)) this.options.log.error("egress.failed", { error });
     const { code, message } = error instanceof Fault ? error : new Fault("internal", "an internal error at the egress door");
     if (code === "internal") return back.abort(); // whatever has been written by then
     const remedy = code === "malformed_call" ? "send HTTP/1.1 or HTTP/2 that can be read in one way only, to a host in its usual spelling" : errors[code].remedy;
-    refuse(back, code, `${message}. What to do: ${remedy}.`);
+    try {
+      refuse(back, code, `${message}. What to do: ${remedy}.`);
+    } catch {
+      back.abort(); // There is no way back any more: another answer is due on it, or it was closed. Nobody catches what is thrown here, and it would end the daemon.
+    }
   }
 
   /** Invariant: what the requests of a session hold, from their first byte until they are answered, is under one limit, over however many connections and streams they come. */
