@@ -51,6 +51,7 @@ const volatile: readonly (readonly [RegExp, string])[] = [
   [/\b\d+\.\d+ s\b/g, "<n> s"],
   [/^ *\d+ {2}(?=<time>)/gm, "<seq>  "],
   [/\b(explain|call of|entry|at size) \d+\b(?!:)/g, "$1 <seq>"],
+  [/(for the call of) \d+/g, "$1 <seq>"],
   [/"of":\d+/g, '"of":<seq>'],
   [/\b\d+ entries\b/g, "<n> entries"],
   [/127\.0\.0\.1:\d{2,5}/g, "127.0.0.1:<port>"],
