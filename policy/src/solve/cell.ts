@@ -1,4 +1,4 @@
-import type { DecisionInput, Json, Registry } from "@lanyard/contract";
+import { webServer, type DecisionInput, type Json, type Registry } from "@lanyard/contract";
 import { entitiesIn } from "../author/reading.ts";
 import type { Bundle, EntityRef, Policy } from "../bundle.ts";
 import { actionMatches, isOfTeam, principalMatches } from "../decide/head.ts";
@@ -135,7 +135,7 @@ export const entitiesOf = (policies: readonly Policy[]): EntityRef[] => entities
  * that are asked about in one question: what only the other bundle names is told apart too.
  */
 export const actionsIn = ({ actions, policies: own }: Pick<Bundle, "actions" | "policies">, policies: readonly Policy[] = own): ActionShape[] => {
-  const servers = new Set(actions.map(({ server }) => server));
+  const servers = new Set(actions.flatMap(({ server }) => (server === webServer ? [] : [server]))); // Nothing but its tools can be asked of the web.
   const known = new Map(actions.map((action) => [action.name, action]));
   const add = (server: string, method: string): void => {
     const action = requestAction(server, method);

@@ -1,4 +1,4 @@
-import { Fault, type Registry } from "@lanyard/contract";
+import { Fault, webServer, webTools, type Registry } from "@lanyard/contract";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { compile } from "../author/compile.ts";
 import { openSnapshot } from "../decide/snapshot.ts";
@@ -211,6 +211,19 @@ describe("comparison", () => {
     expect(compareOrg(z3, later, bundleOf(all), registry)).toMatchObject({ loosens: true });
     const named = bundleOf(`${all} @id("f") forbid (principal, action, resource) when { action == Action::"s/mcp:x/any-other" };`);
     expect(answerAll(z3, named, registry, ["can any agent do anything?"])).toMatchObject([{ answer: "yes" }]);
+  });
+
+  it("takes nothing but its tools for what can be asked of the web", () => {
+    const web = webTools.map(({ definition, contract }): ApprovedTool => ({ server: webServer, tool: definition.name, definition: "d".repeat(43), inputSchema: definition.inputSchema, contract }));
+    const bundle = (policies: string): Uint8Array => {
+      const compiled = compile({ servers: [], tools: web, registry, policies: [{ file: "org.cedar", text: policies }] });
+      if (!compiled.ok) throw new Error(JSON.stringify(compiled.errors));
+      return compiled.bytes;
+    };
+    const [none, closed] = [bundle(""), bundle('@id("f") forbid (principal, action, resource);')];
+    expect(compareBundles(z3, none, closed, registry)).toEqual({ changes: [], proved: true, cannotSay: [] });
+    expect(compareOrg(z3, none, closed, registry)).toMatchObject({ loosens: false });
+    expect(answerAll(z3, bundle('@id("p") permit (principal, action in Action::"mcp", resource);'), registry, ["can any agent do anything?"])).toMatchObject([{ answer: "no" }]);
   });
 
   it("never says all of a comparison while calls may be changed, whatever else it found", () => {
