@@ -32,7 +32,8 @@ const failing = (score: Score, revision: Revision): string[] => required(revisio
 const only = (score: Score, revision: Revision): object => Object.fromEntries(required(revision).map((name) => [name, score.get(name)]));
 
 describe("the conformance suite through Lanyard equals the raw reference server", () => {
-  it("2025-11-25: 84 of 84 checks", async () => {
+  // The suite has timers of its own, which on a busy machine fail the reference server too: then both are asked once more.
+  it("2025-11-25: 84 of 84 checks", { retry: 1 }, async () => {
     const { raw, through } = await both("stateful", "2025-11-25");
     expect(total(raw)).toEqual({ passed: 84, failed: 0 });
     expect(Object.fromEntries(through)).toEqual(Object.fromEntries(raw));
