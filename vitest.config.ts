@@ -8,7 +8,6 @@ export default defineConfig({
   test: {
     pool: "forks",
     maxWorkers: 2,
-    maxConcurrency: 2, // journeys and pages wait for programs they start: two of them at once
     projects: [
       { test: { name: "fast", include: everything, exclude: [slow, "**/node_modules/**"], testTimeout: 60_000, hookTimeout: 60_000 } },
       { test: { name: "slow", include: [slow], exclude: ["**/node_modules/**"], testTimeout: 240_000, hookTimeout: 300_000 } },

@@ -7,9 +7,9 @@ const root = join(import.meta.dirname, "../..");
 const world = join(import.meta.dirname, "world");
 
 // `npm test -- -u journeys` writes what really happened into the texts; the diff is then read like any other change.
-describe("journeys", { timeout: 240_000, concurrent: true }, () => {
+describe("journeys", { timeout: 240_000 }, () => {
   for (const name of globSync("*.txt", { cwd: import.meta.dirname }).sort()) {
-    it(name, async ({ expect }) => {
+    it(name, async () => {
       const path = join(import.meta.dirname, name);
       const { script, files, tail } = splitFiles(readFileSync(path, "utf8"));
       await using scratch = openScratch(root, files, world);
