@@ -1,6 +1,7 @@
 import type { Transform } from "node:stream";
 import type { Decision, DecisionInput, ErrorCode, JsonObject, ToolContract } from "@lanyard/contract";
 import type { Exchange } from "./exchange.ts";
+import type { WebRequest } from "./web.ts";
 
 // What the steps of the path hand to each other. It lies in base because stages may not know mediation, nor each other.
 
@@ -63,18 +64,7 @@ export type Hold =
   | { readonly kind: "pending"; readonly id: string; readonly groups: readonly string[] };
 
 /** What is looked at and changed of a request that leaves a sandbox: the request as its face read it, see there. */
-export interface Outgoing {
-  readonly tool: string;
-  readonly scheme: "http" | "https";
-  readonly host: string;
-  readonly port: number;
-  readonly path: string;
-  /** Without the `?`. */
-  readonly query: string;
-  /** Names in lower case. */
-  readonly headers: readonly (readonly [name: string, value: string])[];
-  readonly body?: Buffer;
-}
+export type Outgoing = Omit<WebRequest, "body"> & Partial<Pick<WebRequest, "body">>;
 
 /**
  * What is lent for one action, and ends with it (invariant I7). Until it is disposed of it knows the values of its credentials; it never gives

@@ -6,12 +6,13 @@ import { Fault } from "@lanyard/contract";
 import type { Environment } from "../base/config/environment.ts";
 import type { Limits } from "../base/limits.ts";
 import { homeInside } from "../stages/execution/sandbox/bubblewrap.ts";
-import type { Execution, Sandbox, SandboxDriver, SandboxSpec } from "../stages/execution/sandbox/driver.ts";
+import type { Sandbox, SandboxDriver, SandboxSpec } from "../stages/execution/sandbox/driver.ts";
 import { egressDoor } from "../stages/execution/sandbox/egress-door.ts";
 import { mcpDoor } from "../stages/execution/sandbox/mcp-door.ts";
 import { egressEnvironment, egressPort } from "../stages/execution/sandbox/egress-environment.ts";
 import type { Client } from "./client.ts";
-import { isolationLimits } from "./isolation-limits.ts";
+import { isolationLimits } from "../stages/execution/sandbox/isolation-limits.ts";
+import { writeInside } from "../stages/execution/sandbox/write-inside.ts";
 import { borrowTerminal } from "./run-terminal.ts";
 import type { HeldWorkspace } from "./workspace/held.ts";
 import { mcpConfig, type RunApi, type RunSession } from "./run.ts";
@@ -89,8 +90,8 @@ async function carry({ command, args, environment, pass, say, stdio }: IsolatedO
   const config = `${homeInside}/.lanyard-mcp.json`;
   const path = { PATH: `${dirname(process.execPath)}:/usr/local/bin:/usr/bin:/bin` };
   const ca = `${homeInside}/.lanyard-ca.pem`;
-  await write(sandbox, ca, authority);
-  await write(sandbox, config, mcpConfig({ token: heldOutside, url }));
+  await writeInside(sandbox, ca, authority);
+  await writeInside(sandbox, config, mcpConfig({ token: heldOutside, url }));
   const kept = [...passedAlways, ...pass].flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]]]));
   using terminal = borrowTerminal(stdio);
   const execution = sandbox.exec({
@@ -118,13 +119,4 @@ async function carry({ command, args, environment, pass, say, stdio }: IsolatedO
     stdio.stdin.pause();
     for (const stop of listeners) stop();
   }
-}
-
-async function write(sandbox: Sandbox, path: string, text: string): Promise<void> {
-  const { stdin, stdout, stderr, ended }: Execution = sandbox.exec({ command: "sh", args: ["-c", 'umask 077; cat > "$0"', path], environment: { PATH: "/usr/bin:/bin" } });
-  stdout.resume();
-  stderr.resume();
-  stdin.end(text);
-  const { kind, value } = await ended;
-  if (kind !== "exited" || value !== 0) throw new Fault("isolation_unavailable", "the sandbox could not write its own configuration");
 }

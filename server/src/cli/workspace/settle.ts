@@ -10,7 +10,7 @@ import { entryAt } from "../../stages/execution/workspace/moves.ts";
 import { sameEntry, type TreeChange } from "../../stages/execution/workspace/tree.ts";
 import { gatesWord } from "../../stages/proposal/proposals.ts";
 import type { Client } from "../client.ts";
-import { isolationLimits } from "../isolation-limits.ts";
+import { isolationLimits } from "../../stages/execution/sandbox/isolation-limits.ts";
 import { sizeOf } from "./report.ts";
 
 /** The daemon's word on a workspace. */

@@ -3,12 +3,13 @@ import { existsSync, realpathSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { Duplex } from "node:stream";
 import { finished } from "node:stream/promises";
-import { Readable } from "node:stream";
 import { Fault } from "@lanyard/contract";
 import type { Limits } from "../../base/limits.ts";
 import type { ServerCommand } from "./child.ts";
 import { homeInside, isWithin } from "./sandbox/bubblewrap.ts";
 import type { Execution, Sandbox, SandboxDriver } from "./sandbox/driver.ts";
+import { isolationLimits } from "./sandbox/isolation-limits.ts";
+import { writeInside } from "./sandbox/write-inside.ts";
 import type { ServerProcess } from "./stdio.ts";
 
 /** What a server that is a guest can reach of this machine: nothing but this. */
@@ -37,9 +38,9 @@ export async function startEnclosed(server: ServerCommand, enclosure: Enclosure,
   let sandbox: Sandbox | null = null;
   try {
     const { words, readable } = placesOf(server, enclosure);
-    sandbox = await enclosure.driver.create({ workspace, readable, doors: enclosure.doors, limits: limitsOf(limits, enclosure.wallMs) });
+    sandbox = await enclosure.driver.create({ workspace, readable, doors: enclosure.doors, limits: isolationLimits(limits, enclosure.wallMs) });
     await sandbox.start();
-    for (const [path, text] of enclosure.files) await write(sandbox, path, text);
+    for (const [path, text] of enclosure.files) await writeInside(sandbox, path, text);
     const own = { PATH: `${dirname(process.execPath)}:/usr/local/bin:/usr/bin:/bin`, HOME: homeInside, TMPDIR: "/tmp" };
     const [command = "", ...args] = words;
     const execution = sandbox.exec({ command, args, environment: { ...own, ...server.environment, ...enclosure.environment }, folder: sandbox.workspace });
@@ -75,16 +76,6 @@ function pathOf(word: string, { cwd = "." }: ServerCommand): { readonly word: st
 /** Node, where it is not one of the system's; a virtual machine brings its own. */
 const ownRuntime = ({ driver }: Enclosure): string[] => (driver.name === "microvm" || process.execPath.startsWith("/usr/") ? [] : [dirname(process.execPath)]);
 
-const limitsOf = (limits: Limits, wallMs: number) => ({
-  cpuMs: limits.sandbox_cpu_ms,
-  memoryBytes: limits.sandbox_memory_bytes,
-  processes: limits.sandbox_processes,
-  diskBytes: limits.sandbox_disk_bytes,
-  fileBytes: limits.sandbox_file_bytes,
-  files: limits.sandbox_files,
-  wallMs,
-});
-
 function processOf(name: string, sandbox: Sandbox, execution: Execution, { ended }: Enclosure): ServerProcess {
   const over = execution.ended.then(
     ({ kind, value }) => (kind === "failed" ? new Fault("upstream_unavailable", `server \`${name}\` could not be started in its sandbox: ${value === constants.errno.ENOENT ? "there is no such command inside; see `readable`" : `error ${value}`}`) : new Error(`server \`${name}\` exited (${kind === "exited" ? `code ${value}` : `signal ${value}`})`)),
@@ -101,13 +92,4 @@ function processOf(name: string, sandbox: Sandbox, execution: Execution, { ended
     ...{ stdin: execution.stdin, stdout: execution.stdout, stderr: execution.stderr, exited, closed },
     kill: (signal) => (signal === "SIGKILL" ? void sandbox.destroy().catch(() => {}) : execution.signal(constants.signals[signal])),
   };
-}
-
-async function write(sandbox: Sandbox, path: string, text: string): Promise<void> {
-  const { stdin, stdout, stderr, ended } = sandbox.exec({ command: "sh", args: ["-c", 'umask 077; cat > "$0"', path], environment: { PATH: "/usr/bin:/bin" } });
-  stdout.resume();
-  stderr.resume();
-  Readable.from([text]).pipe(stdin);
-  const { kind, value } = await ended;
-  if (kind !== "exited" || value !== 0) throw new Fault("isolation_unavailable", "the sandbox could not write its own configuration");
 }

@@ -1,5 +1,5 @@
-import type { Limits } from "../base/limits.ts";
-import type { SandboxLimits } from "../stages/execution/sandbox/driver.ts";
+import type { Limits } from "../../../base/limits.ts";
+import type { SandboxLimits } from "./driver.ts";
 
 /** What one sandbox may use, as lanyard.yaml has it. */
 export const isolationLimits = (limits: Limits, wallMs: number): SandboxLimits => ({
