@@ -4,6 +4,7 @@ export * from "./decision.ts";
 export * from "./registry.ts";
 export * from "./errors.ts";
 export * from "./json.ts";
+export * from "./quorum.ts";
 export * from "./records.ts";
 export * from "./routes.ts";
 export * from "./web.ts";

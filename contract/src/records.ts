@@ -63,10 +63,18 @@ export const recordBodies = {
     payload: id.nullable(),
     duration_us: count,
   }),
-  "approval.request": body({ id, of: count, digest: hash, groups: z.array(id).max(64), session: id, expires_at_ms: count }),
-  "approval.approve": body({ id, by: actor, groups: z.array(id).max(64), comment: hash.nullable(), payload: id.nullable() }),
-  "approval.deny": body({ id, by: actor, comment: hash.nullable(), payload: id.nullable() }),
-  "approval.expire": body({ id }),
+  /**
+   * `bound`: hash over what the answer will hold for beside the digest (policies, definition, changes, facts). `read`: the decisions shown on the
+   * card as what the agent read before. Entries from before there were these lack them.
+   */
+  "approval.request": body({ id, of: count, digest: hash, groups: z.array(id).max(64), session: id, expires_at_ms: count, bound: hash.optional(), read: z.array(count).max(16).optional() }),
+  /** `via`: the surface it was given on; absent for the administration API. */
+  "approval.approve": body({ id, by: actor, groups: z.array(id).max(64), comment: hash.nullable(), payload: id.nullable(), via: id.optional() }),
+  "approval.deny": body({ id, by: actor, comment: hash.nullable(), payload: id.nullable(), via: id.optional() }),
+  /** Over without a use. `why`: `time`, `session`, `voice` (who approved may no longer), or what changed: `bundle`, `definition`, `transforms`, `facts`, `groups`. */
+  "approval.expire": body({ id, why: id.optional() }),
+  /** Taken back by a stop, which `why` names. */
+  "approval.void": body({ id, why: id }),
   /** `isolation`: the tier it was opened with; entries from before there were tiers lack it. */
   "session.open": body({ session: id, agent: id, user: id, purpose: hash, payload: id.nullable(), parent: id.nullable(), expires_at_ms: count, isolation: z.enum(isolations).optional() }),
   "session.close": body({ session: id, why: id, actions: count }),

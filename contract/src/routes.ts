@@ -101,7 +101,8 @@ export const routes = {
     path: "/v1/approvals/:id",
     roles: ["user"],
     says: "approves or denies a held call, as oneself",
-    body: z.strictObject({ verdict: z.enum(["approve", "deny"]), comment: z.string().max(1000).optional() }),
+    /** `digest`: the call that was shown; a conflict when the request is about another. */
+    body: z.strictObject({ verdict: z.enum(["approve", "deny"]), comment: z.string().max(1000).optional(), digest: hash.optional() }),
   },
 
   catalog_list: { method: "GET", path: "/v1/catalog", roles: ["operator"], says: "pinned tool definitions and their state" },

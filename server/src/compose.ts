@@ -273,10 +273,7 @@ function administration(rooms: Core, net: { servers(): JsonObject[]; url(): stri
     egressCa: net.egressCa,
     identity,
     credentials,
-    approvals: {
-      list: (user) => approvals.list(user) as unknown as JsonObject[],
-      decide: async (id, verdict, user, comment) => (await approvals.decide(id, verdict, user, comment)) as unknown as JsonObject,
-    },
+    approvals,
     workspaces: new Proposals({ store, config: () => live.current() }),
     catalog: {
       entries: (): readonly CatalogEntry[] => catalog.entries(),

@@ -1,4 +1,4 @@
-import type { Action, Fault, Principal, RecordType } from "@lanyard/contract";
+import type { Action, Fault, Json, Principal, RecordType } from "@lanyard/contract";
 import { newSigner } from "@lanyard/ledger";
 import type { Config } from "../../server/src/base/config/config.ts";
 import { parseConfig } from "../../server/src/base/config/read.ts";
@@ -17,6 +17,8 @@ limits: { approvals: 4, approvals_per_session: 2 }
 `;
 /** lanyard.yaml from its text. */
 export const yamlConfig = (text: string): Config => parseConfig(new TextEncoder().encode(text), "/srv/lanyard.yaml");
+/** Somebody who answers through the administration API. */
+export const as = (user: string) => ({ user, via: null });
 export const hash = (mark: string) => mark.repeat(43).slice(0, 43);
 
 export const principalOf = (session: string): Principal => ({ session, agent: "coder", user: "ana", purpose: "p", chain: [], tools: null, labels: [], isolation: "none", expiresAtMs: Number.MAX_SAFE_INTEGER });
@@ -36,15 +38,15 @@ export const factsOf = (definition = "H"): Facts => ({
 export const rulingOf = (groups = ["leads"], bundle = "B"): Ruling => ({ decision: { effect: "ask", reasons: [], approvers: groups, errors: [] }, bundle: hash(bundle) });
 
 /** An approval stage on a store in memory, with mediation's part of the play. */
-export async function approvalWorld() {
+export async function approvalWorld(yaml = approvalYaml) {
   const clock = stillClock();
   const disk = { medium: new MemoryMedium(), signer: newSigner("lanyard.local/test"), tenant: clock.random(32) };
-  const live = { config: yamlConfig(approvalYaml) };
+  const live = { config: yamlConfig(yaml) };
   let store = await openMemory({ clock, ...disk });
   const start = () => approvalStage({ store, clock, log: silent, config: () => live.config });
   let approvals = start();
   const decided = (effect: "allow" | "ask", approval: string | null, session: string, mark: string) => {
-    const sealed = store.seal("user:ana", { input: { args: { path: mark } } });
+    const sealed = store.seal("user:ana", { input: { ...factsOf().input, args: { path: mark } } } as unknown as Json);
     return store.append(
       {
         type: "decision", id: clock.id("d"), session, agent: "coder", user: "ana", action: "files/write", digest: hash(mark), effect, by: "policy", policies: [],
@@ -65,7 +67,18 @@ export async function approvalWorld() {
       return store;
     },
     decided,
-    records: (...types: RecordType[]) => store.entries({ types: types.length > 0 ? types : ["approval.request", "approval.approve", "approval.deny", "approval.expire"] }),
+    /** The session reads something, as the path records it. */
+    read(url: string, session = "s1") {
+      const sealed = store.seal("user:ana", { input: { ...factsOf().input, args: { url } } } as unknown as Json);
+      return store.append(
+        {
+          type: "decision", id: clock.id("d"), session, agent: "coder", user: "ana", action: "web/GET", digest: hash(url.slice(-1)), effect: "allow", by: "policy", policies: [],
+          decision: hash("D"), bundle: hash("B"), input: sealed.commitment, tool: hash("H"), reversibility: "read", approval: null, payload: sealed.payload,
+        },
+        { sealed },
+      );
+    },
+    records: (...types: RecordType[]) => store.entries({ types: types.length > 0 ? types : ["approval.request", "approval.approve", "approval.deny", "approval.expire", "approval.void"] }),
     /** What mediation does with an ask: the decision is recorded, then the call is held. */
     async call({ session = "s1", mark = "a", ruling = rulingOf(), facts = factsOf(), aborted = false } = {}) {
       const { seq } = await decided("ask", null, session, mark);

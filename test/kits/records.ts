@@ -26,6 +26,7 @@ export const sampleRecords: { readonly [T in RecordType]: NewRecord & { readonly
   "approval.approve": { type: "approval.approve", id: "ap_AAAAAAAAAAAAAAAA", by: "user:ana", groups: ["leads"], comment: null, payload: null },
   "approval.deny": { type: "approval.deny", id: "ap_AAAAAAAAAAAAAAAA", by: "user:ana", comment: null, payload: null },
   "approval.expire": { type: "approval.expire", id: "ap_AAAAAAAAAAAAAAAA" },
+  "approval.void": { type: "approval.void", id: "ap_AAAAAAAAAAAAAAAA", why: "stp_AAAAAAAAAAAAAAAA" },
   "session.open": { type: "session.open", session: "s_AAAAAAAAAAAAAAAA", agent: "coder", user: "ana", purpose: hash("purpose"), payload: null, parent: null, expires_at_ms: 1_800_000_000_000 },
   "session.close": { type: "session.close", session: "s_AAAAAAAAAAAAAAAA", why: "ended", actions: 3 },
   "session.refused": { type: "session.refused", code: "unauthenticated", door: "mcp", times: 2 },

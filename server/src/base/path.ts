@@ -45,23 +45,34 @@ export interface Intent {
   readonly id: string;
 }
 
-/**
- * Given by humans for one digest, one bundle, one definition of the tool and the same changes of its arguments (invariant I6); mediation
- * compares the last three after deciding again.
- */
-export interface Approval {
-  readonly id: string;
-  readonly groups: readonly string[];
+/** What must not have changed between a person's answer and the act, beside the call itself. */
+export interface Bound {
+  /** Content address of the policies that asked. */
   readonly bundle: string;
+  /** Hash of the tool's definition; null when the action is no tool call. */
   readonly definition: string | null;
+  /** Changes of the arguments that are made before the call is carried out. */
   readonly transforms: readonly string[];
+  /** Hash of what else was known, see `boundOf`. */
+  readonly facts: string;
 }
 
-/** How a held call ended. `pending`: nobody answered in time, the request stays open for an identical retry. */
+/** Given by people for one digest and what is {@link Bound} to it (invariant I6); mediation compares the latter after deciding again. */
+export interface Approval {
+  readonly id: string;
+  /** What was asked for and given, as policies write it: `leads`, `2 of sre`. */
+  readonly groups: readonly string[];
+  readonly bound: Bound;
+  /** Comments it was given with: the agent reads them. */
+  readonly said: readonly { readonly by: string; readonly comment: string }[];
+}
+
+/** How a held call ended. `pending`: nobody answered in time, the request stays open for an identical retry. `void`: the request is no more, so the call is decided anew. */
 export type Hold =
   | { readonly kind: "approved"; readonly approval: Approval }
   | { readonly kind: "denied"; readonly id: string; readonly by: string; readonly comment: string }
-  | { readonly kind: "pending"; readonly id: string; readonly groups: readonly string[] };
+  | { readonly kind: "pending"; readonly id: string; readonly groups: readonly string[] }
+  | { readonly kind: "void" };
 
 /** What is looked at and changed of a request that leaves a sandbox: the request as its face read it, see there. */
 export type Outgoing = Omit<WebRequest, "body"> & Partial<Pick<WebRequest, "body">>;

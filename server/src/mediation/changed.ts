@@ -1,6 +1,7 @@
 import { Fault, type Action, type Decision } from "@lanyard/contract";
 import { transformArguments } from "@lanyard/policy";
 import type { Answer } from "../base/exchange.ts";
+import type { Approval } from "../base/path.ts";
 
 /**
  * The action with the changes that its decision was made on. Its digest stays that of the call as sent: an approval is for what the agent
@@ -15,10 +16,11 @@ export const asDecided = (action: Action, { transforms }: Decision): Action => {
   return { ...action, args, params: { ...action.params, arguments: args } };
 };
 
-/** Tells the agent what was carried out instead of what it sent: a model that does not know would report something untrue. */
-export const withNotice = (answer: Answer, { transforms, reasons }: Decision): Answer => {
-  if (transforms === undefined || !("result" in answer) || !Array.isArray(answer.result["content"])) return answer;
+/** Tells the agent what was carried out instead of what it sent, for a model that does not know would report something untrue; and what people said who approved it. */
+export const withNotice = (answer: Answer, { transforms, reasons }: Decision, approval: Approval | null): Answer => {
+  if (!("result" in answer) || !Array.isArray(answer.result["content"])) return answer;
   const why = reasons.filter(({ remedy }) => remedy.startsWith("transform:")).map(({ policy, text }) => `Why: ${text || "the policy gives no reason."} (policy \`${policy}\`)`);
-  const text = [`Changed by policy before it was carried out: ${transforms.join(", ")}.`, ...why].join("\n");
-  return { result: { ...answer.result, content: [...answer.result["content"], { type: "text", text }] } };
+  const changed = transforms === undefined ? [] : [`Changed by policy before it was carried out: ${transforms.join(", ")}.`, ...why];
+  const text = [...changed, ...(approval?.said ?? []).map(({ by, comment }) => `Approved by ${by}: ${comment}`)].join("\n");
+  return text === "" ? answer : { result: { ...answer.result, content: [...answer.result["content"], { type: "text", text }] } };
 };

@@ -1,6 +1,7 @@
 import { PassThrough } from "node:stream";
 import { Fault, type Decision, type JsonObject, type Principal } from "@lanyard/contract";
 import { describe, expect, test } from "vitest";
+import { boundOf } from "../base/bound.ts";
 import type { Exchange } from "../base/exchange.ts";
 import type { Approval, Facts, Hold, InboundCall } from "../base/path.ts";
 import { mediate } from "./mediate.ts";
@@ -16,19 +17,20 @@ const call = (params: JsonObject = { arguments: { path: "a" } }): InboundCall =>
   token: "t", audience: "mcp", server: "files", method: "tools/call", tool: "write", params, exchange,
 });
 const says = (effect: Decision["effect"], over: Partial<Decision> = {}): Decision => ({ effect, reasons: [], approvers: [], errors: [], ...over });
-const approval: Approval = { id: "a1", groups: ["leads"], bundle: "b1", definition: "d1", transforms: [] };
+const facts = (approvals: readonly string[]): Facts => ({
+  input: {
+    agent: { id: "bot", team: "t", classes: [] }, user: { id: "ben", groups: [] },
+    session: { id: "s1", purpose: "test", depth: 0, labels: [], isolation: "none" },
+    action: "files/write", args: {}, approvals, nowMs: 1,
+  },
+  pin: { definition: "d1", contract: { effects: ["write"], reversibility: "unknown" }, refuse: null },
+});
+const bound = boundOf(facts([]), { decision: says("ask"), bundle: "b1" });
+const approval: Approval = { id: "a1", groups: ["leads"], bound, said: [{ by: "lea", comment: "only this once" }] };
 
 /** The path with every room a lambda; `trace` is the order in which they were entered. */
 function world(over: Partial<Stages> = {}): { stages: Stages; trace: string[] } {
   const trace: string[] = [];
-  const facts = (approvals: readonly string[]): Facts => ({
-    input: {
-      agent: { id: "bot", team: "t", classes: [] }, user: { id: "ben", groups: [] },
-      session: { id: "s1", purpose: "test", depth: 0, labels: [], isolation: "none" },
-      action: "files/write", args: {}, approvals, nowMs: 1,
-    },
-    pin: { definition: "d1", contract: { effects: ["write"], reversibility: "unknown" }, refuse: null },
-  });
   const stages: Stages = {
     monotonicUs: () => 0,
     identify: () => principal,
@@ -124,11 +126,11 @@ describe("the path of one action", () => {
 
   test("I6 an approval given for other changes does not cover the call", async () => {
     const { stages, trace } = world({
-      claim: () => ({ ...approval, transforms: ["mask(path)"] }),
+      claim: () => ({ ...approval, bound: { ...bound, transforms: ["mask(path)"] } }),
       decide: ({ approvals }) => ({ decision: approvals.length > 0 ? says("allow") : says("ask", { approvers: ["leads"] }), bundle: "b1" }),
     });
     expect((await mediate(stages, call())).kind).toBe("refused");
-    expect(trace).toContain("unclaim void");
+    expect(trace).toContain("unclaim transforms");
     expect(trace).not.toContain("execute");
   });
 
@@ -138,23 +140,24 @@ describe("the path of one action", () => {
       decide: () => ({ decision: says(effects.shift()!, { approvers: ["leads"] }), bundle: "b1" }),
       hold: async (): Promise<Hold> => ({ kind: "approved", approval }),
     });
-    expect((await mediate(stages, call())).kind).toBe("done");
+    expect(await mediate(stages, call())).toMatchObject({ kind: "done", answer: { result: { content: [{ text: "Approved by lea: only this once" }] } } });
     expect(trace).toEqual([
       "gather", "intend ask by policy", "gather", "intend allow by policy", "lease", "execute", "inspect", "unlease", "conclude done", "leave",
     ]);
   });
 
   test.each([
-    ["the bundle", { ...approval, bundle: "older" }],
-    ["the tool's definition", { ...approval, definition: "older" }],
-  ])("I6 an approval is void when %s changed since", async (_what, stale) => {
+    ["bundle", { ...approval, bound: { ...bound, bundle: "older" } }],
+    ["definition", { ...approval, bound: { ...bound, definition: "older" } }],
+    ["facts", { ...approval, bound: { ...bound, facts: "older" } }],
+  ])("I6 an approval is void when the %s changed since", async (what, stale) => {
     let decided = 0;
     const { stages, trace } = world({
       claim: () => stale,
       decide: () => ({ decision: says(decided++ === 0 ? "allow" : "ask"), bundle: "b1" }),
     });
     expect(await mediate(stages, call())).toMatchObject({ kind: "refused", code: "approval_pending" });
-    expect(trace).toContain("unclaim void");
+    expect(trace).toContain(`unclaim ${what}`);
     expect(trace).not.toContain("execute");
   });
 
@@ -162,6 +165,13 @@ describe("the path of one action", () => {
     const { stages, trace } = world({ claim: () => approval, intend: async () => { throw new Fault("ledger_unavailable", "disk full"); } });
     await expect(mediate(stages, call())).rejects.toThrow();
     expect(trace).toContain("unclaim unused");
+  });
+
+  test("a request that is voided while its call waits has the call decided anew: a stop then denies it, on record", async () => {
+    const effects: Decision["effect"][] = ["ask", "deny"];
+    const { stages, trace } = world({ decide: () => ({ decision: says(effects.shift()!), bundle: "b1" }), hold: async (): Promise<Hold> => ({ kind: "void" }) });
+    expect(await mediate(stages, call())).toMatchObject({ kind: "refused", code: "denied" });
+    expect(trace).toEqual(["gather", "intend ask by policy", "gather", "intend deny by policy", "leave"]);
   });
 
   test("policy that changes while a call waits cannot hold it forever", async () => {

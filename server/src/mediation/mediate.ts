@@ -1,6 +1,7 @@
-import { Fault, type Action, type ErrorCode, type Principal } from "@lanyard/contract";
+import { Fault, type Action, type Decision, type ErrorCode, type Principal } from "@lanyard/contract";
+import { boundOf, changedIn } from "../base/bound.ts";
 import type { Answer, Exchange } from "../base/exchange.ts";
-import type { Approval, Facts, InboundCall, Intent, Lease, OutcomeStatus, Pin, Ruling } from "../base/path.ts";
+import type { Approval, Bound, Facts, InboundCall, Intent, Lease, OutcomeStatus, Pin, Ruling } from "../base/path.ts";
 import { asDecided, withNotice } from "./changed.ts";
 import { normalise } from "./normalise.ts";
 import { refusal } from "./refusal.ts";
@@ -17,17 +18,19 @@ export async function mediate(stages: Stages, call: InboundCall): Promise<Reply>
   let approval = stages.claim(principal, action);
   for (let held = false; ; held = true) {
     const verdict = rule(stages, action, principal, approval, () => stages.vet(action, principal, call.exchange));
-    if (approval && !covers(approval, verdict)) {
-      stages.unclaim(approval, "void");
+    const changed = approval && changedSince(approval, verdict);
+    if (approval && changed) {
+      stages.unclaim(approval, changed);
       approval = null;
       continue; // Invariant: I6, whatever changed since the approval was given, the call is decided anew without it.
     }
     const intent = await intend(stages, action, principal, verdict, approval);
-    if (verdict.ruling.decision.effect === "allow") return await carryOut(stages, verdict.changed, principal, intent, verdict.ruling, call.exchange); // awaited: the place is kept until the end
+    if (verdict.ruling.decision.effect === "allow") return await carryOut(stages, verdict.changed, principal, intent, { decision: verdict.ruling.decision, approval }, call.exchange); // awaited: the place is kept until the end
     if (approval) stages.unclaim(approval, "unused");
     if (verdict.ruling.decision.effect === "deny" || !verdict.facts) return refusal.denied(action, intent, verdict.ruling, verdict.by, verdict.why);
     if (held) return refusal.askedAgain(action, intent);
     const hold = await stages.hold(action, principal, intent, verdict.facts, verdict.ruling, call.exchange);
+    if (hold.kind === "void") continue;
     if (hold.kind !== "approved") return refusal.held(action, intent, verdict.ruling, hold);
     approval = hold.approval;
   }
@@ -67,8 +70,8 @@ export function rule(stages: Pick<Stages, "gather" | "decide">, action: Action, 
   }
 }
 
-const covers = (approval: Approval, { facts, ruling }: Verdict): boolean =>
-  approval.bundle === ruling.bundle && approval.definition === (facts?.pin.definition ?? null) && JSON.stringify(approval.transforms) === JSON.stringify(ruling.decision.transforms ?? []);
+/** What is not as it was when people said yes; null when they said yes to this. */
+const changedSince = ({ bound }: Approval, { facts, ruling }: Verdict): keyof Bound | null => (facts === null ? "facts" : changedIn(bound, boundOf(facts, ruling)));
 
 /** Step 6. A claimed approval is given back when the intent that would have spent it could not be written. */
 async function intend(stages: Stages, action: Action, principal: Principal, verdict: Verdict, approval: Approval | null): Promise<Intent> {
@@ -94,7 +97,7 @@ async function lend(stages: Stages, action: Action, principal: Principal, intent
 }
 
 /** Steps 8 to 11. Once execution has begun, a throw is no refusal: unless the server certainly never got the call, it is uncertain. */
-async function carryOut(stages: Stages, action: Action, principal: Principal, intent: Intent, ruling: Ruling, exchange: Exchange): Promise<Reply> {
+async function carryOut(stages: Stages, action: Action, principal: Principal, intent: Intent, { decision, approval }: { decision: Decision; approval: Approval | null }, exchange: Exchange): Promise<Reply> {
   const startedUs = stages.monotonicUs();
   let ending: { status: OutcomeStatus; code: ErrorCode | ""; answer: Answer | null } = { status: "uncertain", code: "uncertain", answer: null };
   try {
@@ -108,7 +111,7 @@ async function carryOut(stages: Stages, action: Action, principal: Principal, in
       const { answer: whole, code } = await exchange.deliver(answer);
       ending = { status: code === "" ? status : "failed", code, answer: whole };
     }
-    return { kind: "done", answer: withNotice(answer, ruling.decision), intent };
+    return { kind: "done", answer: withNotice(answer, decision, approval), intent };
   } catch (error) {
     if (ending.code === "result_withheld") return refusal.withheld(action, intent, error);
     if (error instanceof Fault && unreached.has(error.code)) {

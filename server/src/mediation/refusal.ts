@@ -40,7 +40,7 @@ export const refusal = {
     );
   },
 
-  held(action: Action, intent: Intent, ruling: Ruling, hold: Exclude<Hold, { kind: "approved" }>): Reply {
+  held(action: Action, intent: Intent, ruling: Ruling, hold: Exclude<Hold, { kind: "approved" | "void" }>): Reply {
     if (hold.kind === "denied") {
       return refused(
         "approval_denied",
@@ -65,7 +65,7 @@ export const refusal = {
       "approval_pending",
       intent,
       `Pending approval: \`${action.name}\` has not been carried out.`,
-      "Why: the policy or the tool's definition changed while the call waited, so the approval no longer covers it.",
+      "Why: the policy, the tool's definition or a fact changed since people were asked, or their request was voided; a yes to it no longer covers this call.",
       "What to do: retry the identical call; it will be put to a person again.",
     ),
 

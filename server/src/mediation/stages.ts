@@ -1,6 +1,6 @@
 import type { Action, DecisionInput, ErrorCode, Principal } from "@lanyard/contract";
 import type { Answer, Exchange } from "../base/exchange.ts";
-import type { Approval, Facts, Hold, Intent, Lease, OutcomeStatus, Pin, Ruling } from "../base/path.ts";
+import type { Approval, Bound, Facts, Hold, Intent, Lease, OutcomeStatus, Pin, Ruling } from "../base/path.ts";
 
 /** What the agent gets back. A refusal is a value; only bugs and I/O throw. */
 export type Reply =
@@ -24,8 +24,8 @@ export interface Stages {
   intend(action: Action, principal: Principal, facts: Facts | null, ruling: Ruling, by: ErrorCode | "policy", approval: Approval | null): Promise<Intent>;
   /** An approval given for the identical call and not used yet, taken so that no second call can use it. */
   claim(principal: Principal, action: Action): Approval | null;
-  /** Gives a claimed approval back when the call did not come to be; `void` when the bundle or the tool's definition has changed since. */
-  unclaim(approval: Approval, why: "unused" | "void"): void;
+  /** Gives a claimed approval back when the call did not come to be; what has changed since ends it. */
+  unclaim(approval: Approval, why: "unused" | keyof Bound): void;
   hold(action: Action, principal: Principal, intent: Intent, facts: Facts, ruling: Ruling, exchange: Exchange): Promise<Hold>;
   /** Lends what the action needs, until disposed of. Whatever it throws, nothing has happened. */
   lease(action: Action, principal: Principal, intent: Intent, exchange: Exchange): Promise<Lease>;

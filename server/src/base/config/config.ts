@@ -68,6 +68,8 @@ export interface AgentEntry {
   readonly servers: readonly string[] | null;
   /** Users it may act for; null means every one. */
   readonly onBehalfOf: readonly string[] | null;
+  /** Users who run it or hold its credentials, sorted: they never answer for what it asks. */
+  readonly runBy: readonly string[];
   /** Longest life of a session, and its life when none is asked for; null means 60 minutes and the limit session_ms. */
   readonly sessionMinutes: number | null;
 }

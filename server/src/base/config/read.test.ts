@@ -38,8 +38,8 @@ test("a whole file becomes a Config with defaults, absolute paths and sorted nam
   expect(config).toMatchObject({ listen: { host: "127.0.0.1", port: 0 }, data: "/srv/.lanyard", policies: "/srv/policies", allowRemote: false });
   expect(config.hash).toMatch(/^[\w-]{43}$/);
   expect(config.users.get("ben")).toEqual({ groups: [] });
-  expect(config.agents.get("coder")).toEqual({ team: "eng", classes: ["demo"], servers: ["files"], onBehalfOf: ["ana"], sessionMinutes: 30 });
-  expect(config.agents.get("free")).toEqual({ team: "eng", classes: [], servers: null, onBehalfOf: null, sessionMinutes: null });
+  expect(config.agents.get("coder")).toEqual({ team: "eng", classes: ["demo"], servers: ["files"], onBehalfOf: ["ana"], runBy: [], sessionMinutes: 30 });
+  expect(config.agents.get("free")).toEqual({ team: "eng", classes: [], servers: null, onBehalfOf: null, runBy: [], sessionMinutes: null });
   expect(config.servers.get("files")).toMatchObject({ kind: "stdio", cwd: "/srv/sub", env: { KEY: "${env:UPSTREAM_KEY}" } });
   expect(config.tools.get("files/look")).toEqual({ effects: ["read"], reversibility: "unknown" });
   expect(config.limits.body_bytes).toBe(1000);

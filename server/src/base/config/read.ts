@@ -105,6 +105,7 @@ function checkReferences(shape: ConfigFile, source: YamlSource): void {
     check("team", entry.team, ["agents", agent, "team"]);
     entry.servers?.forEach((name, index) => name === webServer || check("server", name, ["agents", agent, "servers", index]));
     checkAll("user", entry.on_behalf_of, ["agents", agent, "on_behalf_of"]);
+    checkAll("user", entry.run_by, ["agents", agent, "run_by"]);
   }
   for (const [server, { isolated }] of Object.entries(shape.servers ?? {})) {
     const egress = typeof isolated === "object" ? isolated.egress : undefined;
@@ -256,6 +257,7 @@ const agentEntry = (entry: NonNullable<ConfigFile["agents"]>[string]): AgentEntr
   classes: sorted(entry.classes ?? []),
   servers: entry.servers ?? null,
   onBehalfOf: entry.on_behalf_of ?? null,
+  runBy: sorted(entry.run_by ?? []),
   sessionMinutes: entry.session_minutes ?? null,
 });
 

@@ -34,6 +34,7 @@ const agent = z.strictObject({
   classes: names.optional(),
   servers: z.array(serverName).max(256).optional(),
   on_behalf_of: names.optional(),
+  run_by: names.optional(),
   session_minutes: minutes.optional(),
 });
 

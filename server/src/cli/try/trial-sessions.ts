@@ -1,14 +1,14 @@
 import { Fault } from "@lanyard/contract";
 import type { Clock } from "../../base/clock.ts";
 import type { Config } from "../../base/config/config.ts";
+import type { Bound } from "../../base/path.ts";
 import { checkRequest, childOpening, rootOpening, type SessionRequest } from "../../stages/identity/opening.ts";
 import { callsLeft, checkPlaces, principalOf, type Session } from "../../stages/identity/sessions.ts";
 import type { OpenLine } from "./line.ts";
 
 interface TrialApproval {
   readonly groups: readonly string[];
-  readonly bundle: string;
-  readonly transforms: readonly string[];
+  readonly bound: Bound;
   readonly untilMs: number;
 }
 
@@ -18,7 +18,7 @@ export interface TrialSession extends Session {
   readonly inFlight: 0;
   readonly parent: TrialSession | null;
   /** Digest and name of the call that was asked for last, and whom. */
-  asked: { readonly digest: string; readonly action: string; readonly approvers: readonly string[]; readonly bundle: string; readonly transforms: readonly string[]; readonly atMs: number } | null;
+  asked: { readonly digest: string; readonly action: string; readonly approvers: readonly string[]; readonly bound: Bound; readonly atMs: number } | null;
   /** What was approved and not made since, by the call's digest: good for these policies and changes, and until then, as at the daemon. */
   readonly given: Map<string, TrialApproval>;
 }

@@ -101,7 +101,7 @@ const hashOf = (definition: ToolDefinition): string => {
 
 const registered = (config: Config, { registry }: Ground): Config => ({
   ...config,
-  agents: new Map(Object.entries(registry.agents).map(([id, { team, classes }]) => [id, { ...(config.agents.get(id) ?? { servers: null, onBehalfOf: null, sessionMinutes: null }), team, classes }])),
+  agents: new Map(Object.entries(registry.agents).map(([id, { team, classes }]) => [id, { ...(config.agents.get(id) ?? { servers: null, onBehalfOf: null, runBy: [], sessionMinutes: null }), team, classes }])),
   users: new Map(Object.entries(registry.users)),
   teams: new Map(Object.entries(registry.teams)),
   groups: new Map(Object.entries(registry.groups)),

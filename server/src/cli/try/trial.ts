@@ -1,4 +1,5 @@
 import { completeWebArguments, Fault, isObject, webServer, type Action, type ErrorCode, type Json, type JsonObject } from "@lanyard/contract";
+import { boundOf, changedIn } from "../../base/bound.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Answer, Exchange } from "../../base/exchange.ts";
 import type { Approval } from "../../base/path.ts";
@@ -100,10 +101,10 @@ export class Trial {
       throw error;
     }
     const given = session.given.get(action.digest) ?? null;
-    const isGood = given !== null && given.bundle === snapshot.hash && this.#clock.nowMs() < given.untilMs;
+    const isGood = given !== null && this.#clock.nowMs() < given.untilMs;
     const approvalBy = (more: readonly string[]): Approval | null => {
       const groups = [...new Set([...approvals, ...more])].sort();
-      return groups.length === 0 ? null : { id: "trial", groups, bundle: snapshot.hash, definition: null, transforms: [] };
+      return groups.length === 0 ? null : { id: "trial", groups, bound: { bundle: snapshot.hash, definition: null, transforms: [], facts: "" }, said: [] };
     };
     const world = this.#world;
     const stages = {
@@ -111,9 +112,10 @@ export class Trial {
       decide: (input: Parameters<typeof snapshot.decide>[0]) => ({ decision: snapshot.decide(input), bundle: snapshot.hash }),
     };
     const first = rule(stages, action, session.principal, approvalBy(isGood ? given.groups : []), () => null);
-    const isOther = isGood && JSON.stringify(given.transforms) !== JSON.stringify(first.ruling.decision.transforms ?? []);
-    const { ruling: { decision }, by, why, facts, changed } = isOther ? rule(stages, action, session.principal, approvalBy([]), () => null) : first;
-    if (decision.effect === "ask") session.asked = { digest: action.digest, action: action.name, approvers: decision.approvers, bundle: snapshot.hash, transforms: decision.transforms ?? [], atMs: this.#clock.nowMs() };
+    const isOther = isGood && (first.facts === null || changedIn(given.bound, boundOf(first.facts, first.ruling)) !== null);
+    const { ruling, by, why, facts, changed } = isOther ? rule(stages, action, session.principal, approvalBy([]), () => null) : first;
+    const { decision } = ruling;
+    if (decision.effect === "ask" && facts) session.asked = { digest: action.digest, action: action.name, approvers: decision.approvers, bound: boundOf(facts, ruling), atMs: this.#clock.nowMs() };
     if (given !== null && (!isGood || isOther)) session.given.delete(action.digest);
     if (decision.effect === "allow") {
       session.given.delete(action.digest); // good for one call
@@ -143,11 +145,11 @@ export class Trial {
 /** People said yes to the call that was asked for last: the identical call goes through, once, whatever comes between. */
 const approved = (session: TrialSession, groups: readonly string[], lastsMs: number): JsonObject => {
   if (session.asked === null) throw new Fault("conflict", `the last call of session \`${session.principal.session}\` did not ask for anything`);
-  const { digest, action, approvers, bundle, transforms, atMs } = session.asked;
+  const { digest, action, approvers, bound, atMs } = session.asked;
   const stranger = groups.find((group) => !approvers.includes(group));
   if (stranger !== undefined) throw new Fault("forbidden", `\`${stranger}\` was not asked about \`${action}\`; asked were ${approvers.join(", ")}`);
   const given = [...new Set([...(session.given.get(digest)?.groups ?? []), ...groups])].sort();
-  session.given.set(digest, { groups: given, bundle, transforms, untilMs: atMs + lastsMs });
+  session.given.set(digest, { groups: given, bound, untilMs: atMs + lastsMs });
   return { approved: action, groups: given };
 };
 

@@ -7,6 +7,7 @@ export const approvalHandlers = ({ approvals }: Rooms): Record<"approval_list" |
   approval_decide: async ({ caller, at, body }) => {
     if (typeof caller === "string" || caller.kind !== "user") throw new Fault("forbidden", "a user approves or denies, as oneself");
     const verdict = body["verdict"] === "approve" ? "approve" : "deny";
-    return { json: await approvals.decide(at["id"] ?? "", verdict, caller.name, String(body["comment"] ?? "")) };
+    const digest = body["digest"] === undefined ? undefined : String(body["digest"]);
+    return { json: await approvals.decide(at["id"] ?? "", verdict, { user: caller.name, via: null }, String(body["comment"] ?? ""), digest) };
   },
 });

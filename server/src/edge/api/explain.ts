@@ -46,17 +46,18 @@ function stateOf(rooms: Rooms, record: DecisionRecord, unsealed: { value: Json; 
   return record.input !== null && rooms.store.opens(record.input, unsealed.salt, unsealed.value) ? "matches its commitment" : "DOES NOT MATCH its commitment";
 }
 
+const approvalTypes = ["approval.request", "approval.approve", "approval.deny", "approval.expire", "approval.void"] as const;
+
 /** Entries about one approval, up to the decision that used it. They lie near, so a bounded scan backwards finds them. */
 function approvalOf(rooms: Rooms, id: string, before: number): Json {
-  const types = ["approval.request", "approval.approve", "approval.deny", "approval.expire"] as const;
-  const around = rooms.store.entries({ types, to: before, limit: 1000, newest: true });
+  const around = rooms.store.entries({ types: approvalTypes, to: before, limit: 1000, newest: true });
   return around.filter((entry) => "id" in entry && entry.id === id) as unknown as Json;
 }
 
 /** For an ask: its request and what became of it so far. */
 function requestOf(rooms: Rooms, record: DecisionRecord): Json {
   if (record.effect !== "ask") return [];
-  const later = rooms.store.entries({ from: record.seq, limit: 1000, types: ["approval.request", "approval.approve", "approval.deny", "approval.expire"] });
+  const later = rooms.store.entries({ from: record.seq, limit: 1000, types: approvalTypes });
   const request = later.find((entry) => entry.type === "approval.request" && entry.of === record.seq);
   return request && "id" in request ? (later.filter((entry) => "id" in entry && entry.id === request.id) as unknown as Json) : [];
 }

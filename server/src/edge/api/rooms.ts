@@ -5,6 +5,7 @@ import type { Log } from "../../base/log.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Store } from "../../base/store/port.ts";
 import type { Changes } from "../../mediation/changes.ts";
+import type { Approvals } from "../../stages/approval/approval.ts";
 import type { ReleaseViews } from "../../stages/decision/releases-view.ts";
 import type { Releases } from "../../stages/decision/releases.ts";
 import type { CredentialStage } from "../../stages/credential/credential.ts";
@@ -42,11 +43,7 @@ export interface Rooms {
   egressCa(principal: Pick<Principal, "session" | "expiresAtMs">): Promise<string>;
   readonly identity: Pick<Identity, "authenticate" | "open" | "close" | "sessions" | "issue" | "revoke" | "credentials">;
   readonly credentials: Pick<CredentialStage, "placeholders" | "list" | "revoke" | "restore" | "tokens">;
-  readonly approvals: {
-    /** With `user` only those that concern this user. */
-    list(user?: string): readonly JsonObject[];
-    decide(id: string, verdict: "approve" | "deny", user: string, comment: string): Promise<JsonObject>;
-  };
+  readonly approvals: Pick<Approvals, "list" | "decide" | "concerns" | "onChange">;
   readonly workspaces: Pick<Proposals, "list" | "gates" | "lacking" | "open" | "propose" | "judge" | "approve" | "apply" | "revert" | "conclude" | "discard">;
   readonly catalog: {
     entries(): readonly CatalogEntry[];

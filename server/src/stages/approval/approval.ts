@@ -1,27 +1,56 @@
 import { Fault, type Action, type LedgerRecord, type Principal } from "@lanyard/contract";
+import { boundOf, changedIn } from "../../base/bound.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Config } from "../../base/config/config.ts";
 import type { Exchange } from "../../base/exchange.ts";
 import type { Log } from "../../base/log.ts";
-import type { Approval, Facts, Hold, Intent, Ruling } from "../../base/path.ts";
-import type { Sealed, Store } from "../../base/store/port.ts";
-import { cardOf, fromState, grantOf, keyOf, missingGroups, stateOf, type ApprovalCard, type ApprovalRequest } from "./request.ts";
+import type { Approval, Bound, Facts, Hold, Intent, Ruling } from "../../base/path.ts";
+import type { Store } from "../../base/store/port.ts";
+import { cardOf, readBefore, readsOf, type ApprovalCard, type ReadBefore } from "./card.ts";
+import { approvalOf, boundHash, foldOf, fromState, keyOf, stateOf, type ApprovalRequest } from "./request.ts";
+import { areHeard, missingOf, voiceOf, whyMute, type Question } from "./voice.ts";
+import { waitForPeople } from "./waiting.ts";
 
-const progressMs = 5000;
 const sweepMs = 5000;
 const maxCommentChars = 1000;
+
+/** Why a request is over without a use. */
+type Ending = "time" | "session" | "voice" | "groups" | keyof Bound;
 
 /** A request with what is only of this process. */
 interface Held {
   request: ApprovalRequest;
+  /** What the session read before it asked. */
+  readonly read: readonly ReadBefore[];
   /** Taken by a call that is about to be decided again. */
   claimed: boolean;
   /** Of a denial: who, and why. */
   denial: { readonly by: string; readonly comment: string } | null;
+  /** Taken back by a stop: its calls are decided anew. */
+  voided: boolean;
   /** Wake the calls that wait for an answer. */
   readonly waiting: Set<() => void>;
   /** Resolves when the request is on disk. */
   readonly written: Promise<void>;
+}
+
+/** A user who has proven to be one, and the surface it was proven on: null for the administration API, else a channel's name. */
+export interface Answerer {
+  readonly user: string;
+  readonly via: string | null;
+}
+
+/**
+ * A change that surfaces follow. `id` is the request's, `card` the one it is on (as it stands now), so an `asked` whose `id` is not the card's
+ * first adds to a card that is shown already. `answered` comes with every yes, also one that is not the last. `how`: `approve`, `deny`, `used`,
+ * `void`, or why it expired.
+ */
+export interface ApprovalChange {
+  readonly kind: "asked" | "answered" | "ended";
+  readonly id: string;
+  readonly card: ApprovalCard;
+  readonly by: string | null;
+  readonly how: string;
 }
 
 /**
@@ -40,6 +69,7 @@ export class Approvals {
   readonly #byCall = new Map<string, Held>();
   /** Spent or over in memory, but the ledger does not know yet: retried by the sweep. */
   readonly #owed = new Map<string, () => Promise<unknown>>();
+  readonly #listeners = new Set<(change: ApprovalChange) => void>();
   readonly #following: { stop(): void };
   #working: Promise<unknown> = Promise.resolve();
   #sweeper: { cancel(): void } | null = null;
@@ -50,9 +80,7 @@ export class Approvals {
     this.#clock = clock;
     this.#log = log;
     this.#config = config;
-    for (const { key, value } of store.list("approval")) {
-      this.#keep({ request: fromState(store, key, value), claimed: false, denial: null, waiting: new Set(), written: Promise.resolve() });
-    }
+    for (const { key, value } of store.list("approval")) this.#keep(fromState(store, key, value), Promise.resolve());
     this.#following = store.follow((record) => this.#heed(record));
     this.#arm();
   }
@@ -65,60 +93,90 @@ export class Approvals {
     return held ? this.#take(held) : null;
   };
 
-  /** Gives back what was claimed; `void` ends it. Without effect once an allow decision has named it: then it is spent. */
-  readonly unclaim = ({ id }: Approval, why: "unused" | "void"): void => {
+  /** Gives back what was claimed; whatever changed since ends it. Without effect once an allow decision has named it: then it is spent. */
+  readonly unclaim = ({ id }: Approval, why: "unused" | keyof Bound): void => {
     const held = this.#held.get(id);
     if (!held) return;
     held.claimed = false;
-    if (why === "void") this.#end(held);
+    if (why !== "unused") this.#end(held, why);
   };
 
   /**
    * Asks people about a call and waits for them, at most the limit hold_ms, telling the client every 5 s that it still does. Resolves
-   * `approved` (claimed for this call), `denied`, or `pending` when nobody answered in time or the client went away; the request
+   * `approved` (claimed for this call), `denied`, `void`, or `pending` when nobody answered in time or the client went away; the request
    * then stays open. Throws Fault `limit_exceeded`, `ledger_unavailable`.
    */
   readonly hold = async (action: Action, principal: Principal, intent: Intent, facts: Facts, ruling: Ruling, exchange: Exchange): Promise<Hold> => {
     const untilMs = this.#clock.nowMs() + this.#config().limits.hold_ms;
     const held = this.#join(action, principal, intent, facts, ruling);
     await held.written;
-    if (held.request.state === "pending") await this.#wait(held, untilMs, exchange);
-    const { id } = held.request;
+    const { id, state, expiresAtMs } = held.request;
+    if (state === "pending" && !this.#closed && !this.#isOver(held)) {
+      const message = () => `waiting for approval ${id} by ${missingOf(held.request).join(", ")}`;
+      await waitForPeople(this.#clock, exchange, { untilMs: Math.min(untilMs, expiresAtMs), wakers: held.waiting, message });
+    }
+    if (held.voided) return { kind: "void" };
     // Invariant: nothing is claimed for a client that went away; its retry will.
     const approval = exchange.signal.aborted ? null : this.#take(held);
     if (approval) return { kind: "approved", approval };
     if (held.denial) return { kind: "denied", id, ...held.denial };
-    const missing = missingGroups(held.request);
+    const missing = missingOf(held.request);
     return { kind: "pending", id, groups: missing.length > 0 ? missing : held.request.groups };
   };
 
   /**
-   * Requests that are open: pending, or approved and not used yet. Oldest first. With `user` only those this user may answer, or is acted for
-   * in: a card shows arguments.
+   * Cards of the requests that are open: pending, or approved and not used yet. Oldest first. With `user` only those this user may answer, or is
+   * acted for in: a card shows arguments.
    */
   list(user?: string): ApprovalCard[] {
-    const groups = user === undefined ? null : (this.#config().users.get(user)?.groups ?? []);
-    const concerns = ({ request }: Held) => groups === null || request.user === user || request.groups.some((group) => groups.includes(group));
-    const open = [...this.#held.values()].filter((held) => held.request.state !== "denied" && !this.#isOver(held) && concerns(held));
-    return open.map(({ request }) => cardOf(request)).toSorted((a, b) => a.of - b.of);
+    const folds = Map.groupBy(this.#open().filter(({ request }) => user === undefined || this.#concerns(request, user)), ({ request }) => foldOf(request));
+    return [...folds.values()].map((folded) => this.#card(folded)).toSorted((a, b) => a.of - b.of);
+  }
+
+  /** True when a card concerns a user: they may answer it, or are acted for in it. */
+  concerns({ agent, user: actedFor, groups }: ApprovalCard, user: string): boolean {
+    return this.#concerns({ agent, user: actedFor, groups }, user);
   }
 
   /**
-   * A user's answer, given for every needed group they are in. One denial denies; approved is what all groups approved. Throws Fault
-   * `not_found`, `forbidden` (not of a needed group, or the user the call is made for), `conflict` (answered or over),
-   * `invalid_request`, `ledger_unavailable`.
+   * A user's answer, given for every term they have a voice in. A yes is for the one request named, whatever else is on its card; approved is what
+   * all terms are given for. A no denies all identical requests that are pending. `digest`: what the user was shown, compared where given. Throws
+   * Fault `not_found`, `forbidden` (see `voiceOf`), `conflict` (answered or over, or another digest), `invalid_request`, `ledger_unavailable`.
    */
-  decide(id: string, verdict: "approve" | "deny", user: string, comment: string): Promise<ApprovalCard> {
+  decide(id: string, verdict: "approve" | "deny", by: Answerer, comment: string, digest?: string): Promise<ApprovalCard> {
     return this.#turn(async () => {
       const held = this.#held.get(id);
       if (!held || this.#isOver(held)) throw new Fault("not_found", `no approval \`${id}\` is open; it may have expired`);
-      const groups = this.#voiceOf(held, user);
+      if (digest !== undefined && digest !== held.request.digest) throw new Fault("conflict", `approval \`${id}\` is about another call than the one that was shown`);
+      const groups = this.#voice(held, verdict, by.user);
       if (comment.length > maxCommentChars || !comment.isWellFormed()) throw new Fault("invalid_request", `\`comment\` must be text of at most ${maxCommentChars} characters`);
-      const sealed = comment === "" ? null : this.#store.seal(`user:${user}`, comment);
-      if (verdict === "approve") await this.#approve(held, user, groups, sealed);
-      else await this.#deny(held, user, comment, sealed);
-      return cardOf(held.request);
+      const alike = verdict === "approve" ? [held] : this.#open().filter(({ request }) => foldOf(request) === foldOf(held.request));
+      for (const one of alike) await this.#answer(one, verdict, by, groups, comment);
+      if (!this.#held.has(id)) throw new Fault("conflict", `approval \`${id}\` ended while it was answered`);
+      return this.#card([held]);
     });
+  }
+
+  /**
+   * Ends every open request that matches, also one that is approved or being used, and has its calls decided anew: for stops. At once in memory;
+   * resolves to their number once it is on record. `why` is recorded as it is: an id, no words of people. Throws Fault `ledger_unavailable`; they
+   * are over all the same.
+   */
+  async void(match: (request: ApprovalRequest) => boolean, why: string): Promise<number> {
+    const hit = this.#open().filter(({ request }) => match(request));
+    for (const held of hit) {
+      held.voided = true;
+      this.#drop(held, "void");
+      this.#owed.set(held.request.id, () => this.#store.append({ type: "approval.void", id: held.request.id, why }, { state: [{ kind: "approval", key: held.request.id, value: null }] }));
+    }
+    await Promise.all(hit.map(({ request }) => this.#turn(() => this.#pay(request.id))));
+    return hit.length;
+  }
+
+  /** Calls back after every change, once it is durable but for endings. A listener must not throw. */
+  onChange(listener: (change: ApprovalChange) => void): { stop(): void } {
+    this.#listeners.add(listener);
+    return { stop: () => void this.#listeners.delete(listener) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -135,20 +193,20 @@ export class Approvals {
     const asked = ruling.decision.approvers;
     if (!held || this.#isOver(held)) return this.#ask(action, principal, intent, facts, ruling, asked);
     const { request, claimed } = held;
-    const same = request.bundle === ruling.bundle && request.definition === facts.pin.definition && JSON.stringify(request.transforms) === JSON.stringify(ruling.decision.transforms ?? []);
-    if (same && !claimed && asked.every((group) => request.groups.includes(group))) return held;
+    const changed = changedIn(request.bound, boundOf(facts, ruling));
+    if (changed === null && !claimed && asked.every((term) => request.groups.includes(term))) return held;
     if (claimed) this.#byCall.delete(keyOf(request)); // Another call is using it up; this one needs its own.
-    else this.#end(held);
+    else this.#end(held, changed ?? "groups");
     // What was granted no longer counts, but the decision was made with it: its groups are needed again beside those asked for now.
-    const groups = same && request.state === "approved" ? [...new Set([...request.groups, ...asked])].sort() : asked;
+    const groups = changed === null && request.state === "approved" ? [...new Set([...request.groups, ...asked])].sort() : asked;
     return this.#ask(action, principal, intent, facts, ruling, groups);
   }
 
-  #ask(action: Action, principal: Principal, intent: Intent, { pin }: Facts, { bundle, decision }: Ruling, groups: readonly string[]): Held {
-    const { session, agent, user } = principal;
+  #ask(action: Action, principal: Principal, intent: Intent, facts: Facts, ruling: Ruling, groups: readonly string[]): Held {
+    const { session, agent, user, purpose } = principal;
     this.#checkRoom(session, agent);
-    if (bundle === null || groups.length === 0) throw new Fault("internal", "a call is held that no policy asked about");
-    const { limits } = this.#config();
+    if (ruling.bundle === null || groups.length === 0) throw new Fault("internal", "a call is held that no policy asked about");
+    const config = this.#config();
     const request: ApprovalRequest = {
       id: this.#clock.id("apr"),
       agent,
@@ -156,27 +214,30 @@ export class Approvals {
       session,
       action: action.name,
       digest: action.digest,
-      args: action.args,
-      beside: action.beside ?? null,
+      sent: { args: action.args, beside: action.beside ?? null, resources: facts.input.resources ?? [], purpose },
       groups,
-      bundle,
-      definition: pin.definition,
-      transforms: decision.transforms ?? [],
+      bound: boundOf(facts, ruling),
+      reasons: ruling.decision.reasons,
+      reversibility: facts.pin.contract.reversibility,
+      read: readsOf(this.#store, config, session),
       of: intent.seq,
-      expiresAtMs: this.#clock.nowMs() + limits.approval_ms,
+      askedAtMs: this.#clock.nowMs(),
+      expiresAtMs: this.#clock.nowMs() + config.limits.approval_ms,
       state: "pending",
       given: [],
     };
-    const { id, digest, of, expiresAtMs } = request;
+    const { id, digest, of, expiresAtMs, read } = request;
     const written = this.#store
       .append(
-        { type: "approval.request", id, of, digest, groups: [...request.groups], session, expires_at_ms: expiresAtMs },
+        { type: "approval.request", id, of, digest, groups: [...groups], session, expires_at_ms: expiresAtMs, bound: boundHash(request.bound), read: [...read] },
         { state: [{ kind: "approval", key: id, value: stateOf(request) }] },
       )
       .then(() => {});
-    const held: Held = { request, claimed: false, denial: null, waiting: new Set(), written };
-    this.#keep(held);
-    written.catch(() => this.#drop(held));
+    const held = this.#keep(request, written);
+    written.then(
+      () => this.#held.has(id) && this.#tell("asked", held, null, "asked"),
+      () => this.#drop(held, null),
+    );
     return held;
   }
 
@@ -190,114 +251,108 @@ export class Approvals {
     }
   }
 
-  /** Returns when somebody answered, the request is over, the client went away, or it is `untilMs`. */
-  async #wait(held: Held, untilMs: number, exchange: Exchange): Promise<void> {
-    if (exchange.signal.aborted || this.#closed) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const gone = () => resolve();
-    const remaining = () => Math.min(untilMs, held.request.expiresAtMs) - this.#clock.nowMs();
-    let ticks = 0;
-    let timer: { cancel(): void } = { cancel: gone };
-    const tick = () => {
-      if (remaining() <= 0) return resolve();
-      // Progress must increase, and the server's own may follow under the same token: so steps of a thousandth, and no total.
-      exchange.progress({ progress: ++ticks / 1000, message: `waiting for approval ${held.request.id} by ${missingGroups(held.request).join(", ")}` });
-      timer = this.#clock.after(Math.min(progressMs, remaining()), tick);
-    };
-    held.waiting.add(gone);
-    exchange.signal.addEventListener("abort", gone, { once: true });
-    tick();
-    await promise;
-    timer.cancel();
-    held.waiting.delete(gone);
-    exchange.signal.removeEventListener("abort", gone);
-  }
-
-  /** The needed groups a user may answer for. Throws Fault `conflict`, `forbidden`. */
-  #voiceOf({ request }: Held, user: string): string[] {
+  /** The terms a user may answer for now. Throws Fault `conflict`, `forbidden`. */
+  #voice({ request }: Held, verdict: "approve" | "deny", user: string): string[] {
     if (request.state !== "pending") throw new Fault("conflict", `approval \`${request.id}\` is ${request.state} already`);
-    if (user === request.user) throw new Fault("forbidden", `\`${user}\` may not answer for a call made on behalf of \`${user}\``);
-    const own = this.#config().users.get(user)?.groups ?? [];
-    const groups = request.groups.filter((group) => own.includes(group));
-    if (groups.length === 0) throw new Fault("forbidden", `\`${user}\` is in none of the groups needed: ${request.groups.join(", ")}`);
-    if (request.given.some(({ by }) => by === user)) throw new Fault("conflict", `\`${user}\` has approved \`${request.id}\` already; missing: ${missingGroups(request).join(", ")}`);
+    const groups = voiceOf(this.#config(), request, user);
+    if (groups.length === 0) throw new Fault("forbidden", whyMute(this.#config(), request, user));
+    const again = verdict === "approve" && request.given.some(({ by }) => by === user);
+    if (again) throw new Fault("conflict", `\`${user}\` has approved \`${request.id}\` already; missing: ${missingOf(request).join(", ")}`);
     return groups;
   }
 
-  async #approve(held: Held, user: string, groups: string[], sealed: Sealed | null): Promise<void> {
-    const given = [...held.request.given, { by: user, groups }];
-    const state = missingGroups({ groups: held.request.groups, given }).length === 0 ? "approved" : "pending";
-    const next: ApprovalRequest = { ...held.request, given, state };
-    await this.#store.append(
-      { type: "approval.approve", id: next.id, by: `user:${user}`, groups, comment: sealed?.commitment ?? null, payload: sealed?.payload ?? null },
-      { ...(sealed && { sealed }), state: [{ kind: "approval", key: next.id, value: stateOf(next) }] },
-    );
-    held.request = next;
-    if (state === "approved") for (const wake of held.waiting) wake();
-  }
-
-  /** A denial stays in memory until the request's expiry, so that a model which tries again meets it and nobody is asked twice. */
-  async #deny(held: Held, user: string, comment: string, sealed: Sealed | null): Promise<void> {
-    const { id } = held.request;
-    await this.#store.append(
-      { type: "approval.deny", id, by: `user:${user}`, comment: sealed?.commitment ?? null, payload: sealed?.payload ?? null },
-      { ...(sealed && { sealed }), state: [{ kind: "approval", key: id, value: null }] },
-    );
-    held.request = { ...held.request, state: "denied" };
-    held.denial = { by: user, comment };
-    for (const wake of held.waiting) wake();
+  async #answer(held: Held, verdict: "approve" | "deny", { user, via }: Answerer, groups: readonly string[], comment: string): Promise<void> {
+    const { request } = held;
+    const sealed = comment === "" ? null : this.#store.seal(`user:${user}`, comment);
+    const payload = sealed?.payload ?? null;
+    const said = { id: request.id, by: `user:${user}`, comment: sealed?.commitment ?? null, payload, ...(via !== null && { via }) };
+    const box = sealed && { sealed };
+    if (verdict === "deny") {
+      await this.#store.append({ type: "approval.deny", ...said }, { ...box, state: [{ kind: "approval", key: request.id, value: null }] });
+      // It stays in memory until the request's expiry, so that a model which tries again meets it and nobody is asked twice.
+      held.request = { ...request, state: "denied" };
+      held.denial = { by: user, comment };
+    } else {
+      const given = [...request.given, { by: user, groups, comment: payload }];
+      const next: ApprovalRequest = { ...request, given, state: missingOf({ groups: request.groups, given }).length === 0 ? "approved" : "pending" };
+      await this.#store.append({ type: "approval.approve", ...said, groups: [...groups] }, { ...box, state: [{ kind: "approval", key: next.id, value: stateOf(next) }] });
+      held.request = next;
+    }
+    if (!this.#held.has(request.id)) return; // over meanwhile
+    if (held.request.state !== "pending") for (const wake of held.waiting) wake();
+    this.#tell("answered", held, user, verdict);
   }
 
   #take(held: Held): Approval | null {
     const { request } = held;
     if (request.state !== "approved" || held.claimed || this.#isOver(held)) return null;
-    // Who approved must still have a voice: a group can lose a member between the answer and the retry.
-    const { users } = this.#config();
-    if (!request.given.every(({ by, groups }) => groups.every((group) => users.get(by)?.groups.includes(group)))) {
-      this.#end(held);
+    if (!areHeard(this.#config(), request, request.given)) {
+      this.#end(held, "voice");
       return null;
     }
     held.claimed = true;
-    return grantOf(request);
+    return approvalOf(this.#store, request);
   }
 
   #isOver({ request }: Held): boolean {
-    return this.#held.get(request.id)?.request !== request || request.expiresAtMs <= this.#clock.nowMs();
+    return !this.#held.has(request.id) || request.expiresAtMs <= this.#clock.nowMs();
+  }
+
+  /** Requests that somebody may still answer or use, oldest first. */
+  #open(): Held[] {
+    return [...this.#held.values()].filter((held) => held.request.state !== "denied" && !this.#isOver(held));
+  }
+
+  #concerns(question: Question, user: string): boolean {
+    return question.user === user || voiceOf(this.#config(), question, user).length > 0;
+  }
+
+  #card(folded: readonly Held[]): ApprovalCard {
+    const [first, ...others] = folded;
+    if (!first) throw new Fault("internal", "a card of no request");
+    return cardOf(this.#config(), [first.request, ...others.map(({ request }) => request)], first.read);
+  }
+
+  #tell(kind: ApprovalChange["kind"], held: Held, by: string | null, how: string): void {
+    if (this.#listeners.size === 0) return;
+    const alike = kind === "ended" ? [] : this.#open().filter(({ request }) => foldOf(request) === foldOf(held.request));
+    const change: ApprovalChange = { kind, id: held.request.id, card: this.#card(alike.length > 0 ? alike : [held]), by, how };
+    for (const listener of this.#listeners) listener(change);
   }
 
   /** Over in memory at once, in the ledger as soon as it can be written. */
-  #end(held: Held): void {
+  #end(held: Held, why: Ending): void {
     const { id, state } = held.request;
-    this.#drop(held);
+    this.#drop(held, why);
     if (state === "denied") return;
-    this.#owe(id, () => this.#store.append({ type: "approval.expire", id }, { state: [{ kind: "approval", key: id, value: null }] }));
+    this.#owed.set(id, () => this.#store.append({ type: "approval.expire", id, why }, { state: [{ kind: "approval", key: id, value: null }] }));
+    void this.#turn(() => this.#pay(id)).catch((error: unknown) => this.#log.warn("approval.unrecorded", { id, error }));
   }
 
   /** Invariant: the allow decision that names an approval spends it: the same commit takes its state away, before any effect. */
   #heed(record: LedgerRecord): void {
     if (record.type === "decision" && record.effect === "allow" && record.approval !== null) {
       const held = this.#held.get(record.approval);
-      if (held) this.#drop(held);
+      if (held) this.#drop(held, "used");
     }
     if (record.type !== "session.close") return;
-    for (const held of [...this.#held.values()]) if (held.request.session === record.session) this.#end(held);
+    for (const held of [...this.#held.values()]) if (held.request.session === record.session) this.#end(held, "session");
   }
 
-  #keep(held: Held): void {
-    this.#held.set(held.request.id, held);
-    this.#byCall.set(keyOf(held.request), held);
+  #keep(request: ApprovalRequest, written: Promise<void>): Held {
+    const held: Held = { request, read: readBefore(this.#store, request.read), claimed: false, denial: null, voided: false, waiting: new Set(), written };
+    this.#held.set(request.id, held);
+    this.#byCall.set(keyOf(request), held);
+    return held;
   }
 
-  #drop(held: Held): void {
-    this.#held.delete(held.request.id);
+  /** `how` it ended, for whoever follows; null when it never was on record. */
+  #drop(held: Held, how: Ending | "used" | "void" | null): void {
+    if (!this.#held.delete(held.request.id)) return;
     const key = keyOf(held.request);
     if (this.#byCall.get(key) === held) this.#byCall.delete(key);
     for (const wake of held.waiting) wake();
-  }
-
-  #owe(id: string, write: () => Promise<unknown>): void {
-    this.#owed.set(id, write);
-    void this.#turn(() => this.#pay(id)).catch((error: unknown) => this.#log.warn("approval.unrecorded", { id, error }));
+    if (how !== null) this.#tell("ended", held, null, how);
   }
 
   async #pay(id: string): Promise<void> {
@@ -309,7 +364,7 @@ export class Approvals {
 
   /** Ends what expired and writes what is owed. Never throws. */
   async sweep(): Promise<void> {
-    for (const held of [...this.#held.values()]) if (!held.claimed && this.#isOver(held)) this.#end(held);
+    for (const held of [...this.#held.values()]) if (!held.claimed && this.#isOver(held)) this.#end(held, "time");
     for (const id of [...this.#owed.keys()]) {
       await this.#turn(() => this.#pay(id)).catch((error: unknown) => this.#log.warn("approval.unrecorded", { id, error }));
     }

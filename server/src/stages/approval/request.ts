@@ -1,12 +1,24 @@
-import { isObject, type Json, type JsonObject } from "@lanyard/contract";
-import type { Approval } from "../../base/path.ts";
+import { createHash } from "node:crypto";
+import { isObject, type DecisionInput, type Json, type JsonObject, type Reason } from "@lanyard/contract";
+import { canonicalize } from "@lanyard/ledger";
+import type { Approval, Bound } from "../../base/path.ts";
 import type { Store } from "../../base/store/port.ts";
+import type { Voice } from "./voice.ts";
+
+/** The parts of a call that people must see; they lie sealed in the payload of the decision that asked. */
+export interface SentCall {
+  readonly args: JsonObject;
+  /** What the call carries beside its arguments; null when there is nothing. */
+  readonly beside: JsonObject | null;
+  readonly resources: NonNullable<DecisionInput["resources"]>;
+  readonly purpose: string;
+}
 
 /**
  * A question to people about one call, and their answers.
  *
- * Invariant: I6. It is bound to one session (and so to one agent, user and purpose), one digest of action and arguments, one
- * bundle, one definition of the tool and one expiry, and what it grants is used once.
+ * Invariant: I6. It is for one session (and so one agent, user and purpose), one digest of action and arguments, what is {@link Bound} to it
+ * and one expiry, and what it grants is used once.
  */
 export interface ApprovalRequest {
   readonly id: string;
@@ -15,101 +27,81 @@ export interface ApprovalRequest {
   readonly session: string;
   readonly action: string;
   readonly digest: string;
-  /** Arguments as sent; null when their payload was erased since. */
-  readonly args: JsonObject | null;
-  /** What the call carries beside its arguments; null when there is nothing, or it was erased. */
-  readonly beside: JsonObject | null;
-  /** All of them must approve; sorted. */
+  /** Null when it was erased since. */
+  readonly sent: SentCall | null;
+  /** Terms such as `leads` and `2 of sre`: all must be given; sorted. */
   readonly groups: readonly string[];
-  readonly bundle: string;
-  readonly definition: string | null;
-  /** Changes of `args` that are made before the call is carried out: what people approve is the changed call. */
-  readonly transforms: readonly string[];
+  readonly bound: Bound;
+  /** The rules that ask, in their authors' words. */
+  readonly reasons: readonly Reason[];
+  readonly reversibility: string;
+  /** Numbers of the decisions by which the session read something before, oldest first. */
+  readonly read: readonly number[];
   /** Number of the decision that asked. */
   readonly of: number;
+  readonly askedAtMs: number;
   readonly expiresAtMs: number;
   readonly state: "pending" | "approved" | "denied";
-  readonly given: readonly { readonly by: string; readonly groups: readonly string[] }[];
+  readonly given: readonly Voice[];
 }
 
-/** A request as people are shown it: plain JSON. */
-export type ApprovalCard = {
-  id: string;
-  state: string;
-  action: string;
-  args: JsonObject | null;
-  beside: JsonObject | null;
-  /** Changes of `args` that are made before the call is carried out. */
-  transforms: string[];
-  agent: string;
-  user: string;
-  session: string;
-  groups: string[];
-  /** Groups that have not approved yet. */
-  missing: string[];
-  given: { by: string; groups: string[] }[];
-  of: number;
-  expires_at_ms: number;
+/** What a request that is approved grants, with what was said to it. */
+export const approvalOf = (store: Pick<Store, "unseal">, { id, groups, bound, given }: ApprovalRequest): Approval => {
+  const said = given.flatMap(({ by, comment }) => {
+    const text = comment === null ? null : store.unseal(comment)?.value;
+    return typeof text === "string" ? [{ by, comment: text }] : [];
+  });
+  return { id, groups, bound, said };
 };
-
-export const cardOf = (request: ApprovalRequest): ApprovalCard => ({
-  id: request.id,
-  state: request.state,
-  action: request.action,
-  args: request.args,
-  beside: request.beside,
-  transforms: [...request.transforms],
-  agent: request.agent,
-  user: request.user,
-  session: request.session,
-  groups: [...request.groups],
-  missing: missingGroups(request),
-  given: request.given.map(({ by, groups }) => ({ by, groups: [...groups] })),
-  of: request.of,
-  expires_at_ms: request.expiresAtMs,
-});
-
-export const missingGroups = ({ groups, given }: Pick<ApprovalRequest, "groups" | "given">): string[] =>
-  groups.filter((group) => !given.some((approval) => approval.groups.includes(group)));
-
-export const grantOf = ({ id, groups, bundle, definition, transforms }: ApprovalRequest): Approval => ({ id, groups, bundle, definition, transforms });
 
 /** Two calls are identical when they come from one session and have one digest. */
 export const keyOf = ({ session, digest }: { session: string; digest: string }): string => `${session} ${digest}`;
 
-/** What is kept across a restart. The arguments are not in it: they lie sealed in the payload of the decision that asked. */
-export const stateOf = (request: ApprovalRequest): JsonObject => {
-  const { agent, user, session, action, digest, groups, bundle, definition, transforms, of, expiresAtMs, state, given } = request;
-  const answers = given.map(({ by, groups: ofGroups }) => ({ by, groups: [...ofGroups] }));
-  return { agent, user, session, action, digest, groups: [...groups], bundle, definition, ...(transforms.length > 0 && { transforms: [...transforms] }), of, expires_at_ms: expiresAtMs, state, given: answers };
-};
+/** Equal for requests that differ in nothing but their session: people are shown one card for them. */
+export const foldOf = ({ agent, user, digest, bound, groups, state, given }: ApprovalRequest): string => JSON.stringify([agent, user, digest, bound, groups, state, given.map(({ by }) => by)]);
 
+/** The record's word for what an answer holds for. */
+export const boundHash = ({ bundle, definition, transforms, facts }: Bound): string =>
+  createHash("sha256").update(canonicalize({ bundle, definition, transforms: [...transforms], facts })).digest("base64url");
+
+/** What is kept across a restart: nothing that the agent sent. */
+export const stateOf = ({ id: _id, sent: _sent, ...kept }: ApprovalRequest): JsonObject => structuredClone(kept) as unknown as JsonObject;
+
+/** A request as it was kept. One from before facts were bound matches no call, so people are asked again. */
 export function fromState(store: Store, id: string, value: JsonObject): ApprovalRequest {
-  const strings = (list: unknown): string[] => (Array.isArray(list) ? list.map(String) : []);
-  const given = Array.isArray(value["given"]) ? value["given"].filter(isObject) : [];
+  const text = (key: string): string => String(value[key]);
+  const [bound, given, reasons, read] = [value["bound"], value["given"], value["reasons"], value["read"]];
+  const part = isObject(bound) ? bound : {};
   return {
     id,
-    agent: String(value["agent"]),
-    user: String(value["user"]),
-    session: String(value["session"]),
-    action: String(value["action"]),
-    digest: String(value["digest"]),
-    ...sentOf(store, Number(value["of"])),
-    groups: strings(value["groups"]),
-    bundle: String(value["bundle"]),
-    definition: typeof value["definition"] === "string" ? value["definition"] : null,
-    transforms: strings(value["transforms"]),
+    agent: text("agent"),
+    user: text("user"),
+    session: text("session"),
+    action: text("action"),
+    digest: text("digest"),
+    sent: sentOf(store, Number(value["of"])),
+    groups: textsOf(value["groups"]),
+    bound: { bundle: String(part["bundle"]), definition: typeof part["definition"] === "string" ? part["definition"] : null, transforms: textsOf(part["transforms"]), facts: String(part["facts"]) },
+    reasons: listOf(reasons).map((reason) => ({ policy: String(reason["policy"]), text: String(reason["text"]), remedy: String(reason["remedy"]) })),
+    reversibility: text("reversibility"),
+    read: Array.isArray(read) ? read.map(Number) : [],
     of: Number(value["of"]),
-    expiresAtMs: Number(value["expires_at_ms"]),
+    askedAtMs: Number(value["askedAtMs"] ?? 0),
+    expiresAtMs: Number(value["expiresAtMs"] ?? 0),
     state: value["state"] === "approved" ? "approved" : "pending",
-    given: given.map(({ by, groups }) => ({ by: String(by), groups: strings(groups) })),
+    given: listOf(given).map(({ by, groups, comment }) => ({ by: String(by), groups: textsOf(groups), comment: typeof comment === "string" ? comment : null })),
   };
 }
 
-function sentOf(store: Store, of: number): Pick<ApprovalRequest, "args" | "beside"> {
+const textsOf = (list: Json | undefined): string[] => (Array.isArray(list) ? list.map(String) : []);
+const listOf = (list: Json | undefined): JsonObject[] => (Array.isArray(list) ? list.filter(isObject) : []);
+
+/** The call as the decision `of` has it sealed; null when it was erased. */
+export function sentOf(store: Pick<Store, "entry" | "unseal">, of: number): SentCall | null {
   const decision = store.entry(of);
   const payload = decision?.type === "decision" ? decision.payload : null;
-  const opened = payload === null ? null : store.unseal(payload)?.value;
-  const object = (value: Json | undefined) => (isObject(value) ? value : null);
-  return { args: object(object(object(opened ?? null)?.["input"])?.["args"]), beside: object(object(opened ?? null)?.["beside"]) };
+  const opened = payload === null ? null : (store.unseal(payload)?.value ?? null);
+  const input = isObject(opened) && isObject(opened["input"]) ? (opened["input"] as unknown as DecisionInput) : null;
+  if (!isObject(opened) || input === null || !isObject(input.args)) return null;
+  return { args: input.args, beside: isObject(opened["beside"]) ? opened["beside"] : null, resources: input.resources ?? [], purpose: input.session?.purpose ?? "" };
 }

@@ -84,7 +84,7 @@ const begin = async ({ release = "reviewed", limits = {}, test = async () => [] 
   open.push(stage);
   await stage.start();
   const users = new Map([["ana", ["policy"]], ["ben", ["policy"]], ["cleo", ["support-leads"]], ["dan", []]].map(([name, groups]) => [name as string, { groups: groups as string[] }]));
-  const agents = new Map([["bot", { team: "support", classes: [], servers: null, onBehalfOf: null, sessionMinutes: null }]]);
+  const agents = new Map([["bot", { team: "support", classes: [], servers: null, onBehalfOf: null, runBy: [], sessionMinutes: null }]]);
   const config = () => ({ release, agents, owners: registry.owners, teams: new Map(Object.entries(registry.teams)), users });
   const releases = new Releases({ store, clock: systemClock, config, limits: lowered, decision: stage, test, compare });
   return { store, stage, releases, views: releaseViews({ store, releases, lineup: () => stage.lineup() }), records: (...types) => store.entries({ types }) };

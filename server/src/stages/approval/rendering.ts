@@ -1,0 +1,29 @@
+import { isObject, type Json, type JsonObject } from "@lanyard/contract";
+
+/** What a rendering has at most, so that a card stays one; how much is left out is always said. */
+const bounds = { lines: 200, lineChars: 400 } as const;
+
+/** Pairs of argument names by which tools say "this text becomes that one". */
+const replacements: readonly (readonly [before: string, after: string])[] = [["old_string", "new_string"], ["oldText", "newText"], ["old_str", "new_str"], ["old_text", "new_text"], ["before", "after"], ["old", "new"], ["search", "replace"]];
+
+/**
+ * What a call would do, read off its arguments: a replacement as a difference (`-` and `+`), a text of several lines as these, everything else as
+ * `name: value`. Lines are foreign text: a surface escapes them. Nothing is left out but by length, and then the last line says how much.
+ */
+export function renderingOf(args: JsonObject): string[] {
+  const lines = shown("", args).map((line) => (line.length > bounds.lineChars ? `${line.slice(0, bounds.lineChars).toWellFormed()} ... ${line.length - bounds.lineChars} characters more` : line));
+  return lines.length <= bounds.lines ? lines : [...lines.slice(0, bounds.lines), `... ${lines.length - bounds.lines} lines more`];
+}
+
+const linesOf = (text: string, mark: string): string[] => text.split(/\r\n|[\r\n]/).map((line) => `${mark}${line}`);
+
+const shown = (path: string, value: Json): string[] => {
+  if (typeof value === "string" && /[\r\n]/.test(value)) return [`${path}:`, ...linesOf(value, "  | ")];
+  if (Array.isArray(value) && value.some(isObject)) return value.flatMap((item, at) => shown(`${path}[${at}]`, item));
+  if (!isObject(value)) return [`${path}: ${typeof value === "string" ? value : JSON.stringify(value)}`];
+  const pair = replacements.find(([before, after]) => typeof value[before] === "string" && typeof value[after] === "string");
+  const others = Object.entries(value).filter(([name]) => !pair?.includes(name));
+  const named = others.flatMap(([name, item]) => shown(path === "" ? name : `${path}.${name}`, item));
+  if (pair === undefined) return named;
+  return [...named, `${path === "" ? "" : `${path}: `}${pair[0]} -> ${pair[1]}`, ...linesOf(String(value[pair[0]]), "- "), ...linesOf(String(value[pair[1]]), "+ ")];
+};
