@@ -8,7 +8,7 @@ import type { Approval, Bound, Facts, Hold, Intent, Ruling } from "../../base/pa
 import type { Store } from "../../base/store/port.ts";
 import { cardOf, readBefore, readsOf, type ApprovalCard, type ReadBefore } from "./card.ts";
 import { approvalOf, boundHash, foldOf, fromState, keyOf, stateOf, type ApprovalRequest } from "./request.ts";
-import { areHeard, missingOf, voiceOf, whyMute, type Question } from "./voice.ts";
+import { areHeard, missingOf, voiceOf, whyMute, type Asked } from "./voice.ts";
 import { waitForPeople } from "./waiting.ts";
 
 const sweepMs = 5000;
@@ -303,7 +303,7 @@ export class Approvals {
     return [...this.#held.values()].filter((held) => held.request.state !== "denied" && !this.#isOver(held));
   }
 
-  #concerns(question: Question, user: string): boolean {
+  #concerns(question: Asked, user: string): boolean {
     return question.user === user || voiceOf(this.#config(), question, user).length > 0;
   }
 

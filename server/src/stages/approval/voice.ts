@@ -10,7 +10,7 @@ export interface Voice {
 }
 
 /** Whose call it is, and what is asked for. */
-export interface Question {
+export interface Asked {
   readonly agent: string;
   readonly user: string;
   readonly groups: readonly string[];
@@ -22,7 +22,7 @@ type People = Pick<Config, "users" | "agents">;
  * The terms of a question that a user's answer counts for. Separation of duties: never one who runs the agent, and not the user it acts for
  * unless the term says `or self`.
  */
-export const voiceOf = ({ users, agents }: People, { agent, user, groups }: Question, by: string): string[] => {
+export const voiceOf = ({ users, agents }: People, { agent, user, groups }: Asked, by: string): string[] => {
   const known = users.get(by);
   if (!known || agents.get(agent)?.runBy.includes(by)) return [];
   return groups.filter((term) => {
@@ -33,21 +33,21 @@ export const voiceOf = ({ users, agents }: People, { agent, user, groups }: Ques
 };
 
 /** Users whose answer counts for at least one term, sorted. */
-export const votersOf = (people: People, question: Question): string[] => [...people.users.keys()].filter((by) => voiceOf(people, question, by).length > 0).sort();
+export const votersOf = (people: People, question: Asked): string[] => [...people.users.keys()].filter((by) => voiceOf(people, question, by).length > 0).sort();
 
 /** Terms that lack a yes. One person counts once a term. */
 export const missingOf = ({ groups, given }: { readonly groups: readonly string[]; readonly given: readonly Voice[] }): string[] =>
   groups.filter((term) => new Set(given.filter((voice) => voice.groups.includes(term)).map(({ by }) => by)).size < (parseQuorum(term)?.count ?? Number.POSITIVE_INFINITY));
 
 /** True when everybody who said yes still has that voice: a group can lose a member between the answer and the act. */
-export const areHeard = (people: People, question: Question, given: readonly Voice[]): boolean =>
+export const areHeard = (people: People, question: Asked, given: readonly Voice[]): boolean =>
   given.every(({ by, groups }) => {
     const has = voiceOf(people, question, by);
     return groups.every((term) => has.includes(term));
   });
 
 /** Why a user has no voice. */
-export const whyMute = ({ agents }: People, { agent, user, groups }: Question, by: string): string => {
+export const whyMute = ({ agents }: People, { agent, user, groups }: Asked, by: string): string => {
   if (agents.get(agent)?.runBy.includes(by)) return `\`${by}\` runs agent \`${agent}\` and may not answer for what it asks`;
   if (by === user) return `\`${by}\` may not answer for a call made on behalf of \`${by}\``;
   return `\`${by}\` is in none of the groups needed: ${groups.join(", ")}`;
