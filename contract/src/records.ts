@@ -18,6 +18,9 @@ const actor = z.string().min(1).max(256); // "operator", "user:ana", "agent:bot"
  */
 export const egressFaults = ["http", "version", "method", "target", "host", "header", "body", "mismatch", "tls", "protocol", "address"] as const;
 export type EgressFault = (typeof egressFaults)[number];
+/** What a message to people is about: a question, something wrong, that somebody took it on, that it is over, or an effect that can still be withdrawn. */
+export const noticeKinds = ["approval", "alert", "acknowledged", "resolved", "withdrawal"] as const;
+export type NoticeKind = (typeof noticeKinds)[number];
 /** Where a bundle stands: it decides, it decides beside without effect, or it decides for a share of the sessions. */
 const post = z.enum(["active", "shadow", "canary"]);
 const version = z.int().min(1).nullable(); // of the policies; null for those of the live folder
@@ -134,6 +137,12 @@ export const recordBodies = {
   "policy.approve": body({ version: count, statement: hash, over: hash.nullable(), by: actor }),
   /** Comes just before the activation that carries it out. */
   "policy.rollback": body({ from: count.nullable(), to: count, by: actor, why: text }),
+  /** A message to people was put into the outbox; what it says lies sealed. Ends in `notice.deliver` or `notice.fail`. */
+  "notice.post": body({ id, channel: id, kind: z.enum(noticeKinds), notice: hash, payload: id.nullable() }),
+  /** The channel took it. `attempts`: those of this run of the daemon, this one included. */
+  "notice.deliver": body({ id, channel: id, attempts: count }),
+  /** Given up. `code`: what the last attempt met, or `expired`, `erased`, `no_channel`. */
+  "notice.fail": body({ id, channel: id, code: id, attempts: count }),
   "config.change": body({ config: hash, before: hash.nullable(), by: actor }),
   "access.read": body({ by: actor, what: id, from: count, to: count, times: count }),
   "access.unseal": body({ by: actor, of: count }),

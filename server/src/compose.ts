@@ -21,6 +21,7 @@ import { Changes } from "./mediation/changes.ts";
 import { mediate } from "./mediation/mediate.ts";
 import { replay } from "./mediation/replay.ts";
 import type { Stages } from "./mediation/stages.ts";
+import { notifying } from "./notifying.ts";
 import { releasing } from "./releasing.ts";
 import { approvalStage, type Approvals } from "./stages/approval/approval.ts";
 import { CredentialStage } from "./stages/credential/credential.ts";
@@ -154,6 +155,7 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
       log,
     }),
   );
+  held.use(notifying(rooms));
   const enclose = enclosing({ ...rooms, environment, config: () => live.current(), door: egress });
   linkChanges(rooms, { face, egress, servers }, held);
   const { ask, past } = administration(rooms, { servers: () => servers.state() as unknown as JsonObject[], url: () => listening.url, egressCa: async (principal) => (await egress.authority(principal)).pem });

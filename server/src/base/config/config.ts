@@ -1,5 +1,6 @@
 import type { Registry, ToolContract } from "@lanyard/contract";
 import type { Limits } from "../limits.ts";
+import type { ChannelEntry } from "./channels.ts";
 import type { CredentialEntry } from "./credentials.ts";
 
 /** lanyard.yaml as the daemon uses it: checked, references resolved, defaults filled in, paths absolute. Immutable. */
@@ -28,6 +29,12 @@ export interface Config {
   readonly agents: ReadonlyMap<string, AgentEntry>;
   readonly servers: ReadonlyMap<string, ServerDefinition>;
   readonly credentials: ReadonlyMap<string, CredentialEntry>;
+  /** Ways to reach people. */
+  readonly channels: ReadonlyMap<string, ChannelEntry>;
+  /** Where people reach this daemon, without a slash at the end, for links in messages; null: where it listens. */
+  readonly publicUrl: string | null;
+  /** Channels that a request for approval is told to, by the group that is asked; `*` for every other group. */
+  readonly notify: ReadonlyMap<string, readonly string[]>;
   /** Contracts by Cedar action id: `<server>/<tool>`. */
   readonly tools: ReadonlyMap<string, ToolContract>;
   readonly egress: EgressRules;
@@ -59,6 +66,9 @@ export interface Gates {
 
 export interface UserEntry {
   readonly groups: readonly string[];
+  readonly email?: string;
+  /** Id of the Slack user this is. */
+  readonly slack?: string;
 }
 
 export interface AgentEntry {
@@ -92,7 +102,7 @@ export type ServerDefinition =
 /** The part of the configuration that policies may speak about. */
 export const registryOf = ({ agents, users, teams, groups, owners, resources }: Config): Registry => ({
   agents: Object.fromEntries([...agents].map(([name, { team, classes }]) => [name, { team, classes }])),
-  users: Object.fromEntries(users),
+  users: Object.fromEntries([...users].map(([name, { groups: own }]) => [name, { groups: own }])),
   teams: Object.fromEntries(teams),
   groups: Object.fromEntries(groups),
   owners,

@@ -57,6 +57,8 @@ export interface CredentialEntry {
     readonly servers: readonly string[];
     /** Agents whose sessions get a placeholder; null means all. */
     readonly agents: readonly string[] | null;
+    /** Channels that may send with it. */
+    readonly channels: readonly string[];
   };
   /** Null when it only feeds `${credential:NAME}` or another credential. */
   readonly inject: Injection | null;
@@ -129,6 +131,7 @@ export const credentialShape = z
         methods: z.array(z.string().regex(/^[A-Za-z]{1,32}$/, "the name of a method, such as `POST`")).min(1).max(32).optional(),
         tools: z.array(z.string().max(300).regex(/^[^/]+\/\*$/, "a server holds a credential whichever of its tools is called: write `<server>/*`")).min(1).max(64).optional(),
         agents: z.array(credentialName).min(1).max(256).optional(),
+        channels: z.array(credentialName).min(1).max(64).optional(),
       })
       .optional(),
     inject: inject.optional(),
@@ -172,6 +175,7 @@ export function credentialEntry({ from, serves = {}, inject: given, as, shape }:
       methods: serves.methods?.map((method) => method.toUpperCase()) ?? null,
       servers: (serves.tools ?? []).map((tools) => tools.slice(0, -"/*".length)),
       agents: serves.agents ?? null,
+      channels: serves.channels ?? [],
     },
     inject: given ? injectionOf(given) : null,
     as: as ?? null,

@@ -5,6 +5,7 @@ import { Fault, webServer, type ToolContract } from "@lanyard/contract";
 import { endpointText, parseAuthority } from "../host.ts";
 import { defaultLimits, limits } from "../limits.ts";
 import type { AgentEntry, Config, IsolatedServer, OauthServer, ServerDefinition } from "./config.ts";
+import { channelEntry, checkChannels } from "./channels.ts";
 import { credentialEntry, neededBy } from "./credentials.ts";
 import { credentialsIn } from "./environment.ts";
 import { configShape, knownKeys, type ConfigFile } from "./schema.ts";
@@ -43,6 +44,7 @@ export function parseConfig(bytes: Uint8Array, file: string): Config {
   if (shape) {
     checkReferences(shape, source);
     checkCredentials(shape, source);
+    checkChannels(shape, (path, message, at) => source.problem(path, message, at), missingName);
   }
   const listen = shape ? listenOf(shape, source) : null;
   if (!shape || !listen || source.problems.length > 0) throw new Fault("invalid_config", source.report());
@@ -121,11 +123,13 @@ function checkReferences(shape: ConfigFile, source: YamlSource): void {
   }
 }
 
+const missingName = (kind: string, name: string, known: readonly string[]) => `no ${kind} \`${name}\` is registered under \`${kind}s\`${hint(name, known)}`;
+
 /** That a credential goes only where it serves, and is made of others without a circle. */
 function checkCredentials({ credentials = {}, servers = {}, agents = {} }: ConfigFile, source: YamlSource): void {
   const names = Object.keys(credentials);
   const wrong = (path: Path, message: string) => source.problem(path, message);
-  const missing = (kind: string, name: string, known: readonly string[]) => `no ${kind} \`${name}\` is registered under \`${kind}s\`${hint(name, known)}`;
+  const missing = missingName;
   const variables = new Map<string, string>();
   for (const [name, entry] of Object.entries(credentials)) {
     const at = ["credentials", name];
@@ -214,9 +218,12 @@ function build(shape: ConfigFile, listen: Config["listen"], file: string, hash: 
     groups: map(shape.groups, ({ team = null }) => ({ team })),
     resources: map(shape.resources, (entries) => Object.fromEntries(Object.entries(entries).map(([id, { labels = [], owner = null }]) => [id, { labels: sorted(labels), owner }]))),
     credentials: map(shape.credentials, (entry) => credentialEntry(entry, folder)),
-    users: map(shape.users, ({ groups = [] }) => ({ groups: sorted(groups) })),
+    users: map(shape.users, ({ groups = [], email, slack }) => ({ groups: sorted(groups), ...(email !== undefined && { email }), ...(slack !== undefined && { slack }) })),
     agents: map(shape.agents, agentEntry),
     servers: map(shape.servers, (entry) => serverDefinition(entry, folder)),
+    channels: map(shape.channels, (entry) => channelEntry(entry, folder)),
+    publicUrl: shape.public_url?.replace(/\/$/, "") ?? null,
+    notify: new Map(Object.entries(Array.isArray(shape.approvals?.notify) ? { "*": shape.approvals.notify } : (shape.approvals?.notify ?? {}))),
     tools: map(shape.tools, contractOf),
     egress: { tcp: endpoints(shape.egress?.tcp), private: endpoints(shape.egress?.private), ca: shape.egress?.ca === undefined ? null : resolve(folder, shape.egress.ca) },
     gates: gatesOf(shape.gates ?? {}),

@@ -2,8 +2,9 @@ import { reservedEntityTypes, webServer } from "@lanyard/contract";
 import { z } from "zod";
 import { parseAuthority } from "../host.ts";
 import { limits, type LimitName } from "../limits.ts";
+import { channelShape, emailAddress, isSafeUrl, notifyShape, slackUser } from "./channels.ts";
 import { credentialShape } from "./credentials.ts";
-import { templatePattern } from "./environment.ts";
+import { maxTextChars, noControl, template } from "./template.ts";
 
 // The shape of lanyard.yaml, key by key. References between its parts are checked in read.ts, where positions are known.
 
@@ -16,15 +17,8 @@ const serverName = name
 const upstreamName = serverName.refine((text) => text !== webServer, "`web` is Lanyard's own name for what leaves a sandbox; call the server something else");
 const contractName = z.string().max(limits.name_chars.value).regex(/^[^/]+\/.+$/s, "a contract is named `<server>/<tool>`");
 
-const maxTextChars = 4096;
-const noControl = (text: string) => !/[\0-\x1f\x7f]/.test(text) && text.isWellFormed();
 const line = z.string().min(1).max(maxTextChars).refine(noControl, "control characters are not allowed here");
-const plain = line.refine((text) => !text.includes("${env:") && !text.includes("${credential:"), "`${env:NAME}` and `${credential:NAME}` work only in the values of `env` and `headers`");
-const template = z
-  .string()
-  .max(maxTextChars)
-  .refine(noControl, "control characters are not allowed here")
-  .refine((text) => !/\$\{(?:env|credential):/.test(text.replace(templatePattern, "")), "write `${env:NAME}` with NAME of letters, digits and `_`, or `${credential:NAME}` with the name of a credential");
+const plain = line.refine((text) => !text.includes("${env:") && !text.includes("${credential:"), "`${env:NAME}` and `${credential:NAME}` work only in the values of `env` and `headers`, and in secrets of `channels`");
 
 const names = z.array(name).max(256);
 const minutes = z.int().min(1).max(limits.session_ms.value / 60_000);
@@ -104,6 +98,8 @@ const gates = z.strictObject({
   max_files: z.int().min(0).max(limits.workspace_files.value).optional(),
 });
 
+const publicUrl = plain.refine((text) => isSafeUrl(text) && URL.parse(text)?.pathname === "/" && !text.includes("?"), "an https URL without path or user (http only to this machine), such as `https://lanyard.example.com`");
+
 const lowered = ([key, { value, unit }]: [string, { value: number; unit: string }]) => [
   key,
   z.int().min(1).max(value, `\`${key}\` may be lowered, not raised: at most ${value} ${unit}`).optional(),
@@ -121,10 +117,13 @@ export const configShape = z.strictObject({
   teams: z.record(name, z.strictObject({ owners: names.optional() })).optional(),
   groups: z.record(name, z.strictObject({ team: name.optional() })).optional(),
   resources: z.record(entityType, z.record(z.string().min(1).max(256), resource)).optional(),
-  users: z.record(name, z.strictObject({ groups: names.optional() })).optional(),
+  users: z.record(name, z.strictObject({ groups: names.optional(), email: emailAddress.optional(), slack: slackUser.optional() })).optional(),
   agents: z.record(name, agent).optional(),
   servers: z.record(upstreamName, server).optional(),
   credentials: z.record(name, credentialShape).optional(),
+  channels: z.record(name, channelShape).optional(),
+  public_url: publicUrl.optional(),
+  approvals: z.strictObject({ notify: notifyShape(name).optional() }).optional(),
   tools: z.record(contractName, contract).optional(),
   egress: egress.optional(),
   gates: gates.optional(),

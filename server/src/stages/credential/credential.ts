@@ -121,6 +121,12 @@ export class CredentialStage {
     return { values: { ...unsealTemplate(templates, this.#environment, texts), ...Object.fromEntries(injected), ...bearer }, scrub: forbidden.length > 0 ? (text) => scrubText(forbidden, text) : null };
   }
 
+  /** Fills in what a channel to people sends with. Throws Fault `no_credential`, `invalid_config`. */
+  async fill(templates: Readonly<Record<string, string>>): Promise<Record<string, string>> {
+    const secrets = await this.#secretsOf([...new Set(Object.values(templates).flatMap(credentialsIn))]);
+    return unsealTemplate(templates, this.#environment, new Map([...secrets].map(([name, secret]) => [name, secret.reveal()])));
+  }
+
   list(): CredentialRow[] {
     return [...this.#config().credentials].map(([name, entry]) => ({ name, entry, problem: this.#values.problem(name), ...this.#lendings.of(name) }));
   }

@@ -17,7 +17,7 @@ interface Pending {
 }
 
 /** A notification of a server that belongs to no open request. */
-export type Notice = (method: string, params: JsonObject) => void;
+export type ServerNotice = (method: string, params: JsonObject) => void;
 
 const maxWaitMs = 2 ** 31 - 1;
 
@@ -34,7 +34,7 @@ export class Connection implements AsyncDisposable {
   #closed: Error | null = null;
   #released = false;
   /** Set by the owner; called for notices and, once, at the end. */
-  onNotice: Notice = () => {};
+  onNotice: ServerNotice = () => {};
   onClose: (why: Error) => void = () => {};
   lastUsedMs: number;
   /** The session it serves; null for a spare. */

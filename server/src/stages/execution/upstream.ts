@@ -7,7 +7,7 @@ import type { Log } from "../../base/log.ts";
 import type { Introduction } from "../../base/mcp.ts";
 import type { Given } from "../../base/path.ts";
 import { startChild } from "./child.ts";
-import { Connection, type Dial, type Notice } from "./connection.ts";
+import { Connection, type Dial, type ServerNotice } from "./connection.ts";
 import { startEnclosed, type Enclosure } from "./enclosed.ts";
 import { HttpLink } from "./http.ts";
 import { StdioLink } from "./stdio.ts";
@@ -29,7 +29,7 @@ export interface UpstreamTools {
   readonly environment: Readonly<Record<string, string>>;
   /** Takes one of the places for connections, for a session or for nobody. Rejects with Fault `upstream_unavailable` when there is none. */
   place(session: string | null): Promise<Disposable>;
-  notice(session: string, server: string, ...notice: Parameters<Notice>): void;
+  notice(session: string, server: string, ...notice: Parameters<ServerNotice>): void;
   /** Shows the catalog the tools that a connection has now. Rejects when the server does not list them. */
   show(server: string, connection: Connection): Promise<void>;
 }

@@ -6,7 +6,7 @@ import type { Limits } from "../../base/limits.ts";
 import type { Log } from "../../base/log.ts";
 import { lists, type Introduction, type ListMethod } from "../../base/mcp.ts";
 import { weigh } from "../../base/weigh.ts";
-import type { Connection, Notice } from "./connection.ts";
+import type { Connection, ServerNotice } from "./connection.ts";
 import { quiet } from "./handshake.ts";
 import { Places } from "./places.ts";
 import { Upstream, type UpstreamSpec } from "./upstream.ts";
@@ -28,7 +28,7 @@ export interface UpstreamState {
   readonly connections: number;
 }
 
-type Listener = (server: string, ...notice: Parameters<Notice>) => void;
+type Listener = (server: string, ...notice: Parameters<ServerNotice>) => void;
 
 /** All servers, and which session holds which connection to them. */
 export class Upstreams implements AsyncDisposable {

@@ -1,7 +1,7 @@
 import { isObject, type JsonObject } from "@lanyard/contract";
 import type { Clock } from "../../base/clock.ts";
 import { metaKeys } from "../../base/mcp.ts";
-import type { Connection, Notice } from "./connection.ts";
+import type { Connection, ServerNotice } from "./connection.ts";
 import { quiet } from "./handshake.ts";
 
 /** A standing `subscriptions/listen` at a stateless server. */
@@ -13,7 +13,7 @@ export interface Watch {
  * Listens for what `filter` names (2026-07-28, basic/patterns/subscriptions); resolves once the server has acknowledged. A stream that
  * breaks later is opened again while the connection lives: servers and proxies end long streams as they please.
  */
-export async function watch(connection: Connection, filter: JsonObject, clock: Clock, limitMs: number, onNotice: Notice): Promise<Watch> {
+export async function watch(connection: Connection, filter: JsonObject, clock: Clock, limitMs: number, onNotice: ServerNotice): Promise<Watch> {
   const stop = new AbortController();
   let acknowledged = false;
   const listen = async (onReady: () => void): Promise<void> => {

@@ -5,7 +5,8 @@ import type { Config } from "../../base/config/config.ts";
 import type { Log } from "../../base/log.ts";
 import type { Pin } from "../../base/path.ts";
 import type { Store } from "../../base/store/port.ts";
-import { pinnedBytes, readable, suspicions, visible } from "./definition.ts";
+import { visible } from "../../base/visible.ts";
+import { pinnedBytes, readable, suspicions } from "./definition.ts";
 import { lineDiff } from "./diff.ts";
 
 /** A definition and the hash it is pinned by. */

@@ -1,6 +1,7 @@
 import type { ToolDefinition } from "@lanyard/contract";
 import { expect, test } from "vitest";
-import { readable, suspicions, visible } from "./definition.ts";
+import { visible } from "../../base/visible.ts";
+import { readable, suspicions } from "./definition.ts";
 
 const tool = (description: string): ToolDefinition => ({ name: "t", description, inputSchema: { type: "object" } });
 

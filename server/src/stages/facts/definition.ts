@@ -1,5 +1,6 @@
 import type { ToolDefinition } from "@lanyard/contract";
 import { canonicalize } from "@lanyard/ledger";
+import { unseen, visible } from "../../base/visible.ts";
 
 /**
  * What is pinned of a tool's definition: all of it but `_meta`, which the protocol keeps for its own bookkeeping and which may differ from one
@@ -33,13 +34,6 @@ export function readable(definition: ToolDefinition | null): string[] {
 
 const inOrder = (_: string, value: unknown): unknown =>
   typeof value === "object" && value !== null && !Array.isArray(value) ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) : value;
-
-// Controls, formats (bidirectional, zero width), private, unassigned and lone halves; separators but the space; what Unicode lets a reader
-// ignore (fillers, joiners, variation selectors, tags); the empty braille cell. Words for a model hide where a person sees nothing.
-const unseen = /[\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]|(?! )\p{Zs}/gu;
-
-/** The text with every character that does not show written as `\u{...}`. Safe to print on a terminal. */
-export const visible = (text: string): string => text.replace(unseen, (character) => `\\u{${character.codePointAt(0)?.toString(16).toUpperCase() ?? "?"}}`);
 
 const suspicious: readonly (readonly [RegExp, string])[] = [
   [unseen, "characters that do not show"],
