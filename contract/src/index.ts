@@ -7,4 +7,5 @@ export * from "./json.ts";
 export * from "./quorum.ts";
 export * from "./records.ts";
 export * from "./routes.ts";
+export * from "./stop.ts";
 export * from "./web.ts";

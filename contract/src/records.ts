@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { isolations } from "./decision.ts";
+import { breakerKinds, stopKinds, stopSubjectKinds } from "./stop.ts";
 
 /**
  * Bodies of ledger records, one strict schema a type: unknown keys are refused, numbers are integers. The ledger adds the envelope
@@ -25,6 +26,7 @@ export type NoticeKind = (typeof noticeKinds)[number];
 const post = z.enum(["active", "shadow", "canary"]);
 const version = z.int().min(1).nullable(); // of the policies; null for those of the live folder
 const effect = z.enum(["allow", "deny", "ask"]);
+const subject = z.strictObject({ kind: z.enum(stopSubjectKinds), name: id });
 const body = <S extends z.ZodRawShape>(shape: S) => z.strictObject(shape);
 
 export const recordBodies = {
@@ -79,6 +81,14 @@ export const recordBodies = {
   /** Taken back by a stop, which `why` names. */
   "approval.void": body({ id, why: id }),
   /** `isolation`: the tier it was opened with; entries from before there were tiers lack it. */
+  /** `stop`: nothing more happens of the subject's; `quarantine`: only reads. `sessions` it met, calls `cancelled` under way, approvals `voided`. */
+  "stop.order": body({ id, kind: z.enum(stopKinds), subject, by: actor, why: text, sessions: count, cancelled: count, voided: count }),
+  /** The first of two people says that it may be lifted. */
+  "stop.approve": body({ id, by: actor }),
+  /** `second`: who agreed to what `by` said first; null where one is enough. */
+  "stop.lift": body({ id, kind: z.enum(stopKinds), subject, by: actor, second: actor.nullable() }),
+  /** A limit of an agent's conduct was met, and the quarantine `order` follows. `count` of `limit` within `window_ms`; `what`: the call that repeats, the canary that was seen; null where there is no one such thing. */
+  "breaker.trip": body({ order: id, agent: id, session: id, breaker: z.enum(breakerKinds), count, limit: count, window_ms: count, what: id.nullable() }),
   "session.open": body({ session: id, agent: id, user: id, purpose: hash, payload: id.nullable(), parent: id.nullable(), expires_at_ms: count, isolation: z.enum(isolations).optional() }),
   "session.close": body({ session: id, why: id, actions: count }),
   /** Refused at the door: no session could be established. Repeats within a second fold into `times`. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { isolations } from "./decision.ts";
+import { stopKinds, stopSubjectKinds } from "./stop.ts";
 
 /**
  * The administration API as one table: handlers, the typed client, the role matrix and the reference page are drawn from it.
@@ -103,6 +104,22 @@ export const routes = {
     says: "approves or denies a held call, as oneself",
     /** `digest`: the call that was shown; a conflict when the request is about another. */
     body: z.strictObject({ verdict: z.enum(["approve", "deny"]), comment: z.string().max(1000).optional(), digest: hash.optional() }),
+  },
+
+  stop_list: { method: "GET", path: "/v1/stops", roles: ["operator", "user"], says: "what is stopped or quarantined now" },
+  stop_order: {
+    method: "POST",
+    path: "/v1/stops",
+    roles: ["operator", "user"],
+    says: "stops or quarantines a subject at once; of users, those in a group under `stop: may_stop:` of lanyard.yaml",
+    body: z.strictObject({ kind: z.enum(stopKinds), subject: z.enum(stopSubjectKinds), name: name.optional(), why: z.string().trim().min(1).max(1000) }),
+  },
+  stop_lift: {
+    method: "POST",
+    path: "/v1/stops/lift",
+    roles: ["operator", "user"],
+    says: "lets a subject go on; of users, those in a group under `stop: may_resume:`; for `all` two of them must say so",
+    body: z.strictObject({ subject: z.enum(stopSubjectKinds), name: name.optional() }),
   },
 
   catalog_list: { method: "GET", path: "/v1/catalog", roles: ["operator"], says: "pinned tool definitions and their state" },

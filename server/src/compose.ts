@@ -40,6 +40,8 @@ import { identityStage, type Identity } from "./stages/identity/identity.ts";
 import { inspect } from "./stages/inspection/inspect.ts";
 import { Proposals } from "./stages/proposal/proposals.ts";
 import { recordStage } from "./stages/record/record.ts";
+import { StopStage } from "./stages/stop/stop.ts";
+import { linkStop } from "./stopping.ts";
 
 export const version = "0.1.0";
 
@@ -85,6 +87,7 @@ interface Core {
   readonly approvals: Approvals;
   readonly limits: Limits;
   readonly credentials: CredentialStage;
+  readonly stop: StopStage;
 }
 
 async function core({ config, environment, log, clock = systemClock }: ComposeOptions, held: AsyncDisposableStack): Promise<Core> {
@@ -92,7 +95,8 @@ async function core({ config, environment, log, clock = systemClock }: ComposeOp
   const live = held.use(new LiveConfig({ first: config, store, clock, log }));
   const current = (): Config => live.current();
   const { limits } = config;
-  const identity = held.use(identityStage({ store, clock, log, config: current }));
+  const stop = held.use(new StopStage({ store, clock, log, config: current }));
+  const identity = held.use(identityStage({ store, clock, log, config: current, mayOpen: stop.mayOpen }));
   const catalog = new Catalog({ store, clock, log, config: current });
   for (const bytes of webDefinitions()) store.putObject(bytes);
   const ground = (): Ground => ({
@@ -117,7 +121,7 @@ async function core({ config, environment, log, clock = systemClock }: ComposeOp
   const releases = releasing({ store, clock, log, limits, config: current, ground, decision, solver });
   const approvals = held.use(approvalStage({ store, clock, log, config: current }));
   const credentials = new CredentialStage({ store, clock, log, config: current, environment });
-  return { clock, log, store, live, identity, catalog, ground, decision, releases, approvals, limits, credentials };
+  return { clock, log, store, live, identity, catalog, ground, decision, releases, approvals, limits, credentials, stop };
 }
 
 /** Builds and starts a daemon. Throws Fault `conflict` when another holds the data folder, `ledger_unavailable`, `invalid_config`. */
@@ -129,13 +133,14 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
   await live.start();
   await decision.start();
 
-  const servers = held.use(new Upstreams({ servers: [...config.servers].map((entry) => spec(entry, rooms.credentials, (...guest) => enclose(...guest))), environment: childEnvironment(environment), clock, limits: rooms.limits, log, rootOf: identity.rootOf, seen: (server, tools) => catalog.seen(server, tools) }));
+  const servers = held.use(new Upstreams({ servers: [...config.servers].map((entry) => spec(entry, rooms.credentials, (...guest) => enclose(...guest))), environment: childEnvironment(environment), clock, limits: rooms.limits, log, rootOf: identity.rootOf, stopOf: (server) => rooms.stop.stopOfServer(server), seen: (server, tools) => catalog.seen(server, tools) }));
   const stages = pathOf(rooms, servers, () => listening.url);
   const face = held.use(
     new Gateway({
       identify: identity.identify,
       mediate: (call) => mediate(stages, call),
       view: (principal, server, tools) => viewOf(rooms, principal, server, tools),
+      stopOf: (principal) => rooms.stop.stopOf(principal),
       serversOf: (principal) => reachableServers(live.current(), principal),
       upstreams: servers,
       clock,
@@ -157,6 +162,7 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
   );
   held.use(notifying(rooms));
   const enclose = enclosing({ ...rooms, environment, config: () => live.current(), door: egress });
+  linkStop(rooms, { face, servers });
   linkChanges(rooms, { face, egress, servers }, held);
   const { ask, past } = administration(rooms, { servers: () => servers.state() as unknown as JsonObject[], url: () => listening.url, egressCa: async (principal) => (await egress.authority(principal)).pem });
   const listening: Listening = held.use(await listen({ config, gateway: face, egress, api: ask, log }));
@@ -184,7 +190,7 @@ export async function composeOffline(options: ComposeOptions): Promise<Offline> 
 }
 
 /** The path's collaborators, out of the rooms. */
-function pathOf({ clock, log, store, live, identity, catalog, decision, approvals, limits, credentials }: Core, servers: Upstreams, ownUrl: () => string): Stages {
+function pathOf({ clock, log, store, live, identity, catalog, decision, approvals, limits, credentials, stop }: Core, servers: Upstreams, ownUrl: () => string): Stages {
   const record = recordStage({ store, clock, log });
   const executor = { upstreams: servers, limits, pin: (server: string, tool: string) => catalog.pin(server, tool) };
   const web = { limits, rules: () => live.current().egress, ownUrl };
@@ -192,6 +198,9 @@ function pathOf({ clock, log, store, live, identity, catalog, decision, approval
     monotonicUs: () => clock.monotonicUs(),
     identify: identity.identify,
     admit: identity.admit,
+    enter: stop.enter,
+    standing: stop.standing,
+    look: stop.look,
     gather: (action, principal, approval) => gather({ config: () => live.current(), catalog, clock }, action, principal, approval),
     decide: (input) => decision.decide(input),
     intend: record.intend,
@@ -263,7 +272,7 @@ function spec([name, server]: [string, ServerDefinition], credentials: Credentia
 }
 
 function administration(rooms: Core, net: { servers(): JsonObject[]; url(): string; egressCa: Rooms["egressCa"] }): { ask: Api; past: PastBundles } {
-  const { clock, log, limits, store, live, identity, catalog, decision, releases, approvals, credentials } = rooms;
+  const { clock, log, limits, store, live, identity, catalog, decision, releases, approvals, credentials, stop } = rooms;
   const past = new PastBundles({ store, active: () => decision.active()?.snapshot ?? null });
   const versions = releaseViews({ store, releases, lineup: () => decision.lineup() });
   const surface: Rooms = {
@@ -276,6 +285,7 @@ function administration(rooms: Core, net: { servers(): JsonObject[]; url(): stri
     identity,
     credentials,
     approvals,
+    stop,
     workspaces: new Proposals({ store, config: () => live.current() }),
     catalog: {
       entries: (): readonly CatalogEntry[] => catalog.entries(),
@@ -309,6 +319,7 @@ function administration(rooms: Core, net: { servers(): JsonObject[]; url(): stri
         config: live.current().hash,
         sessions: identity.sessions().length,
         approvals: approvals.list().length,
+        stops: stop.list().length,
         quarantined: catalog.entries().filter(({ state }) => state === "quarantined").length,
         servers: net.servers(),
       };

@@ -57,6 +57,9 @@ export class UpdateStand implements AsyncDisposable {
         const input = inputOf(session);
         return { input, pin: { definition: input.definition ?? null, contract: { effects: [], reversibility: "unknown" }, refuse: null } };
       },
+      enter: (action, principal, exchange) => ({ action, principal, exchange, cut: null, [Symbol.dispose]: () => {} }),
+      standing: () => null,
+      look: () => {},
       vet: () => null,
       decide: (input) => this.#stage.decide(input),
       intend: record.intend,

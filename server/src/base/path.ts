@@ -1,5 +1,5 @@
 import type { Transform } from "node:stream";
-import type { Decision, DecisionInput, ErrorCode, JsonObject, ToolContract } from "@lanyard/contract";
+import type { Action, Decision, DecisionInput, ErrorCode, Fault, JsonObject, Principal, ToolContract } from "@lanyard/contract";
 import type { Exchange } from "./exchange.ts";
 import type { WebRequest } from "./web.ts";
 
@@ -76,6 +76,16 @@ export type Hold =
 
 /** What is looked at and changed of a request that leaves a sandbox: the request as its face read it, see there. */
 export type Outgoing = Omit<WebRequest, "body"> & Partial<Pick<WebRequest, "body">>;
+
+/** A call on its way, from its first step to its last: what a stop reaches it by. Disposed when it has ended. */
+export interface Passage extends Disposable {
+  readonly action: Action;
+  readonly principal: Principal;
+  /** The line back to the client, whose signal aborts on a stop too. */
+  readonly exchange: Exchange;
+  /** Why it was cut short, `stopped` or `session_quarantined`; null while it was not. Once set it stays. */
+  readonly cut: Fault | null;
+}
 
 /**
  * What is lent for one action, and ends with it (invariant I7). Until it is disposed of it knows the values of its credentials; it never gives

@@ -23,6 +23,7 @@ import { runVerb } from "./run-verb.ts";
 import { serveVerb } from "./serve.ts";
 import { sessionVerbs } from "./sessions.ts";
 import { statusVerb } from "./status.ts";
+import { stopVerbs } from "./stop.ts";
 import { exit, processTerminal } from "./terminal.ts";
 import { tryVerb } from "./try.ts";
 
@@ -40,7 +41,7 @@ export function commandLine(context: Context, setConfig: (path: string) => void)
     .showHelpAfterError("(`lanyard --help` lists every verb)")
     .exitOverride();
   const verbs = [
-    demoVerb, serveVerb, runVerb, mcpVerb, statusVerb, logVerb, explainVerb, replayVerb, auditVerbs, approvalVerbs, catalogVerbs, policyVerbs, tryVerb, sessionVerbs,
+    demoVerb, serveVerb, runVerb, mcpVerb, statusVerb, logVerb, explainVerb, replayVerb, auditVerbs, approvalVerbs, stopVerbs, catalogVerbs, policyVerbs, tryVerb, sessionVerbs,
     credentialVerbs, lendingVerbs, connectVerb, doctorVerb, limitsVerb,
   ];
   for (const register of verbs) register(program, context);

@@ -1,7 +1,7 @@
 import { Fault, type Action, type Decision, type ErrorCode, type Principal } from "@lanyard/contract";
 import { boundOf, changedIn } from "../base/bound.ts";
 import type { Answer, Exchange } from "../base/exchange.ts";
-import type { Approval, Bound, Facts, InboundCall, Intent, Lease, OutcomeStatus, Pin, Ruling } from "../base/path.ts";
+import type { Approval, Bound, Facts, InboundCall, Intent, Lease, OutcomeStatus, Passage, Pin, Ruling } from "../base/path.ts";
 import { asDecided, withNotice } from "./changed.ts";
 import { normalise } from "./normalise.ts";
 import { refusal } from "./refusal.ts";
@@ -15,9 +15,10 @@ export async function mediate(stages: Stages, call: InboundCall): Promise<Reply>
   const principal = stages.identify(call.token, call.audience);
   const action = normalise(call);
   using _place = stages.admit(principal);
+  using passage = stages.enter(action, principal, call.exchange);
   let approval = stages.claim(principal, action);
   for (let held = false; ; held = true) {
-    const verdict = rule(stages, action, principal, approval, () => stages.vet(action, principal, call.exchange));
+    const verdict = rule(stages, action, principal, approval, (facts) => stages.standing(passage, facts) ?? stages.vet(action, principal, passage.exchange));
     const changed = approval && changedSince(approval, verdict);
     if (approval && changed) {
       stages.unclaim(approval, changed);
@@ -25,12 +26,12 @@ export async function mediate(stages: Stages, call: InboundCall): Promise<Reply>
       continue; // Invariant: I6, whatever changed since the approval was given, the call is decided anew without it.
     }
     const intent = await intend(stages, action, principal, verdict, approval);
-    if (verdict.ruling.decision.effect === "allow") return await carryOut(stages, verdict.changed, principal, intent, { decision: verdict.ruling.decision, approval }, call.exchange); // awaited: the place is kept until the end
+    if (verdict.ruling.decision.effect === "allow") return await carryOut(stages, verdict.changed, passage, intent, { decision: verdict.ruling.decision, approval }); // awaited: the place is kept until the end
     if (approval) stages.unclaim(approval, "unused");
     if (verdict.ruling.decision.effect === "deny" || !verdict.facts) return refusal.denied(action, intent, verdict.ruling, verdict.by, verdict.why);
     if (held) return refusal.askedAgain(action, intent);
-    const hold = await stages.hold(action, principal, intent, verdict.facts, verdict.ruling, call.exchange);
-    if (hold.kind === "void") continue;
+    const hold = await stages.hold(action, principal, intent, verdict.facts, verdict.ruling, passage.exchange);
+    if (hold.kind === "void" || (passage.cut && hold.kind === "pending")) continue; // Stopped meanwhile, it is decided anew, which says so and records it.
     if (hold.kind !== "approved") return refusal.held(action, intent, verdict.ruling, hold);
     approval = hold.approval;
   }
@@ -56,11 +57,11 @@ const denyBefore = (action: Action, facts: Facts | null, code: ErrorCode, why: s
 });
 
 /** Steps 4 and 5; `vet` says what no policy can allow. Invariant: I5, a throw before execution means deny, recorded. */
-export function rule(stages: Pick<Stages, "gather" | "decide">, action: Action, principal: Principal, approval: Approval | null, vet: () => Pin["refuse"]): Verdict {
+export function rule(stages: Pick<Stages, "gather" | "decide">, action: Action, principal: Principal, approval: Approval | null, vet: (facts: Facts) => Pin["refuse"]): Verdict {
   let facts: Facts | null = null;
   try {
     facts = stages.gather(action, principal, approval);
-    const refuse = facts.pin.refuse ?? vet();
+    const refuse = facts.pin.refuse ?? vet(facts);
     if (refuse) return denyBefore(action, facts, refuse.code, refuse.text);
     const ruling = stages.decide(facts.input);
     return { facts, ruling, by: "policy", why: "", changed: asDecided(action, ruling.decision) };
@@ -84,7 +85,7 @@ async function intend(stages: Stages, action: Action, principal: Principal, verd
 }
 
 /** Faults that only what certainly had no effect ends with. */
-const unreached: ReadonlySet<ErrorCode> = new Set(["upstream_unavailable", "quarantined", "no_credential", "address_refused"]);
+const unreached: ReadonlySet<ErrorCode> = new Set(["upstream_unavailable", "quarantined", "no_credential", "address_refused", "stopped", "session_quarantined"]);
 
 /** Step 8. Nothing has happened when it fails, whatever it fails with. */
 async function lend(stages: Stages, action: Action, principal: Principal, intent: Intent, exchange: Exchange): Promise<Lease> {
@@ -97,11 +98,13 @@ async function lend(stages: Stages, action: Action, principal: Principal, intent
 }
 
 /** Steps 8 to 11. Once execution has begun, a throw is no refusal: unless the server certainly never got the call, it is uncertain. */
-async function carryOut(stages: Stages, action: Action, principal: Principal, intent: Intent, { decision, approval }: { decision: Decision; approval: Approval | null }, exchange: Exchange): Promise<Reply> {
+async function carryOut(stages: Stages, action: Action, passage: Passage, intent: Intent, { decision, approval }: { decision: Decision; approval: Approval | null }): Promise<Reply> {
+  const { principal, exchange } = passage;
   const startedUs = stages.monotonicUs();
   let ending: { status: OutcomeStatus; code: ErrorCode | ""; answer: Answer | null } = { status: "uncertain", code: "uncertain", answer: null };
   try {
     using lease = await lend(stages, action, principal, intent, exchange); // Invariant: I7, it ends with the action, however that ends.
+    stages.look(passage); // Nothing waits between this line and the next.
     const raw = await stages.execute(action, principal, exchange, lease);
     const status = "error" in raw || raw.result["isError"] === true ? "failed" : "done";
     ending = { status, code: "result_withheld", answer: null };
@@ -109,17 +112,19 @@ async function carryOut(stages: Stages, action: Action, principal: Principal, in
     ending = { status, code: "", answer };
     if (exchange.deliver) {
       const { answer: whole, code } = await exchange.deliver(answer);
-      ending = { status: code === "" ? status : "failed", code, answer: whole };
+      ending = passage.cut ? { status: "uncertain", code: passage.cut.code, answer: whole } : { status: code === "" ? status : "failed", code, answer: whole };
     }
     return { kind: "done", answer: withNotice(answer, decision, approval), intent };
   } catch (error) {
     if (ending.code === "result_withheld") return refusal.withheld(action, intent, error);
     if (error instanceof Fault && unreached.has(error.code)) {
-      ending = { status: "refused", code: error.code, answer: null };
-      return refusal.unreached(action, intent, error);
+      const why = passage.cut ?? error;
+      ending = { status: "refused", code: why.code, answer: null };
+      return refusal.unreached(action, intent, why);
     }
-    if (error instanceof Fault) ending = { status: "uncertain", code: error.code, answer: null };
-    return refusal.uncertain(action, intent, error);
+    const why = passage.cut ?? error;
+    if (why instanceof Fault) ending = { status: "uncertain", code: why.code, answer: null };
+    return refusal.uncertain(action, intent, why);
   } finally {
     // Not awaited: the outcome shares its sync with the next intent. Until it is written the intent counts as open (I2), also after a crash.
     void stages.conclude(intent, principal, ending.status, ending.code, ending.answer, startedUs);

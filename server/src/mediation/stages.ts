@@ -1,6 +1,6 @@
 import type { Action, DecisionInput, ErrorCode, Principal } from "@lanyard/contract";
 import type { Answer, Exchange } from "../base/exchange.ts";
-import type { Approval, Bound, Facts, Hold, Intent, Lease, OutcomeStatus, Pin, Ruling } from "../base/path.ts";
+import type { Approval, Bound, Facts, Hold, Intent, Lease, OutcomeStatus, Passage, Pin, Ruling } from "../base/path.ts";
 
 /** What the agent gets back. A refusal is a value; only bugs and I/O throw. */
 export type Reply =
@@ -16,9 +16,15 @@ export interface Stages {
   identify(token: string | null, audience: string): Principal;
   /** Takes one of the session's places for calls in flight; throws Fault `too_many_calls`. */
   admit(principal: Principal): Disposable;
+  /** Lets a call onto the path, until it is disposed of; a stop reaches it from now on. */
+  enter(action: Action, principal: Principal, exchange: Exchange): Passage;
   gather(action: Action, principal: Principal, approval: Approval | null): Facts;
   /** Why what the call carries may go nowhere, whatever policy says; null when nothing speaks against it. */
   vet(action: Action, principal: Principal, exchange: Exchange): Pin["refuse"];
+  /** Why the call may not happen now because somebody stopped it, or what it belongs to; null when nobody did. */
+  standing(passage: Passage, facts: Facts): Pin["refuse"];
+  /** The last look before an effect. Throws the Fault that `standing` would give. */
+  look(passage: Passage): void;
   decide(input: DecisionInput): Ruling;
   /** Durable on return. Throws Fault `ledger_unavailable`, and then nothing may happen. */
   intend(action: Action, principal: Principal, facts: Facts | null, ruling: Ruling, by: ErrorCode | "policy", approval: Approval | null): Promise<Intent>;

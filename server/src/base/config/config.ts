@@ -2,6 +2,7 @@ import type { Registry, ToolContract } from "@lanyard/contract";
 import type { Limits } from "../limits.ts";
 import type { ChannelEntry } from "./channels.ts";
 import type { CredentialEntry } from "./credentials.ts";
+import type { StopRules } from "./stop.ts";
 
 /** lanyard.yaml as the daemon uses it: checked, references resolved, defaults filled in, paths absolute. Immutable. */
 export interface Config {
@@ -40,6 +41,10 @@ export interface Config {
   readonly egress: EgressRules;
   /** What a session's changes must pass before they are applied to the folder they were made from. */
   readonly gates: Gates;
+  /** Who may stop and resume, for how long an enforcement point acts on its own, and what stops an agent by itself. */
+  readonly stop: StopRules;
+  /** Where a call names the money it moves, by Cedar action id: the path of the argument. */
+  readonly amounts: ReadonlyMap<string, readonly string[]>;
   readonly limits: Limits;
 }
 

@@ -9,6 +9,7 @@ import { channelEntry, checkChannels } from "./channels.ts";
 import { credentialEntry, neededBy } from "./credentials.ts";
 import { credentialsIn } from "./environment.ts";
 import { configShape, knownKeys, type ConfigFile } from "./schema.ts";
+import { stopRules } from "./stop.ts";
 import { nearest, yamlSource, type Path, type YamlSource } from "./source.ts";
 
 /**
@@ -90,6 +91,8 @@ function checkReferences(shape: ConfigFile, source: YamlSource): void {
     list?.forEach((name, index) => check(kind, name, [...path, index]));
   };
   checkAll("group", shape.owners, ["owners"]);
+  checkAll("group", shape.stop?.may_stop, ["stop", "may_stop"]);
+  checkAll("group", shape.stop?.may_resume, ["stop", "may_resume"]);
   shape.owners?.forEach((group, index) => {
     const team = shape.groups?.[group]?.team;
     if (team !== undefined) source.problem(["owners", index], `\`${group}\` is a group of the team \`${team}\`, and no team owns the organisation's policies`);
@@ -227,6 +230,8 @@ function build(shape: ConfigFile, listen: Config["listen"], file: string, hash: 
     tools: map(shape.tools, contractOf),
     egress: { tcp: endpoints(shape.egress?.tcp), private: endpoints(shape.egress?.private), ca: shape.egress?.ca === undefined ? null : resolve(folder, shape.egress.ca) },
     gates: gatesOf(shape.gates ?? {}),
+    stop: stopRules(shape, (path) => resolve(folder, path)),
+    amounts: new Map(Object.entries(shape.tools ?? {}).flatMap(([action, { amount }]) => (amount === undefined ? [] : [[action, amount.split(".")]]))),
     limits: { ...defaultLimits, ...lowered },
   };
 }

@@ -4,6 +4,7 @@ import { parseAuthority } from "../host.ts";
 import { limits, type LimitName } from "../limits.ts";
 import { channelShape, emailAddress, isSafeUrl, notifyShape, slackUser } from "./channels.ts";
 import { credentialShape } from "./credentials.ts";
+import { stopShape } from "./stop.ts";
 import { maxTextChars, noControl, template } from "./template.ts";
 
 // The shape of lanyard.yaml, key by key. References between its parts are checked in read.ts, where positions are known.
@@ -83,6 +84,7 @@ const contract = z.strictObject({
   effects: z.array(z.enum(["read", "write", "egress", "destructive", "money", "exec"])).max(6),
   reversibility: z.enum(["read", "reversible", "compensable", "irreversible", "unknown"]).optional(),
   resource: z.strictObject({ type: entityType, argument: z.string().max(256).regex(/^[^.]+(\.[^.]+)*$/s, "write the argument's name, or a path of names with dots between them") }).optional(),
+  amount: z.string().max(256).regex(/^[^.]+(\.[^.]+)*$/s, "write the argument's name, or a path of names with dots between them").optional(),
 });
 
 const resource = z.strictObject({ labels: names.optional(), owner: name.optional() });
@@ -127,6 +129,7 @@ export const configShape = z.strictObject({
   tools: z.record(contractName, contract).optional(),
   egress: egress.optional(),
   gates: gates.optional(),
+  ...stopShape(template, plain),
   limits: z.strictObject(Object.fromEntries(Object.entries(limits).map(lowered)) as Record<LimitName, z.ZodOptional<z.ZodInt>>).optional(),
 });
 

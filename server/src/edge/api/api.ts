@@ -11,6 +11,7 @@ import { actorOf, type Peer, type Rooms } from "./rooms.ts";
 import { policyHandlers } from "./policy.ts";
 import { sessionHandlers } from "./sessions.ts";
 import { statusHandlers } from "./status.ts";
+import { stopHandlers } from "./stops.ts";
 import { workspaceHandlers } from "./workspaces.ts";
 
 /** Whether a request came through the operator socket; TCP never does. */
@@ -25,6 +26,7 @@ export function api(rooms: Rooms): (request: Request, way: Way) => Promise<Respo
     ...sessionHandlers(rooms),
     ...workspaceHandlers(rooms),
     ...approvalHandlers(rooms),
+    ...stopHandlers(rooms),
     ...catalogHandlers(rooms),
     ...policyHandlers(rooms),
     ...changeHandlers(rooms),

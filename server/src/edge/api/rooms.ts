@@ -11,6 +11,7 @@ import type { Releases } from "../../stages/decision/releases.ts";
 import type { CredentialStage } from "../../stages/credential/credential.ts";
 import type { Identity } from "../../stages/identity/identity.ts";
 import type { Proposals } from "../../stages/proposal/proposals.ts";
+import type { StopStage } from "../../stages/stop/stop.ts";
 import type { Caller } from "../../stages/identity/opening.ts";
 
 /** Who makes a request: somebody a token speaks for, whoever opened the operator socket, or nobody known. */
@@ -44,6 +45,7 @@ export interface Rooms {
   readonly identity: Pick<Identity, "authenticate" | "open" | "close" | "sessions" | "issue" | "revoke" | "credentials">;
   readonly credentials: Pick<CredentialStage, "placeholders" | "list" | "revoke" | "restore" | "tokens">;
   readonly approvals: Pick<Approvals, "list" | "decide" | "concerns" | "onChange">;
+  readonly stop: Pick<StopStage, "list" | "order" | "lift">;
   readonly workspaces: Pick<Proposals, "list" | "gates" | "lacking" | "open" | "propose" | "judge" | "approve" | "apply" | "revert" | "conclude" | "discard">;
   readonly catalog: {
     entries(): readonly CatalogEntry[];

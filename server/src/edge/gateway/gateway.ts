@@ -1,4 +1,4 @@
-import { Fault } from "@lanyard/contract";
+import { Fault, type JsonObject } from "@lanyard/contract";
 import type { Answer, Era, Exchange } from "../../base/exchange.ts";
 import { isList } from "../../base/mcp.ts";
 import type { InboundCall } from "../../base/path.ts";
@@ -45,6 +45,7 @@ export class Gateway implements AsyncDisposable {
   /** Answers any request that is neither `initialize` nor a subscription. Throws Fault or RpcError for the face to write. */
   async answer(visitor: Visitor, request: RpcRequest, exchange: Exchange): Promise<Answer> {
     const { method, params = {} } = request;
+    if (isList(method) || method === "server/discover") this.#notStopped(visitor);
     if (isList(method)) return this.directory.list(visitor, method, params, exchange);
     if (method === "server/discover" && visitor.era === "stateless") return { result: await discovery(this.options, visitor) };
     if (statefulOnly.has(method) && visitor.era === "stateless") {
@@ -60,9 +61,31 @@ export class Gateway implements AsyncDisposable {
     const { token, audience } = visitor;
     const [only, second] = visitor.servers;
     const single = only !== undefined && second === undefined;
-    const destination = single ? direct(only, method, params) : await route(this.directory, visitor, method, params, exchange);
+    const destination = single ? direct(only, method, params) : await this.#route(visitor, method, params, exchange);
     const reply = await this.options.mediate({ token, audience, method, exchange, ...destination });
     return inEra(visitor.era, method, toWire(method, reply));
+  }
+
+  /** A server that is stopped shows nothing any more, which must not hide that it is. */
+  async #route(visitor: Visitor, method: string, params: JsonObject, exchange: Exchange): ReturnType<typeof route> {
+    try {
+      return await route(this.directory, visitor, method, params, exchange);
+    } catch (error) {
+      this.#notStopped(visitor);
+      throw error;
+    }
+  }
+
+  #notStopped({ principal }: Visitor): void {
+    const stopped = this.options.stopOf?.(principal);
+    if (stopped) throw stopped;
+  }
+
+  /** A session is stopped: nothing is told to it any more and nothing waits for it; it can still ask, and is refused. */
+  async sever(session: string): Promise<void> {
+    this.announcements.end(session);
+    this.parking.drop(session);
+    await this.options.upstreams.release(session);
   }
 
   /** What tools are shown has changed by Lanyard's own doing: a new policy, an approval in the catalog. */

@@ -1,4 +1,4 @@
-import type { Principal, ToolDefinition } from "@lanyard/contract";
+import type { Fault, Principal, ToolDefinition } from "@lanyard/contract";
 import type { Clock } from "../../base/clock.ts";
 import type { Era } from "../../base/exchange.ts";
 import type { Limits } from "../../base/limits.ts";
@@ -16,6 +16,8 @@ export interface GatewayOptions {
   view(principal: Principal, server: string, tools: readonly ToolDefinition[]): readonly ToolDefinition[] | Promise<readonly ToolDefinition[]>;
   /** Servers that the principal's agent may use at all; all of them when absent. */
   serversOf?(principal: Principal): readonly string[];
+  /** The stop that meets a session as a whole; null when none does. */
+  stopOf?(principal: Principal): Fault | null;
   readonly upstreams: Upstreams;
   readonly clock: Clock;
   readonly limits: Limits;

@@ -101,7 +101,7 @@ export class Connection implements AsyncDisposable {
   request(method: string, params: JsonObject, exchange: Exchange, limitMs: number): Promise<Answer> {
     const id = ++this.#lastId;
     this.lastUsedMs = this.#clock.nowMs();
-    if (exchange.signal.aborted) return Promise.reject(new Fault("upstream_unavailable", "the call was cancelled before it was sent"));
+    if (exchange.signal.aborted) return Promise.reject(new Fault("upstream_unavailable", `the call was cancelled before it was sent: ${whyCancelled(exchange.signal)}`));
     return new Promise((resolve, reject) => {
       const settle = () => {
         this.#pending.delete(id);
@@ -113,7 +113,7 @@ export class Connection implements AsyncDisposable {
         this.#link.cancel(id, why.message);
         reject(why);
       };
-      const abort = () => cancel(new Error("the client cancelled the call"));
+      const abort = () => cancel(new Error(whyCancelled(exchange.signal)));
       const late = () => cancel(new Fault("upstream_timeout", `no answer within the time limit (${limitMs} ms)`));
       const timer = limitMs > 0 ? this.#clock.after(Math.min(limitMs, maxWaitMs), late) : null;
       exchange.signal.addEventListener("abort", abort, { once: true });
@@ -228,6 +228,8 @@ export class Connection implements AsyncDisposable {
     this.onClose(why);
   }
 }
+
+const whyCancelled = ({ reason }: AbortSignal): string => (reason instanceof Fault ? reason.message : "the client cancelled the call");
 
 const protocolKeys: ReadonlySet<string> = new Set([metaKeys.version, metaKeys.clientInfo, metaKeys.capabilities, metaKeys.logLevel]);
 const notices = /^notifications\/(tools|prompts|resources)\/(list_changed|updated)$/;

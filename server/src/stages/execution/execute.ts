@@ -37,7 +37,7 @@ export async function execute({ upstreams, limits, pin }: Executor, action: Acti
 async function carry(upstreams: Upstreams, connection: Connection, action: Action, principal: Principal, exchange: Exchange, limits: Limits): Promise<Answer> {
   const { method, params } = action;
   if (connection.introduction.era === "stateless") {
-    if (method === "resources/subscribe" || method === "resources/unsubscribe") return subscribe(upstreams, action, principal);
+    if (method === "resources/subscribe" || method === "resources/unsubscribe") return subscribe(upstreams, action, principal, exchange);
     if (exchange.era === "stateful") return askAndRetry(connection, action, exchange, limits);
   }
   const named = method === "tools/call" && action.tool !== undefined ? { ...params, name: action.tool } : params;
@@ -50,8 +50,9 @@ async function carry(upstreams: Upstreams, connection: Connection, action: Actio
 }
 
 /** A stateful client subscribes with a request, a stateless server is listened to. */
-async function subscribe(upstreams: Upstreams, { server, method, params }: Action, { session }: Principal): Promise<Answer> {
+async function subscribe(upstreams: Upstreams, { server, method, params }: Action, { session }: Principal, { signal }: Exchange): Promise<Answer> {
   const { uri } = params;
+  if (signal.aborted) throw new Fault("upstream_unavailable", "the call was cancelled before it was sent");
   if (typeof uri !== "string") return { error: { code: rpcCodes.invalidParams, message: "`uri` is not a string" } };
   await (method === "resources/subscribe" ? upstreams.watch(server, session, uri) : upstreams.unwatch(server, session, uri));
   return { result: {} };

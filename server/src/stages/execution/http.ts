@@ -185,6 +185,7 @@ export class HttpLink implements Link {
       pool.dispatch({ method, path, headers, body }, {
         onRequestStart: (controller) => {
           flight.controller = controller;
+          if (flight.cancelled) return controller.abort(new Error("cancelled")); // While it waited for a connection: nothing of it has left.
           flight.started = true;
         },
         onResponseStart: (controller, status, responseHeaders) => {

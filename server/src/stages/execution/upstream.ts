@@ -30,6 +30,8 @@ export interface UpstreamTools {
   /** Takes one of the places for connections, for a session or for nobody. Rejects with Fault `upstream_unavailable` when there is none. */
   place(session: string | null): Promise<Disposable>;
   notice(session: string, server: string, ...notice: Parameters<ServerNotice>): void;
+  /** Why nothing of a server is started now; null when nothing speaks against it. */
+  stopOf?(server: string): Fault | null;
   /** Shows the catalog the tools that a connection has now. Rejects when the server does not list them. */
   show(server: string, connection: Connection): Promise<void>;
 }
@@ -217,6 +219,8 @@ export class Upstream implements AsyncDisposable {
 
   async #start(session: string | null, prepare: (connection: Connection) => void): Promise<Connection> {
     const { clock, limits } = this.#tools;
+    const stopped = this.#tools.stopOf?.(this.spec.name);
+    if (stopped) throw new Fault("upstream_unavailable", stopped.message);
     const waitMs = this.#notBeforeMs - clock.nowMs();
     if (waitMs > 0) {
       const why = `server \`${this.spec.name}\` failed ${this.#failures} times in a row and is started again in ${waitMs} ms`;

@@ -214,6 +214,8 @@ export interface UpstreamsOptions {
   readonly log: Log;
   /** The session at the top of a session's family: what a family holds is counted together. */
   rootOf(session: string): string;
+  /** Why nothing of a server is started or asked now: it is stopped. Null when it is not. */
+  stopOf?(server: string): Fault | null;
   /** Told of every list of tools that a server shows; the catalog refuses what is new or changed before this resolves. */
   seen(server: string, tools: readonly ToolDefinition[]): Promise<void>;
 }

@@ -44,7 +44,19 @@ interface Rooms {
   readonly clock: Clock;
   readonly log: Log;
   readonly config: () => Config;
+  /** Throws a Fault when a session like this may not be opened now, whoever opens it. */
+  readonly mayOpen?: (session: Pick<Principal, "session" | "agent" | "user" | "chain" | "labels">) => void;
 }
+
+const refusalOf = (check: () => void): Fault | null => {
+  try {
+    check();
+    return null;
+  } catch (error) {
+    if (error instanceof Fault) return error;
+    throw error;
+  }
+};
 
 export function identityStage(rooms: Rooms): Identity {
   const { config } = rooms;
@@ -64,7 +76,20 @@ export function identityStage(rooms: Rooms): Identity {
       const opening = isChild ? childOpening({ sessions, clock }, opener.principal, request) : rootOpening({ config: config(), clock }, opener, request);
       const revoked = () => opening.credential !== null && !credentials.has(opening.credential);
       if (revoked()) throw new Fault("forbidden", "the credential was revoked");
+      const above = opening.parent?.principal;
+      const chain = above ? [...above.chain, above.session] : [];
+      const stopped = (id: string): Fault | null => refusalOf(() => rooms.mayOpen?.({ ...opening, session: id, labels: opening.mandate.labels, chain }));
+      const before = stopped("");
+      if (before) {
+        refusals.note(before.code, "api");
+        throw before;
+      }
       const { session, token } = await sessions.open(opening);
+      const meanwhile = stopped(session.principal.session);
+      if (meanwhile) {
+        await sessions.close(session.principal.session, "stopped");
+        throw meanwhile;
+      }
       if (revoked()) {
         await sessions.close(session.principal.session, "credential revoked");
         throw new Fault("forbidden", "the credential was revoked");
