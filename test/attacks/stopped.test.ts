@@ -87,3 +87,29 @@ test("a stop refuses what is new, cancels what is under way, and is recorded; a 
   await resume("agent", "bot");
   expect(textOf(await call(token, "write"))).toBe("done by rogue");
 });
+
+test("only the operator and people of the groups stop; resuming takes another group; an agent and a session do neither", async () => {
+  const { session, token } = await open();
+  const forged = [as("bot"), world.operator(token)];
+  for (const client of forged) {
+    await expect(stop("agent", "other", client)).rejects.toMatchObject({ code: "forbidden" });
+    await expect(resume("agent", "other", client)).rejects.toMatchObject({ code: "forbidden" });
+    await expect(client.call("stop_list")).rejects.toMatchObject({ code: "forbidden" });
+  }
+  await expect(stop("agent", "bot", as("cleo"))).rejects.toMatchObject({ code: "forbidden" });
+  await expect(stop("agent", "bot", as("ana"))).rejects.toMatchObject({ code: "forbidden" });
+  expect(await stop("session", session, as("lea"))).toMatchObject({ by: "user:lea", sessions: 1 });
+  await expect(resume("session", session, as("lea"))).rejects.toMatchObject({ code: "forbidden" });
+  expect(textOf(await call(token, "write"))).toContain("is stopped");
+  await resume("session", session, as("ben"));
+  expect(textOf(await call(token, "write"))).toBe("done by rogue");
+});
+
+test("a name that nobody has is an error, not a stop of nothing", async () => {
+  for (const [subject, name] of [["agent", "bott"], ["user", "nobody"], ["team", "x"], ["server", "file"], ["tool", "files"], ["tool", "file/write"], ["session", "ses_none"], ["label", "a b"]] as const) {
+    await expect(stop(subject, name), `${subject} ${name}`).rejects.toMatchObject({ code: "not_found" });
+  }
+  await expect(stop("agent")).rejects.toMatchObject({ code: "invalid_request" });
+  await expect(stop("all", "bot")).rejects.toMatchObject({ code: "invalid_request" });
+  await expect(resume("agent", "bot")).rejects.toMatchObject({ code: "not_found" });
+});
