@@ -1,6 +1,7 @@
 import type { Principal } from "@lanyard/contract";
 import type { Log } from "./base/log.ts";
 import type { Gateway } from "./edge/gateway/gateway.ts";
+import type { Approvals } from "./stages/approval/approval.ts";
 import type { Upstreams } from "./stages/execution/upstreams.ts";
 import type { Identity } from "./stages/identity/identity.ts";
 import type { StopReach, StopStage } from "./stages/stop/stop.ts";
@@ -8,11 +9,12 @@ import type { StopReach, StopStage } from "./stages/stop/stop.ts";
 interface Stoppable {
   readonly stop: StopStage;
   readonly identity: Pick<Identity, "sessions">;
+  readonly approvals: Pick<Approvals, "void">;
   readonly log: Log;
 }
 
 /** What an order does in the other rooms beside refusing and cancelling calls: all of it begins in the tick that the order is given in. */
-export function linkStop({ stop, identity, log }: Stoppable, { face, servers }: { readonly face: Gateway; readonly servers: Upstreams }): void {
+export function linkStop({ stop, identity, approvals, log }: Stoppable, { face, servers }: { readonly face: Gateway; readonly servers: Upstreams }): void {
   const unsevered = (what: string) => (error: unknown) => log.error("stop.unsevered", { what, error });
   const sever: StopReach["sever"] = ({ kind, subject }, sessions) => {
     if (kind !== "stop") return; // Whoever may read needs connections to read by.
@@ -21,5 +23,17 @@ export function linkStop({ stop, identity, log }: Stoppable, { face, servers }: 
     for (const server of subject.kind === "server" || subject.kind === "all" ? stopped : []) void servers.renew(server).catch(unsevered(server));
   };
   const sessions = (): readonly Principal[] => identity.sessions().map(({ principal }) => principal);
-  stop.reach = { sessions, voidApprovals: () => 0, sever };
+  const voidApprovals: StopReach["voidApprovals"] = ({ id }, meets) => {
+    const open = new Map(sessions().map((principal) => [principal.session, principal]));
+    let voided = 0;
+    const match = ({ session, action }: { readonly session: string; readonly action: string }): boolean => {
+      const principal = open.get(session);
+      const hit = principal === undefined || meets(principal, { name: action, server: action.slice(0, action.indexOf("/")) }); // Nobody's: nothing is lost with it.
+      if (hit) voided++;
+      return hit;
+    };
+    void approvals.void(match, id).catch(unsevered("approvals")); // Over on the first line of it; the record follows.
+    return voided;
+  };
+  stop.reach = { sessions, voidApprovals, sever };
 }

@@ -113,3 +113,19 @@ test("a name that nobody has is an error, not a stop of nothing", async () => {
   await expect(stop("all", "bot")).rejects.toMatchObject({ code: "invalid_request" });
   await expect(resume("agent", "bot")).rejects.toMatchObject({ code: "not_found" });
 });
+
+test("an approval that was asked for before the stop cannot be given after it, nor used when it was", async () => {
+  const { token } = await open();
+  const { token: second } = await open();
+  const answers = [call(token, "pay", { to: "a" }), call(second, "pay", { to: "b" })];
+  const cards = async () => (await operator.call<{ approvals: { id: string; args: { to: string } }[] }>("approval_list")).approvals;
+  await until(async () => (await cards()).length === 2, "both are asked");
+  const ids = (await cards()).map(({ id }) => id);
+  const before = effects.length;
+  expect(await stop("team", "t")).toMatchObject({ voided: 2 });
+  for (const answer of await Promise.all(answers)) expect(textOf(answer)).toContain("team `t` is stopped");
+  for (const id of ids) await expect(as("lea").call("approval_decide", { at: { id }, body: { verdict: "approve" } })).rejects.toMatchObject({ code: "not_found" });
+  await resume("team", "t");
+  expect(effects).toHaveLength(before);
+  expect(await cards()).toEqual([]);
+});

@@ -42,7 +42,7 @@ export interface StopReach {
   /** Open sessions. */
   sessions(): readonly Principal[];
   /** Ends what waits for people; returns how many requests that were. Their records follow by themselves. */
-  voidApprovals(meets: (principal: StopTarget["principal"], action: Pick<Action, "server" | "name">) => boolean): number;
+  voidApprovals(order: StopOrder, meets: (principal: StopTarget["principal"], action: Pick<Action, "server" | "name">) => boolean): number;
   /** Closes what is open beside calls, at once: streams, connections to servers, sandboxes. `sessions`: whom it meets whole. */
   sever(order: StopOrder, sessions: readonly Principal[]): void;
 }
@@ -196,7 +196,7 @@ export class StopStage implements AsyncDisposable {
       return only.meeting(this.#standingOf(principal), action) !== null;
     };
     const sessions = (this.#reach?.sessions() ?? []).filter((principal) => meets(principal, null));
-    const voided = this.#reach?.voidApprovals((principal, action) => meets(principal, action)) ?? 0;
+    const voided = this.#reach?.voidApprovals(order, (principal, action) => meets(principal, action)) ?? 0;
     this.#reach?.sever(order, sessions);
     const effect = { order, sessions: sessions.length, cancelled: cut.length, voided, already };
     const { kind, subject, id, by, why } = order;
