@@ -25,11 +25,24 @@ export interface CatalogEntry {
   readonly seen: ToolDefinition;
 }
 
+/**
+ * How far an action can be taken back, best first: it changes nothing; its effect can be undone; made good, though something stays; not at all;
+ * nobody knows, which is the last of all and never lowered by what a server says of itself (invariant I12).
+ */
+export const reversibilities = ["read", "reversible", "compensable", "irreversible", "unknown"] as const;
+export type Reversibility = (typeof reversibilities)[number];
+
+/** The one of several that promises least. */
+export const worstOf = (classes: readonly Reversibility[]): Reversibility => classes.reduce((worst, one) => (reversibilities.indexOf(one) > reversibilities.indexOf(worst) ? one : worst), "read");
+
 /** What a tool does, as the organisation (not the server) says: `tools:` in lanyard.yaml. */
 export interface ToolContract {
   /** Cedar effect groups; empty means unknown, which no policy on effects permits. */
   readonly effects: readonly ("read" | "write" | "egress" | "destructive" | "money" | "exec")[];
   /** The resource a call touches: its entity type, and the argument (a path of names) that names it; an array names several. */
   readonly resource?: { readonly type: string; readonly argument: readonly string[] };
-  readonly reversibility: "read" | "reversible" | "compensable" | "irreversible" | "unknown";
+  /** The worst that a call of it can be: what its group `reversibility:...` says. A call's own is `DecisionInput.reversibility`. */
+  readonly reversibility: Reversibility;
+  /** All that a call of it can be, best first, where its arguments choose; absent where it is always the same. */
+  readonly classes?: readonly Reversibility[];
 }

@@ -1,3 +1,4 @@
+import type { Reversibility } from "./catalog.ts";
 import type { JsonObject } from "./json.ts";
 
 /** What stands between an agent's process and the machine, strongest first; the tier of a session, which policies can ask for. */
@@ -29,6 +30,8 @@ export type DecisionInput = {
    * names no resource; the resource is then the `Server` itself.
    */
   readonly resources?: readonly ResourceFact[];
+  /** How far this very call can be taken back, as the tool's contract says for these arguments. Absent counts as `unknown`. */
+  readonly reversibility?: Reversibility;
   /** Tool arguments as sent by the agent. */
   readonly args: JsonObject;
   /** Groups that have approved this very action. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { reversibilities } from "./catalog.ts";
 import { isolations } from "./decision.ts";
 import { breakerKinds, stopKinds, stopSubjectKinds } from "./stop.ts";
 
@@ -52,7 +53,8 @@ export const recordBodies = {
     input: hash.nullable(),
     /** Hash of the tool's pinned definition; null for anything but a catalogued tool. */
     tool: hash.nullable(),
-    reversibility: z.enum(["read", "reversible", "compensable", "irreversible", "unknown"]),
+    /** Of this very call. */
+    reversibility: z.enum(reversibilities),
     /** The approval that lifted an ask, by its id; an allow that names one has spent it. */
     approval: id.nullable(),
     /** Key of the encrypted payload with DecisionInput; null when there is none. */

@@ -112,7 +112,7 @@ async function core({ config, environment, log, clock = systemClock }: ComposeOp
         contract: current().tools.get(`${server}/${tool.name}`) ?? { effects: [], reversibility: "unknown" as const },
         ...(tool.annotations && { annotations: tool.annotations }),
       })),
-      ...webGround,
+      ...webGround.map((tool) => ({ ...tool, contract: current().tools.get(`${tool.server}/${tool.tool}`) ?? tool.contract })),
     ],
   });
   const recheck = { terms: () => current().recheck, opinion: new Oracle({ after: clock.after }) };

@@ -1,4 +1,4 @@
-import { isObject, isolations, type Decision, type DecisionInput, type Json, type JsonObject } from "@lanyard/contract";
+import { isObject, isolations, reversibilities, type Decision, type DecisionInput, type Json, type JsonObject } from "@lanyard/contract";
 import { encodeBundle, type Policy } from "../../policy/src/bundle.ts";
 import { readsOf } from "../../policy/src/decide/reads.ts";
 import { openSnapshot, type Snapshot } from "../../policy/src/decide/snapshot.ts";
@@ -56,7 +56,7 @@ const uid = (dice: Dice): Uid => {
 /** What the gateway tells policies, by kind. */
 const facts: Readonly<Partial<Record<Kind, readonly (readonly string[])[]>>> = {
   number: [["context", "session", "depth"]],
-  text: [["context", "session", "purpose"], ["context", "session", "isolation"]],
+  text: [["context", "session", "purpose"], ["context", "session", "isolation"], ["context", "reversibility"]],
   texts: [["context", "session", "labels"], ["resource", "labels"]],
   entities: [["context", "approvals"]],
   entity: [["context", "user"], ["resource", "owner"]],
@@ -166,6 +166,7 @@ const makeInput = (dice: Dice): DecisionInput => {
     agent: { id: dice.pick(agents), team: dice.pick(teams), classes: [...new Set(dice.some(0, 2, () => dice.pick(classes)))] },
     user: { id: dice.pick(["ana", "bob"]), groups: dice.some(0, 2, () => dice.pick(groups)) },
     session: { id: "s", purpose: dice.pick(texts), depth: dice.below(3), labels: dice.some(0, 3, () => dice.pick(labels)), isolation: dice.pick(isolations) },
+    reversibility: dice.pick(reversibilities),
     action,
     ...(action.endsWith("/list") || dice.chance(1) ? { resources: dice.chance(97) ? dice.some(1, 3, folder) : [] } : {}),
     args: action.includes("mcp:") ? { uri: dice.pick(texts), ...(dice.chance(20) ? { n: 1 } : {}) } : { n: 1, ...argumentsOf(dice, 3) },

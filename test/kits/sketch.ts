@@ -1,4 +1,4 @@
-import { isolations, type DecisionInput, type Json, type JsonObject, type Registry } from "@lanyard/contract";
+import { isolations, reversibilities, type DecisionInput, type Json, type JsonObject, type Registry } from "@lanyard/contract";
 import type { Condition, Policy } from "../../policy/src/bundle.ts";
 import { readsOf } from "../../policy/src/decide/reads.ts";
 import { resourcesOf } from "../../policy/src/schema/resources.ts";
@@ -19,7 +19,7 @@ const tool = (name: string, properties: JsonObject, resource?: { type: string; a
   tool: name,
   definition: "d".repeat(43),
   inputSchema: { type: "object", properties, required: Object.keys(properties).slice(0, 3) },
-  contract: { effects: ["write"], reversibility: "unknown", ...(resource && { resource }) },
+  contract: { effects: ["write"], reversibility: "unknown", classes: [...reversibilities], ...(resource && { resource }) },
 });
 const text = { type: "string" };
 const tools = [
@@ -78,7 +78,7 @@ const leaves: Record<Type, (random: Random) => Json> = {
   bool: (random) => oneOf(random, [v(true), v(false), context("input", "b")]),
   long: (random) => oneOf(random, [v(oneOf(random, longs)), v(random(4)), context("input", "n"), context("input", "m"), context("session", "depth"), context("input", "r", "n"), context("input", "u", "long")]),
   string: (random) =>
-    oneOf(random, [v(oneOf(random, texts)), v(oneOf(random, texts)), context("input", "s"), context("input", "t"), context("input", "r", "s"), context("input", "u", "string"), context("session", "purpose"), context("session", "id"), context("session", "isolation")]),
+    oneOf(random, [v(oneOf(random, texts)), v(oneOf(random, texts)), context("input", "s"), context("input", "t"), context("input", "r", "s"), context("input", "u", "string"), context("session", "purpose"), context("session", "id"), context("session", "isolation"), context("reversibility")]),
   decimal: (random) => oneOf(random, [{ decimal: [v(oneOf(random, decimals))] }, context("input", "d")]),
   datetime: (random) => oneOf(random, [{ datetime: [v(oneOf(random, times))] }, context("now")]),
   duration: (random) => ({ duration: [v(oneOf(random, spans))] }),
@@ -200,6 +200,7 @@ export const callOf = (random: Random, agent: DecisionInput["agent"], action: Ac
       agent,
       user: { id: oneOf(random, ["u1", "u2"]), groups: someOf(random, ["g1", "g2", "g3"]) },
       session: { id: oneOf(random, texts), purpose: oneOf(random, texts), depth: random(3), labels: someOf(random, texts), isolation: oneOf(random, isolations) },
+      reversibility: oneOf(random, reversibilities),
       action: action.name,
       definition: action.definition,
       ...(resources.length > 0 && { resources }),

@@ -1,4 +1,4 @@
-import { isolations, parseJson, type JsonObject } from "@lanyard/contract";
+import { isolations, parseJson, reversibilities, type JsonObject } from "@lanyard/contract";
 import { z } from "zod";
 
 // The shape of a file of cases, key by key. Unknown keys are refused, so that a misspelt expectation is no pass.
@@ -12,7 +12,8 @@ const time = z.string().refine((text) => /^\d{4}-\d\d-\d\dT/.test(text) && !Numb
 const tool = z
   .strictObject({
     effects: z.array(z.enum(["read", "write", "egress", "destructive", "money", "exec"])).max(6).optional(),
-    reversibility: z.enum(["read", "reversible", "compensable", "irreversible", "unknown"]).optional(),
+    reversibility: z.enum(reversibilities).optional().describe("the worst that a call of it can be; default unknown"),
+    classes: z.array(z.enum(reversibilities)).min(1).max(5).optional().describe("all that a call of it can be, where its arguments choose"),
     resource: z.strictObject({ type: name, argument: name }).optional(),
     input: z.record(z.string().min(1), argumentType).optional().describe("the JSON type of each argument; a name that ends in `?` is optional"),
     schema: z.record(z.string(), z.json()).optional().describe("the whole JSON Schema of the arguments, instead of `input`"),
@@ -27,6 +28,7 @@ const facts = {
   labels: names.optional().describe("labels of the session"),
   purpose: z.string().max(1000).optional(),
   depth: z.int().min(0).max(64).optional().describe("how many sessions are above this one"),
+  reversibility: z.enum(reversibilities).optional().describe("how far this very call can be taken back; default what the tool's contract says at worst"),
   isolation: z.enum(isolations).optional().describe("what the agent's process runs in; default none"),
   now: time.optional().describe("when the call is made; default 2026-11-02T09:00:00Z, a Monday"),
 };

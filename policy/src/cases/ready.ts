@@ -64,9 +64,9 @@ const groundOf = (ground: Ground, { tools = {} }: CaseFile): { ground: Ground; k
   return { ground: { ...ground, servers: [...new Set([...ground.servers, ...added.map(({ server }) => server)])], tools: [...ground.tools, ...added] }, key: JSON.stringify(added) };
 };
 
-const toolOf = ([name, { effects = [], reversibility = "unknown", resource, input = {}, schema }]: [string, NonNullable<CaseFile["tools"]>[string]]): ApprovedTool => {
+const toolOf = ([name, { effects = [], reversibility = "unknown", classes, resource, input = {}, schema }]: [string, NonNullable<CaseFile["tools"]>[string]]): ApprovedTool => {
   const [server = "", tool = ""] = name.split(/\/(.*)/s);
-  const contract = { effects, reversibility, ...(resource && { resource: { type: resource.type, argument: resource.argument.split(".") } }) };
+  const contract = { effects, reversibility, ...(classes && { classes }), ...(resource && { resource: { type: resource.type, argument: resource.argument.split(".") } }) };
   return { server, tool, definition: "definition-of-a-case", inputSchema: (schema as JsonObject | undefined) ?? schemaOfInput(input), contract };
 };
 
@@ -99,7 +99,8 @@ const makeReady = (frame: Frame, one: Case, index: number): ReadyCase | PolicyPr
   try {
     const resources = wanted.resources?.map(givenResource) ?? touched(frame.ground, action, args);
     const session = { id: "case", purpose: wanted.purpose ?? "a case", depth: wanted.depth ?? 0, labels: (wanted.labels ?? []).toSorted(), isolation: wanted.isolation ?? "none" };
-    const input: DecisionInput = { agent, user, session, action, ...(resources.length > 0 && { resources }), args, approvals: (wanted.approved_by ?? []).toSorted(), nowMs: Date.parse(wanted.now ?? usualNow) };
+    const reversibility = wanted.reversibility ?? toolNamed(frame.ground, action)?.contract.reversibility ?? "unknown";
+    const input: DecisionInput = { agent, user, session, action, reversibility, ...(resources.length > 0 && { resources }), args, approvals: (wanted.approved_by ?? []).toSorted(), nowMs: Date.parse(wanted.now ?? usualNow) };
     return { place, wanted, snapshot, ask: { kind: "call", input } };
   } catch (error) {
     if (error instanceof Fault) return { place, wanted, snapshot, ask: { kind: "refused", message: error.message } };
@@ -109,8 +110,10 @@ const makeReady = (frame: Frame, one: Case, index: number): ReadyCase | PolicyPr
 
 const givenResource = ({ type, id, labels = [], owner = null }: NonNullable<Case["resources"]>[number]): ResourceFact => ({ type, id, labels: labels.toSorted(), owner });
 
+const toolNamed = (ground: Ground, action: string): ApprovedTool | undefined => ground.tools.find(({ server, tool }) => `${server}/${tool}` === action);
+
 const touched = (ground: Ground, action: string, args: JsonObject): readonly ResourceFact[] => {
-  const tool = ground.tools.find(({ server, tool: name }) => `${server}/${name}` === action);
+  const tool = toolNamed(ground, action);
   return tool === undefined || !isObject(args) ? [] : resourcesOf(tool.contract, ground.registry.resources, args);
 };
 

@@ -42,7 +42,7 @@ export const argumentsOf = (action: ActionShape, args: JsonObject): JsonObject =
 const isTime = (ms: number): boolean => Math.abs(ms) <= 8.64e15;
 
 /** The fast look at the gateway's own facts: false sends the call the careful way. The agent's are looked at where they are remembered. */
-export const factsAreSound = ({ user, session, approvals, resources, nowMs }: DecisionInput): boolean =>
+export const factsAreSound = ({ user, session, approvals, resources, reversibility = "unknown", nowMs }: DecisionInput): boolean =>
   user.id.isWellFormed() &&
   allSound(user.groups) &&
   session.id.isWellFormed() &&
@@ -52,6 +52,7 @@ export const factsAreSound = ({ user, session, approvals, resources, nowMs }: De
   allSound(session.labels) &&
   allSound(approvals) &&
   isTime(nowMs) &&
+  reversibility.isWellFormed() &&
   (resources === undefined || resources.every(({ id, labels, owner }) => id.isWellFormed() && allSound(labels) && (owner === null || owner.isWellFormed())));
 
 const allSound = (texts: readonly string[]): boolean => {

@@ -65,7 +65,7 @@ export class CallRequest implements EvaluationRequest {
   }
 }
 
-const contextNames = ["input", "user", "session", "approvals", "remedies", "now"] as const;
+const contextNames = ["input", "user", "session", "approvals", "remedies", "reversibility", "now"] as const;
 
 class CallContext extends RecordValue {
   readonly #input: RoundInput;
@@ -96,6 +96,8 @@ class CallContext extends RecordValue {
         return (this.#approvals ??= this.#input.approvals.length === 0 ? emptySet : new SetValue(this.#input.approvals.map((group) => new EntityUid("Group", group))));
       case "remedies":
         return setOfText(this.#input.remedies ?? []);
+      case "reversibility":
+        return this.#input.reversibility ?? "unknown";
       case "now":
         return new DatetimeValue(Math.trunc(this.#input.nowMs) + 0);
       default:

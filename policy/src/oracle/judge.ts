@@ -149,7 +149,7 @@ const headOf = ({ head }: Policy): PolicyJson => ({ effect: "permit", ...head, c
 const ref = (type: string, id: string): { type: string; id: string } => ({ type, id });
 const value = (type: string, id: string): CedarValueJson => ({ __entity: { type, id } });
 
-const requestOf = (action: ActionShape, { agent, user, session, approvals, remedies = [], nowMs }: RoundInput, typed: CedarValueJson, resource: ResourceFact | null): CedarRequest => ({
+const requestOf = (action: ActionShape, { agent, user, session, approvals, remedies = [], reversibility = "unknown", nowMs }: RoundInput, typed: CedarValueJson, resource: ResourceFact | null): CedarRequest => ({
   principal: ref("Agent", agent.id),
   action: ref("Action", action.name),
   resource: resource === null ? ref("Server", action.server) : ref(resource.type, resource.id),
@@ -159,6 +159,7 @@ const requestOf = (action: ActionShape, { agent, user, session, approvals, remed
     session: { id: session.id, purpose: session.purpose, depth: session.depth, labels: [...session.labels], isolation: session.isolation },
     approvals: approvals.map((group) => value("Group", group)),
     remedies: [...remedies],
+    reversibility,
     // By hand, because Cedar reads no year past 9999.
     now: { __extn: { fn: "offset", args: [{ __extn: { fn: "datetime", arg: "1970-01-01" } }, { __extn: { fn: "duration", arg: `${Math.trunc(nowMs)}ms` } }] } },
   },

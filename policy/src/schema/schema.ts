@@ -1,4 +1,4 @@
-import { Fault, isObject, reservedEntityTypes, webServer, type Registry, type JsonObject, type ToolContract } from "@lanyard/contract";
+import { Fault, isObject, reservedEntityTypes, reversibilities, webServer, type Registry, type JsonObject, type ToolContract } from "@lanyard/contract";
 import { shapeOfInput, type Note, type RecordShape, type Shape } from "./shape.ts";
 
 /** An approved tool, as the catalog hands it to policy. */
@@ -45,7 +45,7 @@ export type CedarSchema = JsonObject;
 
 /** Groups by what an action does; a tool's contract names them. Destructive and money are kinds of write. */
 const effectGroups = ["read", "write", "egress", "destructive", "money", "exec", "mcp"] as const;
-const reversibilityGroups = ["read", "reversible", "compensable", "irreversible", "unknown"].map((kind) => `reversibility:${kind}`);
+const reversibilityGroups = reversibilities.map((kind) => `reversibility:${kind}`);
 
 /**
  * Groups by what a server says of its own tool. Invariant: only the head of a forbid may name one, for a server must never gain by a hint:
@@ -118,7 +118,7 @@ export const actionsOf = (catalog: ToolSet): { actions: ActionShape[]; notes: No
 };
 
 const toolAction = (name: string, tool: ApprovedTool, notes: Note[]): ActionShape => {
-  const { effects, reversibility, resource } = tool.contract;
+  const { effects, reversibility, classes, resource } = tool.contract;
   const groups = new Set<string>(effects);
   if (groups.has("destructive") || groups.has("money")) groups.add("write");
   if (resource !== undefined && !isResourceType(resource.type)) throw new Fault("invalid_config", `the contract of \`${name}\` names a resource of the type \`${resource.type}\`, which cannot be one`);
@@ -129,7 +129,7 @@ const toolAction = (name: string, tool: ApprovedTool, notes: Note[]): ActionShap
     resourceType: resource?.type ?? "Server",
     input: shapeOfInput(tool.inputSchema, (at, text) => notes.push({ action: name, at, text })),
     definition: tool.definition,
-    contract: { effects: [...effects].sort(), reversibility, ...(resource && { resource: { type: resource.type, argument: [...resource.argument] } }) },
+    contract: { effects: [...effects].sort(), reversibility, ...(classes && { classes: [...classes] }), ...(resource && { resource: { type: resource.type, argument: [...resource.argument] } }) },
   };
 };
 
@@ -202,6 +202,7 @@ export const schemaOf = (actions: readonly ActionShape[], { unknown = [], mentio
       session: { type: "Session" },
       approvals: setOf(entity("Group")),
       remedies: setOf(text),
+      reversibility: text,
       now: { type: "Extension", name: "datetime" },
     });
     const memberOf = action.groups.map((id) => ({ id }));

@@ -103,6 +103,13 @@ export class CallSpace {
     return this.names.variable("isolation of the session", "Text", { axioms: (name) => [or(...isolations.map((tier) => same(name, this.names.constant(tier))))] });
   }
 
+  /** One of what the action's contract says that a call of it can be. */
+  get reversibility(): Term {
+    const { contract } = this.action;
+    const classes = contract?.classes ?? [contract?.reversibility ?? "unknown"];
+    return this.names.variable(`reversibility ${classes.join()}`, "Text", { axioms: (name) => [or(...classes.map((one) => same(name, this.names.constant(one))))] });
+  }
+
   get context(): SymbolicRecord {
     const fields: Record<string, Symbolic> = {
       input: this.#record(this.action.input, []),
@@ -116,6 +123,7 @@ export class CallSpace {
       }),
       approvals: { kind: "set", set: this.approvals, of: { entity: "Group" } },
       remedies: { kind: "list", items: [] },
+      reversibility: { kind: "string", term: this.reversibility },
       now: { kind: "datetime", term: this.nowMs },
     };
     return fixedRecord(fields);

@@ -1,4 +1,4 @@
-import { Fault, isObject, isolations, type DecisionInput, type Json, type JsonObject, type Registry } from "@lanyard/contract";
+import { Fault, isObject, isolations, reversibilities, type DecisionInput, type Json, type JsonObject, type Registry } from "@lanyard/contract";
 import { resourcesOf } from "../schema/resources.ts";
 import type { RecordShape, Shape } from "../schema/shape.ts";
 import type { Assignment } from "./inquiry.ts";
@@ -26,6 +26,7 @@ export const witnessOf = (space: CallSpace, model: Assignment, resources: Regist
       isolation: isolations.find((tier) => tier === model.text(space.isolation)) ?? "none",
     },
     action: action.name,
+    reversibility: reversibilities.find((one) => one === model.text(space.reversibility)) ?? action.contract?.reversibility ?? "unknown",
     definition: action.definition,
     ...(touched.length > 0 && { resources: touched }),
     args,

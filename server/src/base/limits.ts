@@ -84,6 +84,16 @@ export const limits = {
   workspaces: { value: 1000, unit: "workspaces", why: "sessions' workspaces that are neither applied nor discarded, or can still be taken back; discard what nobody wants" },
   workspace_files: { value: 250_000, unit: "files", why: "files, folders and links of a workspace, copied in or coming back; some five large node_modules" },
   workspace_bytes: { value: 2 * 1024 ** 3, unit: "bytes", why: "all files of a workspace, copied in or coming back; past it the copy would not fit into the sandbox" },
+  undo_preimage_bytes: { value: 16 * 1024 * 1024, unit: "bytes", why: "what is read of a state before an action, as JSON; past it an action that counts as reversible is refused" },
+  undo_piece_bytes: { value: 1024 * 1024, unit: "bytes", why: "one sealed piece of a plan; a longer one lies in several" },
+  undo_mapping_steps: { value: 500_000, unit: "steps", why: "working out one template or condition of a contract over what an agent or a server sent" },
+  undo_readings: { value: 32, unit: "readings", why: "of one case of a contract: each is a call before and after every action" },
+  undo_inverse_calls: { value: 1000, unit: "calls", why: "that take one action back; one for each row or file it touched" },
+  undo_actions: { value: 10_000, unit: "actions", why: "of one session and its children that one undo looks at" },
+  undo_ms: { value: 30_000, unit: "ms", why: "one reading of a state; the action waits for it" },
+  held_writes: { value: 1000, unit: "calls", why: "staged calls of one daemon that wait for their time" },
+  held_per_session: { value: 100, unit: "calls", why: "staged calls of one session, so that one agent cannot take all others' places" },
+  held_ms: { value: 7 * 24 * 3_600_000, unit: "ms", why: "longest time that a contract may stage a call for" },
   sandbox_cpu_ms: { value: 4 * 3_600_000, unit: "ms", why: "processor time of all processes of one sandbox" },
 } as const satisfies Record<string, { value: number; unit: string; why: string }>;
 

@@ -1,6 +1,7 @@
 import type { Registry, ToolContract } from "@lanyard/contract";
 import type { Limits } from "../limits.ts";
 import type { ChannelEntry } from "./channels.ts";
+import type { UndoContract } from "../undo/contract.ts";
 import type { CredentialEntry } from "./credentials.ts";
 import type { StopRules } from "./stop.ts";
 
@@ -38,6 +39,8 @@ export interface Config {
   readonly notify: ReadonlyMap<string, readonly string[]>;
   /** Contracts by Cedar action id: `<server>/<tool>`. */
   readonly tools: ReadonlyMap<string, ToolContract>;
+  /** `agent`: whose policies decide the calls that take actions back, in a session of its own; null: nothing is taken back. `contracts`: by Cedar action id. */
+  readonly undo: { readonly agent: string | null; readonly contracts: ReadonlyMap<string, UndoContract> };
   readonly egress: EgressRules;
   /** What a session's changes must pass before they are applied to the folder they were made from. */
   readonly gates: Gates;

@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { Fault, webServer, type ToolContract } from "@lanyard/contract";
+import { Fault, webServer } from "@lanyard/contract";
 import { endpointText, parseAuthority } from "../host.ts";
 import { defaultLimits, limits } from "../limits.ts";
 import type { AgentEntry, Config, IsolatedServer, OauthServer, ServerDefinition } from "./config.ts";
 import { channelEntry, checkChannels } from "./channels.ts";
+import { checkContracts, toolContracts, undoContracts } from "./contracts.ts";
 import { credentialEntry, neededBy } from "./credentials.ts";
 import { credentialsIn } from "./environment.ts";
 import { configShape, knownKeys, type ConfigFile } from "./schema.ts";
@@ -46,6 +47,7 @@ export function parseConfig(bytes: Uint8Array, file: string): Config {
     checkReferences(shape, source);
     checkCredentials(shape, source);
     checkChannels(shape, (path, message, at) => source.problem(path, message, at), missingName);
+    checkContracts(shape, source);
   }
   const listen = shape ? listenOf(shape, source) : null;
   if (!shape || !listen || source.problems.length > 0) throw new Fault("invalid_config", source.report());
@@ -117,7 +119,7 @@ function checkReferences(shape: ConfigFile, source: YamlSource): void {
     if (egress) check("user", egress.on_behalf_of, ["servers", server, "isolated", "egress", "on_behalf_of"]);
     if (egress && !shape.agents?.[egress.agent]) source.problem(["servers", server, "isolated", "egress", "agent"], `no agent \`${egress.agent}\` is registered under \`agents\`${hint(egress.agent, Object.keys(shape.agents ?? {}))}`);
   }
-  for (const [action, { effects, reversibility }] of Object.entries(shape.tools ?? {})) {
+  for (const [action, { effects = [], reversibility }] of Object.entries(shape.tools ?? {})) {
     const server = action.slice(0, action.indexOf("/"));
     if (server === webServer) source.problem(["tools", action], "what leaves a sandbox has a contract of Lanyard's own", "key");
     else check("server", server, ["tools", action], "key");
@@ -200,8 +202,6 @@ function listenOf({ listen = "127.0.0.1:7420", allow_remote }: ConfigFile, sourc
   return { host, port };
 }
 
-const unknownContract: ToolContract = { effects: [], reversibility: "unknown" };
-
 function build(shape: ConfigFile, listen: Config["listen"], file: string, hash: string): Config {
   const folder = dirname(file);
   const map = <V, W>(record: Record<string, V> | undefined, make: (value: V) => W): ReadonlyMap<string, W> =>
@@ -227,7 +227,8 @@ function build(shape: ConfigFile, listen: Config["listen"], file: string, hash: 
     channels: map(shape.channels, (entry) => channelEntry(entry, folder)),
     publicUrl: shape.public_url?.replace(/\/$/, "") ?? null,
     notify: new Map(Object.entries(Array.isArray(shape.approvals?.notify) ? { "*": shape.approvals.notify } : (shape.approvals?.notify ?? {}))),
-    tools: map(shape.tools, contractOf),
+    tools: toolContracts(shape),
+    undo: { agent: shape.undo?.agent ?? null, contracts: undoContracts(shape) },
     egress: { tcp: endpoints(shape.egress?.tcp), private: endpoints(shape.egress?.private), ca: shape.egress?.ca === undefined ? null : resolve(folder, shape.egress.ca) },
     gates: gatesOf(shape.gates ?? {}),
     stop: stopRules(shape, (path) => resolve(folder, path)),
@@ -235,13 +236,6 @@ function build(shape: ConfigFile, listen: Config["listen"], file: string, hash: 
     limits: { ...defaultLimits, ...lowered },
   };
 }
-
-const contractOf = ({ effects, reversibility, resource }: NonNullable<ConfigFile["tools"]>[string]): ToolContract => ({
-  ...unknownContract,
-  effects,
-  ...(reversibility && { reversibility }),
-  ...(resource && { resource: { type: resource.type, argument: resource.argument.split(".") } }),
-});
 
 const gateMinutes = 10;
 

@@ -1,11 +1,13 @@
-import { reservedEntityTypes, webServer } from "@lanyard/contract";
+import { webServer } from "@lanyard/contract";
 import { z } from "zod";
 import { parseAuthority } from "../host.ts";
 import { limits, type LimitName } from "../limits.ts";
 import { channelShape, emailAddress, isSafeUrl, notifyShape, slackUser } from "./channels.ts";
+import { contractShape, entityTypeShape } from "./contract-shape.ts";
 import { credentialShape } from "./credentials.ts";
 import { stopShape } from "./stop.ts";
 import { maxTextChars, noControl, template } from "./template.ts";
+import { contractUseShape } from "./undo.ts";
 
 // The shape of lanyard.yaml, key by key. References between its parts are checked in read.ts, where positions are known.
 
@@ -75,18 +77,6 @@ const server = z
     if (entry.oauth !== undefined && Object.keys(entry.headers ?? {}).some((key) => key.toLowerCase() === "authorization")) wrong("`oauth` gives the header `Authorization`", ["headers"]);
   });
 
-const entityType = z
-  .string()
-  .regex(/^[A-Z][A-Za-z0-9]{0,63}$/, "the type of a resource begins with a capital letter, and has letters and digits")
-  .refine((type) => !reservedEntityTypes.includes(type), "this type is Lanyard's or Cedar's own; name the kind of thing that is touched, such as `Repo` or `Table`");
-
-const contract = z.strictObject({
-  effects: z.array(z.enum(["read", "write", "egress", "destructive", "money", "exec"])).max(6),
-  reversibility: z.enum(["read", "reversible", "compensable", "irreversible", "unknown"]).optional(),
-  resource: z.strictObject({ type: entityType, argument: z.string().max(256).regex(/^[^.]+(\.[^.]+)*$/s, "write the argument's name, or a path of names with dots between them") }).optional(),
-  amount: z.string().max(256).regex(/^[^.]+(\.[^.]+)*$/s, "write the argument's name, or a path of names with dots between them").optional(),
-});
-
 const resource = z.strictObject({ labels: names.optional(), owner: name.optional() });
 const recheck = z.strictObject({ share: z.number().min(0).max(1).optional(), on_difference: z.enum(["alarm", "deny"]).optional() });
 
@@ -118,7 +108,7 @@ export const configShape = z.strictObject({
   owners: names.optional(),
   teams: z.record(name, z.strictObject({ owners: names.optional() })).optional(),
   groups: z.record(name, z.strictObject({ team: name.optional() })).optional(),
-  resources: z.record(entityType, z.record(z.string().min(1).max(256), resource)).optional(),
+  resources: z.record(entityTypeShape, z.record(z.string().min(1).max(256), resource)).optional(),
   users: z.record(name, z.strictObject({ groups: names.optional(), email: emailAddress.optional(), slack: slackUser.optional() })).optional(),
   agents: z.record(name, agent).optional(),
   servers: z.record(upstreamName, server).optional(),
@@ -126,7 +116,9 @@ export const configShape = z.strictObject({
   channels: z.record(name, channelShape).optional(),
   public_url: publicUrl.optional(),
   approvals: z.strictObject({ notify: notifyShape(name).optional() }).optional(),
-  tools: z.record(contractName, contract).optional(),
+  tools: z.record(contractName, contractShape).optional(),
+  contracts: z.record(serverName, contractUseShape).optional(),
+  undo: z.strictObject({ agent: name }).optional(),
   egress: egress.optional(),
   gates: gates.optional(),
   ...stopShape(template, plain),

@@ -44,6 +44,7 @@ test("facts come from the configuration, the session and the catalog", () => {
         },
         "definition": "H",
         "nowMs": 1000,
+        "reversibility": "reversible",
         "session": {
           "depth": 1,
           "id": "ses_1",

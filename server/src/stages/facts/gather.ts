@@ -1,7 +1,9 @@
-import { Fault, type Action, type Principal, type ToolContract } from "@lanyard/contract";
+import { Fault, type Action, type Principal, type Reversibility, type ToolContract } from "@lanyard/contract";
 import { resourcesOf } from "@lanyard/policy";
 import type { Clock } from "../../base/clock.ts";
 import type { AgentEntry, Config } from "../../base/config/config.ts";
+import { MappingError } from "../../base/undo/mapping.ts";
+import { classOf } from "../../base/undo/resolve.ts";
 import { toolsCover } from "../../base/mandate.ts";
 import type { Approval, Facts, Pin } from "../../base/path.ts";
 import type { Catalog } from "./catalog.ts";
@@ -37,6 +39,7 @@ export function gather({ config, catalog, clock }: Sources, action: Action, prin
       action: action.name,
       definition,
       ...(resources.length > 0 && { resources }),
+      reversibility: refuse === null ? reversibilityOf(now, action, contract) : contract.reversibility,
       args: action.args,
       approvals: approval ? [...approval.groups].sort() : [],
       nowMs: clock.nowMs(),
@@ -45,10 +48,22 @@ export function gather({ config, catalog, clock }: Sources, action: Action, prin
   };
 }
 
+/** Of this very call: its arguments choose, where the contract lets them. What costs too much to look at is refused. */
+function reversibilityOf(config: Config, { name, args }: Action, contract: ToolContract): Reversibility {
+  const undo = config.undo.contracts.get(name);
+  if (!undo) return contract.reversibility;
+  try {
+    return classOf(undo, args);
+  } catch (error) {
+    if (error instanceof MappingError) throw new Fault("malformed_call", `the arguments are more than its contract can look through: ${error.message}`);
+    throw error;
+  }
+}
+
 function pinOf({ config, catalog }: Pick<Sources, "config" | "catalog">, { protocol, server, method, tool = "", name }: Action): Pin {
   if (protocol === "http") {
     const own = webTool(tool);
-    return own ? { definition: own.hash, contract: own.contract, refuse: null } : { definition: null, contract: unknownContract, refuse: { code: "not_found", text: `\`${name}\` is nothing that can leave a sandbox` } };
+    return own ? { definition: own.hash, contract: config().tools.get(name) ?? own.contract, refuse: null } : { definition: null, contract: unknownContract, refuse: { code: "not_found", text: `\`${name}\` is nothing that can leave a sandbox` } };
   }
   const contract = config().tools.get(name) ?? unknownContract;
   return { ...(method === "tools/call" ? catalog.pin(server, tool) : { definition: null, refuse: null }), contract };

@@ -108,7 +108,7 @@ const intentRecord = ({ id, action, principal, facts, ruling, by, approval, seal
   bundle: ruling.bundle,
   input: sealed?.commitment ?? null,
   tool: facts?.pin.definition ?? null,
-  reversibility: facts?.pin.contract.reversibility ?? "unknown",
+  reversibility: facts?.input.reversibility ?? "unknown",
   approval: approval?.id ?? null,
   payload: sealed?.payload ?? null,
 });

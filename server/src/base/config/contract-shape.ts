@@ -1,0 +1,20 @@
+import { reservedEntityTypes, reversibilities } from "@lanyard/contract";
+import { z } from "zod";
+import { undoShape } from "./undo.ts";
+
+/** The type of a resource, as Cedar writes it. */
+export const entityTypeShape = z
+  .string()
+  .regex(/^[A-Z][A-Za-z0-9]{0,63}$/, "the type of a resource begins with a capital letter, and has letters and digits")
+  .refine((type) => !reservedEntityTypes.includes(type), "this type is Lanyard's or Cedar's own; name the kind of thing that is touched, such as `Repo` or `Table`");
+
+/** What is said of one tool under `tools:`, or in a ready contract. */
+export const contractShape = z.strictObject({
+  effects: z.array(z.enum(["read", "write", "egress", "destructive", "money", "exec"])).max(6).optional(),
+  reversibility: z.enum(reversibilities).optional(),
+  resource: z.strictObject({ type: entityTypeShape, argument: z.string().max(256).regex(/^[^.]+(\.[^.]+)*$/s, "write the argument's name, or a path of names with dots between them") }).optional(),
+  amount: z.string().max(256).regex(/^[^.]+(\.[^.]+)*$/s, "write the argument's name, or a path of names with dots between them").optional(),
+  undo: undoShape.optional(),
+});
+
+export type ContractFile = z.infer<typeof contractShape>;
