@@ -1,7 +1,7 @@
 import { reversibilities, worstOf, type Json, type Reversibility } from "@lanyard/contract";
 import { z } from "zod";
 import { limits } from "../limits.ts";
-import type { Condition, ContractUse, Gate, InverseCall, StateReading, Template, UndoCase } from "../undo/contract.ts";
+import type { UndoCondition, ContractUse, Gate, InverseCall, StateReading, UndoTemplate, UndoCase } from "../undo/contract.ts";
 import { conditionProblem, templateProblem } from "../undo/mapping.ts";
 
 // `undo:` of a tool's contract, as it is written. What each key means stands in base/undo/contract.ts.
@@ -10,7 +10,7 @@ const text = z.string().max(4096);
 const template = z.json();
 const stateName = z.string().regex(/^[a-z][a-z0-9_]{0,31}$/, "a name here is small letters, digits and `_`");
 const at = { at: template };
-const condition: z.ZodType<Condition> = z.lazy(() =>
+const condition: z.ZodType<UndoCondition> = z.lazy(() =>
   z.union(
     [
       z.strictObject({ not: condition }),
@@ -108,7 +108,7 @@ function* inTemplate(part: Json | undefined, roots: readonly string[], path: rea
   if (problem) yield problem;
 }
 
-function* inConditions(some: readonly Condition[] | undefined, roots: readonly string[], path: readonly PropertyKey[]): Generator<Problem> {
+function* inConditions(some: readonly UndoCondition[] | undefined, roots: readonly string[], path: readonly PropertyKey[]): Generator<Problem> {
   for (const [index, one] of (some ?? []).entries()) {
     const problem = conditionProblem(one, roots, [...path, index]);
     if (problem) yield problem;
@@ -122,7 +122,7 @@ function* inReading(entry: z.infer<typeof reading>, roots: readonly string[], pa
   yield* inConditions(entry.absent, [...roots, "answer"], [...path, "absent"]);
 }
 
-const whole: Template = { $: "/answer" };
+const whole: UndoTemplate = { $: "/answer" };
 
 const readingOf = ({ tool, args = {}, file, keep = whole, absent = [], before }: z.infer<typeof reading>): StateReading => ({ tool: tool ?? null, args, file: file ?? null, keep, absent, made: before === "absent" });
 
@@ -136,7 +136,7 @@ function gateOf({ says, when = [], after, read, older_than_minutes: old = 0 }: z
 }
 
 /** A case as the daemon uses it. `also`: conditions that hold beside its own. */
-export const undoCaseOf = (one: CaseFile, also: readonly Condition[] = []): UndoCase => ({
+export const undoCaseOf = (one: CaseFile, also: readonly UndoCondition[] = []): UndoCase => ({
   when: [...also, ...(one.when ?? [])],
   class: one.class,
   before: readingsOf(one.before),

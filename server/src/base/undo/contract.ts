@@ -8,49 +8,49 @@ import type { Json, Reversibility } from "@lanyard/contract";
  * `/after/<name>` (as `/before`, right after the action), `/root` (folder of the server's files), and where they are spoken of `/answer`,
  * `/item`, `/later`.
  */
-export type Template = Json;
+export type UndoTemplate = Json;
 
 /** Holds or not, of a value: `at` is a pointer or a template; what is not there, or cannot be worked out, fulfils nothing but `there: false`. */
-export type Condition =
-  | { readonly not: Condition }
-  | { readonly any: readonly Condition[] }
-  | { readonly at: Template; readonly is: Template }
-  | { readonly at: Template; readonly in: readonly Json[] }
+export type UndoCondition =
+  | { readonly not: UndoCondition }
+  | { readonly any: readonly UndoCondition[] }
+  | { readonly at: UndoTemplate; readonly is: UndoTemplate }
+  | { readonly at: UndoTemplate; readonly in: readonly Json[] }
   /** `*` stands for any text, also none; `\*` for a star. */
-  | { readonly at: Template; readonly like: string }
-  | { readonly at: Template; readonly there: boolean }
+  | { readonly at: UndoTemplate; readonly like: string }
+  | { readonly at: UndoTemplate; readonly there: boolean }
   /** It is SQL, every statement of it is of one of these kinds (see sql.ts), and all SQL dialects read it alike. */
-  | { readonly at: Template; readonly sql: readonly string[] };
+  | { readonly at: UndoTemplate; readonly sql: readonly string[] };
 
 /** How something is read, without changing it. */
 export interface StateReading {
   /** A tool of the same server; the call must itself be of the class `read`. Null: `file` is read. */
   readonly tool: string | null;
-  readonly args: Template;
+  readonly args: UndoTemplate;
   /** Absolute path of a file or folder of this machine, below the server's `root`; null: `tool` is called. */
-  readonly file: Template | null;
+  readonly file: UndoTemplate | null;
   /** What of the answer counts: kept, and compared. `/answer` is the tool's result; of the web `{status, headers, body, json}`; of a file `{kind, mode, bytes, ...}`. */
-  readonly keep: Template;
+  readonly keep: UndoTemplate;
   /** When any holds of `/answer`, there is no such thing; an error that is none of these is a failed reading. */
-  readonly absent: readonly Condition[];
+  readonly absent: readonly UndoCondition[];
   /** Not read before the action, for the action makes it: there was nothing. Its arguments may then name `/result`. */
   readonly made: boolean;
 }
 
 /** One call that takes back. */
 export interface InverseCall {
-  readonly when: readonly Condition[];
+  readonly when: readonly UndoCondition[];
   /** Of the same server; decided by policy and recorded like any call. Null: `restore` is carried out. */
   readonly tool: string | null;
-  readonly args: Template;
+  readonly args: UndoTemplate;
   /** Once for each item of this list, as `/item`; null: once. */
-  readonly each: Template | null;
+  readonly each: UndoTemplate | null;
   /** Puts a file back as a reading `file` found it: an object `{path, state}`; null: `tool` is called. */
-  readonly restore: Template | null;
+  readonly restore: UndoTemplate | null;
 }
 
 /** An event after which it is too late. */
-export type Gate = { readonly says: string; readonly when: readonly Condition[] } & (
+export type Gate = { readonly says: string; readonly when: readonly UndoCondition[] } & (
   | { /** A later action of this name, by whomever, that was or may have been carried out; `/later` has its arguments. */ readonly after: string }
   | { /** What this reading finds; one that fails closes the gate. */ readonly read: StateReading }
   | { readonly olderThanMs: number }
@@ -58,16 +58,16 @@ export type Gate = { readonly says: string; readonly when: readonly Condition[] 
 
 /** What holds of an action whose arguments fulfil `when`. */
 export interface UndoCase {
-  readonly when: readonly Condition[];
+  readonly when: readonly UndoCondition[];
   readonly class: Reversibility;
   /** Read once before the action for what it needs (keys, a savepoint), in this order; each may use those above it. Not compared. */
   readonly before: ReadonlyMap<string, StateReading>;
   /** The state: read before the action, right after it, and again when it is taken back. */
   readonly state: ReadonlyMap<string, StateReading>;
   /** What names the state: calls with the same are carried out one after another. Null: server, tools and arguments of its readings. */
-  readonly of: Template | null;
+  readonly of: UndoTemplate | null;
   /** What the state is after the action if nobody else had a hand in it, by name of the state; empty where that is not known beforehand. */
-  readonly expect: ReadonlyMap<string, Template>;
+  readonly expect: ReadonlyMap<string, UndoTemplate>;
   readonly inverse: readonly InverseCall[];
   readonly gates: readonly Gate[];
   /** What stays after it was taken back, in words; empty when nothing does. */
@@ -90,5 +90,5 @@ export interface UndoContract {
 export interface ContractUse {
   readonly use: string;
   readonly root: string | null;
-  readonly when: readonly Condition[];
+  readonly when: readonly UndoCondition[];
 }

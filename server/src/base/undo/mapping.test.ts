@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from "@lanyard/contract";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Condition } from "./contract.ts";
+import type { UndoCondition } from "./contract.ts";
 import { conditionProblem, evaluate, holds, MappingError, templateProblem } from "./mapping.ts";
 
 const roots: JsonObject = { args: { path: "/w/a", n: 3, list: [{ id: 1 }, { id: 2 }], "odd/~key": "x", sql: "UPDATE t SET a = 1 WHERE id = 7" }, answer: { text: '{"rows":[1]}' } };
@@ -66,7 +66,7 @@ describe("templates", () => {
         expect(problem === null || typeof problem.message === "string").toBe(true);
         try {
           JSON.stringify(evaluate(template, { ...roots, more: args as Json }));
-          holds([template as unknown as Condition], roots);
+          holds([template as unknown as UndoCondition], roots);
         } catch (error) {
           if (!(error instanceof MappingError)) throw error;
         }
@@ -77,7 +77,7 @@ describe("templates", () => {
 });
 
 describe("conditions", () => {
-  it.each<[Condition, boolean]>([
+  it.each<[UndoCondition, boolean]>([
     [{ at: "/args/n", is: 3 }, true],
     [{ at: "/args/n", is: "3" }, false],
     [{ at: "/args/n", in: [1, 3] }, true],

@@ -1,6 +1,6 @@
 import { isObject, parseJson, type Json, type JsonObject } from "@lanyard/contract";
 import { limits } from "../limits.ts";
-import type { Condition, Template } from "./contract.ts";
+import type { UndoCondition, UndoTemplate } from "./contract.ts";
 import { simpleStatement, sqlKinds } from "./sql.ts";
 
 /** A template could not be worked out; the message is public and holds no value. */
@@ -25,15 +25,15 @@ const fresh = (): Budget => ({ steps: limits.undo_mapping_steps.value, chars: li
  * Works a template out over its roots. Throws MappingError when a pointer leads nowhere, a part is of the wrong kind, or it costs too much.
  * What it takes from arguments and results is data: it is never itself looked at as a template.
  */
-export const evaluate = (template: Template, roots: JsonObject): Json => work(template, roots, fresh());
+export const evaluate = (template: UndoTemplate, roots: JsonObject): Json => work(template, roots, fresh());
 
 /** True when all hold. */
-export const holds = (conditions: readonly Condition[], roots: JsonObject): boolean => {
+export const holds = (conditions: readonly UndoCondition[], roots: JsonObject): boolean => {
   const budget = fresh();
   return conditions.every((condition) => isTrue(condition, roots, budget));
 };
 
-const work = (template: Template, roots: JsonObject, budget: Budget): Json => {
+const work = (template: UndoTemplate, roots: JsonObject, budget: Budget): Json => {
   spend(budget, typeof template === "string" ? template.length : 1);
   if (Array.isArray(template)) return template.map((item) => work(item, roots, budget));
   if (!isObject(template)) return template;
@@ -50,7 +50,7 @@ interface Work {
   readonly name: string;
   readonly roots: JsonObject;
   readonly budget: Budget;
-  of(part: Template, more?: JsonObject): Json;
+  of(part: UndoTemplate, more?: JsonObject): Json;
 }
 
 interface Operator {
@@ -230,7 +230,7 @@ const copied = (value: Json, budget: Budget): Json => {
   return value;
 };
 
-const isTrue = (condition: Condition, roots: JsonObject, budget: Budget): boolean => {
+const isTrue = (condition: UndoCondition, roots: JsonObject, budget: Budget): boolean => {
   spend(budget, 1);
   if (conditionShape(condition) === null) throw new MappingError("what stands for a condition is none");
   if ("not" in condition) return !isTrue(condition.not, roots, budget);
@@ -246,7 +246,7 @@ const isTrue = (condition: Condition, roots: JsonObject, budget: Budget): boolea
   return kinds !== null && kinds.length > 0 && kinds.every((kind) => condition.sql.includes(kind));
 };
 
-const found = (at: Template, roots: JsonObject, budget: Budget): Json | undefined => {
+const found = (at: UndoTemplate, roots: JsonObject, budget: Budget): Json | undefined => {
   try {
     return typeof at === "string" && at.startsWith("/") ? pointed(at, roots) : work(at, roots, budget);
   } catch (error) {
@@ -280,7 +280,7 @@ const isLike = (text: string, pattern: string): boolean => {
 };
 
 /** Conditions as they stand in a template; checked when the contract was read. */
-const conditionsIn = (value: Json): readonly Condition[] => (Array.isArray(value) ? value : [value]) as unknown as readonly Condition[];
+const conditionsIn = (value: Json): readonly UndoCondition[] => (Array.isArray(value) ? value : [value]) as unknown as readonly UndoCondition[];
 
 /** What is wrong with a template, and where in it; null when nothing is. `roots`: what pointers may begin with. */
 export const templateProblem = (template: Json, roots: readonly string[], path: readonly PropertyKey[] = []): { readonly path: readonly PropertyKey[]; readonly message: string } | null => {
@@ -324,9 +324,9 @@ const conditionShape = (condition: unknown): string | null => {
 };
 
 /** What is wrong with a condition; null when nothing is. */
-export const conditionProblem = (condition: Condition, roots: readonly string[], path: readonly PropertyKey[] = []): ReturnType<typeof templateProblem> => {
+export const conditionProblem = (condition: UndoCondition, roots: readonly string[], path: readonly PropertyKey[] = []): ReturnType<typeof templateProblem> => {
   if (conditionShape(condition) === null) return { path, message: "a condition is `{at, is}`, `{at, in}`, `{at, like}`, `{at, there}`, `{at, sql}`, `{not}` or `{any}`" };
-  if ("not" in condition) return conditionProblem(condition.not as Condition, roots, [...path, "not"]);
+  if ("not" in condition) return conditionProblem(condition.not as UndoCondition, roots, [...path, "not"]);
   if ("any" in condition) return first(conditionsIn(condition.any as unknown as Json), (one, at) => conditionProblem(one, roots, [...path, "any", at]));
   const { at } = condition;
   const wrong = typeof at === "string" ? pointerProblem(at, roots, [...path, "at"]) : templateProblem(at, roots, [...path, "at"]);
