@@ -14,6 +14,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -27,6 +28,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -173,6 +175,19 @@ static void tell(int fd, int kind, int value) {
   (void)!write(fd, &report, sizeof report);
 }
 
+static void close_from(int first, int last) {
+  if (first > last || syscall(SYS_close_range, first, last, 0) == 0) return;
+  for (int fd = first; fd <= last && fd < 4 * STREAMS + 64; fd++) close(fd); /* a kernel without the call */
+}
+
+/* All but stderr and two more, both above it. */
+static void close_others(int low, int high) {
+  close_from(0, 1);
+  close_from(3, low - 1);
+  close_from(low + 1, high - 1);
+  close_from(high + 1, INT_MAX);
+}
+
 static void supervise(uint32_t id, int status, const int stdio[3], char *cwd, char **argv, char **env) {
   int failure[2];
   prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -195,7 +210,7 @@ static void supervise(uint32_t id, int status, const int stdio[3], char *cwd, ch
   }
   if (child < 0) tell(status, FAILED, errno), _exit(0);
   /* We never exec, so nothing closes by itself: an end of a pipe kept here would keep the other from ever ending. */
-  for (int fd = 0; fd < 4 * STREAMS + 64; fd++) if (fd != 2 && fd != status && fd != failure[0]) close(fd);
+  close_others(status < failure[0] ? status : failure[0], status < failure[0] ? failure[0] : status);
   int why = 0, how = 0;
   if (read(failure[0], &why, sizeof why) == sizeof why) {
     waitpid(child, NULL, 0);

@@ -17,7 +17,7 @@ const teams = ["shop", "hr"] as const;
 const classes = ["worker", "clerk", "auditor"] as const;
 const groups = ["leads", "staff"] as const;
 const labels = ["pii", "secret", ...texts.slice(0, 3)] as const;
-const entityIds: Readonly<Record<string, readonly string[]>> = { Agent: agents, Team: teams, AgentClass: classes, User: ["ana", "bob"], Group: groups, Server: ["files", "web"], Folder: ["a", "b", "c"] };
+const entityIds: Readonly<Record<string, readonly string[]>> = { Agent: agents, Team: teams, AgentClass: classes, User: ["ana", "bob"], Group: groups, Server: ["files", "mail"], Folder: ["a", "b", "c"] };
 
 /** The type of an argument by its kind, as a tool's schema declares it. */
 const declared = (kind: Kind, room: number): JsonObject => {
@@ -36,7 +36,7 @@ const propertiesOf = (room: number): JsonObject =>
   Object.fromEntries(argumentKinds.flatMap((kind) => (kind === "record" && room <= 0 ? [] : fields[kind].map((name) => [name, declared(kind, room)]))));
 
 const tools: readonly ApprovedTool[] = ["read", "write", "list"].flatMap((tool) =>
-  ["files", "web"].map((server) => ({
+  ["files", "mail"].map((server) => ({
     server,
     tool,
     definition: "d",
@@ -44,9 +44,9 @@ const tools: readonly ApprovedTool[] = ["read", "write", "list"].flatMap((tool) 
     contract: { effects: tool === "write" ? (["write", "money"] as const) : (["read"] as const), reversibility: "unknown", ...(tool === "list" ? { resource: { type: "Folder", argument: ["s"] } } : {}) },
   })),
 );
-const { actions } = actionsOf({ servers: ["files", "web"], tools });
-const actionNames = [...tools.map(({ server, tool }) => `${server}/${tool}`), "files/mcp:resources/read", "web/mcp:custom/method"];
-const actionGroups = ["read", "write", "money", "mcp", "server:files", "server:web", "reversibility:unknown"];
+const { actions } = actionsOf({ servers: ["files", "mail"], tools });
+const actionNames = [...tools.map(({ server, tool }) => `${server}/${tool}`), "files/mcp:resources/read", "mail/mcp:custom/method"];
+const actionGroups = ["read", "write", "money", "mcp", "server:files", "server:mail", "reversibility:unknown"];
 
 const uid = (dice: Dice): Uid => {
   const type = dice.pick(Object.keys(entityIds));
@@ -84,7 +84,7 @@ const moved = (dice: Dice, json: Json): Json => {
 
 const headOf = (dice: Dice): PolicyForm["head"] => {
   const agent = (): JsonObject => ({ ...(dice.chance(90) ? dice.pick<() => Uid>([() => ({ type: "Agent", id: dice.pick(agents) }), () => ({ type: "Team", id: dice.pick(teams) }), () => ({ type: "AgentClass", id: dice.pick(classes) })])() : uid(dice)) });
-  const thing = (): JsonObject => ({ ...(dice.chance(60) ? { type: "Folder", id: dice.pick(["a", "b", "c"]) } : { type: "Server", id: dice.pick(["files", "web"]) }) });
+  const thing = (): JsonObject => ({ ...(dice.chance(60) ? { type: "Folder", id: dice.pick(["a", "b", "c"]) } : { type: "Server", id: dice.pick(["files", "mail"]) }) });
   const action = (): JsonObject => ({ type: "Action", id: dice.pick([...actionNames, ...actionGroups]) });
   const about = (entity: () => JsonObject, types: readonly string[]): JsonObject =>
     dice.pick<() => JsonObject>([() => ({ op: "All" }), () => ({ op: "==", entity: entity() }), () => ({ op: "in", entity: entity() }), () => ({ op: "is", entity_type: dice.pick(types) }), () => ({ op: "is", entity_type: dice.pick(types), in: { entity: entity() } })])();

@@ -17,10 +17,12 @@ afterAll(() => ground[Symbol.dispose]());
 
 /** Control groups of sessions anywhere on the machine. */
 const groups = (): string[] => spawnSync("find", ["/sys/fs/cgroup", "-name", "lanyard-sbx*"], { encoding: "utf8" }).stdout.split("\n").filter(Boolean);
+/** Mounts that other tests make meanwhile: their folders, and their named networks. */
+const others = / \/(run\/netns|tmp\/lanyard-)/;
 /** Mounts, namespaces, sockets and processes that this process can see of itself and what it started. */
 const ours = (): object => ({
   processes: treeOf(process.pid).map(({ pid }) => pid),
-  mounts: readFileSync("/proc/self/mountinfo", "latin1"),
+  mounts: readFileSync("/proc/self/mountinfo", "latin1").split("\n").filter((line) => !others.test(line) || line.includes(ground.folder)),
   namespaces: new Set(treeOf(process.pid).flatMap(({ pid }) => (existsSync(`/proc/${pid}/ns`) ? readdirSync(`/proc/${pid}/ns`).map((name) => readlinkSync(`/proc/${pid}/ns/${name}`)) : []))),
   descriptors: readdirSync("/proc/self/fd").length,
   sessions: ground.leftovers(),

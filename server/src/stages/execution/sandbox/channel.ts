@@ -89,7 +89,7 @@ export class Channel {
     if (this.#gone) throw this.#gone;
     if (this.#streams.size >= maxStreams) throw new Fault("limit_exceeded", `${maxStreams} commands and connections are open in the sandbox`);
     const id = this.#nextId;
-    const payload = encodeRequest(request, request.folder ?? folder);
+    const payload = encodeExec(request, request.folder ?? folder);
     this.#nextId += 2;
     const { promise: ended, resolve, reject } = Promise.withResolvers<Ending>();
     ended.catch(() => {});
@@ -283,7 +283,8 @@ function encodeSize({ columns, rows }: TerminalSize): Buffer {
 }
 
 /** `u16 arguments | u16 variables | u16 columns | u16 rows | folder\0 argument\0 ... variable\0 ...`. Throws Fault `limit_exceeded`, `invalid_request`. */
-function encodeRequest({ command, args, environment, terminal }: ExecRequest, folder: string): Buffer {
+/** Payload of an `exec` frame. Throws Fault `invalid_request`, `limit_exceeded`. */
+export function encodeExec({ command, args, environment, terminal }: ExecRequest, folder: string): Buffer {
   const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
   const words = [folder, command, ...args, ...variables];
   if (words.some((word) => word.includes("\0")) || folder === "" || command === "") throw new Fault("invalid_request", `\`${command}\` cannot be started: a NUL, or nothing, where a name must be`);

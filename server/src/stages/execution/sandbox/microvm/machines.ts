@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { Fault } from "@lanyard/contract";
 import { enrol, openFolder } from "../orphans.ts";
 import type { Machine } from "./hypervisor.ts";
-import { answers, endMachine, Templates, type Origin, type TemplateOptions } from "./template.ts";
+import { answers, rehearse } from "./rehearsal.ts";
+import { endMachine, Templates, type Origin, type TemplateOptions } from "./template.ts";
 
 export interface MachinesOptions extends Omit<TemplateOptions, "folder"> {
   /** Where each machine has a folder while it lives. */
@@ -56,7 +57,7 @@ export class Machines implements AsyncDisposable {
       return found.held;
     }
     const held = await this.launch(memoryMib, await this.#origin(memoryMib), readable, around);
-    return this.#options.start === "boot" ? this.#answering(held, this.#options.hypervisor.bootMs) : held;
+    return this.#options.start === "boot" ? this.#hearing(held, answers(held.machine, this.#options.clock, this.#options.hypervisor.bootMs)) : held;
   }
 
   async launch(memoryMib: number, { system, nothing, begin }: Origin, readable: string | null, around: Around | null): Promise<HeldMachine> {
@@ -97,13 +98,14 @@ export class Machines implements AsyncDisposable {
   }
 
   async #warm(memoryMib: number): Promise<HeldMachine> {
-    return this.#answering(await this.launch(memoryMib, await this.#origin(memoryMib), null, null), wakeMs);
+    const held = await this.launch(memoryMib, await this.#origin(memoryMib), null, null);
+    return this.#hearing(held, rehearse(held.machine, this.#options.clock, wakeMs));
   }
 
-  /** One whose agent answers; else it is ended. */
-  async #answering(held: HeldMachine, limitMs: number): Promise<HeldMachine> {
+  /** One whose agent answered; else it is ended. */
+  async #hearing(held: HeldMachine, answered: Promise<void>): Promise<HeldMachine> {
     try {
-      await answers(held.machine, this.#options.clock, limitMs);
+      await answered;
       return held;
     } catch (error) {
       await end(held);

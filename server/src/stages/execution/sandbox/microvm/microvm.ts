@@ -12,6 +12,7 @@ import { whatImageLacks } from "./image.ts";
 import { Machines, type Around, type HeldMachine } from "./machines.ts";
 import { qemu, type Acceleration } from "./qemu.ts";
 import { readableDisk } from "./readable.ts";
+import { reseed } from "./rehearsal.ts";
 
 export interface MicrovmOptions extends DriverOptions {
   /** Folder of the guest image, `guestImagePath(cache)`. */
@@ -88,7 +89,7 @@ function sandboxOf(parts: Parts): LiveSandbox {
     holding.resolve(held);
     const { process, channel } = held.machine;
     if (held.isWarm && process.pid !== undefined) adopt(process.pid);
-    const preface = Buffer.concat([reseed(options), encodeFrame("start", 0, Buffer.from(told.map((word) => `${word}\0`).join("")))]);
+    const preface = Buffer.concat([reseed(options.clock), encodeFrame("start", 0, Buffer.from(told.map((word) => `${word}\0`).join("")))]);
     return { process, incoming: channel, outgoing: channel, preface, release: held.release };
   };
   const verbs = {
@@ -129,13 +130,6 @@ function machineMib({ memoryBytes }: SandboxLimits): number {
   let size = smallestMib;
   while (size * mib < memoryBytes) size *= 2;
   return size;
-}
-
-/** Clock and randomness, for a machine that wakes with a template's. */
-function reseed({ clock }: MicrovmOptions): Buffer {
-  const now = Buffer.alloc(8);
-  now.writeBigUInt64BE(BigInt(clock.nowMs()) * 1_000_000n);
-  return encodeFrame("reseed", 0, Buffer.concat([now, clock.random(64)]));
 }
 
 const limitArguments = (limits: SandboxLimits): string[] => ["--memory", String(Math.min(limits.memoryBytes, (machineMib(limits) - reservedMib) * mib)), "--disk", String(limits.diskBytes)];

@@ -1,14 +1,14 @@
 import { createHash } from "node:crypto";
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Fault, parseJson } from "@lanyard/contract";
+import { parseJson } from "@lanyard/contract";
 import type { Clock } from "../../../../base/clock.ts";
 import { killTree } from "../orphans.ts";
-import { encodeFrame, FrameReader } from "../frame.ts";
 import { readableBytes, type Hypervisor, type Machine, type MachinePlan } from "./hypervisor.ts";
 import { imageFiles } from "./image.ts";
 import { initrd } from "./initrd.ts";
 import { jailedId, sharedForReading } from "./jail.ts";
+import { answers, rehearse } from "./rehearsal.ts";
 import { checkSeal, seal } from "./seal.ts";
 
 export interface TemplateOptions {
@@ -75,7 +75,7 @@ export class Templates {
 
   #folderOf(memoryMib: number): string {
     const { hypervisor, image, agent } = this.#options;
-    const hash = createHash("sha256").update(JSON.stringify([hypervisor.identity(memoryMib), image, "files that are only read"])).update(readFileSync(agent));
+    const hash = createHash("sha256").update(JSON.stringify([hypervisor.identity(memoryMib), image, "rehearsed"])).update(readFileSync(agent));
     return `template-${hash.digest("hex").slice(0, 16)}`;
   }
 
@@ -106,6 +106,7 @@ export class Templates {
       const machine = await hypervisor.launch({ memoryMib, system, readable: join(fresh, "nothing"), saved: join(fresh, "state"), begin: { kind: "boot", kernel, initrd: join(fresh, "initrd"), memory } });
       try {
         await answers(machine, clock, hypervisor.bootMs);
+        await rehearse(machine, clock, hypervisor.bootMs);
         await machine.save();
       } finally {
         await endMachine(machine);
@@ -119,32 +120,6 @@ export class Templates {
       rmSync(fresh, { recursive: true, force: true });
     }
     return folder;
-  }
-}
-
-/** Resolves when a machine's agent answers. Throws Fault `isolation_unavailable` when it does not, with what was said about it. */
-export async function answers(machine: Machine, clock: Clock, limitMs: number): Promise<void> {
-  const { channel, process } = machine;
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const reader = new FrameReader();
-  let said = "";
-  const fail = (why: string) => reject(new Fault("isolation_unavailable", `the virtual machine ${why}${said.trim() && `: ${said.trim().split("\n").at(-1)}`}`));
-  const hear = (chunk: Buffer) => {
-    if (reader.push(chunk).some(({ type }) => type === "pong")) resolve();
-  };
-  const gone = () => fail("ended before its agent answered");
-  const late = clock.after(limitMs, () => fail(`did not answer within ${limitMs} ms`));
-  process.stderr?.on("data", (chunk: Buffer) => (said = `${said}${chunk.toString()}`.slice(-2000)));
-  process.once("error", gone).once("close", gone);
-  channel.on("data", hear).on("error", () => {});
-  channel.write(encodeFrame("ping", 0));
-  try {
-    await promise;
-  } finally {
-    late.cancel();
-    process.off("close", gone);
-    channel.off("data", hear);
-    channel.pause();
   }
 }
 
