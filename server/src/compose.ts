@@ -10,6 +10,7 @@ import { toolsCover } from "./base/mandate.ts";
 import type { Store } from "./base/store/port.ts";
 import { openSqlite } from "./base/store/sqlite.ts";
 import { exportLedger } from "./base/store/verify.ts";
+import { version } from "./base/version.ts";
 import { api, type Way } from "./edge/api/api.ts";
 import { reasonOf } from "./edge/api/ledger.ts";
 import type { Rooms } from "./edge/api/rooms.ts";
@@ -42,8 +43,6 @@ import { Proposals } from "./stages/proposal/proposals.ts";
 import { recordStage } from "./stages/record/record.ts";
 import { StopStage } from "./stages/stop/stop.ts";
 import { linkStop } from "./stopping.ts";
-
-export const version = "0.1.0";
 
 export interface ComposeOptions {
   readonly config: Config;

@@ -51,7 +51,7 @@ test(`${kills} times SIGKILL under load: nothing acknowledged is lost, no effect
       }
     };
     const load = Array.from({ length: callers }, caller);
-    const enough = 20 + ((life * 37) % 200); // killed at ever different depths of its work
+    const enough = 10 + ((life * 37) % 70); // killed at ever different depths of its work
     await until(() => acknowledged.length >= before + enough, `life ${life} had answered ${enough} calls; log:\n${daemon.log}`);
     await daemon.kill();
     stop.abort();

@@ -2,33 +2,15 @@
 import { Fault, type ErrorCode } from "@lanyard/contract";
 import { Command, CommanderError } from "commander";
 import { settings, systemEnvironment } from "../base/config/environment.ts";
-import { version } from "../compose.ts";
-import { approvalVerbs } from "./approvals.ts";
-import { auditVerbs } from "./audit.ts";
-import { catalogVerbs } from "./catalog.ts";
+import { version } from "../base/version.ts";
 import { adviceOf, ApiError } from "./client.ts";
 import type { Context } from "./context.ts";
-import { connectVerb } from "./connect-verb.ts";
-import { credentialVerbs, lendingVerbs } from "./credentials.ts";
-import { demoVerb } from "./demo.ts";
-import { doctorVerb } from "./doctor-verb.ts";
-import { explainVerb } from "./explain.ts";
-import { limitsVerb } from "./limits.ts";
-import { logVerb } from "./log.ts";
-import { mcpVerb } from "./mcp.ts";
 import { reach } from "./reach.ts";
-import { policyVerbs } from "./policy/policy.ts";
-import { replayVerb } from "./replay.ts";
-import { runVerb } from "./run-verb.ts";
-import { serveVerb } from "./serve.ts";
-import { sessionVerbs } from "./sessions.ts";
-import { statusVerb } from "./status.ts";
-import { stopVerbs } from "./stop.ts";
 import { exit, processTerminal } from "./terminal.ts";
-import { tryVerb } from "./try.ts";
+import { verbs } from "./verbs.ts";
 
-/** The whole command line: verbs register themselves on one program, in the order `--help` lists them. */
-export function commandLine(context: Context, setConfig: (path: string) => void): Command {
+/** The command line for these arguments: with the one verb they name, or with all of them. */
+async function commandLine(context: Context, argv: readonly string[], setConfig: (path: string) => void): Promise<Command> {
   const program = new Command("lanyard")
     .enablePositionalOptions()
     .description("The leash for AI agents: every call is decided, recorded, and can be explained.")
@@ -40,13 +22,13 @@ export function commandLine(context: Context, setConfig: (path: string) => void)
     })
     .showHelpAfterError("(`lanyard --help` lists every verb)")
     .exitOverride();
-  const verbs = [
-    demoVerb, serveVerb, runVerb, mcpVerb, statusVerb, logVerb, explainVerb, replayVerb, auditVerbs, approvalVerbs, stopVerbs, catalogVerbs, policyVerbs, tryVerb, sessionVerbs,
-    credentialVerbs, lendingVerbs, connectVerb, doctorVerb, limitsVerb,
-  ];
-  for (const register of verbs) register(program, context);
+  const named = verbs.filter(({ names }) => names.includes(verbOf(argv) ?? ""));
+  for (const { load } of named.length > 0 ? named : verbs) (await load())(program, context);
   return program;
 }
+
+/** The first word that is no option, nor the value of one. */
+const verbOf = (argv: readonly string[]): string | undefined => argv.find((word, index) => !word.startsWith("-") && !["-c", "--config"].includes(argv[index - 1] ?? ""));
 
 /** Exit code and message of whatever a verb threw. Private causes stay private. */
 export function failureOf(error: unknown): { code: number; message: string } {
@@ -70,7 +52,7 @@ async function main(argv: readonly string[]): Promise<void> {
     reach: (options) => reach(context, environment, options),
   };
   try {
-    await commandLine(context, (path) => (configPath = path)).parseAsync(argv, { from: "user" });
+    await (await commandLine(context, argv, (path) => (configPath = path))).parseAsync(argv, { from: "user" });
   } catch (error) {
     const { code, message } = failureOf(error);
     if (message) terminal.err(`${terminal.colour.red("lanyard:")} ${message}`);

@@ -3,7 +3,6 @@ import type { Environment } from "../base/config/environment.ts";
 import { loadConfig } from "../base/config/read.ts";
 import { silent } from "../base/log.ts";
 import { operatorSocket } from "../base/sockets.ts";
-import { composeOffline } from "../compose.ts";
 import { answers, client, daemonTransport, localTransport, type Client } from "./client.ts";
 import type { Context } from "./context.ts";
 
@@ -15,6 +14,7 @@ export async function reach(context: Context, environment: Environment, { daemon
   const config = loadConfig(context.configPath());
   const socket = operatorSocket(config.data);
   if (daemonOnly || (await answers(socket))) return client(daemonTransport({ socket }), token);
+  const { composeOffline } = await import("../compose.ts"); // All of the daemon: only who needs it waits for it.
   const offline = await composeOffline({ config, environment, log: silent }).catch((error: unknown) => {
     if (error instanceof Fault && error.code === "conflict") throw new Fault("conflict", `a daemon holds \`${config.data}\` but does not answer at \`${socket}\``, { cause: error });
     throw error;

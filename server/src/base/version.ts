@@ -1,0 +1,2 @@
+/** Which Lanyard this is. */
+export const version = "0.1.0";
