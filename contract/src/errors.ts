@@ -36,6 +36,7 @@ export const errors = {
   invalid_config: { status: 400, rpc: -32602, remedy: "correct the place named" },
   invalid_request: { status: 400, rpc: -32602, remedy: "correct what is named" },
   conflict: { status: 409, rpc: -32018, remedy: "look at the current state and try again" },
+  irreversible: { status: 409, rpc: -32018, remedy: "nothing is promised for this action; look at the state itself before you correct it by hand" },
   internal: { status: 500, rpc: -32603, remedy: "see the daemon's log" },
 } as const satisfies Record<string, { status: number; rpc: number; remedy: string }>;
 

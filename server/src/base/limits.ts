@@ -94,6 +94,9 @@ export const limits = {
   held_writes: { value: 1000, unit: "calls", why: "staged calls of one daemon that wait for their time" },
   held_per_session: { value: 100, unit: "calls", why: "staged calls of one session, so that one agent cannot take all others' places" },
   held_ms: { value: 7 * 24 * 3_600_000, unit: "ms", why: "longest time that a contract may stage a call for" },
+  undo_files: { value: 10_000, unit: "files", why: "files and folders that one action may change and that are looked at before and after it" },
+  undo_file_bytes: { value: 16 * 1024 * 1024, unit: "bytes", why: "their contents, which are kept before; past it nothing is promised" },
+  undo_rows: { value: 200, unit: "rows", why: "rows that one statement of SQL changes and that can be put back; past it nothing is promised" },
   sandbox_cpu_ms: { value: 4 * 3_600_000, unit: "ms", why: "processor time of all processes of one sandbox" },
 } as const satisfies Record<string, { value: number; unit: string; why: string }>;
 

@@ -1,7 +1,7 @@
 import { Fault } from "@lanyard/contract";
 import type { Config } from "../../base/config/config.ts";
 import type { SandboxDriver } from "../../stages/execution/sandbox/driver.ts";
-import { Anchor } from "../../stages/execution/workspace/anchor.ts";
+import { Anchor } from "../../base/anchor.ts";
 import { apply, recover, type Application } from "../../stages/execution/workspace/apply.ts";
 import type { GateResult, Proposal, WorkspaceFolder, WorkspaceOrigin } from "../../stages/execution/workspace/folder.ts";
 import { judge, needsOf } from "../../stages/execution/workspace/gates.ts";

@@ -3,7 +3,7 @@ import { closeSync, constants, existsSync, fchmodSync, fchownSync, fsyncSync, lc
 import { dirname, join } from "node:path";
 import { Fault, parseJson } from "@lanyard/contract";
 import { processState } from "../sandbox/usage.ts";
-import { Anchor } from "./anchor.ts";
+import { Anchor } from "../../../base/anchor.ts";
 import { comes, expectEntry, movesOf, ownerOf, take, undo, type Move } from "./moves.ts";
 import { writeWhole, type ObjectShelf } from "./shelf.ts";
 import { foldersOf, parentOf, type TreeChange } from "./tree.ts";

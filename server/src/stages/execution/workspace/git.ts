@@ -1,5 +1,5 @@
 import { Fault } from "@lanyard/contract";
-import type { Anchor } from "./anchor.ts";
+import type { Anchor } from "../../../base/anchor.ts";
 import { entryAt } from "./moves.ts";
 import { sameEntry, type Manifest, type TreeChange } from "./tree.ts";
 

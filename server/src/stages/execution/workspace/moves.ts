@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { closeSync, constants, fchmodSync, fchownSync, fstatSync, linkSync, lstatSync, mkdirSync, openSync, readlinkSync, readSync, renameSync, rmdirSync, statSync, unlinkSync, type Stats } from "node:fs";
 import { Fault } from "@lanyard/contract";
-import type { Anchor } from "./anchor.ts";
+import type { Anchor } from "../../../base/anchor.ts";
 import { byPath, foldersOf, sameEntry, type TreeChange, type TreeEntry } from "./tree.ts";
 
 /** One step of carrying out changes. `at`: number of what lies in the stage for it. */

@@ -1,7 +1,8 @@
 import { closeSync, constants, existsSync, fsyncSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { Fault } from "@lanyard/contract";
-import { parentOf } from "./tree.ts";
+
+const parentOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf("/")));
 
 /**
  * A folder held open by itself. Where the system shows open folders by number (Linux), every step into it starts from there and follows no
