@@ -1,5 +1,4 @@
-import type { Json, JsonObject } from "@lanyard/contract";
-type Reversibility = "read" | "reversible" | "compensable" | "irreversible" | "unknown";
+import type { Json, JsonObject, Reversibility } from "@lanyard/contract";
 import type { Answer } from "../../base/exchange.ts";
 
 /** What can be read of the places that an action touches, by place: a path, a row, a URL. Null: there is nothing there. */
