@@ -28,7 +28,7 @@ export class GitWorld implements ActedWorld {
   }
 
   #git(...args: string[]): string {
-    const identity = { GIT_AUTHOR_NAME: "Ana", GIT_AUTHOR_EMAIL: "ana@example.org", GIT_COMMITTER_NAME: "Ana", GIT_COMMITTER_EMAIL: "ana@example.org" };
+    const identity = { GIT_AUTHOR_NAME: "Ana", GIT_AUTHOR_EMAIL: "ana@example.org", GIT_COMMITTER_NAME: "Ana", GIT_COMMITTER_EMAIL: "ana@example.org", GIT_AUTHOR_DATE: "2026-01-01T00:00:00Z", GIT_COMMITTER_DATE: "2026-01-01T00:00:00Z" };
     return execFileSync("git", args, { cwd: this.repo, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], env: { PATH: process.env["PATH"], HOME: this.root, GIT_CONFIG_NOSYSTEM: "1", GIT_OPTIONAL_LOCKS: "0", ...identity } });
   }
 
@@ -93,12 +93,14 @@ export class GitWorld implements ActedWorld {
   async meddle(dice: Dice): Promise<void> {
     try {
       const file = dice.pick([...names, "loose.txt"]);
-      if (dice.chance(50)) {
+      const kind = dice.below(10);
+      if (kind === 0) this.#git("commit", "--quiet", "--allow-empty", "--message", `theirs ${dice.below(1000)}`);
+      else if (kind < 3) this.#git("tag", "--force", dice.pick(tags), "HEAD");
+      else if (kind < 5) this.#git("branch", "--force", dice.pick(branches), dice.pick(["HEAD", "v1"]));
+      else {
         mkdirSync(join(this.repo, file, ".."), { recursive: true });
         writeFileSync(join(this.repo, file), `theirs ${dice.below(1000)}\n`);
-      } else if (dice.chance(40)) this.#git("branch", "--force", dice.pick(branches), dice.pick(["HEAD", "v1"]));
-      else if (dice.chance(50)) this.#git("tag", "--force", dice.pick(tags), "HEAD");
-      else this.#git("commit", "--quiet", "--allow-empty", "--message", `theirs ${dice.below(1000)}`);
+      }
     } catch {
       // It does not always work out for others either.
     }

@@ -142,7 +142,8 @@ export class PostgresWorld implements ActedWorld {
       CREATE TABLE loose (note TEXT);
       CREATE FUNCTION watched() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO loose VALUES ('a trigger was here'); RETURN NEW; END $$;
       CREATE TRIGGER watch AFTER UPDATE ON guarded FOR EACH ROW EXECUTE FUNCTION watched();
-      ${rows.map((row) => row.replace("people VALUES", "people (id, name, score, note) VALUES")).join(";")}`);
+      ${rows.map((row) => row.replace("people VALUES", "people (id, name, score, note) VALUES")).join(";")};
+      UPDATE orders SET made = '2026-01-01T00:00:00Z'`);
   }
 
   async digest(): Promise<Digest> {

@@ -11,10 +11,10 @@ export interface Step {
 }
 
 /** A governed call at the action's own server and in its session, for reading. Throws Fault when it was refused or could not be made. */
-export type Ask = (step: Step) => Promise<Answer>;
+export type AskServer = (step: Step) => Promise<Answer>;
 
 /** How far an action can be taken back. */
-export interface Standing {
+export interface UndoStanding {
   readonly reversibility: Reversibility;
   /** What stays even when it is taken back; empty when nothing does. */
   readonly residue: string;
@@ -34,11 +34,11 @@ export interface Watched {
  */
 export interface Means {
   /** From the call alone, at once. Never throws: what is not understood is `unknown`. */
-  standing(step: Step): Standing;
+  standing(step: Step): UndoStanding;
   /** Before the effect: what the call may change, as it is now. Throws Fault `irreversible` when it cannot be taken back after all, for a reason that only the world knows. */
-  before(step: Step, ask: Ask): Promise<Watched>;
+  before(step: Step, ask: AskServer): Promise<Watched>;
   /** The same places again. `answer` is what the action was answered when this is right after it, else null. Throws Fault `irreversible` when what it did cannot be found. */
-  again(watched: Watched, answer: Answer | null, ask: Ask): Promise<Watched>;
+  again(watched: Watched, answer: Answer | null, ask: AskServer): Promise<Watched>;
   /** What takes places that changed from `after` back to `before`, in order. Each step touches only what is still as `after` says. Pure. */
   inverse(watched: Watched, changed: readonly Changed[]): Inverse[];
 }

@@ -116,7 +116,10 @@ test("a git index is what its entries say, not when git looked at the files last
   const git = (...args: string[]) => execFileSync("git", args, { cwd: root, stdio: "pipe", env: { PATH: process.env["PATH"], HOME: root } });
   const index = () => readFileSync(join(root, ".git/index"));
   git("init", "-q");
-  for (const name of ["a", "ü", `${"x".repeat(99)}/${"y".repeat(99)}/${"z".repeat(99)}`]) (mkdirSync(join(root, name, ".."), { recursive: true }), writeFileSync(join(root, name), name));
+  for (const name of ["a", "ü", `${"x".repeat(99)}/${"y".repeat(99)}/${"z".repeat(99)}`]) {
+    mkdirSync(join(root, name, ".."), { recursive: true });
+    writeFileSync(join(root, name), name);
+  }
   git("add", ".");
   const [bytes, entries] = [index(), indexEntries(index())];
   expect(entries).not.toBeNull();
@@ -125,7 +128,8 @@ test("a git index is what its entries say, not when git looked at the files last
   git("update-index", "--refresh");
   expect(index().equals(bytes)).toBe(false);
   expect(indexEntries(index())).toBe(entries);
-  git("add", "--intent-to-add", "--force", "--", (appendFileSync(join(root, "new"), "x"), "new"));
+  appendFileSync(join(root, "new"), "x");
+  git("add", "--intent-to-add", "new");
   expect(indexEntries(index())).not.toBe(entries);
   git("update-index", "--index-version", "4");
   expect(indexEntries(index())).toBeNull();

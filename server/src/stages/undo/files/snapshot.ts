@@ -27,7 +27,7 @@ export interface Top {
   readonly except: readonly string[];
 }
 
-export interface Snapshot {
+export interface FolderImage {
   /** By path relative to the root. What a top names and is not there is null. */
   readonly states: ReadonlyMap<string, FileState | null>;
   /** Contents of the files, by path; empty when they were not asked for. */
@@ -53,7 +53,7 @@ interface Walk {
  * Looks at tops and all below them, following no link. Throws Fault `irreversible` for more than can be kept, for what is neither file, folder
  * nor link, and for what cannot be read.
  */
-export async function snapshot(anchor: Anchor, tops: readonly Top[], keep: boolean): Promise<Snapshot> {
+export async function snapshot(anchor: Anchor, tops: readonly Top[], keep: boolean): Promise<FolderImage> {
   const walk: Walk = { anchor, keep, states: new Map(), contents: new Map(), bytes: 0 };
   for (const { path, deep, except } of tops) await look(walk, path, deep ? new Set(except.map((name) => join(path, name))) : null);
   return walk;

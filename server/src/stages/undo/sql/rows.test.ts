@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Json, JsonObject } from "@lanyard/contract";
 import type { Answer } from "../../../base/exchange.ts";
-import type { Ask, Changed, Watched } from "../means.ts";
+import type { AskServer, Changed, Watched } from "../means.ts";
 import { statementsOf } from "./statement.ts";
 import { SqlMeans } from "./rows.ts";
 
@@ -17,7 +17,7 @@ class Shop {
     this.db.exec(ddl);
   }
 
-  readonly ask: Ask = async ({ args }) => {
+  readonly ask: AskServer = async ({ args }) => {
     try {
       const statements = String(args["sql"]).split("; ").map((sql) => {
         const rows = this.db.prepare(sql).all() as JsonObject[];

@@ -1,7 +1,7 @@
 import { Fault, isObject, parseJson, type Json, type JsonObject } from "@lanyard/contract";
 import type { Answer } from "../../../base/exchange.ts";
 import { limits } from "../../../base/limits.ts";
-import type { Ask, Changed, Image, Inverse, Means, Standing, Step, Watched } from "../means.ts";
+import type { AskServer, Changed, Image, Inverse, Means, UndoStanding, Step, Watched } from "../means.ts";
 import { answersOf, dialects, type Dialect, type DialectName, type TableShape } from "./dialect.ts";
 import { statementsOf, type Expression, type MakingStatement, type RowStatement, type TableName } from "./statement.ts";
 import { quotedName } from "./tokens.ts";
@@ -31,7 +31,7 @@ type Watch = RowsWatch | MakingStatement;
 
 const cannot = (why: string): Fault => new Fault("irreversible", why);
 const nameOf = ({ schema, name }: TableName): string => (schema === null ? name : `${schema}.${name}`);
-const unknown = (why: string): Standing => ({ reversibility: "unknown", residue: "", why });
+const unknown = (why: string): UndoStanding => ({ reversibility: "unknown", residue: "", why });
 
 /**
  * Taking back what `execute_sql` of dbhub did, on SQLite and PostgreSQL. It answers only for statements that it understands to the last word:
@@ -45,7 +45,7 @@ export class SqlMeans implements Means {
     this.#dialect = dialects[dialect];
   }
 
-  standing({ args }: Step): Standing {
+  standing({ args }: Step): UndoStanding {
     const statements = typeof args["sql"] === "string" && Object.keys(args).length === 1 ? statementsOf(args["sql"]) : null;
     if (!statements) return unknown("not every statement is understood");
     const writes = statements.filter((statement): statement is Write => statement.kind !== "select");
@@ -59,14 +59,14 @@ export class SqlMeans implements Means {
     return { reversibility: "reversible", residue: numbers ? "numbers that the database gave out are not given out again" : "", why: "" };
   }
 
-  async before(step: Step, ask: Ask): Promise<Watched> {
+  async before(step: Step, ask: AskServer): Promise<Watched> {
     const writes = (statementsOf(String(step.args["sql"])) ?? []).filter((statement): statement is Write => statement.kind !== "select");
     const watches: Watch[] = [];
     for (const [at, statement] of writes.entries()) watches.push(await this.#watch(statement, at, step.tool, ask));
     return { watch: { tool: step.tool, watches: watches as unknown as Json }, image: await this.#image(step.tool, watches, ask) };
   }
 
-  async again({ watch }: Watched, answer: Answer | null, ask: Ask): Promise<Watched> {
+  async again({ watch }: Watched, answer: Answer | null, ask: AskServer): Promise<Watched> {
     const [tool, watches] = opened(watch);
     const counts = answer ? answersOf(textOf(answer)) : null;
     const found: Watch[] = [];
@@ -86,7 +86,7 @@ export class SqlMeans implements Means {
     return calls;
   }
 
-  async #watch(statement: Write, at: number, tool: string, ask: Ask): Promise<Watch> {
+  async #watch(statement: Write, at: number, tool: string, ask: AskServer): Promise<Watch> {
     const { table } = statement;
     if (!("where" in statement) && !("rows" in statement)) return statement;
     const shape = this.#dialect.shapeOf((await this.#query(this.#dialect.shapeQueries(table), tool, ask)).map(({ rows }) => rows));
@@ -111,7 +111,7 @@ export class SqlMeans implements Means {
     return known.length > 0 ? known.join(" AND ") : "true";
   }
 
-  async #keys({ table, key }: Pick<RowsWatch, "table" | "key">, where: string, tool: string, ask: Ask): Promise<string[][]> {
+  async #keys({ table, key }: Pick<RowsWatch, "table" | "key">, where: string, tool: string, ask: AskServer): Promise<string[][]> {
     const most = limits.undo_rows.value;
     const columns = key.map((column, at) => `${this.#dialect.asText(column)} AS k${at}`).join(", ");
     const [{ rows } = { rows: [] }] = await this.#query([`SELECT ${columns} FROM ${this.#dialect.tableText(table)}${where && ` WHERE ${where}`} LIMIT ${most + 1}`], tool, ask);
@@ -120,7 +120,7 @@ export class SqlMeans implements Means {
   }
 
   /** After the effect: which rows it was, where that shows only now; and whether they are the rows that were read before. */
-  async #touched(watch: RowsWatch, count: number | null, tool: string, ask: Ask): Promise<RowsWatch> {
+  async #touched(watch: RowsWatch, count: number | null, tool: string, ask: AskServer): Promise<RowsWatch> {
     if (watch.count >= 0) {
       if (count !== null && count !== watch.count) throw cannot(`${count} rows were changed where ${watch.count} had been read before`);
       return watch;
@@ -131,7 +131,7 @@ export class SqlMeans implements Means {
     return { ...watch, rows, count: rows.length };
   }
 
-  async #image(tool: string, watches: readonly Watch[], ask: Ask): Promise<Image> {
+  async #image(tool: string, watches: readonly Watch[], ask: AskServer): Promise<Image> {
     const image: Record<string, Json> = {};
     for (const watch of watches) {
       if (watch.kind !== "rows") {
@@ -151,7 +151,7 @@ export class SqlMeans implements Means {
     return image;
   }
 
-  async #definition({ kind, table }: MakingStatement, tool: string, ask: Ask): Promise<Json> {
+  async #definition({ kind, table }: MakingStatement, tool: string, ask: AskServer): Promise<Json> {
     const [{ rows } = { rows: [] }] = await this.#query([this.#dialect.definitionQuery(kind, table)], tool, ask);
     const what = rows[0]?.["what"];
     if (what === undefined || what === null) return null;
@@ -194,7 +194,7 @@ export class SqlMeans implements Means {
     return this.#dialect.literal(value);
   }
 
-  async #query(queries: readonly string[], tool: string, ask: Ask): Promise<{ rows: JsonObject[]; count: number }[]> {
+  async #query(queries: readonly string[], tool: string, ask: AskServer): Promise<{ rows: JsonObject[]; count: number }[]> {
     const answers = answersOf(textOf(await ask({ tool, args: { sql: queries.join("; ") } })));
     if (answers?.length !== queries.length) throw cannot("the database did not answer a query about what is there now");
     return answers;
