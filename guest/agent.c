@@ -60,6 +60,7 @@ static long process_limit, told_processes, told_files;
 static uint32_t next_id = 1; /* ours are odd, the host's even */
 static unsigned char inbox[HEADER + MAX_FRAME];
 static size_t inbox_length;
+static unsigned hosts_lost;
 static int is_vm;
 static int from_host = 0, to_host = 1;
 
@@ -77,6 +78,7 @@ static void lose_host(void) {
   if (!is_vm) die("the host is gone");
   for (int at = 0; at < STREAMS; at++) if (streams[at].id) release(&streams[at]);
   inbox_length = 0;
+  hosts_lost++;
   from_host = to_host = vm_channel();
 }
 
@@ -380,11 +382,12 @@ static void listen_to_host(void) {
   if (length <= 0) { lose_host(); return; }
   inbox_length += (size_t)length;
   size_t at = 0;
-  while (inbox_length - at >= HEADER) {
+  for (unsigned host = hosts_lost; inbox_length - at >= HEADER;) {
     uint32_t payload = get32(inbox + at);
     if (payload > MAX_FRAME) die("an oversized frame");
     if (inbox_length - at < HEADER + payload) break;
     obey(inbox[at + 4], get32(inbox + at + 5), inbox + at + HEADER, payload);
+    if (host != hosts_lost) return; /* it went while we answered: the rest is nobody's */
     at += HEADER + payload;
   }
   inbox_length -= at;

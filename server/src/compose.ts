@@ -154,6 +154,7 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
       mediate: (call) => mediate(stages, call),
       record: async (refusal) => void (await store.append({ type: "egress.refuse", ...refusal })),
       rules: () => live.current().egress,
+      derive: (purpose) => store.derive(purpose),
       clock,
       limits: rooms.limits,
       log,

@@ -114,7 +114,7 @@ beforeAll(async () => {
   mkdirSync(join(folder, "home"));
   mkdirSync(join(folder, "work"));
   copyFileSync(script, join(folder, "work", "ways.py"));
-  const authority = await SessionAuthority.create({ clock: systemClock, session: "outside", untilMs: Date.now() + 3_600_000, hosts: 8 });
+  const authority = await SessionAuthority.create({ clock: systemClock, session: "outside", secret: systemClock.random(32), untilMs: Date.now() + 3_600_000, hosts: 8 });
   const material = Object.fromEntries(await Promise.all(["good.test", "evil.test"].map(async (name) => [name, await authority.materialFor(name)] as const)));
   writeFileSync(join(folder, "material.json"), JSON.stringify(material));
   writeFileSync(join(folder, "table.json"), JSON.stringify(table));

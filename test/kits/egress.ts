@@ -82,7 +82,7 @@ export class Outside implements AsyncDisposable {
         answer(incoming, outgoing, body);
       });
     };
-    const authority = name === undefined ? null : await SessionAuthority.create({ clock: systemClock, session: "outside", untilMs: Date.now() + 3_600_000, hosts: 16 });
+    const authority = name === undefined ? null : await SessionAuthority.create({ clock: systemClock, session: "outside", secret: systemClock.random(32), untilMs: Date.now() + 3_600_000, hosts: 16 });
     const server = authority && name !== undefined ? createHttps({ ...(await authority.materialFor(name)) }, listener) : createHttp(listener);
     await new Promise<void>((done) => server.listen(port, host, done));
     return new Outside(server as Server, authority?.pem ?? "", seen);

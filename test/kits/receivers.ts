@@ -101,7 +101,7 @@ export class MailReceiver implements AsyncDisposable {
   }
 
   static async start(mode: "tls" | "starttls" | "none", { login = null }: { login?: { readonly user: string; readonly password: string } | null } = {}): Promise<MailReceiver> {
-    const authority = await SessionAuthority.create({ clock: systemClock, session: "mail", untilMs: Date.now() + 3_600_000, hosts: 1 });
+    const authority = await SessionAuthority.create({ clock: systemClock, session: "mail", secret: systemClock.random(32), untilMs: Date.now() + 3_600_000, hosts: 1 });
     const { key, cert } = await authority.materialFor("localhost");
     const tls = mode === "none" ? { disabledCommands: ["STARTTLS"], ...(login !== null && { allowInsecureAuth: true }) } : { key, cert, secure: mode === "tls" };
     const receiver = new MailReceiver(tls, authority.pem, login);

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { systemClock } from "../../../base/clock.ts";
 import { SessionAuthority } from "./authority.ts";
 
-const create = (hosts = 8) => SessionAuthority.create({ clock: systemClock, session: "ses_1", untilMs: systemClock.nowMs() + 60_000, hosts });
+const create = (hosts = 8, secret = "first") => SessionAuthority.create({ clock: systemClock, session: "ses_1", secret: Buffer.from(secret), untilMs: systemClock.nowMs() + 60_000, hosts });
 
 test("certificates are of one host each, signed by an authority that can make nothing but such, and end with the session", async () => {
   const authority = await create();
@@ -15,7 +15,13 @@ test("certificates are of one host each, signed by an authority that can make no
     expect([leaf.ca, leaf.verify(root.publicKey), leaf.subjectAltName, leaf.keyUsage]).toEqual([false, true, name, ["1.3.6.1.5.5.7.3.1"]]);
     expect(Date.parse(leaf.validTo) - systemClock.nowMs()).toBeLessThan(2 * 3_600_000);
   }
-  expect(new X509Certificate((await create()).pem).verify(root.publicKey)).toBe(false);
+  expect(new X509Certificate((await create(8, "second")).pem).verify(root.publicKey)).toBe(false);
+});
+
+test("whoever trusted it before the daemon was started again trusts it still", async () => {
+  const [before, after] = [new X509Certificate((await create()).pem), await create()];
+  const leaf = new X509Certificate((await after.materialFor("api.example.com")).cert);
+  expect([leaf.verify(before.publicKey), leaf.checkIssued(before)]).toEqual([true, true]);
 });
 
 test("limit egress_hosts: endpoints past it take the place of the one made first", async () => {

@@ -1,3 +1,4 @@
+import { createECDH, hash } from "node:crypto";
 import { isIP } from "node:net";
 import type { Server } from "node:tls";
 import type * as X509Package from "@peculiar/x509";
@@ -19,8 +20,8 @@ const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as con
 const skewMs = 3_600_000;
 
 /**
- * The certificate authority of one session. It lives in memory, and no longer than the session does: only what runs in its sandbox trusts it, and what
- * it has signed is worth nothing anywhere else.
+ * The certificate authority of one session, for no longer than the session lives: only what runs in its sandbox trusts it, and what it has signed is
+ * worth nothing anywhere else.
  */
 export class SessionAuthority {
   readonly #clock: Clock;
@@ -42,9 +43,9 @@ export class SessionAuthority {
     this.#untilMs = parts.untilMs;
   }
 
-  /** `hosts`: endpoints kept ready. */
-  static async create({ clock, session, untilMs, hosts }: { clock: Clock; session: string; untilMs: number; hosts: number }): Promise<SessionAuthority> {
-    const [{ BasicConstraintsExtension, KeyUsageFlags, KeyUsagesExtension, PemConverter, SubjectKeyIdentifierExtension, X509CertificateGenerator }, rootKeys, leafKeys] = await Promise.all([x509(), newKeys(), newKeys()]);
+  /** `secret`: 32 bytes that the authority's key is made of, so that a daemon that was started again has the same; `hosts`: endpoints kept ready. */
+  static async create({ clock, session, secret, untilMs, hosts }: { clock: Clock; session: string; secret: Buffer; untilMs: number; hosts: number }): Promise<SessionAuthority> {
+    const [{ BasicConstraintsExtension, KeyUsageFlags, KeyUsagesExtension, PemConverter, SubjectKeyIdentifierExtension, X509CertificateGenerator }, rootKeys, leafKeys] = await Promise.all([x509(), keysOf(secret), newKeys()]);
     const root = await X509CertificateGenerator.createSelfSigned({
       serialNumber: serial(clock),
       name: [{ CN: [`Lanyard session ${session}`] }],
@@ -104,6 +105,29 @@ export class SessionAuthority {
 }
 
 const newKeys = (): Promise<Keys> => crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+
+/** The key pair of a secret: its hash as the private number, hashed on should it be none (one in 2^32). */
+async function keysOf(secret: Buffer): Promise<Keys> {
+  const pair = createECDH("prime256v1");
+  let number = secret;
+  for (let valid = false; !valid; ) {
+    number = hash("sha256", number, "buffer");
+    try {
+      pair.setPrivateKey(number);
+      valid = true;
+    } catch {
+      // Zero, or not below the group's order.
+    }
+  }
+  const point = pair.getPublicKey();
+  const coordinate = (from: number) => point.subarray(from, from + 32).toString("base64url");
+  const publicJwk = { kty: "EC", crv: "P-256", x: coordinate(1), y: coordinate(33) };
+  const [privateKey, publicKey] = await Promise.all([
+    crypto.subtle.importKey("jwk", { ...publicJwk, d: number.toString("base64url") }, algorithm, true, ["sign"]),
+    crypto.subtle.importKey("jwk", publicJwk, algorithm, true, ["verify"]),
+  ]);
+  return { privateKey, publicKey };
+}
 
 /** 126 random bits below a first byte that keeps the number positive and of full length (RFC 5280, 4.1.2.2). */
 const serial = (clock: Clock): string => {

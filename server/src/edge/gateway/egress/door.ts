@@ -85,8 +85,8 @@ export class EgressDoor implements EgressWays, AsyncDisposable {
   authority({ session, expiresAtMs }: Pick<Principal, "session" | "expiresAtMs">): Promise<SessionAuthority> {
     const known = this.#authorities.get(session);
     if (known) return known;
-    const { clock, limits } = this.options;
-    const made = SessionAuthority.create({ clock, session, untilMs: expiresAtMs, hosts: limits.egress_hosts });
+    const { clock, limits, derive } = this.options;
+    const made = SessionAuthority.create({ clock, session, secret: derive(`certificate authority of ${session}`), untilMs: expiresAtMs, hosts: limits.egress_hosts });
     this.#authorities.set(session, made);
     return made;
   }

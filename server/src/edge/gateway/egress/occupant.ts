@@ -20,6 +20,8 @@ export interface EgressOptions {
   mediate(call: InboundCall): Promise<Reply>;
   record(refusal: { session: string; agent: string; fault: EgressFault; times: number }): Promise<void>;
   rules(): EgressRules;
+  /** A secret of 32 bytes for one purpose, the same after a restart. */
+  derive(purpose: string): Buffer;
   readonly clock: Clock;
   readonly limits: Limits;
   readonly log: Log;
