@@ -28,6 +28,7 @@ const post = z.enum(["active", "shadow", "canary"]);
 const version = z.int().min(1).nullable(); // of the policies; null for those of the live folder
 const effect = z.enum(["allow", "deny", "ask"]);
 const subject = z.strictObject({ kind: z.enum(stopSubjectKinds), name: id });
+const severity = z.enum(["info", "warning", "critical"]);
 const body = <S extends z.ZodRawShape>(shape: S) => z.strictObject(shape);
 
 export const recordBodies = {
@@ -155,6 +156,13 @@ export const recordBodies = {
   "notice.deliver": body({ id, channel: id, attempts: count }),
   /** Given up. `code`: what the last attempt met, or `expired`, `erased`, `no_channel`. */
   "notice.fail": body({ id, channel: id, code: id, attempts: count }),
+  /** A condition of `alerts:` became an alert; `session` when it is about one. `held` by quiet hours; else `channels` and `people` were paged. */
+  "alert.raise": body({ id, condition: id, subject: id, session: id.nullable(), severity, route: id, since_ms: count, held: z.boolean(), channels: z.array(id).max(256), people: z.array(id).max(256) }),
+  /** Page number `page` of it: nobody acknowledged in time, or quiet hours ended. */
+  "alert.escalate": body({ id, page: count, channels: z.array(id).max(256), people: z.array(id).max(256) }),
+  "alert.acknowledge": body({ id, by: actor }),
+  /** Its condition ended. `times`: how often it came while it was open. */
+  "alert.resolve": body({ id, times: count }),
   "config.change": body({ config: hash, before: hash.nullable(), by: actor }),
   "access.read": body({ by: actor, what: id, from: count, to: count, times: count }),
   "access.unseal": body({ by: actor, of: count }),

@@ -121,6 +121,8 @@ export const routes = {
     says: "lets a subject go on; of users, those in a group under `stop: may_resume:`; for `all` two of them must say so",
     body: z.strictObject({ subject: z.enum(stopSubjectKinds), name: name.optional() }),
   },
+  alert_list: { method: "GET", path: "/v1/alerts", roles: ["operator"], says: "what people were paged about, and who has it" },
+  alert_acknowledge: { method: "POST", path: "/v1/alerts/:id/acknowledge", roles: ["user"], says: "acknowledges an alert, as oneself; nobody else is paged about it" },
 
   catalog_list: { method: "GET", path: "/v1/catalog", roles: ["operator"], says: "pinned tool definitions and their state" },
   catalog_diff: {
@@ -246,6 +248,7 @@ export const routes = {
     says: "decides recorded calls again from the record alone, one JSON a line",
     body: z.strictObject({ from: z.int().min(0), to: z.int().min(0).optional() }),
   },
+  incident: { method: "GET", path: "/v1/incidents/:session", roles: ["operator"], says: "everything on record about a session that went wrong, with proofs; docs/incident.md says what each key holds" },
   audit_checkpoint: { method: "GET", path: "/v1/audit/checkpoint", roles: ["operator"], says: "the signed checkpoint of the whole ledger" },
   audit_prove: { method: "GET", path: "/v1/audit/proof/:seq", roles: ["operator"], says: "a tlog-proof file of one entry" },
   audit_export: { method: "GET", path: "/v1/audit/export", roles: ["operator"], says: "the whole ledger as the offline verifier reads it" },

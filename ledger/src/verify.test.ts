@@ -224,7 +224,7 @@ describe("the verifier as a program, copied away", () => {
     const proof = formatProof({ extra: Buffer.from(records[1] ?? ""), index: 1, path: [leafHash(records[0] ?? "")], checkpoint: note });
     expect(run(proof)).toBe(`ok: entry 1 is in example.com/log at size 2\n${records[1]}\n`);
     expect(run(proof.replace("index 1", "index 0"))).toBe("2: entry 0 is not in the tree of size 2\n");
-    expect(run("hello\n")).toBe(`2: \`${join(folder, "input")}\` is neither an export nor a proof\n`);
+    expect(run("hello\n")).toBe(`2: \`${join(folder, "input")}\` is no export, proof or incident report\n`);
   });
 });
 

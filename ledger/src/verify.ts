@@ -1,7 +1,7 @@
 /**
  * The ledger's verifier in one file without dependencies: an auditor copies it away and runs it with plain Node, offline.
  *
- *     node verify.ts <export file | proof file> --key <vkey> [--from <checkpoint file>]
+ *     node verify.ts <export file | proof file | incident report> --key <vkey> [--from <checkpoint file>]
  *
  * It holds every primitive that both sides must agree on: RFC 8785 canonical JSON, RFC 6962 hashes and proofs, C2SP signed-note,
  * tlog-checkpoint and tlog-proof. It asks of `node:crypto` only `hash`, `createPublicKey` and `verify`, so that an import map with
@@ -366,18 +366,23 @@ const linesOf = async function* (chunks: AsyncIterable<string>): AsyncGenerator<
 const main = async (argv: readonly string[]): Promise<string[]> => {
   const option = (name: string): string => (argv.includes(name) ? (argv[argv.indexOf(name) + 1] ?? "") : "");
   const [file = "", vkey, from] = [argv[0], option("--key"), option("--from")];
-  if (file === "" || vkey === "") return fail("usage: verify.ts <export file | proof file> --key <vkey> [--from <checkpoint file>]");
+  if (file === "" || vkey === "") return fail("usage: verify.ts <export file | proof file | incident report> --key <vkey> [--from <checkpoint file>]");
   const { createReadStream, readFileSync } = process.getBuiltinModule("node:fs");
   const keys = [parseVerifierKey(vkey)];
   const stream = createReadStream(file, "utf8");
   const lines = linesOf(stream);
   const { value: header = "" } = (await lines.next()) as { value?: string };
+  if (header.startsWith('{"format":"lanyard-incident/v1"')) {
+    const { records, proofs } = JSON.parse(readFileSync(file, "utf8")) as { readonly records: readonly object[]; readonly proofs: readonly string[] };
+    const entries = records.map((record, at) => verifyProof(proofs[at] ?? "", keys, canonicalBytes(record)).checkpoint);
+    return [`ok: ${entries.length} records of the incident are in ${entries[0]?.origin} at size ${entries[0]?.size}; only \`records\` is proven`];
+  }
   if (header === proofHeader) {
     stream.destroy();
     const { entry, index, checkpoint } = verifyProof(readFileSync(file, "utf8"), keys);
     return [`ok: entry ${index} is in ${checkpoint.origin} at size ${checkpoint.size}`, new TextDecoder().decode(entry)];
   }
-  if (header !== exportHeader) return fail(`\`${file}\` is neither an export nor a proof`);
+  if (header !== exportHeader) return fail(`\`${file}\` is no export, proof or incident report`);
   const { size, findings } = await verifyExport(lines, keys, from === "" ? null : openCheckpoint(readFileSync(from, "utf8"), keys));
   if (findings.length === 0) return [`ok: ${size} records`];
   process.exitCode = 1;

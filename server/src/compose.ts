@@ -1,5 +1,6 @@
 import { type CatalogEntry, type JsonObject, type LedgerRecord, type ToolDefinition } from "@lanyard/contract";
 import { Oracle, Solver, type Ground } from "@lanyard/policy";
+import { alerting } from "./alerting.ts";
 import { systemClock, type Clock } from "./base/clock.ts";
 import { registryOf, type Config, type ServerDefinition } from "./base/config/config.ts";
 import type { Environment } from "./base/config/environment.ts";
@@ -24,6 +25,7 @@ import { replay } from "./mediation/replay.ts";
 import type { Stages } from "./mediation/stages.ts";
 import { notifying } from "./notifying.ts";
 import { releasing } from "./releasing.ts";
+import { storedAlerts } from "./stages/alert/alerts.ts";
 import { approvalStage, type Approvals } from "./stages/approval/approval.ts";
 import { CredentialStage } from "./stages/credential/credential.ts";
 import type { Releases } from "./stages/decision/releases.ts";
@@ -160,11 +162,11 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
       log,
     }),
   );
-  held.use(notifying(rooms));
+  const alerts = alerting(rooms, held.use(notifying(rooms)), servers, held);
   const enclose = enclosing({ ...rooms, environment, config: () => live.current(), door: egress });
   linkStop(rooms, { face, servers });
   linkChanges(rooms, { face, egress, servers }, held);
-  const { ask, past } = administration(rooms, { servers: () => servers.state() as unknown as JsonObject[], url: () => listening.url, egressCa: async (principal) => (await egress.authority(principal)).pem });
+  const { ask, past } = administration(rooms, { alerts, servers: () => servers.state() as unknown as JsonObject[], url: () => listening.url, egressCa: async (principal) => (await egress.authority(principal)).pem });
   const listening: Listening = held.use(await listen({ config, gateway: face, egress, api: ask, log }));
 
   const probes = Promise.allSettled(servers.servers.map((name) => probe(rooms, servers, name)));
@@ -184,7 +186,7 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
 export async function composeOffline(options: ComposeOptions): Promise<Offline> {
   await using held = new AsyncDisposableStack();
   const rooms = await core(options, held);
-  const { ask } = administration(rooms, { servers: () => [], url: () => "", egressCa: () => Promise.resolve("") });
+  const { ask } = administration(rooms, { alerts: storedAlerts(rooms.store), servers: () => [], url: () => "", egressCa: () => Promise.resolve("") });
   const kept = held.move();
   return { api: ask, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
@@ -271,7 +273,7 @@ function spec([name, server]: [string, ServerDefinition], credentials: Credentia
   return { name, command, args, cwd, env: () => credentials.give(name, server.env), ...(isolated && { enclose: () => enclose(name, isolated) }) };
 }
 
-function administration(rooms: Core, net: { servers(): JsonObject[]; url(): string; egressCa: Rooms["egressCa"] }): { ask: Api; past: PastBundles } {
+function administration(rooms: Core, net: { alerts: Rooms["alerts"]; servers(): JsonObject[]; url(): string; egressCa: Rooms["egressCa"] }): { ask: Api; past: PastBundles } {
   const { clock, log, limits, store, live, identity, catalog, decision, releases, approvals, credentials, stop } = rooms;
   const past = new PastBundles({ store, active: () => decision.active()?.snapshot ?? null });
   const versions = releaseViews({ store, releases, lineup: () => decision.lineup() });
@@ -286,6 +288,7 @@ function administration(rooms: Core, net: { servers(): JsonObject[]; url(): stri
     credentials,
     approvals,
     stop,
+    alerts: net.alerts,
     workspaces: new Proposals({ store, config: () => live.current() }),
     catalog: {
       entries: (): readonly CatalogEntry[] => catalog.entries(),

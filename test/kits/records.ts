@@ -72,6 +72,13 @@ export const sampleRecords: { readonly [T in RecordType]: NewRecord & { readonly
   "policy.publish": { type: "policy.publish", version: 2, base: 1, statement: address("definition"), source: address("definition"), bundle: address("bundle"), loosens: true, by: "user:ana" },
   "policy.approve": { type: "policy.approve", version: 2, statement: address("definition"), over: hash("org"), by: "user:ben" },
   "policy.rollback": { type: "policy.rollback", from: 2, to: 1, by: "operator", why: "calls are denied" },
+  "alert.raise": {
+    type: "alert.raise", id: "al_AAAAAAAAAAAAAAAA", condition: "breaker", subject: "agent coder", session: "s_AAAAAAAAAAAAAAAA", severity: "critical", route: "page", since_ms: 1_700_000_000_000, held: false,
+    channels: ["ana-phone"], people: ["ana"],
+  },
+  "alert.escalate": { type: "alert.escalate", id: "al_AAAAAAAAAAAAAAAA", page: 2, channels: ["lea-phone", "ops"], people: ["lea"] },
+  "alert.acknowledge": { type: "alert.acknowledge", id: "al_AAAAAAAAAAAAAAAA", by: "user:ana" },
+  "alert.resolve": { type: "alert.resolve", id: "al_AAAAAAAAAAAAAAAA", times: 1 },
   "config.change": { type: "config.change", config: hash("config"), before: hash("earlier"), by: "operator" },
   "access.read": { type: "access.read", by: "operator", what: "log", from: 0, to: 10, times: 1 },
   "access.unseal": { type: "access.unseal", by: "user:ana", of: 7 },

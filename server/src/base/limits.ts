@@ -29,6 +29,8 @@ export const limits = {
   notice_ms: { value: 24 * 3_600_000, unit: "ms", why: "how long a message is retried; a day covers a night's outage, and what is older is no news" },
   channel_ms: { value: 15_000, unit: "ms", why: "one attempt to deliver a message; past it the attempt counts as failed" },
   stops: { value: 1000, unit: "orders", why: "stops and quarantines in force; whoever needs more stops a team, or all" },
+  alerts: { value: 1000, unit: "alerts", why: "open alerts of one daemon; past it more are logged, not paged: nobody reads a thousand" },
+  incident_records: { value: 5000, unit: "records", why: "records in one incident report, the newest and the first; more is no report but an export" },
   config_bytes: { value: 1024 * 1024, unit: "bytes", why: "lanyard.yaml; a hundred times what a large organisation writes" },
   catalog_refresh_ms: { value: 60_000, unit: "ms", why: "how long a server in use can change its tools without saying so before Lanyard looks" },
   definition_bytes: { value: 256 * 1024, unit: "bytes", why: "one tool's definition; past it the tool stays out of the catalog" },

@@ -49,7 +49,25 @@ function workspaceStep(line: Extract<LogLine, { type: `workspace.${string}` }>):
   }
 }
 
+type AlertLine = Extract<LogLine, { type: `alert.${string}` }>;
+const isAlert = (line: LogLine): line is AlertLine => line.type.startsWith("alert.");
+
+function alertStep(line: AlertLine): string {
+  const paged = "people" in line ? line.people.join(", ") || line.channels.join(", ") || "nobody" : "";
+  switch (line.type) {
+    case "alert.raise":
+      return `ALERT ${line.id} (${line.severity}): ${line.condition}, ${line.subject}, ${line.held ? "held by quiet hours" : `paged ${paged}`}`;
+    case "alert.escalate":
+      return `alert ${line.id}: page ${line.page} to ${paged}`;
+    case "alert.acknowledge":
+      return `alert ${line.id} acknowledged by ${line.by}`;
+    case "alert.resolve":
+      return `alert ${line.id} is over${line.times > 1 ? `, it came ${line.times} times` : ""}`;
+  }
+}
+
 function summary(line: Exclude<LogLine, { type: "decision" }>): string {
+  if (isAlert(line)) return alertStep(line);
   switch (line.type) {
     case "outcome":
       return `      ${line.status}${line.code ? ` (${line.code})` : ""}, the call of ${line.of}, after ${(line.duration_us / 1000).toFixed(1)} ms`;

@@ -16,6 +16,8 @@ export const verbs: readonly { readonly names: readonly string[]; load(): Promis
   { names: ["audit"], load: async () => (await import("./audit.ts")).auditVerbs },
   { names: ["approvals", "approve", "deny"], load: async () => (await import("./approvals.ts")).approvalVerbs },
   { names: ["stop", "quarantine", "resume", "stops"], load: async () => (await import("./stop.ts")).stopVerbs },
+  { names: ["alerts"], load: async () => (await import("./alerts.ts")).alertVerbs },
+  { names: ["incident"], load: async () => (await import("./incident.ts")).incidentVerb },
   { names: ["catalog"], load: async () => (await import("./catalog.ts")).catalogVerbs },
   { names: ["policy"], load: async () => (await import("./policy/policy.ts")).policyVerbs },
   { names: ["try"], load: async () => (await import("./try.ts")).tryVerb },

@@ -2,6 +2,7 @@ import type { Registry, ToolContract } from "@lanyard/contract";
 import type { Limits } from "../limits.ts";
 import type { ChannelEntry } from "./channels.ts";
 import type { UndoContract } from "../undo/contract.ts";
+import type { AlertRules } from "./alerts.ts";
 import type { CredentialEntry } from "./credentials.ts";
 import type { StopRules } from "./stop.ts";
 
@@ -48,6 +49,8 @@ export interface Config {
   readonly stop: StopRules;
   /** Where a call names the money it moves, by Cedar action id: the path of the argument. */
   readonly amounts: ReadonlyMap<string, readonly string[]>;
+  /** What is worth waking somebody, and whom. */
+  readonly alerts: AlertRules;
   readonly limits: Limits;
 }
 

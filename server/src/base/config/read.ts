@@ -4,6 +4,7 @@ import { dirname, resolve } from "node:path";
 import { Fault, webServer } from "@lanyard/contract";
 import { endpointText, parseAuthority } from "../host.ts";
 import { defaultLimits, limits } from "../limits.ts";
+import { alertRules, checkAlerts } from "./alerts.ts";
 import type { AgentEntry, Config, IsolatedServer, OauthServer, ServerDefinition } from "./config.ts";
 import { channelEntry, checkChannels } from "./channels.ts";
 import { checkContracts, toolContracts, undoContracts } from "./contracts.ts";
@@ -48,6 +49,7 @@ export function parseConfig(bytes: Uint8Array, file: string): Config {
     checkCredentials(shape, source);
     checkChannels(shape, (path, message, at) => source.problem(path, message, at), missingName);
     checkContracts(shape, source);
+    checkAlerts(shape.alerts ?? {}, { users: Object.keys(shape.users ?? {}), channels: Object.keys(shape.channels ?? {}) }, (path, message, at) => source.problem(path, message, at), missingName);
   }
   const listen = shape ? listenOf(shape, source) : null;
   if (!shape || !listen || source.problems.length > 0) throw new Fault("invalid_config", source.report());
@@ -233,6 +235,7 @@ function build(shape: ConfigFile, listen: Config["listen"], file: string, hash: 
     gates: gatesOf(shape.gates ?? {}),
     stop: stopRules(shape, (path) => resolve(folder, path)),
     amounts: new Map(Object.entries(shape.tools ?? {}).flatMap(([action, { amount }]) => (amount === undefined ? [] : [[action, amount.split(".")]]))),
+    alerts: alertRules(shape.alerts ?? {}),
     limits: { ...defaultLimits, ...lowered },
   };
 }

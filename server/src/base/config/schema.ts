@@ -4,6 +4,7 @@ import { parseAuthority } from "../host.ts";
 import { limits, type LimitName } from "../limits.ts";
 import { channelShape, emailAddress, isSafeUrl, notifyShape, slackUser } from "./channels.ts";
 import { contractShape, entityTypeShape } from "./contract-shape.ts";
+import { alertShape } from "./alerts.ts";
 import { credentialShape } from "./credentials.ts";
 import { stopShape } from "./stop.ts";
 import { maxTextChars, noControl, template } from "./template.ts";
@@ -122,6 +123,7 @@ export const configShape = z.strictObject({
   egress: egress.optional(),
   gates: gates.optional(),
   ...stopShape(template, plain),
+  alerts: alertShape.optional(),
   limits: z.strictObject(Object.fromEntries(Object.entries(limits).map(lowered)) as Record<LimitName, z.ZodOptional<z.ZodInt>>).optional(),
 });
 

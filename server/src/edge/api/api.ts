@@ -1,9 +1,11 @@
 import { errors, Fault, parseJson, routes, type ErrorCode, type JsonObject, type Role, type Route, type RouteName } from "@lanyard/contract";
 import { Hono } from "hono";
+import { alertHandlers } from "./alerts.ts";
 import { approvalHandlers } from "./approvals.ts";
 import { catalogHandlers } from "./catalog.ts";
 import { changeHandlers } from "./changes.ts";
 import { credentialHandlers } from "./credentials.ts";
+import { incidentHandlers } from "./incident/handler.ts";
 import type { ApiResult, Handler } from "./handler.ts";
 import { lendingHandlers } from "./lendings.ts";
 import { ledgerHandlers } from "./ledger.ts";
@@ -27,12 +29,14 @@ export function api(rooms: Rooms): (request: Request, way: Way) => Promise<Respo
     ...workspaceHandlers(rooms),
     ...approvalHandlers(rooms),
     ...stopHandlers(rooms),
+    ...alertHandlers(rooms),
     ...catalogHandlers(rooms),
     ...policyHandlers(rooms),
     ...changeHandlers(rooms),
     ...credentialHandlers(rooms),
     ...lendingHandlers(rooms),
     ...ledgerHandlers(rooms),
+    ...incidentHandlers(rooms),
   };
   const app = new Hono<{ Bindings: Way }>();
   for (const name of Object.keys(routes) as RouteName[]) {

@@ -9,6 +9,7 @@ import type { Approvals } from "../../stages/approval/approval.ts";
 import type { ReleaseViews } from "../../stages/decision/releases-view.ts";
 import type { Releases } from "../../stages/decision/releases.ts";
 import type { CredentialStage } from "../../stages/credential/credential.ts";
+import type { Alerts } from "../../stages/alert/alerts.ts";
 import type { Identity } from "../../stages/identity/identity.ts";
 import type { Proposals } from "../../stages/proposal/proposals.ts";
 import type { StopStage } from "../../stages/stop/stop.ts";
@@ -46,6 +47,7 @@ export interface Rooms {
   readonly credentials: Pick<CredentialStage, "placeholders" | "list" | "revoke" | "restore" | "tokens">;
   readonly approvals: Pick<Approvals, "list" | "decide" | "concerns" | "onChange">;
   readonly stop: Pick<StopStage, "list" | "order" | "lift">;
+  readonly alerts: Pick<Alerts, "list" | "acknowledge">;
   readonly workspaces: Pick<Proposals, "list" | "gates" | "lacking" | "open" | "propose" | "judge" | "approve" | "apply" | "revert" | "conclude" | "discard">;
   readonly catalog: {
     entries(): readonly CatalogEntry[];

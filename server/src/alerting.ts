@@ -1,0 +1,105 @@
+import type { Clock } from "./base/clock.ts";
+import type { Config } from "./base/config/config.ts";
+import type { LiveConfig } from "./base/config/live.ts";
+import type { Log } from "./base/log.ts";
+import { channelsOf } from "./base/notify/channels.ts";
+import type { Outbox } from "./base/notify/notice.ts";
+import type { Store } from "./base/store/port.ts";
+import { verifyApart } from "./base/store/verify-apart.ts";
+import { Alerts } from "./stages/alert/alerts.ts";
+import { Postman } from "./stages/alert/postman.ts";
+import type { DownServer, OpenIntent, Sources, StandingOrder } from "./stages/alert/sources.ts";
+import { Verifier } from "./stages/alert/verifier.ts";
+import { ConditionWatch } from "./stages/alert/watch.ts";
+import type { Approvals } from "./stages/approval/approval.ts";
+import type { CredentialStage } from "./stages/credential/credential.ts";
+import type { Upstreams } from "./stages/execution/upstreams.ts";
+import type { Identity } from "./stages/identity/identity.ts";
+import type { StopOrder } from "./stages/stop/orders.ts";
+import type { StopStage } from "./stages/stop/stop.ts";
+
+interface AlertingRooms {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly live: LiveConfig;
+  readonly identity: Pick<Identity, "sessions">;
+  readonly approvals: Pick<Approvals, "list">;
+  readonly credentials: CredentialStage;
+  readonly stop: Pick<StopStage, "list">;
+}
+
+/** Servers that are down are tried again so often while somebody wants to be told when they come back. */
+const probeUs = 30_000_000;
+/** Open intents looked at: the message says how many there are, and shows one. */
+const mostIntents = 1000;
+
+/** Alerts over everything that can go wrong here. */
+export const alerting = (rooms: AlertingRooms, outbox: Outbox, servers: Pick<Upstreams, "state" | "probe">, held: AsyncDisposableStack): Alerts => {
+  const { store, clock, log, live, credentials } = rooms;
+  const config = (): Config => live.current();
+  const channel = channelsOf({ clock, config, fill: (templates) => credentials.fill(templates) });
+  const postman = held.use(new Postman({ clock, log, outbox, channel, limits: () => config().limits }));
+  const verifier = held.use(new Verifier({ clock, log, verify: (signal) => verifyApart(config().data, store.checkpoint(), signal) }));
+  const watch = new ConditionWatch(clock, { ...told(rooms), quarantines: quarantines(rooms), downServers: downServers(rooms, servers), verdict: (everyMs) => verifier.verdict(everyMs) });
+  return held.use(new Alerts({ store, clock, log, config, postman, watch: () => watch.holding(config().alerts.conditions) }));
+};
+
+const told = ({ store, identity, approvals }: AlertingRooms): Pick<Sources, "approvals" | "intents" | "sessions" | "ledgerWrites"> => ({
+  approvals: () => approvals.list().flatMap(({ id, agent, action, groups, state, asked_at_ms: sinceMs }) => (state === "pending" ? [{ id, agent, action, groups, sinceMs }] : [])),
+  intents: () => store.openIntents().slice(0, mostIntents).flatMap((seq): OpenIntent[] => {
+    const record = store.entry(seq);
+    return record?.type === "decision" ? [{ seq, agent: record.agent, session: record.session, action: record.action, sinceMs: record.at_ms }] : [];
+  }),
+  sessions: () => identity.sessions().flatMap(({ principal, calls, mandate: { maxCalls } }) => (maxCalls === null ? [] : [{ session: principal.session, agent: principal.agent, calls, maxCalls }])),
+  ledgerWrites: () => store.healthy(),
+});
+
+/** Nobody else asks a server that is down whether it is back, while no agent calls it. */
+const downServers = ({ clock, log }: Pick<AlertingRooms, "clock" | "log">, servers: Pick<Upstreams, "state" | "probe">): (() => DownServer[]) => {
+  const probed = new Map<string, number>();
+  return () => {
+    const down = servers.state().filter(({ failures, connections }) => failures > 0 && connections === 0);
+    for (const { server } of down) {
+      if (clock.monotonicUs() - (probed.get(server) ?? -probeUs) < probeUs) continue;
+      probed.set(server, clock.monotonicUs());
+      servers.probe(server).catch((error: unknown) => log.debug("server.still-down", { server, error }));
+    }
+    return down.map(({ server, failures }) => ({ server, failures }));
+  };
+};
+
+
+/** Quarantines with what the ledger says they did. What is on record stays as it is, so each is looked up once. */
+const quarantines = ({ store, stop }: Pick<AlertingRooms, "store" | "stop">): (() => StandingOrder[]) => {
+  let known = new Map<string, StandingOrder>();
+  return () => {
+    const orders = stop.list().filter(({ kind }) => kind === "quarantine");
+    const told = orders.map((order) => known.get(order.id) ?? toldOf(store, order));
+    known = new Map(told.filter((_, index) => orders[index]?.recorded).map((order) => [order.id, order]));
+    return told;
+  };
+};
+
+function toldOf(store: Store, { id, subject: { kind, name }, by, why, atMs }: StopOrder): StandingOrder {
+  const near = store.entries({ types: ["stop.order", "breaker.trip"], sinceMs: atMs, limit: 1000 });
+  const given = near.find((record) => record.type === "stop.order" && record.id === id);
+  const trip = near.find((record) => record.type === "breaker.trip" && record.order === id);
+  const about = kind === "session" ? { session: name } : trip?.type === "breaker.trip" ? { session: trip.session } : kind === "agent" ? { agent: name } : null;
+  const [last] = about ? store.entries({ ...about, types: ["decision"], limit: 1, newest: true, ...(given && { to: given.seq }) }) : [];
+  return {
+    id,
+    subject: kind === "all" ? "everything" : `${kind} ${name}`,
+    by,
+    breaker: by === "lanyard" ? (/^breaker (\w+):/.exec(why)?.[1] ?? "unknown") : null, // Not from the record of the trip: it may not be written yet.
+    why,
+    sinceMs: atMs,
+    done: given?.type === "stop.order" ? [`At once: ${given.sessions} open sessions quarantined, ${given.cancelled} calls under way cancelled, ${given.voided} approvals voided.`] : [],
+    session: last?.type === "decision" ? last.session : kind === "session" ? name : null,
+    last: last?.seq ?? null,
+    resume: `lanyard resume ${kind}${kind === "all" ? "" : ` ${word(name)}`}`,
+  };
+}
+
+/** As a shell takes it for one word: the name of a tool is its server's choice. */
+const word = (name: string): string => (/^[\w@%+=:,./-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`);

@@ -1,0 +1,77 @@
+import type { AlertCondition, AlertRule } from "../../base/config/alerts.ts";
+import type { Clock } from "../../base/clock.ts";
+import type { Holding } from "./alert.ts";
+import { damaged, ledgerDown, nearlySpent, openIntents, quarantined, serverDown, waiting } from "./messages.ts";
+import type { Sources } from "./sources.ts";
+
+/**
+ * Which conditions hold, and for long enough. How long is counted in this process, from what the clock on the wall said first: one that is set
+ * later neither hurries nor delays anything.
+ */
+export class ConditionWatch {
+  readonly #clock: Clock;
+  readonly #sources: Sources;
+  #since = new Map<string, { readonly us: number; readonly agoMs: number }>();
+  #next = new Map<string, { readonly us: number; readonly agoMs: number }>();
+
+  constructor(clock: Clock, sources: Sources) {
+    this.#clock = clock;
+    this.#sources = sources;
+  }
+
+  /** What holds now, by the rules. */
+  holding(rules: ReadonlyMap<AlertCondition, AlertRule>): Holding[] {
+    const found = [...rules].flatMap(([condition, rule]) => this.#ofCondition(condition, rule));
+    // A breaker that quarantines is one thing that happened, not two.
+    const tripped = new Set(found.flatMap(({ condition, mark }) => (condition === "breaker" ? [mark] : [])));
+    [this.#since, this.#next] = [this.#next, new Map()];
+    return found.filter(({ condition, mark }) => condition !== "quarantine" || !tripped.has(mark));
+  }
+
+  #ofCondition(condition: AlertCondition, rule: AlertRule): Holding[] {
+    switch (condition) {
+      case "quarantine":
+        return this.#sources.quarantines().map((order) => quarantined(order));
+      case "breaker":
+        return this.#sources.quarantines().filter(({ breaker }) => breaker !== null).map((order) => ({ ...quarantined(order), condition: "breaker" }));
+      case "approval_waiting":
+        return byAgent(this.#sources.approvals().filter(({ id, sinceMs }) => this.#lasts(id, sinceMs, rule))).map(waiting);
+      case "open_intent":
+        return byAgent(this.#sources.intents().filter(({ seq, sinceMs }) => this.#lasts(`intent ${seq}`, sinceMs, rule))).map(openIntents);
+      case "budget":
+        return byAgent(this.#sources.sessions().filter(({ calls, maxCalls }) => maxCalls > 0 && calls * 100 >= maxCalls * rule.percent)).map((sessions) => nearlySpent(sessions, this.#clock.nowMs()));
+      case "upstream_down":
+        return this.#sources.downServers().filter(({ server }) => this.#lasts(`server ${server}`, this.#clock.nowMs(), rule)).map((server) => serverDown(server, this.#sinceMs(`server ${server.server}`)));
+      case "ledger_down":
+        return this.#sources.ledgerWrites() || !this.#lasts("ledger", this.#clock.nowMs(), rule) ? [] : [ledgerDown(this.#sinceMs("ledger"))];
+      case "verify_failed": {
+        const verdict = this.#sources.verdict(rule.everyMs);
+        return verdict && verdict.findings.length > 0 ? [damaged(verdict)] : [];
+      }
+    }
+  }
+
+  /** Whether what began at `sinceMs` has lasted for as long as the rule says. */
+  #lasts(key: string, sinceMs: number, { ms }: AlertRule): boolean {
+    const us = this.#clock.monotonicUs();
+    const first = this.#since.get(key) ?? { us, agoMs: Math.max(0, this.#clock.nowMs() - sinceMs) };
+    this.#next.set(key, first);
+    return first.agoMs + (us - first.us) / 1000 >= ms;
+  }
+
+  #sinceMs(key: string): number {
+    const first = this.#next.get(key);
+    return this.#clock.nowMs() - Math.floor(first ? first.agoMs + (this.#clock.monotonicUs() - first.us) / 1000 : 0);
+  }
+}
+
+/** Groups of one agent each: ten sessions of one agent that go wrong are one page. */
+function byAgent<T extends { readonly agent: string }>(all: readonly T[]): [T, ...T[]][] {
+  const groups = new Map<string, [T, ...T[]]>();
+  for (const one of all) {
+    const group = groups.get(one.agent);
+    if (group) group.push(one);
+    else groups.set(one.agent, [one]);
+  }
+  return [...groups.values()];
+}
