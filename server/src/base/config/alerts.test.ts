@@ -75,9 +75,9 @@ test("a name that leads nowhere, a time that is none and a level that pages nobo
     "8:13: no time zone of the IANA database, such as `Europe/Berlin` or `UTC`",
     "10:11: those who take turns need `since`, the day on which the first one's week begins",
     "12:11: `to` is not after `from`",
-    "16:45: a level pages nobody: name `rotas`, `users` or `channels`",
-    '17:51: a time of day, in quotes: "09:00"',
-    "22:28: unknown key `percentage`; did you mean `percent`?",
+    "16:46: a level pages nobody: name `rotas`, `users` or `channels`",
+    '17:52: a time of day, in quotes: "09:00"',
+    "22:28: unknown key `percentage`; known here: route, severity, percent",
   ]);
 });
 
