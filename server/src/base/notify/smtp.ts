@@ -1,5 +1,4 @@
 import { readFile } from "node:fs/promises";
-import { createTransport } from "nodemailer";
 import { shortened, visible, visibleLines } from "../visible.ts";
 import { Undelivered, type Deliver } from "./channel.ts";
 import type { Notice } from "./notice.ts";
@@ -26,6 +25,7 @@ export const smtpChannel = ({ host, port, security, login, from, to, ca }: SmtpW
   return async ({ notice, signal }) => {
     const receivers = notice.to ?? to;
     if (receivers.length === 0) throw new Undelivered("no_receiver", { passing: false });
+    const { createTransport } = await import("nodemailer"); // Few daemons send mail; all others start without it.
     const transport = createTransport({
       ...{ host, port, secure: security === "tls", requireTLS: security === "starttls", ignoreTLS: security === "none" },
       ...{ connectionTimeout: silenceMs, greetingTimeout: silenceMs, socketTimeout: silenceMs, dnsTimeout: silenceMs, name: "lanyard" },

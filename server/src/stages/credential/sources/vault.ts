@@ -1,5 +1,5 @@
 import { Fault, isObject } from "@lanyard/contract";
-import createVault from "node-vault";
+import type * as Vault from "node-vault";
 import { askJson } from "./ask.ts";
 import type { SecretSource } from "./source.ts";
 
@@ -12,7 +12,7 @@ const keepMs = 30_000;
  */
 export const fromVault: SecretSource<"vault"> = async ({ address, path, field, namespace, auth }, name, { clock, other }) => {
   const wrong = (why: string, cause?: unknown) => new Fault("no_credential", `the credential \`${name}\` could not be read from \`${path}\` at \`${address}\`: ${why}`, { cause });
-  const vault = client(address, namespace);
+  const vault = await client(address, namespace);
   try {
     if ("token" in auth) vault.token = (await other(auth.token)).reveal();
     else await vault.approleLogin({ role_id: auth.roleId, secret_id: (await other(auth.secretId)).reveal(), mount_point: auth.mount });
@@ -36,13 +36,14 @@ export const fromVault: SecretSource<"vault"> = async ({ address, path, field, n
  * node-vault with our own way over the network: its own follows redirects with the token, and goes through a proxy that the environment names. Nor
  * may the environment choose another token, namespace or prefix than lanyard.yaml says.
  */
-function client(address: string, namespace: string | null): createVault.client {
+async function client(address: string, namespace: string | null): Promise<Vault.client> {
+  const { default: createVault } = await import("node-vault"); // Few daemons have a Vault; all others start without it.
   const send = async ({ uri, method, headers, json }: { uri: string; method: string; headers: Record<string, string>; json?: unknown }) => {
     const asks = json === undefined || json === true ? {} : { body: JSON.stringify(json), headers: { ...headers, "content-type": "application/json" } };
     const { status, json: body } = await askJson(uri, { method, headers, ...asks });
     return { statusCode: status, body: body ?? {}, request: { path: new URL(uri).pathname } };
   };
   const quiet = () => {};
-  const vault = createVault({ endpoint: address, debug: quiet, "request-promise": { defaults: () => send } } as unknown as createVault.VaultOptions);
+  const vault = createVault({ endpoint: address, debug: quiet, "request-promise": { defaults: () => send } } as unknown as Vault.VaultOptions);
   return Object.assign(vault, { token: "", pathPrefix: "", namespace: namespace ?? "" });
 }
