@@ -16,6 +16,7 @@ import { api, type Way } from "./edge/api/api.ts";
 import { reasonOf } from "./edge/api/ledger.ts";
 import type { Rooms } from "./edge/api/rooms.ts";
 import { EgressDoor } from "./edge/gateway/egress/door.ts";
+import { AuthorityDoor } from "./edge/gateway/lease/door.ts";
 import { enclosing } from "./enclosing.ts";
 import { Gateway } from "./edge/gateway/gateway.ts";
 import { listen, type Listening } from "./listen.ts";
@@ -164,10 +165,11 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
   );
   const alerts = alerting(rooms, held.use(notifying(rooms)), servers, held);
   const enclose = enclosing({ ...rooms, environment, config: () => live.current(), door: egress });
-  linkStop(rooms, { face, servers });
+  const authority = held.use(new AuthorityDoor({ authenticate: identity.authenticate, stopOf: (principal) => rooms.stop.stopOf(principal), termMs: () => live.current().stop.authorityTermMs, limits: rooms.limits }));
+  linkStop(rooms, { face, servers, authority }, held);
   linkChanges(rooms, { face, egress, servers }, held);
   const { ask, past } = administration(rooms, { alerts, servers: () => servers.state() as unknown as JsonObject[], url: () => listening.url, egressCa: async (principal) => (await egress.authority(principal)).pem });
-  const listening: Listening = held.use(await listen({ config, gateway: face, egress, api: ask, log }));
+  const listening: Listening = held.use(await listen({ config, gateway: face, egress, authority, api: ask, log }));
 
   const probes = Promise.allSettled(servers.servers.map((name) => probe(rooms, servers, name)));
   const kept = held.move();

@@ -8,6 +8,7 @@ import type { Log } from "./base/log.ts";
 import { gatewaySocket, operatorSocket } from "./base/sockets.ts";
 import type { Way } from "./edge/api/api.ts";
 import type { EgressDoor } from "./edge/gateway/egress/door.ts";
+import type { AuthorityDoor } from "./edge/gateway/lease/door.ts";
 import type { Gateway } from "./edge/gateway/gateway.ts";
 import { mcpHttp } from "./edge/gateway/mcp-http.ts";
 import { mcpStdio } from "./edge/gateway/mcp-stdio.ts";
@@ -20,6 +21,7 @@ interface Doors {
   readonly config: Config;
   readonly gateway: Gateway;
   readonly egress: Pick<EgressDoor, "accept" | "hangUp">;
+  readonly authority: Pick<AuthorityDoor, "accept">;
   readonly api: (request: Request, way: Way) => Promise<Response>;
   readonly log: Log;
 }
@@ -28,20 +30,21 @@ interface Doors {
  * Opens the three ways in: TCP for agents and token holders, `gateway.sock` for stdio shims, `operator.sock` for the operator. Both sockets
  * lie in the data folder, which only its owner may enter. Throws Fault `conflict` when the port is taken.
  */
-export async function listen({ config, gateway, egress, api, log }: Doors): Promise<Listening> {
+export async function listen({ config, gateway, egress, authority, api, log }: Doors): Promise<Listening> {
   await using held = new AsyncDisposableStack();
   const { host, port } = config.listen;
   const mcp = mcpHttp(gateway, {});
   const requests = (way: Way): RequestListener => getRequestListener((request) => api(request, way), { overrideGlobalObjects: false });
   const outside = requests({ operator: false });
-  const tcp = createHttpServer({ shouldUpgradeCallback: isEgress }, (request, response) => (isMcp(request.url) ? mcp(request, response) : void outside(request, response)));
-  tcp.on("upgrade", (request, socket, head) => egress.accept(request, socket, head));
+  const tcp = createHttpServer({ shouldUpgradeCallback: (request) => isEgress(request) || isAuthority(request) }, (request, response) => (isMcp(request.url) ? mcp(request, response) : void outside(request, response)));
+  tcp.on("upgrade", (request, socket, head) => (isEgress(request) ? egress : authority).accept(request, socket, head));
   tcp.keepAliveTimeout = keepAliveMs;
   hold(held, tcp);
   held.defer(() => egress.hangUp()); // A port is not free while a connection that came through it is open.
   await bind(tcp, { host, port }, `${host}:${port}`);
 
-  const operator = createHttpServer(requests({ operator: true }));
+  const operator = createHttpServer({ shouldUpgradeCallback: isAuthority }, requests({ operator: true }));
+  operator.on("upgrade", (request, socket, head) => authority.accept(request, socket, head));
   hold(held, operator);
   await bindSocket(operator, operatorSocket(config.data));
   const shims = createSocketServer(mcpStdio(gateway));
@@ -61,6 +64,8 @@ const keepAliveMs = 75_000;
 const isMcp = (url = ""): boolean => url === "/mcp" || url.startsWith("/mcp/") || url.startsWith("/mcp?");
 
 const isEgress = ({ method, url, headers }: IncomingMessage): boolean => method === "GET" && url === "/egress" && headers.upgrade === "lanyard-egress";
+
+const isAuthority = ({ method, url, headers }: IncomingMessage): boolean => method === "GET" && url === "/authority" && headers.upgrade === "lanyard-authority";
 
 function hold(held: AsyncDisposableStack, server: HttpServer): void {
   held.defer(async () => {

@@ -1,5 +1,6 @@
 import type { Principal } from "@lanyard/contract";
 import type { Log } from "./base/log.ts";
+import type { AuthorityDoor } from "./edge/gateway/lease/door.ts";
 import type { Gateway } from "./edge/gateway/gateway.ts";
 import type { Approvals } from "./stages/approval/approval.ts";
 import type { Upstreams } from "./stages/execution/upstreams.ts";
@@ -8,16 +9,23 @@ import type { StopReach, StopStage } from "./stages/stop/stop.ts";
 
 interface Stoppable {
   readonly stop: StopStage;
-  readonly identity: Pick<Identity, "sessions">;
+  readonly identity: Pick<Identity, "sessions" | "onClose">;
   readonly approvals: Pick<Approvals, "void">;
   readonly log: Log;
 }
 
+interface Reached {
+  readonly face: Pick<Gateway, "sever">;
+  readonly servers: Upstreams;
+  readonly authority: AuthorityDoor;
+}
+
 /** What an order does in the other rooms beside refusing and cancelling calls: all of it begins in the tick that the order is given in. */
-export function linkStop({ stop, identity, approvals, log }: Stoppable, { face, servers }: { readonly face: Gateway; readonly servers: Upstreams }): void {
+export function linkStop({ stop, identity, approvals, log }: Stoppable, { face, servers, authority }: Reached, held: AsyncDisposableStack): void {
   const unsevered = (what: string) => (error: unknown) => log.error("stop.unsevered", { what, error });
   const sever: StopReach["sever"] = ({ kind, subject }, sessions) => {
     if (kind !== "stop") return; // Whoever may read needs connections to read by.
+    for (const { session } of sessions) authority.tell(session);
     for (const { session } of sessions) void face.sever(session).catch(unsevered(session));
     const stopped = servers.servers.filter((server) => stop.stopOfServer(server) !== null);
     for (const server of subject.kind === "server" || subject.kind === "all" ? stopped : []) void servers.renew(server).catch(unsevered(server));
@@ -35,5 +43,7 @@ export function linkStop({ stop, identity, approvals, log }: Stoppable, { face, 
     void approvals.void(match, id).catch(unsevered("approvals")); // Over on the first line of it; the record follows.
     return voided;
   };
+  const closing = identity.onClose((session) => authority.ended(session));
+  held.defer(() => closing.stop());
   stop.reach = { sessions, voidApprovals, sever };
 }

@@ -1,10 +1,16 @@
 import { mkdtempSync, rmSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
 import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { duplexPair, PassThrough } from "node:stream";
+import type { Principal } from "@lanyard/contract";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { systemClock } from "../../server/src/base/clock.ts";
+import { defaultLimits } from "../../server/src/base/limits.ts";
 import { silent } from "../../server/src/base/log.ts";
+import { AuthorityDoor } from "../../server/src/edge/gateway/lease/door.ts";
+import { AuthorityLease } from "../../server/src/edge/gateway/lease/lease.ts";
 import { mcpStdio } from "../../server/src/edge/gateway/mcp-stdio.ts";
 import { shim } from "../../server/src/edge/gateway/shim.ts";
 import { StdioAgent, type Wire } from "./agent.ts";
@@ -23,30 +29,45 @@ afterEach(() => open.disposeAsync());
 
 const textOf = ({ result }: Wire): string => (result?.["content"] as { text: string }[] | undefined)?.[0]?.text ?? "";
 
-/** A gateway whose socket can go away and come back, as when the daemon is restarted. */
+const principal: Principal = { session: "session-1", agent: "coder", user: "ana", purpose: "test", chain: [], tools: null, labels: [], isolation: "none", expiresAtMs: Number.MAX_SAFE_INTEGER };
+
+/** The other socket of the daemon, where authority is renewed. */
+const authoritySocket = (): string => join(folder, "operator.sock");
+const leased = (): AuthorityLease => open.use(new AuthorityLease({ at: { socketPath: authoritySocket() }, token: "session-1", termMs: 5000, clock: systemClock }));
+
+/** A gateway whose sockets can go away and come back, as when the daemon is restarted. */
 async function daemon(): Promise<{ gateway: Stand; socket: string; up(): Promise<void>; down(): void }> {
   const toy = open.use(await serveToy("stateful"));
   const gateway = open.use(await stand({ servers: [{ name: "toy", url: toy.url, headers: async () => nothingGiven }] }));
   const socket = join(folder, "gateway.sock");
   const sockets = new Set<Socket>();
   let server: Server | null = null;
+  const authority = createHttpServer({ shouldUpgradeCallback: () => true });
+  const door = open.use(new AuthorityDoor({ authenticate: () => ({ kind: "session", principal }), stopOf: () => null, termMs: () => 5000, limits: defaultLimits }));
+  authority.on("upgrade", (request, one, head) => {
+    sockets.add(one as Socket);
+    door.accept(request, one, head);
+  });
   const down = () => {
     for (const one of sockets) one.destroy();
     server?.close();
-    rmSync(socket, { force: true });
+    authority.close();
+    for (const path of [socket, authoritySocket()]) rmSync(path, { force: true });
   };
   open.defer(down);
   return {
     gateway,
     socket,
     down,
-    up: () =>
-      new Promise((resolve) => {
+    up: async () => {
+      await new Promise<void>((resolve) => void authority.listen(authoritySocket(), resolve));
+      await new Promise<void>((resolve) => {
         server = createServer((one) => {
           sockets.add(one);
           mcpStdio(gateway.gateway)(one);
         }).listen(socket, resolve);
-      }),
+      });
+    },
   };
 }
 
@@ -55,7 +76,7 @@ function behindShim(socket: string): { agent: StdioAgent; done: Promise<void> } 
   const [client, process] = duplexPair();
   const stdout = new PassThrough();
   stdout.pipe(process);
-  const done = shim({ socket, token: "session-1", path: "/mcp", stdin: process, stdout, log: silent });
+  const done = shim({ socket, token: "session-1", path: "/mcp", authority: leased(), stdin: process, stdout, log: silent });
   const agent = open.use(new StdioAgent(client, { version: "2025-11-25", token: "" }));
   open.defer(() => void client.end());
   return { agent, done };
@@ -92,7 +113,7 @@ it("ends with its client's input", async () => {
   const { socket, up } = await daemon();
   await up();
   const [client, process] = duplexPair();
-  const done = shim({ socket, token: "session-1", path: "/mcp", stdin: process, stdout: new PassThrough(), log: silent });
+  const done = shim({ socket, token: "session-1", path: "/mcp", authority: leased(), stdin: process, stdout: new PassThrough(), log: silent });
   client.write('{"jsonrpc":"2.0","id":1,"method":"ping"}\n');
   client.end();
   await expect(done).resolves.toBeUndefined();

@@ -6,7 +6,8 @@ import { settings, systemEnvironment, type Settings } from "../base/config/envir
 import { loadConfig } from "../base/config/read.ts";
 import { logger } from "../base/log.ts";
 import { systemClock } from "../base/clock.ts";
-import { gatewaySocket } from "../base/sockets.ts";
+import { gatewaySocket, operatorSocket } from "../base/sockets.ts";
+import { AuthorityLease } from "../edge/gateway/lease/lease.ts";
 import { shim } from "../edge/gateway/shim.ts";
 import type { Context } from "./context.ts";
 import { mcpLoginVerbs } from "./mcp-login.ts";
@@ -34,7 +35,8 @@ export function mcpVerb(program: Command, context: Context): void {
       const session = await sessionFor(context, held, options);
       try {
         const path = options.server ? `/mcp/${options.server}` : "/mcp";
-        await shim({ socket: gatewaySocket(config.data), token: session.token, path, stdin: process.stdin, stdout: process.stdout, log });
+        using authority = new AuthorityLease({ at: { socketPath: operatorSocket(config.data) }, token: session.token, termMs: config.stop.authorityTermMs, clock: systemClock });
+        await shim({ socket: gatewaySocket(config.data), token: session.token, path, authority, stdin: process.stdin, stdout: process.stdout, log });
       } finally {
         await session.close();
       }

@@ -3,12 +3,14 @@ import { dirname } from "node:path";
 import { finished } from "node:stream/promises";
 import type { Readable, Writable } from "node:stream";
 import { Fault } from "@lanyard/contract";
+import { systemClock } from "../base/clock.ts";
 import type { Environment } from "../base/config/environment.ts";
 import type { Limits } from "../base/limits.ts";
+import { AuthorityLease } from "../edge/gateway/lease/lease.ts";
 import { homeInside } from "../stages/execution/sandbox/bubblewrap.ts";
 import type { Sandbox, SandboxDriver, SandboxSpec } from "../stages/execution/sandbox/driver.ts";
 import { egressDoor } from "../stages/execution/sandbox/egress-door.ts";
-import { mcpDoor } from "../stages/execution/sandbox/mcp-door.ts";
+import { mcpDoor, type DoorTarget } from "../stages/execution/sandbox/mcp-door.ts";
 import { egressEnvironment, egressPort } from "../stages/execution/sandbox/egress-environment.ts";
 import type { Client } from "./client.ts";
 import { isolationLimits } from "../stages/execution/sandbox/isolation-limits.ts";
@@ -27,6 +29,8 @@ export interface IsolatedOptions {
   /** Speaks for a session to the daemon: as the operator, or with the session's own token. */
   readonly speak: (session: RunSession) => Promise<Client>;
   readonly limits: Limits;
+  /** How long it may act without a word of the daemon, until the daemon has said. */
+  readonly authorityTermMs: number;
   /** What the session lasts at most. */
   readonly wallMs: number;
   readonly environment: Environment;
@@ -52,12 +56,12 @@ const noSuchFile = 2;
  */
 export async function runIsolated(options: IsolatedOptions): Promise<number> {
   const { api, driver, places, limits, wallMs, say, held } = options;
-  let session: RunSession | null = null;
+  let target: DoorTarget | null = null;
   await using sandbox = await driver.create({
     ...places,
     doors: new Map([
-      [mcpPort, mcpDoor(() => session)],
-      [egressPort, egressDoor(() => session)],
+      [mcpPort, mcpDoor(() => target)],
+      [egressPort, egressDoor(() => target)],
     ]),
     limits: isolationLimits(limits, wallMs),
   });
@@ -66,8 +70,12 @@ export async function runIsolated(options: IsolatedOptions): Promise<number> {
   });
   await sandbox.start();
   await held.fill(sandbox);
-  session = await api.open(); // Only now: the tier it claims is there.
+  const session = await api.open(); // Only now: the tier it claims is there.
+  using authority = authorityOf(options, session);
+  target = { url: session.url, token: session.token, authority };
+  heed(authority, sandbox, say);
   try {
+    await authority.ready();
     await held.open(session.session, sandbox, await options.speak(session));
     const code = await carry(options, sandbox, session);
     await held.look(sandbox).catch((error: unknown) => say(`what it changed is lost: ${error instanceof Error ? error.message : "unknown error"}`));
@@ -77,12 +85,38 @@ export async function runIsolated(options: IsolatedOptions): Promise<number> {
     say(`\`${options.command}\` was ended: ${error.message}`);
     return 125;
   } finally {
-    const ended = session;
-    session = null;
-    await api.close(ended).catch((error: unknown) => {
-      say(`session ${ended.session} could not be closed (${error instanceof Error ? error.message : "unknown error"}); it ends by itself when it expires`);
+    target = null;
+    await api.close(session).catch((error: unknown) => {
+      say(`session ${session.session} could not be closed (${error instanceof Error ? error.message : "unknown error"}); it ends by itself when it expires`);
     });
   }
+}
+
+function authorityOf({ authorityTermMs: termMs }: IsolatedOptions, { url, token }: RunSession): AuthorityLease {
+  const { hostname, port } = new URL(url);
+  return new AuthorityLease({ at: { host: hostname.replace(/^\[|\]$/g, ""), port: Number(port) }, token, termMs, clock: systemClock });
+}
+
+/**
+ * A stop kills the sandbox. Without the daemon's word its doors are closed, which is all the ways it has; where the driver can, it stands still
+ * meanwhile, so that it finds as little as possible changed when it goes on.
+ */
+function heed(authority: AuthorityLease, sandbox: Sandbox, say: (line: string) => void): void {
+  let waits = false;
+  const pass = (turn: (() => Promise<void>) | undefined) => void turn?.().catch(() => {}); // It may have ended meanwhile.
+  authority.onChange((state, why) => {
+    if (state === "stopped") {
+      say(`${why}: the sandbox is ended`);
+      void sandbox.destroy();
+    } else if (state === "lost") {
+      say(`${why || "the Lanyard daemon does not answer"}: nothing leaves the sandbox until it does`);
+      pass(sandbox.pause);
+    } else if (waits) {
+      say("the Lanyard daemon answers again");
+      pass(sandbox.resume);
+    }
+    waits = state === "lost";
+  });
 }
 
 async function carry({ command, args, environment, pass, say, stdio }: IsolatedOptions, sandbox: Sandbox, { session, egress_ca: authority, placeholders }: RunSession): Promise<number> {

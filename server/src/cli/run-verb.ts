@@ -84,7 +84,7 @@ export function runVerb(program: Command, context: Context): void {
       });
       const stdio = { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr };
       process.exitCode = await runIsolated({
-        ...{ api: runApi(opener, as, options, tier), driver, places, held, limits: config.limits, speak: async ({ token: own }) => (bearer === undefined ? opener : as(own)) },
+        ...{ api: runApi(opener, as, options, tier), driver, places, held, limits: config.limits, authorityTermMs: config.stop.authorityTermMs, speak: async ({ token: own }) => (bearer === undefined ? opener : as(own)) },
         ...{ wallMs: minutes === undefined ? config.limits.session_ms : Math.min(minutes * 60_000, config.limits.session_ms) },
         ...{ environment, pass: options.pass ?? [], say: context.err, command, args, stdio },
       }).catch((error: unknown) => {

@@ -4,6 +4,7 @@ import { Fault } from "@lanyard/contract";
 import { readLines } from "../../base/lines.ts";
 import { defaultLimits } from "../../base/limits.ts";
 import type { Log } from "../../base/log.ts";
+import type { AuthorityLease } from "./lease/lease.ts";
 import { isRequest, isResponse, readMessage, respond, toAnswer, type RpcId, type RpcReading } from "../../base/rpc.ts";
 
 export interface ShimOptions {
@@ -14,13 +15,15 @@ export interface ShimOptions {
   readonly path: string;
   readonly stdin: Readable;
   readonly stdout: Writable;
+  readonly authority: AuthorityLease;
   readonly log: Log;
 }
 
 /**
  * `lanyard mcp`: copies lines between a client's stdio and the daemon's socket; ends with the client's input. It decides nothing. When
  * the daemon goes away, requests in flight get a clear error, and the next message connects anew with the client's handshake replayed,
- * so that a restarted daemon is not the end of the client's session.
+ * so that a restarted daemon is not the end of the client's session. What it does decide: while the daemon does not renew its authority, it lets
+ * nothing through, and what is under way is answered.
  */
 export function shim(options: ShimOptions): Promise<void> {
   return new Shim(options).run();
@@ -43,7 +46,8 @@ class Shim {
   }
 
   async run(): Promise<void> {
-    const { stdin } = this.#options;
+    const { stdin, authority } = this.#options;
+    const following = authority.onChange((state) => state === "lost" && this.#socket?.destroy());
     let last: Promise<void> = Promise.resolve();
     readLines(stdin, bodyBytes, (line) => (last = last.then(() => this.#outward(Buffer.from(line)))), () => {
       this.#answer(null, new Fault("limit_exceeded", `a message is over the limit body_bytes (${bodyBytes} bytes)`));
@@ -51,6 +55,7 @@ class Shim {
     });
     await new Promise<void>((resolve) => stdin.once("close", resolve).once("end", resolve));
     await last;
+    following.stop();
     const socket = this.#socket;
     if (socket && !socket.destroyed) await new Promise<void>((resolve) => socket.once("close", resolve).end());
   }
@@ -59,14 +64,22 @@ class Shim {
     const reading = readMessage(line, depth);
     const id = "message" in reading && isRequest(reading.message) ? reading.message.id : null;
     try {
-      const socket = await this.#connection();
+      if (this.#cannot()) await this.#options.authority.ready();
+      const socket = this.#cannot() ?? (await this.#connection());
+      if (socket instanceof Fault) throw socket;
       if (id !== null) this.#open.add(id);
       this.#remember(reading, line);
       socket.write(Buffer.concat([line, newline]));
     } catch (error) {
       this.#options.log.warn("shim.unreachable", { error });
-      if (id !== null) this.#answer(id, new Fault("upstream_unavailable", "the Lanyard daemon cannot be reached; start it with `lanyard serve` and try again"));
+      if (id !== null) this.#answer(id, error instanceof Fault ? error : new Fault("upstream_unavailable", "the Lanyard daemon cannot be reached; start it with `lanyard serve` and try again"));
     }
+  }
+
+  /** A stop is no reason here: the daemon refuses, and records that it did. */
+  #cannot(): Fault | null {
+    const refusal = this.#options.authority.refusal();
+    return refusal?.code === "stopped" ? null : refusal;
   }
 
   #connection(): Promise<Socket> {
@@ -129,7 +142,8 @@ class Shim {
 
   #lost(): void {
     this.#socket = null;
-    const why = new Fault("uncertain", "the Lanyard daemon went away while the request was running; it may have taken effect");
+    const lost = this.#cannot()?.code === "authority_lost";
+    const why = new Fault("uncertain", `the Lanyard daemon ${lost ? "does not answer any more" : "went away"} while the request was running; it may have taken effect`);
     for (const id of this.#open) this.#answer(id, why);
   }
 

@@ -4,9 +4,10 @@ import { PassThrough } from "node:stream";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { egressDoor } from "./egress-door.ts";
-import { mcpDoor } from "./mcp-door.ts";
+import { mcpDoor, type DoorAuthority } from "./mcp-door.ts";
 
 const token = "held-outside";
+const authority: DoorAuthority = { refusal: () => null, signal: new AbortController().signal };
 const seen: IncomingMessage[] = [];
 let daemon: HttpServer;
 let mcp: Server;
@@ -26,7 +27,7 @@ beforeAll(async () => {
     socket.once("data", () => socket.end(Buffer.alloc(1_000_000, "x")));
   });
   await listen(daemon);
-  const target = () => ({ url: `http://127.0.0.1:${portOf(daemon)}/mcp`, token });
+  const target = () => ({ url: `http://127.0.0.1:${portOf(daemon)}/mcp`, token, authority });
   mcp = createServer(mcpDoor(target));
   egress = createServer((socket) => egressDoor(target)(socket));
   await Promise.all([listen(mcp), listen(egress)]);
@@ -64,7 +65,7 @@ test("without a session, or without a daemon, the egress door says so and closes
   const closed = new PassThrough();
   egressDoor(() => null)(closed);
   expect(closed.destroyed).toBe(true);
-  const nobody = createServer((socket) => egressDoor(() => ({ url: "http://127.0.0.1:1/mcp", token }))(socket));
+  const nobody = createServer((socket) => egressDoor(() => ({ url: "http://127.0.0.1:1/mcp", token, authority }))(socket));
   await listen(nobody);
   expect(await say(nobody, "anything")).toMatch(/^HTTP\/1.1 502[^]*daemon cannot be reached/);
   nobody.close();

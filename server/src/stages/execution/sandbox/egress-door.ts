@@ -11,12 +11,21 @@ export function egressDoor(target: () => DoorTarget | null): (connection: Duplex
     connection.on("error", () => connection.destroy());
     const to = target();
     if (!to) return void connection.destroy();
+    const why = to.authority.refusal();
+    if (why) return refuse(connection, why.message);
+    let through: Duplex | null = null;
+    const { signal } = to.authority;
+    const cut = () => (through ? through.destroy() : refuse(connection, lostText(to)));
+    signal.addEventListener("abort", cut, { once: true });
+    connection.once("close", () => signal.removeEventListener("abort", cut));
     const { hostname, port } = new URL(to.url);
     const headers = { connection: "Upgrade", upgrade: "lanyard-egress", authorization: `Bearer ${to.token}` };
     const asked = ask({ host: hostname.replace(/^\[|\]$/g, ""), port, path: "/egress", headers, agent: false });
     asked.once("upgrade", (_answer, socket, head) => {
       if (head.length > 0) socket.unshift(head);
-      join(connection, socket);
+      through = socket;
+      if (signal.aborted) socket.destroy();
+      join(connection, socket, () => lostText(to));
     });
     asked.once("response", (answer) => {
       answer.resume();
@@ -28,8 +37,10 @@ export function egressDoor(target: () => DoorTarget | null): (connection: Duplex
   };
 }
 
+const lostText = ({ authority }: DoorTarget): string => authority.refusal()?.message ?? "the Lanyard daemon went away before it answered";
+
 /** Where the daemon goes away while a request waits, whoever asked is told so, unless bytes of ours would be taken for those of whom a tunnel leads to. */
-function join(connection: Duplex, socket: Duplex): void {
+function join(connection: Duplex, socket: Duplex, whyLost: () => string): void {
   let waits = false;
   let inTunnel: "no" | "asked" | "yes" | null = null;
   connection.on("data", (chunk: Buffer) => {
@@ -42,7 +53,7 @@ function join(connection: Duplex, socket: Duplex): void {
   });
   socket.on("error", () => {}); // told by `close`
   socket.once("close", () => {
-    if (waits && inTunnel !== "yes") refuse(connection, "the Lanyard daemon went away before it answered; the request may have been carried out");
+    if (waits && inTunnel !== "yes") refuse(connection, `${whyLost()}; the request may have been carried out`);
     else connection.end(); // what was read already still goes in
   });
   connection.once("close", () => socket.destroy());
