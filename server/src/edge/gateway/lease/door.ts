@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import { errors, Fault, type Principal } from "@lanyard/contract";
+import { errors, Fault, isObject, parseJson, type Principal } from "@lanyard/contract";
 import type { Limits } from "../../../base/limits.ts";
 import { readLines } from "../../../base/lines.ts";
 import type { Caller } from "../../../stages/identity/opening.ts";
@@ -91,7 +91,8 @@ export class AuthorityDoor implements Disposable {
 
   #renew({ socket, token }: Line, asked: Buffer): void {
     try {
-      const number: unknown = (JSON.parse(asked.toString("utf8")) as { renew?: unknown } | null)?.renew;
+      const question = parseJson(asked.toString("utf8"));
+      const number = isObject(question) ? question["renew"] : null;
       if (typeof number !== "number") return void socket.destroy();
       const stopped = this.#options.stopOf(this.#principal(token));
       say(socket, stopped ? { stopped: stopped.message } : { renewed: number, term_ms: this.#options.termMs() });

@@ -1,6 +1,6 @@
 import { request as ask, type ClientRequest } from "node:http";
 import type { Duplex } from "node:stream";
-import { Fault } from "@lanyard/contract";
+import { Fault, isObject, parseJson } from "@lanyard/contract";
 import type { Clock } from "../../../base/clock.ts";
 import { readLines } from "../../../base/lines.ts";
 import type { AuthorityNews } from "./door.ts";
@@ -211,10 +211,11 @@ export class AuthorityLease implements Disposable {
 
 function readNews(line: Buffer): AuthorityNews | null {
   try {
-    const news = JSON.parse(line.toString("utf8")) as Partial<Record<"renewed" | "term_ms" | "stopped" | "ended", unknown>> | null;
-    if (typeof news?.stopped === "string") return { stopped: news.stopped };
-    if (typeof news?.ended === "string") return { ended: news.ended };
-    return typeof news?.renewed === "number" && typeof news.term_ms === "number" && news.term_ms > 0 && news.term_ms <= 60_000 ? { renewed: news.renewed, term_ms: news.term_ms } : null;
+    const news = parseJson(line.toString("utf8"));
+    const { renewed, term_ms: termMs, stopped, ended } = isObject(news) ? news : {};
+    if (typeof stopped === "string") return { stopped };
+    if (typeof ended === "string") return { ended };
+    return typeof renewed === "number" && typeof termMs === "number" && termMs > 0 && termMs <= 60_000 ? { renewed, term_ms: termMs } : null;
   } catch {
     return null;
   }
