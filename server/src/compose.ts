@@ -24,7 +24,7 @@ import { Changes } from "./mediation/changes.ts";
 import { mediate } from "./mediation/mediate.ts";
 import { replay } from "./mediation/replay.ts";
 import type { Stages } from "./mediation/stages.ts";
-import { notifying } from "./notifying.ts";
+import { notifying, surfacing } from "./notifying.ts";
 import { releasing } from "./releasing.ts";
 import { storedAlerts } from "./stages/alert/alerts.ts";
 import { approvalStage, type Approvals } from "./stages/approval/approval.ts";
@@ -163,13 +163,16 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
       log,
     }),
   );
-  const alerts = alerting(rooms, held.use(notifying(rooms)), servers, held);
+  const outbox = held.use(notifying(rooms));
+  const surfaces = held.use(surfacing(rooms, outbox, () => listening.url));
+  const alerts = alerting(rooms, outbox, servers, held);
   const enclose = enclosing({ ...rooms, environment, config: () => live.current(), door: egress });
   const authority = held.use(new AuthorityDoor({ authenticate: identity.authenticate, stopOf: (principal) => rooms.stop.stopOf(principal), termMs: () => live.current().stop.authorityTermMs, limits: rooms.limits }));
   linkStop(rooms, { face, servers, authority }, held);
   linkChanges(rooms, { face, egress, servers }, held);
   const { ask, past } = administration(rooms, { alerts, servers: () => servers.state() as unknown as JsonObject[], url: () => listening.url, egressCa: async (principal) => (await egress.authority(principal)).pem });
-  const listening: Listening = held.use(await listen({ config, gateway: face, egress, authority, api: ask, log }));
+  const listening: Listening = held.use(await listen({ config, gateway: face, egress, authority, surfaces, api: ask, log }));
+  surfaces.announce();
 
   const probes = Promise.allSettled(servers.servers.map((name) => probe(rooms, servers, name)));
   const kept = held.move();

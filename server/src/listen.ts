@@ -9,6 +9,7 @@ import { gatewaySocket, operatorSocket } from "./base/sockets.ts";
 import type { Way } from "./edge/api/api.ts";
 import type { EgressDoor } from "./edge/gateway/egress/door.ts";
 import type { AuthorityDoor } from "./edge/gateway/lease/door.ts";
+import type { Surfaces } from "./edge/surfaces/surfaces.ts";
 import type { Gateway } from "./edge/gateway/gateway.ts";
 import { mcpHttp } from "./edge/gateway/mcp-http.ts";
 import { mcpStdio } from "./edge/gateway/mcp-stdio.ts";
@@ -22,6 +23,8 @@ interface Doors {
   readonly gateway: Gateway;
   readonly egress: Pick<EgressDoor, "accept" | "hangUp">;
   readonly authority: Pick<AuthorityDoor, "accept">;
+  /** On TCP alone: whoever can open the operator's socket needs no page. */
+  readonly surfaces: Pick<Surfaces, "handle">;
   readonly api: (request: Request, way: Way) => Promise<Response>;
   readonly log: Log;
 }
@@ -30,12 +33,12 @@ interface Doors {
  * Opens the three ways in: TCP for agents and token holders, `gateway.sock` for stdio shims, `operator.sock` for the operator. Both sockets
  * lie in the data folder, which only its owner may enter. Throws Fault `conflict` when the port is taken.
  */
-export async function listen({ config, gateway, egress, authority, api, log }: Doors): Promise<Listening> {
+export async function listen({ config, gateway, egress, authority, surfaces, api, log }: Doors): Promise<Listening> {
   await using held = new AsyncDisposableStack();
   const { host, port } = config.listen;
   const mcp = mcpHttp(gateway, {});
-  const requests = (way: Way): RequestListener => getRequestListener((request) => api(request, way), { overrideGlobalObjects: false });
-  const outside = requests({ operator: false });
+  const requests = (answer: (request: Request) => Promise<Response>): RequestListener => getRequestListener(answer, { overrideGlobalObjects: false });
+  const outside = requests(async (request) => (await surfaces.handle(request)) ?? api(request, { operator: false }));
   const tcp = createHttpServer({ shouldUpgradeCallback: (request) => isEgress(request) || isAuthority(request) }, (request, response) => (isMcp(request.url) ? mcp(request, response) : void outside(request, response)));
   tcp.on("upgrade", (request, socket, head) => (isEgress(request) ? egress : authority).accept(request, socket, head));
   tcp.keepAliveTimeout = keepAliveMs;
@@ -43,7 +46,7 @@ export async function listen({ config, gateway, egress, authority, api, log }: D
   held.defer(() => egress.hangUp()); // A port is not free while a connection that came through it is open.
   await bind(tcp, { host, port }, `${host}:${port}`);
 
-  const operator = createHttpServer({ shouldUpgradeCallback: isAuthority }, requests({ operator: true }));
+  const operator = createHttpServer({ shouldUpgradeCallback: isAuthority }, requests((request) => api(request, { operator: true })));
   operator.on("upgrade", (request, socket, head) => authority.accept(request, socket, head));
   hold(held, operator);
   await bindSocket(operator, operatorSocket(config.data));

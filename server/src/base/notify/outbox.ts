@@ -17,6 +17,7 @@ const droppedAtOnce = 64;
 /** A notice as it is kept: what it says lies sealed, named by `payload`. */
 interface Waiting {
   readonly channel: string;
+  readonly kind: string;
   readonly id: string;
   readonly dedup: string;
   readonly payload: string;
@@ -30,9 +31,16 @@ interface Waiting {
   ended: Ended | null;
 }
 
+/** A thing that people were told of and whose end they were not told. */
+export interface OpenThread {
+  readonly channel: string;
+  readonly dedup: string;
+}
+
 /** Delivered or given up: known so that it is not sent again, and so that what follows it can refer to it. */
 interface Kept {
   readonly channel: string;
+  readonly kind: string;
   readonly dedup: string;
   readonly reference: string | null;
   readonly order: number;
@@ -98,6 +106,18 @@ export class DurableOutbox implements Outbox {
     this.#wake(channel);
   }
 
+  /** What notices of this kind were posted about, as far as it is known and not over: nothing about it was `resolved` on that channel. */
+  open(kind: Notice["kind"]): OpenThread[] {
+    const threads = new Map<string, OpenThread & { open: boolean }>();
+    for (const one of [...this.#kept.values(), ...this.#waiting.values()].sort((a, b) => a.order - b.order)) {
+      const key = keyOf(one.channel, one.dedup);
+      if (one.kind === kind && !threads.has(key)) threads.set(key, { channel: one.channel, dedup: one.dedup, open: true });
+      const thread = threads.get(key);
+      if (one.kind === "resolved" && thread) thread.open = false;
+    }
+    return [...threads.values()].filter(({ open }) => open).map(({ channel, dedup }) => ({ channel, dedup }));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ending.abort();
     for (const { timer } of this.#lanes.values()) timer?.cancel();
@@ -118,11 +138,11 @@ export class DurableOutbox implements Outbox {
     const untilMs = Math.min(notice.untilMs ?? Infinity, clock.nowMs() + limits.notice_ms);
     const { payload, commitment } = sealed;
     const order = this.#order++;
-    const value = { state: "waiting", channel, id, dedup, payload, commitment, until_ms: untilMs, order };
+    const value = { state: "waiting", channel, kind, id, dedup, payload, commitment, until_ms: untilMs, order };
     const dropped = this.#dropOld();
     const record: NewRecord = { type: "notice.post", id, channel, kind, notice: commitment, payload };
     const written = store.append(record, { sealed, state: [{ kind: "notice", key, value }, ...dropped] }).then(() => {});
-    return { channel, id, dedup, payload, commitment, untilMs, order, written, attempts: 0, ended: null };
+    return { channel, kind, id, dedup, payload, commitment, untilMs, order, written, attempts: 0, ended: null };
   }
 
   /** The oldest that are kept beyond the limit. Should the record fail they stay in the store until the next start, and then go. */
@@ -229,15 +249,15 @@ export class DurableOutbox implements Outbox {
   }
 
   async #conclude(one: Waiting, ended: Ended): Promise<void> {
-    const { id, channel, dedup, order, attempts } = one;
+    const { id, channel, kind, dedup, order, attempts } = one;
     const key = keyOf(channel, id);
     const reference = ended.code === null ? ended.reference : null;
-    const value = { state: ended.code === null ? "delivered" : "failed", channel, dedup, order, ...(reference !== null && { reference }) };
+    const value = { state: ended.code === null ? "delivered" : "failed", channel, kind, dedup, order, ...(reference !== null && { reference }) };
     const record: NewRecord = ended.code === null ? { type: "notice.deliver", id, channel, attempts } : { type: "notice.fail", id, channel, code: ended.code, attempts };
     await this.#rooms.store.append(record, { state: [{ kind: "notice", key, value }] });
     if (ended.code !== null) this.#rooms.log.error("notice.failed", { id, channel, code: ended.code, attempts });
     this.#waiting.delete(key);
-    this.#kept.set(key, { channel, dedup, reference, order });
+    this.#kept.set(key, { channel, kind, dedup, reference, order });
   }
 }
 
@@ -249,6 +269,7 @@ const isNotice = (value: unknown): value is Notice => isObject(value) && typeof 
 
 const waitingFrom = (value: JsonObject): Waiting => ({
   channel: String(value["channel"]),
+  kind: String(value["kind"]),
   id: String(value["id"]),
   dedup: String(value["dedup"]),
   payload: String(value["payload"]),
@@ -262,6 +283,7 @@ const waitingFrom = (value: JsonObject): Waiting => ({
 
 const keptFrom = (value: JsonObject): Kept => ({
   channel: String(value["channel"]),
+  kind: String(value["kind"]),
   dedup: String(value["dedup"]),
   reference: typeof value["reference"] === "string" ? value["reference"] : null,
   order: Number(value["order"]),

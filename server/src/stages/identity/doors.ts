@@ -13,8 +13,10 @@ export interface Doors {
    * the refusal is recorded.
    */
   identify(token: string | null, door: string): Principal;
-  /** Who speaks to the administration API. Throws like {@link Doors.identify}, recorded under the door `api`. */
-  authenticate(token: string | null): Caller;
+  /** Who speaks to the administration API. Throws like {@link Doors.identify}, recorded under the door, which is `api` by default. */
+  authenticate(token: string | null, door?: "api" | "page"): Caller;
+  /** Records that somebody was turned away at a surface, whose own signature or form had to prove who it was. */
+  turnedAway(code: ErrorCode, door: "slack" | "page"): void;
 }
 
 interface Books {
@@ -28,7 +30,7 @@ interface Books {
 export function doors({ sessions, credentials, refusals, config }: Books): Doors {
   const refuse = (code: ErrorCode, door: string, message: string): never => {
     // The name of a door that does not exist is the caller's text and must not reach the ledger.
-    const known = door === "api" || door === "mcp" || (door.startsWith("mcp/") && (door === `mcp/${webServer}` || config().servers.has(door.slice(4))));
+    const known = door === "api" || door === "page" || door === "mcp" || (door.startsWith("mcp/") && (door === `mcp/${webServer}` || config().servers.has(door.slice(4))));
     refusals.note(code, known ? door : "unknown");
     throw new Fault(code, message);
   };
@@ -56,11 +58,13 @@ export function doors({ sessions, credentials, refusals, config }: Books): Doors
       return principal;
     },
 
-    authenticate(token) {
-      if (token === null) return refuse("unauthenticated", "api", "there is no bearer token");
-      if (tokenKind(token) === "session") return { kind: "session", principal: sessionOf(token, "api").principal };
+    turnedAway: (code, door) => refusals.note(code, door),
+
+    authenticate(token, door = "api") {
+      if (token === null) return refuse("unauthenticated", door, "there is no bearer token");
+      if (tokenKind(token) === "session") return { kind: "session", principal: sessionOf(token, door).principal };
       const credential = credentials.find(token);
-      if (!credential) return refuse("unauthenticated", "api", "the credential is not known here, or revoked");
+      if (!credential) return refuse("unauthenticated", door, "the credential is not known here, or revoked");
       return { kind: credential.kind, name: credential.name, key: credential.key };
     },
   };
