@@ -1,3 +1,4 @@
+import { hash as digestOf } from "node:crypto";
 import type { Action, Fault, Json, Principal, RecordType } from "@lanyard/contract";
 import { newSigner } from "@lanyard/ledger";
 import type { Config } from "../../server/src/base/config/config.ts";
@@ -19,7 +20,7 @@ limits: { approvals: 4, approvals_per_session: 2 }
 export const yamlConfig = (text: string): Config => parseConfig(new TextEncoder().encode(text), "/srv/lanyard.yaml");
 /** Somebody who answers through the administration API. */
 export const as = (user: string) => ({ user, via: null });
-export const hash = (mark: string) => mark.repeat(43).slice(0, 43);
+export const hash = (mark: string) => (/^[\w-]+$/.test(mark) ? mark.repeat(43).slice(0, 43) : digestOf("sha256", mark, "base64url"));
 
 export const principalOf = (session: string): Principal => ({ session, agent: "coder", user: "ana", purpose: "p", chain: [], tools: null, labels: [], isolation: "none", expiresAtMs: Number.MAX_SAFE_INTEGER });
 export const actionOf = (mark = "a"): Action => ({ protocol: "mcp", server: "files", method: "tools/call", tool: "write", name: "files/write", args: { path: mark }, params: {}, digest: hash(mark) });

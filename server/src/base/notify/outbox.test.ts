@@ -49,10 +49,8 @@ async function world() {
     told: () => attempts.map(({ channel: name, notice }) => `${name} ${notice.id}`),
     records: (...types: RecordType[]) => store.entries({ types: types.length > 0 ? types : ["notice.post", "notice.deliver", "notice.fail"] }),
     async restart({ orderly = true } = {}) {
-      if (orderly) {
-        await outbox[Symbol.asyncDispose]();
-        await store[Symbol.asyncDispose]();
-      }
+      await outbox[Symbol.asyncDispose](); // Writes nothing: a dead one would not go on either.
+      if (orderly) await store[Symbol.asyncDispose]();
       store = await openMemory({ clock, ...disk });
       outbox = start();
       await settled();

@@ -32,6 +32,8 @@ export class Announcer implements AsyncDisposable {
   readonly #rooms: Rooms;
   readonly #following: { stop(): void };
   readonly #ends = new Map<string, string>();
+  /** Found to be over before it was said how; told as such when the next comparison still has no words for it, as after a restart. */
+  #wordless = new Set<string>();
   #timer: { cancel(): void } | null = null;
   #running: Promise<void> = Promise.resolve();
   #wanted = false;
@@ -78,7 +80,10 @@ export class Announcer implements AsyncDisposable {
     if (config().notify.size === 0 && outbox.open("approval").length === 0) return;
     const waiting = approvals.list().filter(({ state }) => state === "pending");
     const open = new Set(waiting.flatMap(({ requests }) => requests.map(({ id }) => id)));
-    const ended = outbox.open("approval").filter(({ dedup }) => !open.has(requestIn(dedup)));
+    const over = outbox.open("approval").filter(({ dedup }) => !open.has(requestIn(dedup)));
+    const wordless = new Set(over.map(({ dedup }) => requestIn(dedup)).filter((id) => !this.#ends.has(id)));
+    const ended = over.filter(({ dedup }) => !wordless.has(requestIn(dedup)) || this.#wordless.has(requestIn(dedup)));
+    this.#wordless = wordless;
     const notices = [...waiting.flatMap((card) => this.#questions(card)), ...ended.flatMap(({ channel, dedup }) => this.#end(channel, dedup))];
     for (const [channel, notice] of notices) {
       // One channel that is full or gone must not keep the others from hearing.

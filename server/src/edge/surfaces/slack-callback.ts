@@ -126,7 +126,7 @@ export class SlackCallback {
   }
 }
 
-const statuses: { readonly [C in ErrorCode]?: number } = { not_found: 404, unauthenticated: 401, conflict: 409, limit_exceeded: 413, no_credential: 503 };
+const statuses: { readonly [C in ErrorCode]?: number } = { not_found: 404, unauthenticated: 401, conflict: 409, limit_exceeded: 413, no_credential: 503, invalid_config: 503 };
 
 /** Foreign words in mrkdwn: no mention, no link. */
 const plain = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");

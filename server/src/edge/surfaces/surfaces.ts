@@ -27,11 +27,13 @@ interface Rooms {
 /** Where people answer besides the API: they are told of what waits, and what they say comes back on paths of its own. */
 export class Surfaces implements AsyncDisposable {
   readonly #announce: () => Announcer;
+  readonly #log: Log;
   #announcer: Announcer | null = null;
   readonly #page: ApprovalPage;
   readonly #slack: SlackCallback;
 
   constructor(rooms: Rooms) {
+    this.#log = rooms.log;
     const answers = new AnswerValues(rooms.store);
     const asked = (id: string): ShownQuestion | null => {
       const card = rooms.approvals.list().find(({ state, requests }) => state === "pending" && requests.some((request) => request.id === id));
@@ -51,6 +53,15 @@ export class Surfaces implements AsyncDisposable {
 
   /** Null when the request is for somebody else. */
   async handle(request: Request): Promise<Response | null> {
+    try {
+      return await this.#answer(request);
+    } catch (error) {
+      this.#log.error("surface.internal", { error });
+      return new Response(null, { status: 500 });
+    }
+  }
+
+  async #answer(request: Request): Promise<Response | null> {
     const { pathname } = new URL(request.url);
     const [, channel] = /^\/slack\/([\w.-]{1,64})$/.exec(pathname) ?? [];
     if (channel !== undefined) return this.#slack.handle(request, channel);
