@@ -116,6 +116,31 @@ describe.skipIf(lacking !== null)("what a session changed is a proposal", () => 
     for (const word of ["note.txt", "gone.bin", folder]) expect(log).not.toContain(word);
   });
 
+  it("is judged by what its commits hold, not only by what its files show", async () => {
+    const git = "git -c user.name=a -c user.email=a@b";
+    const commit = (what: string) => `${git} add -A && ${git} commit -q -m "${what}"`;
+    const repository = (): string => {
+      const folder = project();
+      for (const line of ["git init -q .", commit("first"), "git pack-refs --all"]) execFileSync("sh", ["-c", line], { cwd: folder });
+      return folder;
+    };
+    const commits = async (line: string): Promise<readonly string[] | undefined> => {
+      const { kept, proposal } = await propose(repository(), line);
+      return (await judged(options, kept, proposal)).results.find(({ gate }) => gate === "commits")?.findings;
+    };
+    const [token, workflow] = [`ghp_${"a1B2".repeat(9)}`, "mkdir -p .github && echo on: push > .github/ci.yml"];
+    expect(await commits(`echo 3 >> note.txt; ${commit("a change")}`)).toEqual([]);
+    expect(await commits("echo 3 >> note.txt")).toBeUndefined(); // Nothing was committed.
+    const hidden = `${workflow}; echo ${token} > key; ${commit("more")}; rm -r .github key; ${commit("less")}; echo 3 >> note.txt; ${commit("what shows")}`;
+    const bad = [expect.stringMatching(/^\.github\/ci\.yml: commit [0-9a-f]{12} of \.git changes it otherwise than the files show, and it is protected$/), expect.anything(), "a commit of .git brings a GitHub token"];
+    expect(await commits(hidden)).toEqual(bad);
+    expect(await commits(`${git} checkout -q -b side; ${hidden}; ${git} checkout -q -`)).toEqual(bad);
+    expect(await commits(`${git} commit -q --allow-empty -m "use ${token}"`)).toEqual(["a commit of .git brings a GitHub token"]);
+    expect(await commits(`${workflow}; ${commit("owned")}`)).toEqual([]); // As the files show: for the gate `protected`, and its owners.
+    expect(await commits(`${workflow}; ${commit("owned")}; echo more >> .github/ci.yml`)).toEqual([bad[0]]);
+    expect(await commits(`echo 3 >> note.txt; ${commit("x")}; find .git/objects -type f -name '*' -newer .git/packed-refs -exec sh -c 'chmod u+w "$1"; echo broken > "$1"' _ {} \\;`)).toEqual([expect.stringMatching(/^the commits in \.git could not be read: git exited with 128/)]);
+  });
+
   it("is nothing where nothing changed, whatever came and went; what git wrote for itself is no change", async () => {
     const folder = project();
     execFileSync("git", ["init", "-q", folder]);

@@ -6,16 +6,11 @@ import { expect, test } from "vitest";
 import { systemClock } from "../../base/clock.ts";
 import { WorkspaceFolder } from "../../stages/execution/workspace/folder.ts";
 import type { TreeChange, TreeEntry } from "../../stages/execution/workspace/tree.ts";
-import { patchLines, unreadLines } from "./report.ts";
+import { patchLines } from "./report.ts";
 
 const colour = picocolors.createColors(false);
 const file = (hash: string): TreeEntry => ({ kind: "file", mode: 0o644, size: 1, hash });
 const proposal = (changes: TreeChange[]): { digest: string; changes: TreeChange[]; refused: [] } => ({ digest: "d", changes, refused: [] });
-
-test("that commits come along which no gate reads is said, once for each repository, and not of what says nothing", () => {
-  const moved = ["a/.git/refs/heads/x", "a/.git/HEAD", ".git/packed-refs", "b/.git/logs/HEAD", "src/HEAD"].map((path): TreeChange => ({ path, before: file("x"), after: file("y") }));
-  expect(unreadLines(proposal(moved), colour).map((line) => /commits in (\S+) hold/.exec(line)?.[1])).toEqual(["a/.git", ".git"]);
-});
 
 test("a file in a folder's place is shown like any that is new", () => {
   const home = mkdtempSync(join(tmpdir(), "lanyard-report-"));

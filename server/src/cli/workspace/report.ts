@@ -2,7 +2,6 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { JsonObject } from "@lanyard/contract";
 import type { GateResult, Proposal, WorkspaceFolder } from "../../stages/execution/workspace/folder.ts";
-import { movedGit } from "../../stages/execution/workspace/git.ts";
 import type { TreeChange, TreeEntry } from "../../stages/execution/workspace/tree.ts";
 import { lineDiff } from "../../stages/facts/diff.ts";
 import { printable, type Colour } from "../terminal.ts";
@@ -54,10 +53,6 @@ export function changeLines({ changes, refused }: Proposal, colour: Colour): str
     ...refused.map(({ path, why }) => colour.red(`! ${printable(path)}  ${why}`)),
   ];
 }
-
-/** What no gate looked into. */
-export const unreadLines = ({ changes }: Proposal, colour: Colour): string[] =>
-  movedGit(changes).map((git) => `${colour.yellow("unread")}  what the commits in ${printable(git)} hold, which need not be what the files show: \`git log -p\` before you push or check out`);
 
 const kindWords = (before: TreeEntry | null, after: TreeEntry | null): string =>
   before && after && before.kind !== after.kind ? `${before.kind} to ${after.kind}` : (after ?? before)?.kind === "folder" ? "folder" : "";

@@ -9,7 +9,7 @@ import type { Context } from "../context.ts";
 import { choiceOptions } from "../run-verb.ts";
 import { exit, json, table } from "../terminal.ts";
 import { askToLook } from "./held.ts";
-import { changeLines, gateLines, patchLines, proposalJson, sumUp, unreadLines } from "./report.ts";
+import { changeLines, gateLines, patchLines, proposalJson, sumUp } from "./report.ts";
 import { applyProposal, judged, reconcile, revertProposal, rowOf, rowsOf, takeBackInterrupted, type SettleOptions, type WorkspaceRow } from "./settle.ts";
 
 /** What a session's copy of a folder has become: looked at, approved, applied, taken back, discarded. */
@@ -41,7 +41,6 @@ export function workspaceVerbs(sessions: Command, context: Context): void {
       const { results, row } = await judged(options, folder, proposal);
       for (const line of gateLines(results.filter(({ passed }) => !passed), row.lacking, context.colour)) context.err(line);
       await applyProposal(options, folder, proposal);
-      for (const line of unreadLines(proposal, context.colour)) context.err(line);
       context.out(`applied ${sumUp(proposal)} to ${folder.origin().folder}; \`lanyard session revert ${session}\` takes it back`);
     });
   sessions
@@ -101,7 +100,7 @@ function diffVerb(sessions: Command, context: Context): void {
       context.out(sumUp(proposal) || "nothing changed");
       for (const line of changeLines(proposal, context.colour)) context.out(line);
       if (!stat) for (const line of patchLines(folder, proposal, context.colour)) context.out(line);
-      for (const line of [...unreadLines(proposal, context.colour), ...gateLines(results, row.lacking, context.colour)]) context.out(line);
+      for (const line of gateLines(results, row.lacking, context.colour)) context.out(line);
     });
 }
 

@@ -5,6 +5,8 @@ import type { Gates } from "../../../base/config/config.ts";
 import type { Sandbox } from "../sandbox/driver.ts";
 import { copyInto } from "./base.ts";
 import type { GateResult, WorkspaceOrigin, Proposal } from "./folder.ts";
+import { commitFindings } from "./commits.ts";
+import { movedGit } from "./git.ts";
 import { fits } from "./patterns.ts";
 import { protectedChanges } from "./protected.ts";
 import { newSecrets } from "./secrets.ts";
@@ -20,7 +22,7 @@ export interface Judging {
   /** Patterns of what is Lanyard's own in the folder. */
   readonly own: readonly string[];
   readonly limits: { readonly workspace_files: number; readonly workspace_bytes: number };
-  /** A fresh sandbox without any door, not started. Asked for only where there are commands. */
+  /** A fresh sandbox without any door, not started. Asked for only where there are commands to run or commits to read. */
   sandbox(): Promise<Sandbox>;
   /** Told before each command. */
   running(command: string): void;
@@ -43,9 +45,10 @@ export async function judge(judging: Judging): Promise<GateResult[]> {
     result("protected", protectedFindings(judging)),
     result("secrets", secretFindings(judging)),
   ];
-  if (gates.commands.length === 0) return first;
-  if (proposal.refused.length > 0) return [...first, result("commands", ["they do not run on what may not come out"])];
-  return [...first, ...(await commandResults(judging))];
+  const repositories = movedGit(proposal.changes);
+  if (gates.commands.length === 0 && repositories.length === 0) return first;
+  if (proposal.refused.length > 0) return [...first, result(gates.commands.length > 0 ? "commands" : "commits", ["nothing is run on what may not come out"])];
+  return [...first, ...(await resultsInside(judging, repositories, result))];
 }
 
 /** Whose approvals a proposal needs: of each list one. */
@@ -69,12 +72,16 @@ function sizeFindings({ proposal: { changes }, gates }: Judging): string[] {
 }
 
 /** What is protected may change only where somebody is named who must approve it. */
-function protectedFindings({ proposal: { changes }, base, gates, own }: Judging): string[] {
+function protectedFindings(judging: Judging): string[] {
+  const { proposal: { changes }, base, gates } = judging;
   const tree = new Map<string, TreeEntry>(base.entries);
   for (const { path, after } of changes) if (after) tree.set(path, after); else tree.delete(path);
   const owners = ownersBy(gates);
-  return protectedChanges(changes, tree, [...own, ...gates.protected]).flatMap(({ path, why }) => (owners(path).length > 0 ? [] : [`${path}: ${why}`]));
+  return protectedChanges(changes, tree, keptBy(judging)).flatMap(({ path, why }) => (owners(path).length > 0 ? [] : [`${path}: ${why}`]));
 }
+
+/** What is protected beside what always is. */
+const keptBy = ({ own, gates }: Judging): string[] => [...own, ...gates.protected];
 
 function secretFindings({ proposal: { changes }, contents, origin }: Judging): string[] {
   return changes.flatMap(({ path, before, after }) => {
@@ -94,22 +101,34 @@ function textOf(path: string): string {
   }
 }
 
-async function commandResults(judging: Judging): Promise<GateResult[]> {
+/** What needs a sandbox: reading repositories, and the organisation's own commands. */
+async function resultsInside(judging: Judging, repositories: readonly string[], result: (gate: string, findings: readonly string[]) => GateResult): Promise<GateResult[]> {
   const { origin, proposal, contents, gates, limits } = judging;
   const results: GateResult[] = [];
+  const next = (): string => (repositories.length > 0 && results.length === 0 ? "commits" : `command ${results.length + (repositories.length > 0 ? 0 : 1)}`);
   try {
     await using sandbox = await judging.sandbox();
     await sandbox.start();
     await copyInto((tar) => sandbox.put(sandbox.workspace, tar), { folder: origin.folder, hidden: origin.hidden, shown: origin.shown, changes: proposal.changes, contents, limits });
+    if (repositories.length > 0) results.push(result("commits", await commitsResult(judging, sandbox, repositories)));
     for (const { run, ms } of gates.commands) {
       judging.running(run);
-      results.push({ gate: `command ${results.length + 1}`, ...(await commandResult(sandbox, run, ms)) });
+      results.push({ gate: next(), ...(await commandResult(sandbox, run, ms)) });
     }
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
-    results.push({ gate: `command ${results.length + 1}`, passed: false, findings: [error.message] });
+    results.push(result(next(), [error.message]));
   }
   return results;
+}
+
+async function commitsResult(judging: Judging, sandbox: Sandbox, repositories: readonly string[]): Promise<string[]> {
+  const { origin, proposal: { changes }, contents } = judging;
+  judging.running("git log of the session's commits");
+  const old = changes.flatMap(({ path, before }) => (before?.kind === "file" ? [textOf(join(origin.folder, path))] : [])).join("\n");
+  const findings = [];
+  for (const git of repositories) findings.push(...(await commitFindings({ sandbox, git, folder: origin.folder, changes, old, contents, kept: keptBy(judging) })));
+  return findings;
 }
 
 async function commandResult(sandbox: Sandbox, run: string, ms: number): Promise<Pick<GateResult, "passed" | "findings">> {

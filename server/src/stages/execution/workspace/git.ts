@@ -22,7 +22,7 @@ export function withoutStaged(changes: readonly TreeChange[]): TreeChange[] {
   });
 }
 
-/** Repositories of which a branch, a tag or HEAD moves: what their commits hold is in objects that no gate reads, and need not be what the files show. */
+/** Repositories of which a branch, a tag or HEAD moves: what their commits hold need not be what the files show. */
 export const movedGit = (changes: readonly TreeChange[]): string[] =>
   [...new Set(changes.flatMap(({ path }) => {
     const git = gitOf(path);
