@@ -33,7 +33,9 @@ const roles: readonly Role[] = ["anyone", "operator", "agent", "session", "user"
 
 async function mayPass(route: Route, role: Role): Promise<boolean> {
   const response = await ask(route.method, route.path.replace(/:\w+/g, "0"), role, route.body ? { not: "valid" } : undefined);
-  const text = await response.text();
+  const isStream = response.headers.get("content-type") === "text/event-stream"; // has no end
+  const text = isStream ? "" : await response.text();
+  if (isStream) await response.body?.cancel();
   expect(text, `${route.method} ${route.path} as ${role}`).not.toMatch(/internal/);
   return !((response.status === 401 || response.status === 403) && text.includes(" is for "));
 }

@@ -83,6 +83,14 @@ export const recordBodies = {
   "approval.expire": body({ id, why: id.optional() }),
   /** Taken back by a stop, which `why` names. */
   "approval.void": body({ id, why: id }),
+  /** A yes beforehand, made from the request `approval`. `complete`: nobody's yes lacks any more, so it is in force. */
+  "grant.give": body({ id, approval: id, by: actor, groups: z.array(id).max(64), agent: id, user: id, action: id, times: count, until_ms: count, scope: hash, payload: id.nullable(), complete: z.boolean(), via: id.optional() }),
+  "grant.join": body({ id, by: actor, groups: z.array(id).max(64), complete: z.boolean(), via: id.optional() }),
+  /** It approved a request; `left`: uses that remain. */
+  "grant.use": body({ id, approval: id, left: count }),
+  "grant.revoke": body({ id, by: actor }),
+  /** `why`: `time`, `voice` (who gave it may no longer), `erased`. */
+  "grant.expire": body({ id, why: id }),
   /** `isolation`: the tier it was opened with; entries from before there were tiers lack it. */
   /** `stop`: nothing more happens of the subject's; `quarantine`: only reads. `sessions` it met, calls `cancelled` under way, approvals `voided`. */
   "stop.order": body({ id, kind: z.enum(stopKinds), subject, by: actor, why: text, sessions: count, cancelled: count, voided: count }),

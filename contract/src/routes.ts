@@ -23,6 +23,17 @@ const side = z.union([
   z.strictObject({ policies: uploaded, tests: uploaded.optional() }),
 ]);
 
+/** A grant made from the request `approval`: how it is widened, how often and until when it holds. */
+const grantWish = {
+  approval: name,
+  times: z.int().min(1),
+  until_ms: z.int().min(0),
+  /** Argument -> pattern as of Cedar's `like`. */
+  like: z.record(name, z.string().max(1024)).optional(),
+  /** Arguments that may be anything. */
+  any: z.array(name).max(256).optional(),
+};
+
 const logQuery = z.strictObject({
   from: seq.optional(),
   to: seq.optional(),
@@ -97,6 +108,7 @@ export const routes = {
   workspace_list: { method: "GET", path: "/v1/workspaces", roles: ["operator", "user"], says: "proposals, what their gates said, and whose approval they lack" },
 
   approval_list: { method: "GET", path: "/v1/approvals", roles: ["operator", "user"], says: "calls that wait for a person" },
+  approval_events: { method: "GET", path: "/v1/approvals/events", roles: ["operator", "user"], says: "server-sent events: what waits for a person now, then every change of it; a user is sent what concerns them" },
   approval_decide: {
     method: "POST",
     path: "/v1/approvals/:id",
@@ -123,6 +135,18 @@ export const routes = {
   },
   alert_list: { method: "GET", path: "/v1/alerts", roles: ["operator"], says: "what people were paged about, and who has it" },
   alert_acknowledge: { method: "POST", path: "/v1/alerts/:id/acknowledge", roles: ["user"], says: "acknowledges an alert, as oneself; nobody else is paged about it" },
+
+  grant_list: { method: "GET", path: "/v1/grants", roles: ["operator", "user"], says: "approvals given beforehand, as policy text; a user sees those that concern them" },
+  grant_draft: { method: "POST", path: "/v1/grants/draft", roles: ["user"], says: "what a grant made from a request would say", body: z.strictObject(grantWish) },
+  grant_give: {
+    method: "POST",
+    path: "/v1/grants",
+    roles: ["user"],
+    says: "gives a grant, as oneself; `shown` names the text that was shown",
+    body: z.strictObject({ ...grantWish, shown: hash }),
+  },
+  grant_join: { method: "POST", path: "/v1/grants/:id", roles: ["user"], says: "another yes to a grant that several must give, as oneself", body: z.strictObject({ shown: hash }) },
+  grant_revoke: { method: "DELETE", path: "/v1/grants/:id", roles: ["operator", "user"], says: "takes a grant back at once" },
 
   catalog_list: { method: "GET", path: "/v1/catalog", roles: ["operator"], says: "pinned tool definitions and their state" },
   catalog_diff: {

@@ -11,6 +11,7 @@ export { caseSchema } from "./cases/format.ts";
 export { mutationOf, type Mutation } from "./cases/mutation.ts";
 export { readyCases } from "./cases/ready.ts";
 export { describeReport, reportOf, runCases, type CaseReport } from "./cases/run.ts";
+export { matches as matchesLike } from "./cedar/like.ts";
 export { comesToTheSame, denyUnasked, isSameButForChanges } from "./decide/combine.ts";
 export type { PolicyExplanation } from "./decide/explain.ts";
 export { transformArguments } from "./decide/transform.ts";

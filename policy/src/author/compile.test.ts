@@ -69,7 +69,7 @@ describe("an error", () => {
   it.each(["", "   ", "// nothing\n", "\uFEFF"])("is none in a file without policies: %j", (text) => expect(compileText(text).ok).toBe(true));
 
   it("has a place in whatever is written", () => {
-    const word = fc.constantFrom("permit", "forbid", "(", ")", "principal", "action", "resource", ",", ";", "when", "unless", "{", "}", '@id("a")', "@id", '"', "//", "\n", "==", "in", 'Action::"bank/pay"', "context", ".", "input", "&&", "é", "\ud800", "😀", "\\", "?principal", "@remedy", '("approval:x")');
+    const word = fc.constantFrom("permit", "forbid", "(", ")", "principal", "action", "resource", ",", ";", "when", "unless", "{", "}", '@id("a")', "@id", '"', "//", "\n", "==", "in", 'Action::"bank/pay"', "context", ".", "input", "&&", "é", "\ud800", "😀", "\\", "?principal", "@remedy", '("approval:x")', '("approval:2 of x")');
     const garbage = fc.oneof(fc.string(), fc.array(word, { maxLength: 30 }).map((words) => words.join(" ")));
     fc.assert(
       fc.property(garbage, (text) => {

@@ -1,4 +1,4 @@
-import { isObject, type Json } from "@lanyard/contract";
+import { isObject, parseQuorum, quorumCovers, quorumForms, type Json } from "@lanyard/contract";
 import type { PolicyJson } from "@cedar-policy/cedar-wasm/nodejs";
 import type { Severity } from "../bundle.ts";
 import { parseTransform, transformForms, transformOf } from "../decide/transform.ts";
@@ -55,7 +55,7 @@ const readRemedy = (policy: PolicyJson, remedy: string, objections: Objection[])
     return [];
   };
   const [kind = "", list = ""] = remedy.split(/:(.*)/s);
-  if (kind !== "approval" && kind !== "transform") return complain(`remedy \`${remedy.slice(0, 64)}\` is of no known kind`, "write `approval:<group>[,<group>]` or `transform:<change>`");
+  if (kind !== "approval" && kind !== "transform") return complain(`remedy \`${remedy.slice(0, 64)}\` is of no known kind`, "write `approval:<group>[,<group>]`, with `<n> of <group>` for several people, or `transform:<change>`");
   if (policy.effect !== "forbid") return complain("only a `forbid` can have a remedy", "a remedy lifts a forbid; it never creates a permit");
   if (kind === "transform") {
     if (parseTransform(list) === null) return complain(`\`${list.slice(0, 64)}\` is no change of arguments that is known`, `write ${transformForms}`);
@@ -64,6 +64,10 @@ const readRemedy = (policy: PolicyJson, remedy: string, objections: Objection[])
   }
   const groups = [...new Set(list.split(",").map((group) => group.trim()))].sort();
   if (groups.includes("") || groups.length > bounds.approvers) return complain(`\`${remedy.slice(0, 64)}\` does not name 1 to ${bounds.approvers} groups`, "write `approval:<group>[,<group>]`");
+  const unread = groups.find((group) => parseQuorum(group) === null);
+  if (unread !== undefined) return complain(`\`${unread.slice(0, 64)}\` names no group, nor a number of people of one`, `write ${quorumForms}`);
+  const spare = groups.find((group) => groups.some((other) => other !== group && quorumCovers(other, group)));
+  if (spare !== undefined) return complain(`\`${spare}\` is asked for twice: \`${groups.find((other) => other !== spare && quorumCovers(other, spare)) ?? ""}\` is enough for it`, "name each group once");
   if (!policy.conditions.some((clause) => clause.kind === "unless" && sameGroups(approvedGroups(clause.body as Json), groups))) {
     const refs = groups.map((group) => `Group::${JSON.stringify(group)}`);
     const test = refs.length === 1 ? `contains(${refs[0]})` : `containsAll([${refs.join(", ")}])`;
@@ -88,7 +92,7 @@ const groupOf = (value: Json | undefined): string | null => {
   return child(entity, "type") === "Group" && typeof id === "string" ? id : null;
 };
 
-/** The groups an `unless` asks for, when it is exactly `context.approvals.contains(..)`, `.containsAll([..])`, or a conjunction of these. */
+/** The groups (or quorums, see `parseQuorum`) an `unless` asks for, when it is exactly `context.approvals.contains(..)`, `.containsAll([..])`, or a conjunction of these. */
 const approvedGroups = (body: Json | undefined): string[] | null => {
   const and = child(body, "&&");
   if (and !== undefined) {

@@ -73,6 +73,9 @@ describe("a team's folder", () => {
 
 describe("the organisation's policies", () => {
   it.each<[string, string]>([
+    [`@id("a") @remedy("approval:1 of leads") forbid (principal, action, resource) ${asked("1 of leads")}`, "1:10: `1 of leads` names no group, nor a number of people of one"],
+    [`@id("a") @remedy("approval:2 of leads,leads or self") forbid (principal, action, resource) ${asked("2 of leads")}`, "1:10: `leads or self` is asked for twice: `2 of leads` is enough for it"],
+    [`@id("a") @remedy("approval:2 of shop-leads") forbid (principal, action, resource) ${asked("2 of shop-leads")}`, "1:10: `2 of shop-leads` is a group of the team `shop`, which may not lift a rule of the organisation"],
     [`@id("a") @remedy("approval:shop-leads") forbid (principal, action, resource) ${asked("shop-leads")}`, "1:10: `shop-leads` is a group of the team `shop`, which may not lift a rule of the organisation"],
     ['@id("shop.a") permit (principal, action, resource);', "1:1: ids that begin with `shop.` are the team `shop`'s"],
     ['@id("a") @tier("team") permit (principal, action, resource);', '1:10: `@tier("team")` does not go with the file\'s place'],
@@ -104,6 +107,9 @@ describe("a policy that can never match", () => {
     ['@id("a") permit (principal, action, resource) when { false };', "the policy can never match: its conditions are false for every call that its head lets through"],
     ['@id("a") permit (principal, action in [], resource);', "the policy can never match: no action goes with this principal and this resource"],
     ['@id("a") permit (principal, action == Action::"bank/pya", resource);', "no catalog knows the action `bank/pya`"],
+    [`@id("a") @remedy("approval:2 of empty") forbid (principal, action, resource) ${asked("2 of empty")}`, "no user is in the group `empty`, so nobody can approve"],
+    [`@id("a") @remedy("approval:9 of leads") forbid (principal, action, resource) ${asked("9 of leads")}`, "the group `leads` has 1 user, so `9 of leads` can never be given"],
+    [`@id("a") @remedy("approval:2 of lead") forbid (principal, action, resource) ${asked("2 of lead")}`, "there is no group `lead`"],
     [`@id("a") @remedy("approval:empty") forbid (principal, action, resource) ${asked("empty")}`, "no user is in the group `empty`, so nobody can approve"],
   ])("is told: %s", (text, message) => expect(warnings(text).map((line) => line.replace(/^org\.cedar:\d+:\d+: /, ""))).toEqual([message]));
 

@@ -1,4 +1,4 @@
-import type { Registry } from "@lanyard/contract";
+import { parseQuorum, type Registry } from "@lanyard/contract";
 import type { Scope } from "../bundle.ts";
 import type { Objection } from "./lint.ts";
 import { nearest } from "./problem.ts";
@@ -59,7 +59,10 @@ const ofTeam = (team: string, { head, approvers }: Meaning, registry: Registry |
   return found;
 };
 
-const groupTeam = (group: string, registry: Registry | undefined): string | null => (registry !== undefined && Object.hasOwn(registry.groups, group) ? (registry.groups[group]?.team ?? null) : null);
+const groupTeam = (term: string, registry: Registry | undefined): string | null => {
+  const group = parseQuorum(term)?.group ?? term;
+  return registry !== undefined && Object.hasOwn(registry.groups, group) ? (registry.groups[group]?.team ?? null) : null;
+};
 
 /** Why a head reaches beyond the team's own agents; null when it does not. */
 const foreignPrincipal = (team: string, scope: Scope, registry: Registry | undefined): string | null => {

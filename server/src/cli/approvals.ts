@@ -1,51 +1,122 @@
-import { Fault, type JsonObject } from "@lanyard/contract";
+import { Fault, isObject, type Json, type JsonObject } from "@lanyard/contract";
 import type { Command } from "commander";
+import type { Client } from "./client.ts";
 import type { Context } from "./context.ts";
+import { giveGrant, type GrantOptions } from "./grants.ts";
+import { asOneself, credentialHelp } from "./policy/oneself.ts";
 import { brief, json, printable, time } from "./terminal.ts";
 
 export function approvalVerbs(program: Command, context: Context): void {
-  program
+  const approvals = program
     .command("approvals")
     .description("calls that wait for a person")
     .option("--json", "as one JSON object")
-    .addHelpText("after", "\nExample:\n  lanyard approvals")
+    .addHelpText("after", "\nExample:\n  lanyard approvals\n  lanyard approvals show apr_x7Qp0LrT2kVn8sWz")
     .action(async (options: { json?: boolean }) => {
-      const { approvals } = await (await context.reach()).call<{ approvals: JsonObject[] }>("approval_list");
-      if (options.json) return context.out(json({ approvals }));
-      if (approvals.length === 0) context.out("nothing waits for approval");
-      for (const card of approvals) for (const line of cardLines(card)) context.out(line);
+      const cards = await cardsFrom(await context.reach());
+      if (options.json) return context.out(json({ approvals: cards }));
+      if (cards.length === 0) context.out("nothing waits for approval");
+      for (const card of cards) for (const line of cardLines(card)) context.out(line);
     });
-  verdictVerb(program, context, "approve", "lets a held call through, once, as yourself");
-  verdictVerb(program, context, "deny", "refuses a held call, as yourself; the comment reaches the agent");
+  approvals
+    .command("show <approval>")
+    .description("one card, whole")
+    .option("--json", "as one JSON object")
+    .addHelpText("after", "\nExample:\n  lanyard approvals show apr_x7Qp0LrT2kVn8sWz")
+    .action(async (id: string, options: { json?: boolean }) => {
+      const card = cardOf(await cardsFrom(await context.reach()), id);
+      if (options.json) context.out(json(card));
+      else for (const line of cardLines(card, Number.POSITIVE_INFINITY)) context.out(line);
+    });
+  verdictVerb(program, context, "approve", "lets a held call through, once, as yourself; the comment reaches the agent");
+  verdictVerb(program, context, "deny", "refuses a held call and all identical ones, as yourself; the comment reaches the agent");
 }
 
-/** What a person must see before saying yes: who, for whom, what exactly, who may lift it, until when. */
-export function cardLines(card: JsonObject): string[] {
+const cardsFrom = async (api: Client): Promise<JsonObject[]> => (await api.call<{ approvals: JsonObject[] }>("approval_list")).approvals;
+
+/** The card that a request is on. Throws Fault `not_found`. */
+function cardOf(cards: readonly JsonObject[], id: string): JsonObject {
+  const card = cards.find((one) => objects(one["requests"]).some((request) => request["id"] === id));
+  if (!card) throw new Fault("not_found", `no approval \`${id}\` is open; \`lanyard approvals\` lists those that are`);
+  return card;
+}
+
+/** At most this many lines of what a call would do in a list, and characters of its arguments; all of it with `approvals show`. */
+const listed = { lines: 12, chars: 1000 } as const;
+
+/** What a person must see before saying yes: who, for whom, what exactly, why they are asked, what the agent read before, who may lift it, until when. */
+export function cardLines(card: JsonObject, lines: number = listed.lines): string[] {
   const field = (name: string): string => printable(String(card[name] ?? ""));
-  const changes = Array.isArray(card["transforms"]) ? card["transforms"] : [];
+  const row = (name: string, text: string): string => `  ${name.padEnd(9)} ${text}`;
+  const width = Number.isFinite(lines) ? listed.chars : Number.POSITIVE_INFINITY;
+  const requests = objects(card["requests"]);
+  const effect = texts(card["effect"]);
+  const isTold = effect.some((line) => /^(?: {2}\| |[-+] )/.test(line)); // else the arguments say it as well
+  const more = effect.length - lines;
+  const resources = texts(card["resources"]);
+  const [transforms, missing, mayAnswer] = [texts(card["transforms"]), texts(card["missing"]), texts(card["may_answer"])];
+  const given = objects(card["given"]).map(({ by, groups }) => `${printable(String(by))} (${texts(groups).map(printable).join(", ")})`);
   return [
     `${field("id")}  ${field("state")}`,
-    `  what      ${field("action")} ${brief(card["args"], 1000)}`,
-    ...(changes.length > 0 ? [`  changed   ${printable(changes.join(", "))}, before it is carried out`] : []),
-    ...(card["beside"] ? [`  with      ${brief(card["beside"], 1000)}`] : []),
-    `  who       agent ${field("agent")} for ${field("user")}, session ${field("session")}`,
-    `  waits for ${brief(card["groups"])}`,
-    `  until     ${time(Number(card["expires_at_ms"]))}`,
+    row("what", `${field("action")} ${brief(card["args"], width)}`),
+    ...(isTold ? [...effect.slice(0, lines).map((line) => row("", printable(line))), ...(more > 0 ? [row("", `... ${more} lines more: lanyard approvals show ${field("id")}`)] : [])] : []),
+    ...(transforms.length > 0 ? [row("changed", `${printable(transforms.join(", "))}, by policy; the agent sent ${brief(card["sent"], width)}`)] : []),
+    ...(card["beside"] ? [row("with", brief(card["beside"], width))] : []),
+    row("touches", `${resources.length > 0 ? `${printable(resources.join(", "))}, ` : ""}${field("reversibility")}`),
+    row("who", `agent ${field("agent")} for ${field("user")}, session ${field("session")}`),
+    row("purpose", field("purpose")),
+    ...objects(card["reasons"]).map(({ policy, text }) => row("why", `${printable(String(text)) || "the policy gives no reason"} (policy ${printable(String(policy))})`)),
+    ...objects(card["read"]).map(({ seq, action, what }) => row("read", `${printable(String(action))} ${printable(String(what))} (lanyard explain ${Number(seq)})`)),
+    row("waits for", `${printable(missing.join(", ")) || "its use"}${mayAnswer.length > 0 ? `; may answer: ${printable(mayAnswer.join(", "))}` : ""}`),
+    ...(given.length > 0 ? [row("yes from", given.join(", "))] : []),
+    row("until", time(Number(card["expires_at_ms"]))),
+    ...requests.slice(1).map(({ id, session }) => row("the same", `${printable(String(id))} of session ${printable(String(session))}; each takes a yes of its own`)),
   ];
 }
 
+const objects = (list: Json | undefined): JsonObject[] => (Array.isArray(list) ? list.filter(isObject) : []);
+const texts = (list: Json | undefined): string[] => (Array.isArray(list) ? list.map(String) : []);
+
 function verdictVerb(program: Command, context: Context, verdict: "approve" | "deny", description: string): void {
-  program
-    .command(`${verdict} <approval>`)
+  const verb = program
+    .command(`${verdict} <approval...>`)
     .description(description)
-    .option("--comment <text>", "why; recorded, and shown to the agent on a denial")
-    .option("--json", "as one JSON object")
-    .addHelpText("after", `\nYour credential (lyd_user_...) is read from LANYARD_CREDENTIAL, never from the command line.\n\nExample:\n  lanyard ${verdict} a_x7Qp0LrT2kVn8sWz --comment "checked with Ben"`)
-    .action(async (id: string, options: { comment?: string; json?: boolean }) => {
-      const token = context.variable("LANYARD_CREDENTIAL");
-      if (!token) throw new Fault("unauthenticated", `to ${verdict}, set LANYARD_CREDENTIAL to your own credential (\`lanyard credential issue user <name>\` makes one)`);
-      const api = await context.reach({ daemonOnly: true, token });
-      const answer = await api.call("approval_decide", { at: { id }, body: { verdict, ...(options.comment && { comment: options.comment }) } });
-      context.out(options.json ? json(answer) : `${verdict === "approve" ? "approved" : "denied"} ${id}`);
+    .option("--comment <text>", "why; recorded, and shown to the agent")
+    .option("--json", "as one JSON object a line");
+  if (verdict === "approve") {
+    verb
+      .option("--grant", "give a grant instead: yes to calls like this one, beforehand; its text is shown first")
+      .option("--until <time>", "with --grant: 30m, 8h, 2d or a time; default 1h")
+      .option("--times <n>", "with --grant: how many calls; default 10")
+      .option("--like <argument=pattern...>", "with --grant: a text argument may be like this, `*` being any text")
+      .option("--any <argument...>", "with --grant: an argument may be anything")
+      .option("--yes", "with --grant: without asking");
+  }
+  const more = verdict === "approve" ? "\n  lanyard approve apr_x7Qp0LrT2kVn8sWz --grant --until 8h --times 20 --like path=drafts/*" : "";
+  verb
+    .addHelpText("after", `${credentialHelp}\nExample:\n  lanyard ${verdict} apr_x7Qp0LrT2kVn8sWz --comment "checked with Ben"${more}`)
+    .action(async (ids: string[], options: VerdictOptions) => {
+      if (options.grant) for (const id of ids) await giveGrant(context, id, options);
+      else await answer(context, verdict, ids, options);
     });
+}
+
+interface VerdictOptions extends GrantOptions {
+  readonly comment?: string;
+  readonly grant?: boolean;
+}
+
+async function answer(context: Context, verdict: "approve" | "deny", ids: readonly string[], options: VerdictOptions): Promise<void> {
+  const api = await asOneself(context, verdict);
+  const cards = await cardsFrom(api);
+  const denied = new Set<JsonObject>();
+  for (const id of ids) {
+    const card = cardOf(cards, id);
+    if (denied.has(card)) continue; // with the one before, which was identical
+    if (verdict === "deny") denied.add(card);
+    const after = await api.call("approval_decide", { at: { id }, body: { verdict, digest: String(card["digest"]), ...(options.comment && { comment: options.comment }) } });
+    const missing = texts(after["missing"]);
+    const still = verdict === "approve" && missing.length > 0 ? `; it still waits for ${printable(missing.join(", "))}` : "";
+    context.out(options.json ? json(after) : `${verdict === "approve" ? "approved" : "denied"} ${id}${still}`);
+  }
 }

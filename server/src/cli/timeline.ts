@@ -66,17 +66,40 @@ function alertStep(line: AlertLine): string {
   }
 }
 
-function summary(line: Exclude<LogLine, { type: "decision" }>): string {
-  if (isAlert(line)) return alertStep(line);
+type AnswerLine = Extract<LogLine, { type: `approval.${string}` | `grant.${string}` }>;
+const isAnswer = (line: LogLine): line is AnswerLine => line.type.startsWith("approval.") || line.type.startsWith("grant.");
+
+function answerStep(line: AnswerLine): string {
   switch (line.type) {
-    case "outcome":
-      return `      ${line.status}${line.code ? ` (${line.code})` : ""}, the call of ${line.of}, after ${(line.duration_us / 1000).toFixed(1)} ms`;
     case "approval.request":
       return `      approval ${line.id} asked of ${line.groups.join(", ")} for the call of ${line.of}`;
     case "approval.approve":
       return `      approval ${line.id} given by ${line.by} (${line.groups.join(", ")})`;
     case "approval.deny":
       return `      approval ${line.id} denied by ${line.by}`;
+    case "approval.expire":
+      return `      approval ${line.id} ended without a use${line.why === undefined ? "" : `: ${line.why}`}`;
+    case "approval.void":
+      return `      approval ${line.id} taken back by ${line.why}`;
+    case "grant.give":
+      return `grant ${line.id} ${line.complete ? "given" : "proposed"} by ${line.by}: ${line.agent} for ${line.user}, ${line.action}, ${line.times} times until ${new Date(line.until_ms).toISOString()}`;
+    case "grant.join":
+      return `grant ${line.id} joined by ${line.by}${line.complete ? ", and in force" : ""}`;
+    case "grant.use":
+      return `      approval ${line.approval} given by grant ${line.id}, ${line.left} uses left`;
+    case "grant.revoke":
+      return `grant ${line.id} revoked by ${line.by}`;
+    case "grant.expire":
+      return `grant ${line.id} ended: ${line.why}`;
+  }
+}
+
+function summary(line: Exclude<LogLine, { type: "decision" }>): string {
+  if (isAlert(line)) return alertStep(line);
+  if (isAnswer(line)) return answerStep(line);
+  switch (line.type) {
+    case "outcome":
+      return `      ${line.status}${line.code ? ` (${line.code})` : ""}, the call of ${line.of}, after ${(line.duration_us / 1000).toFixed(1)} ms`;
     case "session.open":
       return `session ${line.session} opened: ${line.agent} for ${line.user}${line.parent ? `, child of ${line.parent}` : ""}`;
     case "session.close":

@@ -15,6 +15,7 @@ export const verbs: readonly { readonly names: readonly string[]; load(): Promis
   { names: ["replay"], load: async () => (await import("./replay.ts")).replayVerb },
   { names: ["audit"], load: async () => (await import("./audit.ts")).auditVerbs },
   { names: ["approvals", "approve", "deny"], load: async () => (await import("./approvals.ts")).approvalVerbs },
+  { names: ["grants"], load: async () => (await import("./grants.ts")).grantVerbs },
   { names: ["stop", "quarantine", "resume", "stops"], load: async () => (await import("./stop.ts")).stopVerbs },
   { names: ["alerts"], load: async () => (await import("./alerts.ts")).alertVerbs },
   { names: ["incident"], load: async () => (await import("./incident.ts")).incidentVerb },

@@ -1,4 +1,4 @@
-import { Fault, type Decision, type Effect, type Registry } from "@lanyard/contract";
+import { Fault, quorumCovers, type Decision, type Effect, type Registry } from "@lanyard/contract";
 import { orgTiersApart, prepareSnapshot, type Snapshot } from "@lanyard/policy";
 import type { Clock } from "../base/clock.ts";
 import type { Store } from "../base/store/port.ts";
@@ -25,7 +25,7 @@ const rank: Readonly<Record<Effect, number>> = { deny: 0, ask: 1, allow: 2 };
 /** Also where something is asked of fewer, or a change of the arguments is no longer made or another one is. */
 const isLooser = (before: Decision, after: Decision): boolean =>
   rank[after.effect] > rank[before.effect] ||
-  (before.effect === "ask" && after.effect === "ask" && before.approvers.some((group) => !after.approvers.includes(group))) ||
+  (before.effect === "ask" && after.effect === "ask" && before.approvers.some((term) => !after.approvers.some((other) => quorumCovers(other, term)))) ||
   (after.effect !== "deny" && before.effect !== "deny" && (before.transforms ?? []).some((change) => !after.transforms?.includes(change)));
 
 /**

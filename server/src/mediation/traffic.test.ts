@@ -177,6 +177,8 @@ describe("loosening the organisation's policies, by recorded calls", () => {
     expect(await loosens(null, { "org.cedar": all })).toMatchObject({ loosens: true });
     expect(await loosens({ "org.cedar": reviewed(500) }, { "org.cedar": all })).toMatchObject({ loosens: true, why: [expect.stringContaining("asked of leads by `review` before, and allowed by `all` after")] });
     expect(await loosens({ "org.cedar": reviewed(500) }, { "org.cedar": reviewed(500, "finance") })).toMatchObject({ loosens: true });
+    expect(await loosens({ "org.cedar": reviewed(500) }, { "org.cedar": reviewed(500, "2 of leads") })).toEqual({ loosens: false, why: [] });
+    expect(await loosens({ "org.cedar": reviewed(500, "2 of leads") }, { "org.cedar": reviewed(500) })).toMatchObject({ loosens: true });
     expect(await loosens({ "org.cedar": capped(500) }, { "org.cedar": reviewed(500) })).toMatchObject({ loosens: true });
   });
 

@@ -1,11 +1,13 @@
 import { errors, Fault, parseJson, routes, type ErrorCode, type JsonObject, type Role, type Route, type RouteName } from "@lanyard/contract";
 import { Hono } from "hono";
 import { alertHandlers } from "./alerts.ts";
+import { writeEvent } from "../../base/sse.ts";
 import { approvalHandlers } from "./approvals.ts";
 import { catalogHandlers } from "./catalog.ts";
 import { changeHandlers } from "./changes.ts";
 import { credentialHandlers } from "./credentials.ts";
 import { incidentHandlers } from "./incident/handler.ts";
+import { grantHandlers } from "./grants.ts";
 import type { ApiResult, Handler } from "./handler.ts";
 import { lendingHandlers } from "./lendings.ts";
 import { ledgerHandlers } from "./ledger.ts";
@@ -28,6 +30,7 @@ export function api(rooms: Rooms): (request: Request, way: Way) => Promise<Respo
     ...sessionHandlers(rooms),
     ...workspaceHandlers(rooms),
     ...approvalHandlers(rooms),
+    ...grantHandlers(rooms),
     ...stopHandlers(rooms),
     ...alertHandlers(rooms),
     ...catalogHandlers(rooms),
@@ -106,11 +109,16 @@ const failure = (code: ErrorCode, message: string, remedy: string = errors[code]
 function respond(result: ApiResult): Response {
   if ("json" in result) return Response.json(result.json);
   if ("text" in result) return new Response(result.text, { headers: { "content-type": "text/plain; charset=utf-8" } });
+  if ("events" in result) return streamed(serverSent(result.events), "text/event-stream");
   return "textLines" in result ? streamed(textLines(result.textLines), "text/plain; charset=utf-8") : streamed(jsonLines(result.lines), "application/x-ndjson");
 }
 
 async function* jsonLines(values: AsyncIterable<object | readonly object[]>): AsyncGenerator<string> {
   for await (const value of values) yield Array.isArray(value) ? value.map((line) => `${JSON.stringify(line)}\n`).join("") : `${JSON.stringify(value)}\n`;
+}
+
+async function* serverSent(events: AsyncIterable<object | null>): AsyncGenerator<string> {
+  for await (const event of events) yield event === null ? ": still here\n\n" : writeEvent({ data: JSON.stringify(event) });
 }
 
 const chunkChars = 65_536;

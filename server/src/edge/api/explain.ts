@@ -46,12 +46,14 @@ function stateOf(rooms: Rooms, record: DecisionRecord, unsealed: { value: Json; 
   return record.input !== null && rooms.store.opens(record.input, unsealed.salt, unsealed.value) ? "matches its commitment" : "DOES NOT MATCH its commitment";
 }
 
-const approvalTypes = ["approval.request", "approval.approve", "approval.deny", "approval.expire", "approval.void"] as const;
+const approvalTypes = ["approval.request", "approval.approve", "approval.deny", "approval.expire", "approval.void", "grant.use"] as const;
+
+const isAbout = (approval: string) => (entry: LedgerRecord): boolean => (entry.type === "grant.use" ? entry.approval === approval : "id" in entry && entry.id === approval);
 
 /** Entries about one approval, up to the decision that used it. They lie near, so a bounded scan backwards finds them. */
 function approvalOf(rooms: Rooms, id: string, before: number): Json {
   const around = rooms.store.entries({ types: approvalTypes, to: before, limit: 1000, newest: true });
-  return around.filter((entry) => "id" in entry && entry.id === id) as unknown as Json;
+  return around.filter(isAbout(id)) as unknown as Json;
 }
 
 /** For an ask: its request and what became of it so far. */
@@ -59,7 +61,7 @@ function requestOf(rooms: Rooms, record: DecisionRecord): Json {
   if (record.effect !== "ask") return [];
   const later = rooms.store.entries({ from: record.seq, limit: 1000, types: approvalTypes });
   const request = later.find((entry) => entry.type === "approval.request" && entry.of === record.seq);
-  return request && "id" in request ? (later.filter((entry) => "id" in entry && entry.id === request.id) as unknown as Json) : [];
+  return request && "id" in request ? (later.filter(isAbout(request.id)) as unknown as Json) : [];
 }
 
 function proofOf(rooms: Rooms, seq: number): JsonObject {

@@ -45,7 +45,7 @@ export interface Rooms {
   egressCa(principal: Pick<Principal, "session" | "expiresAtMs">): Promise<string>;
   readonly identity: Pick<Identity, "authenticate" | "open" | "close" | "sessions" | "issue" | "revoke" | "credentials">;
   readonly credentials: Pick<CredentialStage, "placeholders" | "list" | "revoke" | "restore" | "tokens">;
-  readonly approvals: Pick<Approvals, "list" | "decide" | "concerns" | "onChange">;
+  readonly approvals: Pick<Approvals, "list" | "decide" | "concerns" | "onChange" | "draftGrant" | "giveGrant" | "joinGrant" | "grants">;
   readonly stop: Pick<StopStage, "list" | "order" | "lift">;
   readonly alerts: Pick<Alerts, "list" | "acknowledge">;
   readonly workspaces: Pick<Proposals, "list" | "gates" | "lacking" | "open" | "propose" | "judge" | "approve" | "apply" | "revert" | "conclude" | "discard">;

@@ -2,7 +2,7 @@ import type { JsonObject } from "@lanyard/contract";
 import { compile, openSnapshot, type RecordShape } from "@lanyard/policy";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { cedarComment, cedarField, cedarHas, cedarPart, cedarPrefix, cedarString } from "./cedar.ts";
+import { cedarComment, cedarField, cedarHas, cedarPart, cedarPrefix, cedarString } from "../../base/cedar-text.ts";
 import { conditionsOf } from "./conditions.ts";
 
 const tool = (properties: JsonObject, required: string[] = []) => ({ server: "s", tool: "t", definition: "d", inputSchema: { type: "object", properties, required }, contract: { effects: [], reversibility: "unknown" as const } });

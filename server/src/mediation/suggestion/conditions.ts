@@ -1,6 +1,6 @@
 import { isObject, type Json, type JsonObject } from "@lanyard/contract";
 import type { RecordShape, Shape } from "@lanyard/policy";
-import { cedarField, cedarHas, cedarPart, cedarPrefix, cedarString } from "./cedar.ts";
+import { cedarField, cedarHas, cedarPart, cedarPrefix, cedarString } from "../../base/cedar-text.ts";
 
 /** Up to so many different values are listed one by one. */
 const few = 8;

@@ -3,7 +3,7 @@ import type { ActionShape, PolicyFile, Snapshot } from "@lanyard/policy";
 import { adaptTo, walk } from "../calls.ts";
 import type { RecordedStore } from "../recorded.ts";
 import { compareTraffic, type CallExample } from "../traffic.ts";
-import { cedarComment } from "./cedar.ts";
+import { cedarComment } from "../../base/cedar-text.ts";
 import { permitFor, type SeenCall, type SuggestedPolicy } from "./write.ts";
 
 /** Calls that the suggestion does not make allowed: what a forbid or a missing fact keeps back. A suggestion never lifts a forbid. */

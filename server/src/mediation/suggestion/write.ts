@@ -1,6 +1,6 @@
 import { isObject, type DecisionInput, type Effect, type JsonObject } from "@lanyard/contract";
 import type { ActionShape } from "@lanyard/policy";
-import { cedarComment, cedarEntity, cedarString } from "./cedar.ts";
+import { cedarComment, cedarEntity, cedarString } from "../../base/cedar-text.ts";
 import { conditionsOf } from "./conditions.ts";
 
 /** A call to write a policy for: its entry, how it was decided then, and what it would be today. */

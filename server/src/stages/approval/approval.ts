@@ -6,8 +6,12 @@ import type { Exchange } from "../../base/exchange.ts";
 import type { Log } from "../../base/log.ts";
 import type { Approval, Bound, Facts, Hold, Intent, Ruling } from "../../base/path.ts";
 import type { Store } from "../../base/store/port.ts";
-import { cardOf, readBefore, readsOf, type ApprovalCard, type ReadBefore } from "./card.ts";
-import { approvalOf, boundHash, foldOf, fromState, keyOf, stateOf, type ApprovalRequest } from "./request.ts";
+import type { Answerer } from "./answer.ts";
+import { cardOf, readBefore, readsOf, type ApprovalCard } from "./card.ts";
+import { Grants, type GrantCard, type GrantWish } from "./grants.ts";
+import { HeldRequests, type Held } from "./held.ts";
+import { approvalOf, boundHash, foldOf, fromState, stateOf, type ApprovalRequest } from "./request.ts";
+import { Turns } from "./turns.ts";
 import { areHeard, missingOf, voiceOf, whyMute, type Asked } from "./voice.ts";
 import { waitForPeople } from "./waiting.ts";
 
@@ -17,33 +21,10 @@ const maxCommentChars = 1000;
 /** Why a request is over without a use. */
 type Ending = "time" | "session" | "voice" | "groups" | keyof Bound;
 
-/** A request with what is only of this process. */
-interface Held {
-  request: ApprovalRequest;
-  /** What the session read before it asked. */
-  readonly read: readonly ReadBefore[];
-  /** Taken by a call that is about to be decided again. */
-  claimed: boolean;
-  /** Of a denial: who, and why. */
-  denial: { readonly by: string; readonly comment: string } | null;
-  /** Taken back by a stop: its calls are decided anew. */
-  voided: boolean;
-  /** Wake the calls that wait for an answer. */
-  readonly waiting: Set<() => void>;
-  /** Resolves when the request is on disk. */
-  readonly written: Promise<void>;
-}
-
-/** A user who has proven to be one, and the surface it was proven on: null for the administration API, else a channel's name. */
-export interface Answerer {
-  readonly user: string;
-  readonly via: string | null;
-}
-
 /**
  * A change that surfaces follow. `id` is the request's, `card` the one it is on (as it stands now), so an `asked` whose `id` is not the card's
- * first adds to a card that is shown already. `answered` comes with every yes, also one that is not the last. `how`: `approve`, `deny`, `used`,
- * `void`, or why it expired.
+ * first adds to a card that is shown already. `answered` comes with every yes, also one that is not the last. `how`: `approve`, `deny`,
+ * `grant`, `used`, `void`, or why it expired.
  */
 export interface ApprovalChange {
   readonly kind: "asked" | "answered" | "ended";
@@ -64,14 +45,14 @@ export class Approvals {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #config: () => Config;
-  readonly #held = new Map<string, Held>();
-  /** The request that an identical call meets, by {@link keyOf}. */
-  readonly #byCall = new Map<string, Held>();
+  /** Yeses given beforehand. Those that need a request to be made from are given through {@link giveGrant}. */
+  readonly grants: Grants;
+  readonly #held: HeldRequests;
   /** Spent or over in memory, but the ledger does not know yet: retried by the sweep. */
   readonly #owed = new Map<string, () => Promise<unknown>>();
   readonly #listeners = new Set<(change: ApprovalChange) => void>();
   readonly #following: { stop(): void };
-  #working: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
   #sweeper: { cancel(): void } | null = null;
   #closed = false;
 
@@ -80,6 +61,8 @@ export class Approvals {
     this.#clock = clock;
     this.#log = log;
     this.#config = config;
+    this.#held = new HeldRequests(clock);
+    this.grants = new Grants({ store, clock, log, config, turns: this.#turns });
     for (const { key, value } of store.list("approval")) this.#keep(fromState(store, key, value), Promise.resolve());
     this.#following = store.follow((record) => this.#heed(record));
     this.#arm();
@@ -89,7 +72,7 @@ export class Approvals {
 
   /** What was granted for the identical call and not used yet, taken so that no second call can. Null when there is nothing. */
   readonly claim = ({ session }: Principal, { digest }: Action): Approval | null => {
-    const held = this.#byCall.get(keyOf({ session, digest }));
+    const held = this.#held.atCall(session, digest);
     return held ? this.#take(held) : null;
   };
 
@@ -110,8 +93,9 @@ export class Approvals {
     const untilMs = this.#clock.nowMs() + this.#config().limits.hold_ms;
     const held = this.#join(action, principal, intent, facts, ruling);
     await held.written;
+    await this.#lift(held);
     const { id, state, expiresAtMs } = held.request;
-    if (state === "pending" && !this.#closed && !this.#isOver(held)) {
+    if (state === "pending" && !this.#closed && !this.#held.isOver(held)) {
       const message = () => `waiting for approval ${id} by ${missingOf(held.request).join(", ")}`;
       await waitForPeople(this.#clock, exchange, { untilMs: Math.min(untilMs, expiresAtMs), wakers: held.waiting, message });
     }
@@ -129,7 +113,7 @@ export class Approvals {
    * acted for in: a card shows arguments.
    */
   list(user?: string): ApprovalCard[] {
-    const folds = Map.groupBy(this.#open().filter(({ request }) => user === undefined || this.#concerns(request, user)), ({ request }) => foldOf(request));
+    const folds = Map.groupBy(this.#held.open().filter(({ request }) => user === undefined || this.#concerns(request, user)), ({ request }) => foldOf(request));
     return [...folds.values()].map((folded) => this.#card(folded)).toSorted((a, b) => a.of - b.of);
   }
 
@@ -144,17 +128,35 @@ export class Approvals {
    * Fault `not_found`, `forbidden` (see `voiceOf`), `conflict` (answered or over, or another digest), `invalid_request`, `ledger_unavailable`.
    */
   decide(id: string, verdict: "approve" | "deny", by: Answerer, comment: string, digest?: string): Promise<ApprovalCard> {
-    return this.#turn(async () => {
-      const held = this.#held.get(id);
-      if (!held || this.#isOver(held)) throw new Fault("not_found", `no approval \`${id}\` is open; it may have expired`);
+    return this.#turns.take(async () => {
+      const held = this.#held.opened(id);
       if (digest !== undefined && digest !== held.request.digest) throw new Fault("conflict", `approval \`${id}\` is about another call than the one that was shown`);
       const groups = this.#voice(held, verdict, by.user);
       if (comment.length > maxCommentChars || !comment.isWellFormed()) throw new Fault("invalid_request", `\`comment\` must be text of at most ${maxCommentChars} characters`);
-      const alike = verdict === "approve" ? [held] : this.#open().filter(({ request }) => foldOf(request) === foldOf(held.request));
+      const alike = verdict === "approve" ? [held] : this.#held.alike(held.request);
       for (const one of alike) await this.#answer(one, verdict, by, groups, comment);
-      if (!this.#held.has(id)) throw new Fault("conflict", `approval \`${id}\` ended while it was answered`);
+      if (this.#held.isOver(held)) throw new Fault("conflict", `approval \`${id}\` ended while it was answered`);
       return this.#card([held]);
     });
+  }
+
+  /** What a grant made from an open request would say, see {@link Grants.draft}. Throws Fault `not_found`, `conflict`. */
+  draftGrant(id: string, wish: GrantWish, user: string): { text: string; shown: string } {
+    return this.grants.draft(this.#waits(id), wish, user);
+  }
+
+  /** Gives a grant made from an open request, and lets it answer what waits already, see {@link Grants.give}. Throws Fault `not_found`. */
+  async giveGrant(id: string, wish: GrantWish, by: Answerer, shown: string): Promise<GrantCard> {
+    const grant = await this.grants.give(this.#waits(id), wish, by, shown);
+    for (const held of this.#held.open()) await this.#lift(held);
+    return grant;
+  }
+
+  /** See {@link Grants.join}. */
+  async joinGrant(id: string, by: Answerer, shown: string): Promise<GrantCard> {
+    const grant = await this.grants.join(id, by, shown);
+    for (const held of this.#held.open()) await this.#lift(held);
+    return grant;
   }
 
   /**
@@ -163,13 +165,13 @@ export class Approvals {
    * are over all the same.
    */
   async void(match: (request: ApprovalRequest) => boolean, why: string): Promise<number> {
-    const hit = this.#open().filter(({ request }) => match(request));
+    const hit = this.#held.open().filter(({ request }) => match(request));
     for (const held of hit) {
       held.voided = true;
       this.#drop(held, "void");
       this.#owed.set(held.request.id, () => this.#store.append({ type: "approval.void", id: held.request.id, why }, { state: [{ kind: "approval", key: held.request.id, value: null }] }));
     }
-    await Promise.all(hit.map(({ request }) => this.#turn(() => this.#pay(request.id))));
+    await Promise.all(hit.map(({ request }) => this.#turns.take(() => this.#pay(request.id))));
     return hit.length;
   }
 
@@ -183,19 +185,19 @@ export class Approvals {
     this.#closed = true;
     this.#sweeper?.cancel();
     this.#following.stop();
-    for (const { waiting } of this.#held.values()) for (const wake of waiting) wake();
-    await this.#working;
+    for (const { waiting } of this.#held.all()) for (const wake of waiting) wake();
+    await this.#turns.idle();
   }
 
   /** The open request of an identical call, if it asks the same question; a new one otherwise. */
   #join(action: Action, principal: Principal, intent: Intent, facts: Facts, ruling: Ruling): Held {
-    const held = this.#byCall.get(keyOf({ session: principal.session, digest: action.digest }));
+    const held = this.#held.atCall(principal.session, action.digest);
     const asked = ruling.decision.approvers;
-    if (!held || this.#isOver(held)) return this.#ask(action, principal, intent, facts, ruling, asked);
+    if (!held || this.#held.isOver(held)) return this.#ask(action, principal, intent, facts, ruling, asked);
     const { request, claimed } = held;
     const changed = changedIn(request.bound, boundOf(facts, ruling));
     if (changed === null && !claimed && asked.every((term) => request.groups.includes(term))) return held;
-    if (claimed) this.#byCall.delete(keyOf(request)); // Another call is using it up; this one needs its own.
+    if (claimed) this.#held.detach(held); // Another call is using it up; this one needs its own.
     else this.#end(held, changed ?? "groups");
     // What was granted no longer counts, but the decision was made with it: its groups are needed again beside those asked for now.
     const groups = changed === null && request.state === "approved" ? [...new Set([...request.groups, ...asked])].sort() : asked;
@@ -204,7 +206,7 @@ export class Approvals {
 
   #ask(action: Action, principal: Principal, intent: Intent, facts: Facts, ruling: Ruling, groups: readonly string[]): Held {
     const { session, agent, user, purpose } = principal;
-    this.#checkRoom(session, agent);
+    this.#held.checkRoom(this.#config().limits, session, agent);
     if (ruling.bundle === null || groups.length === 0) throw new Fault("internal", "a call is held that no policy asked about");
     const config = this.#config();
     const request: ApprovalRequest = {
@@ -235,20 +237,10 @@ export class Approvals {
       .then(() => {});
     const held = this.#keep(request, written);
     written.then(
-      () => this.#held.has(id) && this.#tell("asked", held, null, "asked"),
+      () => !this.#held.isOver(held) && this.#tell("asked", held, null, "asked"),
       () => this.#drop(held, null),
     );
     return held;
-  }
-
-  #checkRoom(session: string, agent: string): void {
-    const { approvals, approvals_per_session, approvals_per_agent } = this.#config().limits;
-    if (this.#held.size >= approvals) throw new Fault("limit_exceeded", `${approvals} requests for approval are open, the limit approvals`);
-    const ofAgent = [...this.#held.values()].filter(({ request }) => request.agent === agent);
-    if (ofAgent.length >= approvals_per_agent) throw new Fault("limit_exceeded", `agent \`${agent}\` has ${approvals_per_agent} requests for approval open, the limit approvals_per_agent`);
-    if (ofAgent.filter(({ request }) => request.session === session).length >= approvals_per_session) {
-      throw new Fault("limit_exceeded", `session \`${session}\` has ${approvals_per_session} requests for approval open, the limit approvals_per_session`);
-    }
   }
 
   /** The terms a user may answer for now. Throws Fault `conflict`, `forbidden`. */
@@ -278,29 +270,44 @@ export class Approvals {
       await this.#store.append({ type: "approval.approve", ...said, groups: [...groups] }, { ...box, state: [{ kind: "approval", key: next.id, value: stateOf(next) }] });
       held.request = next;
     }
-    if (!this.#held.has(request.id)) return; // over meanwhile
+    if (this.#held.isOver(held)) return; // over meanwhile
     if (held.request.state !== "pending") for (const wake of held.waiting) wake();
     this.#tell("answered", held, user, verdict);
   }
 
+  /** Has a pending request answered by a grant that covers it, if there is one. What cannot be written leaves it pending. */
+  async #lift(held: Held): Promise<void> {
+    if (held.request.state !== "pending") return;
+    const lifted = this.#turns.take(async () => {
+      if (held.request.state !== "pending" || this.#held.isOver(held)) return;
+      const { request } = held;
+      const next = await this.grants.answer(request, (given) => {
+        const approved: ApprovalRequest = { ...request, given, state: "approved" };
+        return { next: approved, state: { kind: "approval", key: request.id, value: stateOf(approved) } };
+      });
+      if (!next || this.#held.isOver(held)) return;
+      held.request = next;
+      for (const wake of held.waiting) wake();
+      this.#tell("answered", held, null, "grant");
+    });
+    await lifted.catch((error: unknown) => this.#log.warn("grant.unused", { id: held.request.id, error }));
+  }
+
+  #waits(id: string): ApprovalRequest {
+    const { request } = this.#held.opened(id);
+    if (request.state !== "pending") throw new Fault("conflict", `approval \`${id}\` is ${request.state} already`);
+    return request;
+  }
+
   #take(held: Held): Approval | null {
     const { request } = held;
-    if (request.state !== "approved" || held.claimed || this.#isOver(held)) return null;
+    if (request.state !== "approved" || held.claimed || this.#held.isOver(held)) return null;
     if (!areHeard(this.#config(), request, request.given)) {
       this.#end(held, "voice");
       return null;
     }
     held.claimed = true;
     return approvalOf(this.#store, request);
-  }
-
-  #isOver({ request }: Held): boolean {
-    return !this.#held.has(request.id) || request.expiresAtMs <= this.#clock.nowMs();
-  }
-
-  /** Requests that somebody may still answer or use, oldest first. */
-  #open(): Held[] {
-    return [...this.#held.values()].filter((held) => held.request.state !== "denied" && !this.#isOver(held));
   }
 
   #concerns(question: Asked, user: string): boolean {
@@ -315,7 +322,7 @@ export class Approvals {
 
   #tell(kind: ApprovalChange["kind"], held: Held, by: string | null, how: string): void {
     if (this.#listeners.size === 0) return;
-    const alike = kind === "ended" ? [] : this.#open().filter(({ request }) => foldOf(request) === foldOf(held.request));
+    const alike = kind === "ended" ? [] : this.#held.alike(held.request);
     const change: ApprovalChange = { kind, id: held.request.id, card: this.#card(alike.length > 0 ? alike : [held]), by, how };
     for (const listener of this.#listeners) listener(change);
   }
@@ -326,7 +333,7 @@ export class Approvals {
     this.#drop(held, why);
     if (state === "denied") return;
     this.#owed.set(id, () => this.#store.append({ type: "approval.expire", id, why }, { state: [{ kind: "approval", key: id, value: null }] }));
-    void this.#turn(() => this.#pay(id)).catch((error: unknown) => this.#log.warn("approval.unrecorded", { id, error }));
+    void this.#turns.take(() => this.#pay(id)).catch((error: unknown) => this.#log.warn("approval.unrecorded", { id, error }));
   }
 
   /** Invariant: the allow decision that names an approval spends it: the same commit takes its state away, before any effect. */
@@ -336,21 +343,16 @@ export class Approvals {
       if (held) this.#drop(held, "used");
     }
     if (record.type !== "session.close") return;
-    for (const held of [...this.#held.values()]) if (held.request.session === record.session) this.#end(held, "session");
+    for (const held of this.#held.all()) if (held.request.session === record.session) this.#end(held, "session");
   }
 
   #keep(request: ApprovalRequest, written: Promise<void>): Held {
-    const held: Held = { request, read: readBefore(this.#store, request.read), claimed: false, denial: null, voided: false, waiting: new Set(), written };
-    this.#held.set(request.id, held);
-    this.#byCall.set(keyOf(request), held);
-    return held;
+    return this.#held.keep(request, readBefore(this.#store, request.read), written);
   }
 
   /** `how` it ended, for whoever follows; null when it never was on record. */
   #drop(held: Held, how: Ending | "used" | "void" | null): void {
-    if (!this.#held.delete(held.request.id)) return;
-    const key = keyOf(held.request);
-    if (this.#byCall.get(key) === held) this.#byCall.delete(key);
+    if (!this.#held.forget(held)) return;
     for (const wake of held.waiting) wake();
     if (how !== null) this.#tell("ended", held, null, how);
   }
@@ -364,9 +366,10 @@ export class Approvals {
 
   /** Ends what expired and writes what is owed. Never throws. */
   async sweep(): Promise<void> {
-    for (const held of [...this.#held.values()]) if (!held.claimed && this.#isOver(held)) this.#end(held, "time");
+    this.grants.sweep();
+    for (const held of this.#held.all()) if (!held.claimed && this.#held.isOver(held)) this.#end(held, "time");
     for (const id of [...this.#owed.keys()]) {
-      await this.#turn(() => this.#pay(id)).catch((error: unknown) => this.#log.warn("approval.unrecorded", { id, error }));
+      await this.#turns.take(() => this.#pay(id)).catch((error: unknown) => this.#log.warn("approval.unrecorded", { id, error }));
     }
   }
 
@@ -375,12 +378,6 @@ export class Approvals {
     this.#sweeper = this.#clock.after(sweepMs, () => void this.sweep().finally(() => this.#arm()));
   }
 
-  /** One change at a time, in the order they came. */
-  #turn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#working.then(work);
-    this.#working = turn.catch(() => {});
-    return turn;
-  }
 }
 
 /** Builds the approval stage; it listens to the ledger until disposed. */

@@ -82,18 +82,21 @@ export function fromState(store: Store, id: string, value: JsonObject): Approval
     sent: sentOf(store, Number(value["of"])),
     groups: textsOf(value["groups"]),
     bound: { bundle: String(part["bundle"]), definition: typeof part["definition"] === "string" ? part["definition"] : null, transforms: textsOf(part["transforms"]), facts: String(part["facts"]) },
-    reasons: listOf(reasons).map((reason) => ({ policy: String(reason["policy"]), text: String(reason["text"]), remedy: String(reason["remedy"]) })),
+    reasons: reasonsOf(reasons),
     reversibility: text("reversibility"),
     read: Array.isArray(read) ? read.map(Number) : [],
     of: Number(value["of"]),
     askedAtMs: Number(value["askedAtMs"] ?? 0),
     expiresAtMs: Number(value["expiresAtMs"] ?? 0),
     state: value["state"] === "approved" ? "approved" : "pending",
-    given: listOf(given).map(({ by, groups, comment }) => ({ by: String(by), groups: textsOf(groups), comment: typeof comment === "string" ? comment : null })),
+    given: voicesOf(given),
   };
 }
 
-const textsOf = (list: Json | undefined): string[] => (Array.isArray(list) ? list.map(String) : []);
+// Parts of documents of state.
+export const textsOf = (list: Json | undefined): string[] => (Array.isArray(list) ? list.map(String) : []);
+export const reasonsOf = (list: Json | undefined): Reason[] => listOf(list).map((reason) => ({ policy: String(reason["policy"]), text: String(reason["text"]), remedy: String(reason["remedy"]) }));
+export const voicesOf = (list: Json | undefined): Voice[] => listOf(list).map(({ by, groups, comment }) => ({ by: String(by), groups: textsOf(groups), comment: typeof comment === "string" ? comment : null }));
 const listOf = (list: Json | undefined): JsonObject[] => (Array.isArray(list) ? list.filter(isObject) : []);
 
 /** The call as the decision `of` has it sealed; null when it was erased. */

@@ -39,3 +39,6 @@ export const cedarHas = (record: string, name: string): string => `${record} has
 
 /** A line of a comment. */
 export const cedarComment = (text: string): string => `// ${Array.from(text, (character) => (hidden.test(character) ? escapeOf(character) : character)).join("")}`;
+
+/** A pattern for `like` out of the texts between its wildcards. */
+export const cedarLike = (pieces: readonly string[]): string => `"${pieces.map((piece) => escaped(piece, "*")).join("*")}"`;
