@@ -35,6 +35,10 @@ permit (principal, action == Action::"web/POST", resource in Server::"web")
 when { context.input.host == "localhost" && context.input.path like "/notes/*" && context.input has body && context.input.body_bytes < 100 };
 @id("org.no-secrets") @reason("Nothing under /secret leaves.")
 forbid (principal, action in Action::"egress", resource) when { context.input has path && context.input.path like "/secret*" };
+@id("org.put") @reason("Things may be put there.")
+permit (principal, action == Action::"web/PUT", resource == Host::"127.0.0.1");
+@id("org.put-asks") @remedy("approval:leads") @reason("What is put there replaces what was.")
+forbid (principal, action == Action::"web/PUT", resource) unless { context.approvals.contains(Group::"leads") };
 `,
 });
 
@@ -60,7 +64,7 @@ beforeAll(async () => {
   await new Promise<void>((done) => echo.listen(0, "127.0.0.1", done));
   const tcp = `127.0.0.1:${(echo.address() as AddressInfo).port}`;
   const endpoints = [plain.port, secure.port].flatMap((port) => [`"127.0.0.1:${port}"`, `"localhost:${port}"`]);
-  world = new World({ yaml: `teams: { support: {} }\nusers: { ana: {} }\nagents: { clerk: { team: support } }\negress: { tcp: ["${tcp}"], private: ["${tcp}", ${endpoints.join(", ")}], ca: outside.pem }\nlimits: { egress_connections: 8, egress_body_bytes: 1000, egress_held_bytes: 4000 }\n`, policies: policies() });
+  world = new World({ yaml: `teams: { support: {} }\ngroups: { leads: {} }\nusers: { ana: {}, lea: { groups: [leads] } }\nagents: { clerk: { team: support } }\negress: { tcp: ["${tcp}"], private: ["${tcp}", ${endpoints.join(", ")}], ca: outside.pem }\nlimits: { egress_connections: 8, egress_body_bytes: 1000, egress_held_bytes: 4000 }\n`, policies: policies() });
   writeFileSync(join(world.folder, "outside.pem"), secure.ca);
   daemon = await DaemonProcess.start(world);
   const opened = await world.operator().call<{ token: string; egress_ca: string }>("session_open", { body: { agent: "clerk", on_behalf_of: "ana", purpose: "try the door" } });
@@ -86,6 +90,26 @@ const entries = async (): Promise<LogRow[]> => {
 const get = async (target: string, more = "", host = target.replace(/^http:\/\/([^/?#]*).*$/s, "$1")): Promise<string> => say(await door(), `GET ${target} HTTP/1.1\r\nHost: ${host}\r\n${more}Connection: close\r\n\r\n`);
 
 describe("plain requests", () => {
+  test("one that asks waits for a person: sent once on a yes, with what was held, and not at all on a no", async () => {
+    const { secret } = await world.operator().call<{ secret: string }>("credential_issue", { body: { kind: "user", name: "lea" } });
+    const lea = world.operator(secret);
+    const put = async (path: string): Promise<string> => say(await door(), `PUT http://127.0.0.1:${plain.port}${path} HTTP/1.1\r\nHost: 127.0.0.1:${plain.port}\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbody`);
+    const decide = async (path: string, verdict: string, comment: string): Promise<void> => {
+      let id = "";
+      await until(async () => {
+        const { approvals } = await lea.call<{ approvals: { id: string; args: { path?: string } }[] }>("approval_list");
+        return (id = approvals.find(({ args }) => args.path === path)?.id ?? "") !== "";
+      }, `${path} is asked for`);
+      expect(plain.seen.filter(({ line }) => line === `PUT ${path}`)).toEqual([]);
+      await lea.call("approval_decide", { at: { id }, body: { verdict, comment } });
+    };
+    const [yes] = await Promise.all([put("/put/yes"), decide("/put/yes", "approve", "once")]);
+    expect(yes).toMatch(/^HTTP\/1.1 200[^]*you sent PUT \/put\/yes/);
+    const [no] = await Promise.all([put("/put/no"), decide("/put/no", "deny", "not there")]);
+    expect(no).toMatch(/^HTTP\/1.1 403[^]*not there/);
+    expect(plain.seen.filter(({ line }) => line.startsWith("PUT")).map(({ line, body }) => [line, body])).toEqual([["PUT /put/yes", "body"]]);
+  });
+
   test("a permitted one goes out and comes back, what speaks of one connection left out", async () => {
     const answer = await get(`http://127.0.0.1:${plain.port}/a?b=c`, "Proxy-Authorization: Basic eA==\r\nX-Kept: yes\r\n");
     expect(answer).toMatch(/^HTTP\/1.1 200 OK\r\n[^]*you sent GET \/a\?b=c/);
