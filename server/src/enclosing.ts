@@ -41,14 +41,20 @@ export function enclosing({ clock, log, limits, environment, config, identity, c
     if (!egress) return { ...common, ...closed };
     const minutes = config().agents.get(egress.agent)?.sessionMinutes ?? Math.floor(limits.session_ms / 60_000);
     const { principal, token } = await identity.open("operator", { agent: egress.agent, onBehalfOf: egress.onBehalfOf, purpose: `server ${name}`, minutes, isolation: driver.tier });
-    const ca = `${homeInside}/.lanyard-ca.pem`;
-    return {
-      ...common,
-      wallMs: Math.max(1, principal.expiresAtMs - clock.nowMs()),
-      doors: new Map([[egressPort, (connection) => door.enter(connection, token)]]),
-      environment: { ...egressEnvironment(ca), ...credentials.placeholders(principal) },
-      files: new Map([[ca, (await door.authority(principal)).pem]]),
-      ended: () => void identity.close("operator", principal.session, "the server ended").catch((error: unknown) => log.warn("session.unclosed", { error })),
-    };
+    const ended = () => void identity.close("operator", principal.session, "the server ended").catch((error: unknown) => log.warn("session.unclosed", { error }));
+    try {
+      const ca = `${homeInside}/.lanyard-ca.pem`;
+      return {
+        ...common,
+        wallMs: Math.max(1, principal.expiresAtMs - clock.nowMs()),
+        doors: new Map([[egressPort, (connection) => door.enter(connection, token)]]),
+        environment: { ...egressEnvironment(ca), ...credentials.placeholders(principal) },
+        files: new Map([[ca, (await door.authority(principal)).pem]]),
+        ended,
+      };
+    } catch (error) {
+      ended();
+      throw error;
+    }
   };
 }
