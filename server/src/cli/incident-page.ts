@@ -40,8 +40,9 @@ td.t { white-space: nowrap; font-variant-numeric: tabular-nums; }
 @media print { body { max-width: none; font-size: 11px; } tr, pre { break-inside: avoid; } }
 `;
 
-const utc = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19).replace("T", " ")} UTC`;
-const clock = (ms: number): string => new Date(ms).toISOString().slice(11, 23);
+const moment = (ms: number): string => new Date(ms).toISOString().slice(0, 19).replace("T", " ");
+const utc = (ms: number): string => `${moment(ms)} UTC`;
+const shades = new Map([["allow", "allow"], ["ask", "ask"]]);
 const colourless = picocolors.createColors(false);
 
 /** The report as one file: no script, nothing from elsewhere. The same report gives the same bytes. */
@@ -89,7 +90,7 @@ function summary({ agent, user, purpose, opened_at_ms: opened, closed_at_ms: clo
   const stopped = records.filter(({ type }) => type === "stop.order");
   return html`<div class="sum">
 <p>Agent <b>${agent}</b> for <b>${user}</b>${purpose === null ? "" : html`, to: ${purpose}`}</p>
-<p>${utc(opened)} to ${closed === null ? html`<span class="bad">still open</span>` : utc(closed)}${sessions.length > 1 ? `, with ${sessions.length - 1} sessions below it` : ""}</p>
+<p>${utc(opened)} to ${closed === null ? html`<span class="bad">still open</span>` : utc(closed)}${sessions.length > 1 ? `, with ${sessions.length - 1} more below it` : ""}</p>
 <p>${calls.length} decisions: ${done} carried out, ${failed} failed at the server, ${kept} denied or held${unsure > 0 ? html`, <span class="bad">${unsure} whose end is not known</span>` : ""}</p>
 <p>${stopped.length === 0 ? "Nothing stopped it." : html`<span class="bad">Stopped ${stopped.length === 1 ? "once" : `${stopped.length} times`}, first at ${utc(stopped[0]?.at_ms ?? 0)}.</span>`}</p>
 </div>`;
@@ -99,14 +100,14 @@ function callTable(calls: readonly IncidentCall[]): Markup {
   if (calls.length === 0) return html`<p>No call.</p>`;
   const rows = calls.map(
     (call) => html`<tr>
-<td class="t">${clock(call.at_ms)}<br>entry ${call.seq}</td>
+<td class="t">${moment(call.at_ms)}<br>entry ${call.seq}</td>
 <td><b>${call.action}</b>${call.resources.map((resource) => html`<br>${resource}`)}<br><code>${argumentsOf(call)}</code></td>
-<td class="${call.effect}">${call.effect}${call.by === "policy" ? "" : `, ${call.by}`}${call.reasons.map(({ policy, text, file, line }) => html`<br>${text === "" ? policy : text} <small>${file === "" ? policy : `${file}:${line}`}</small>`)}${call.approval === null ? "" : html`<br>approval ${call.approval}`}</td>
+<td class="${shades.get(call.effect) ?? "deny"}">${call.effect}${call.by === "policy" ? "" : `, ${call.by}`}${call.reasons.map(({ policy, text, file, line }) => html`<br>${text === "" ? policy : text} <small>${file === "" ? policy : `${file}:${line}`}</small>`)}${call.approval === null ? "" : html`<br>approval ${call.approval}`}</td>
 <td>${call.outcome ? `${call.outcome.status}${call.outcome.code === "" ? "" : ` (${call.outcome.code})`}` : call.open ? html`<span class="bad">not known</span>` : "nothing was carried out"}<br><small>${call.reversibility}</small></td>
 </tr>
 `,
   );
-  return html`<table><thead><tr><th>When</th><th>What</th><th>Decision, and why</th><th>End</th></tr></thead><tbody>
+  return html`<table><thead><tr><th>When (UTC)</th><th>What</th><th>Decision, and why</th><th>End</th></tr></thead><tbody>
 ${rows}</tbody></table>`;
 }
 
@@ -126,7 +127,7 @@ function lines(records: readonly LedgerRecord[], none: string, { comments }: Inc
   if (records.length === 0) return html`<p>${none}</p>`;
   const rows = records.map((record) => {
     const comment = comments[String(record.seq)];
-    return html`<tr><td class="t">${clock(record.at_ms)}</td><td class="t">${record.seq}</td><td>${wordsOf(record)}${comment === undefined ? "" : html`<br>"${comment}"`}</td></tr>
+    return html`<tr><td class="t">${moment(record.at_ms)}</td><td class="t">${record.seq}</td><td>${wordsOf(record)}${comment === undefined ? "" : html`<br>"${comment}"`}</td></tr>
 `;
   });
   return html`<table><tbody>
