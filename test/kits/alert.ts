@@ -2,8 +2,12 @@ import { Fault } from "@lanyard/contract";
 import { newSigner } from "@lanyard/ledger";
 import { systemClock, type Clock } from "../../server/src/base/clock.ts";
 import { alertRules, alertShape } from "../../server/src/base/config/alerts.ts";
+import { unsealTemplate } from "../../server/src/base/config/environment.ts";
 import { silent } from "../../server/src/base/log.ts";
-import type { Notice } from "../../server/src/base/notify/notice.ts";
+import type { Attempt } from "../../server/src/base/notify/channel.ts";
+import { channelsOf } from "../../server/src/base/notify/channels.ts";
+import type { Notice, Outbox } from "../../server/src/base/notify/notice.ts";
+import { DurableOutbox } from "../../server/src/base/notify/outbox.ts";
 import { MemoryMedium, openMemory } from "../../server/src/base/store/memory.ts";
 import { Alerts } from "../../server/src/stages/alert/alerts.ts";
 import { Postman } from "../../server/src/stages/alert/postman.ts";
@@ -37,8 +41,10 @@ export const orderOf = (changes: Partial<StandingOrder> = {}): StandingOrder => 
   session: "ses_1", last: 41, resume: "lanyard resume st_1", ...changes,
 });
 
+const channelSecrets = { HOOK: `whsec_${Buffer.from("a signing key of some length").toString("base64")}`, PD: "R0UT1NGKEY" };
+
 /** Alerts over a store in memory, an outbox that keeps what it is given, and conditions that a test sets. */
-export async function alertWorld({ startMs, settings = alertSettings }: { startMs?: number; settings?: unknown } = {}) {
+export async function alertWorld({ startMs, settings = alertSettings, yaml }: { startMs?: number; settings?: unknown; /** lanyard.yaml with `channels:` and `alerts:`, whose channels are then the real ones. */ yaml?: string } = {}) {
   const still = stillClock(startMs);
   const wall = { offMs: 0 };
   const clock: Clock = { ...still, nowMs: () => still.nowMs() + wall.offMs };
@@ -58,26 +64,26 @@ export async function alertWorld({ startMs, settings = alertSettings }: { startM
   const posted: { channel: string; notice: Notice }[] = [];
   const direct: { channel: string; notice: Notice }[] = [];
   const post = { refuses: false, channelFails: false };
-  const config = { ...yamlConfig("version: 1\nusers: { ana: {}, ben: {}, lea: {}, eve: {} }\n"), alerts: alertRules(alertShape.parse(settings)) };
+  const config = yaml === undefined ? { ...yamlConfig("version: 1\nusers: { ana: {}, ben: {}, lea: {}, eve: {} }\n"), alerts: alertRules(alertShape.parse(settings)) } : yamlConfig(yaml);
+  const channels = channelsOf({ clock, config: () => config, fill: (templates) => Promise.resolve(unsealTemplate(templates, channelSecrets)) });
+  const kept: Outbox = {
+    post: async (channel, notice) => {
+      if (post.refuses || !store.healthy()) throw new Fault("ledger_unavailable", "posting: the disk refused");
+      const key = `${channel} ${notice.id}`;
+      if (!taken.has(key)) posted.push({ channel, notice });
+      taken.add(key);
+    },
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+  const past = (channel: string) => async ({ notice }: Attempt) => {
+    if (post.channelFails) throw new Error("unreachable");
+    direct.push({ channel, notice });
+    return null;
+  };
   const start = () => {
-    const postman = new Postman({
-      clock,
-      log: silent,
-      limits: () => ({ channel_ms: 10_000, notices: 1000 }),
-      outbox: {
-        post: async (channel, notice) => {
-          if (post.refuses || !store.healthy()) throw new Fault("ledger_unavailable", "posting: the disk refused");
-          const key = `${channel} ${notice.id}`;
-          if (!taken.has(key)) posted.push({ channel, notice });
-          taken.add(key);
-        },
-      },
-      channel: (channel) => async ({ notice }) => {
-        if (post.channelFails) throw new Error("unreachable");
-        direct.push({ channel, notice });
-        return null;
-      },
-    });
+    const outbox = yaml === undefined ? kept : new DurableOutbox({ store, clock, log: silent, config: () => config, channel: channels });
+    const postman = new Postman({ clock, log: silent, limits: () => ({ channel_ms: 10_000, notices: 1000 }), outbox, channel: yaml === undefined ? past : channels });
+
     const watch = new ConditionWatch(clock, {
       quarantines: () => facts.quarantines,
       approvals: () => facts.approvals,
@@ -88,7 +94,7 @@ export async function alertWorld({ startMs, settings = alertSettings }: { startM
       verdict: () => ({ atMs: clock.nowMs(), findings: facts.findings }),
     });
     const alerts = new Alerts({ store, clock, log: silent, config: () => config, watch: () => watch.holding(config.alerts.conditions), postman });
-    return { alerts, postman };
+    return { alerts, postman, outbox };
   };
   let running = start();
   return {
@@ -115,6 +121,7 @@ export async function alertWorld({ startMs, settings = alertSettings }: { startM
     async restart({ orderly = true } = {}) {
       await running.alerts[Symbol.asyncDispose]();
       await running.postman[Symbol.asyncDispose]();
+      await running.outbox[Symbol.asyncDispose]();
       if (orderly) await store[Symbol.asyncDispose]();
       store = await openMemory({ clock, ...disk });
       running = start();
@@ -123,6 +130,7 @@ export async function alertWorld({ startMs, settings = alertSettings }: { startM
     async [Symbol.asyncDispose]() {
       await running.alerts[Symbol.asyncDispose]();
       await running.postman[Symbol.asyncDispose]();
+      await running.outbox[Symbol.asyncDispose]();
       await store[Symbol.asyncDispose]();
     },
   };

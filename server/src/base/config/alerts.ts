@@ -141,7 +141,7 @@ export type AlertShape = z.infer<typeof alertShape>;
 /** Every name in `alerts:` must lead somewhere, or the one page that matters would reach nobody. */
 export function checkAlerts(
   { rotas = {}, contacts = {}, routes = {}, conditions = {} }: AlertShape,
-  known: { readonly users: readonly string[]; readonly channels: readonly string[] },
+  { users, channels: known }: { readonly users: Readonly<Record<string, { readonly email?: string | undefined }>>; readonly channels: Readonly<Record<string, { readonly kind: string; readonly to?: readonly string[] | undefined }>> },
   problem: (path: Path, message: string, at?: "key") => void,
   missing: (kind: string, name: string, known: readonly string[]) => string,
 ): void {
@@ -150,10 +150,10 @@ export function checkAlerts(
     return all.includes(text);
   };
   const person = (user: string, path: Path): void => {
-    if (!need("user", user, known.users, path)) return;
+    if (!need("user", user, Object.keys(users), path)) return;
     if ((contacts[user]?.length ?? 0) === 0) problem(["alerts", ...path], `\`${user}\` can be reached by no channel; name one under \`alerts: contacts: {${user}: [...]}\``);
   };
-  const channels = (list: readonly string[] | undefined, path: Path): void => list?.forEach((channel, index) => need("channel", channel, known.channels, [...path, index]));
+  const channels = (list: readonly string[] | undefined, path: Path): void => list?.forEach((channel, index) => need("channel", channel, Object.keys(known), [...path, index]));
 
   for (const [rota, { shifts, overrides }] of Object.entries(rotas)) {
     shifts.forEach(({ who }, at) => {
@@ -163,8 +163,12 @@ export function checkAlerts(
     overrides?.forEach(({ who }, at) => person(who, ["rotas", rota, "overrides", at, "who"]));
   }
   for (const [user, list] of Object.entries(contacts)) {
-    need("user", user, known.users, ["contacts", user], "key");
+    need("user", user, Object.keys(users), ["contacts", user], "key");
     channels(list, ["contacts", user]);
+    list.forEach((channel, index) => {
+      const { kind, to = [] } = known[channel] ?? {};
+      if (kind === "smtp" && to.length === 0 && users[user]?.email === undefined) problem(["alerts", "contacts", user, index], `\`${user}\` has no \`email\` under \`users\`, and \`${channel}\` has no \`to\``);
+    });
   }
   for (const [route, { levels }] of Object.entries(routes)) {
     levels.forEach((level, at) => {

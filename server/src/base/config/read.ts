@@ -49,7 +49,7 @@ export function parseConfig(bytes: Uint8Array, file: string): Config {
     checkCredentials(shape, source);
     checkChannels(shape, (path, message, at) => source.problem(path, message, at), missingName);
     checkContracts(shape, source);
-    checkAlerts(shape.alerts ?? {}, { users: Object.keys(shape.users ?? {}), channels: Object.keys(shape.channels ?? {}) }, (path, message, at) => source.problem(path, message, at), missingName);
+    checkAlerts(shape.alerts ?? {}, { users: shape.users ?? {}, channels: shape.channels ?? {} }, (path, message, at) => source.problem(path, message, at), missingName);
   }
   const listen = shape ? listenOf(shape, source) : null;
   if (!shape || !listen || source.problems.length > 0) throw new Fault("invalid_config", source.report());

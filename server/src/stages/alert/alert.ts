@@ -49,8 +49,9 @@ export interface Alert {
   /** When the next level is paged; null when there is none, or somebody acknowledged. */
   readonly nextAtMs: number | null;
   readonly acknowledgedBy: string | null;
-  /** All channels that were told. */
+  /** All channels and users that were told. */
   readonly channels: readonly string[];
+  readonly people: readonly string[];
   readonly lastPage: Reach;
   /** Alerts that were summed up in one page share it; else the alert's own id. What a channel folds by. */
   readonly thread: string;
@@ -59,9 +60,9 @@ export interface Alert {
 
 /** An alert as the API shows it: plain JSON. */
 export const cardOf = (alert: Alert): JsonObject => {
-  const { sinceMs, raisedAtMs, nextAtMs, acknowledgedBy, message, lastPage, mark: _mark, thread: _thread, ...same } = alert;
+  const { sinceMs, raisedAtMs, nextAtMs, acknowledgedBy, message, lastPage: _lastPage, mark: _mark, thread: _thread, ...same } = alert;
   const state = acknowledgedBy !== null ? "acknowledged" : alert.pages === 0 ? "held" : "open";
-  return { ...same, state, since_ms: sinceMs, raised_at_ms: raisedAtMs, next_at_ms: nextAtMs, paged: lastPage.people, acknowledged_by: acknowledgedBy, ...message } as unknown as JsonObject;
+  return { ...same, state, since_ms: sinceMs, raised_at_ms: raisedAtMs, next_at_ms: nextAtMs, acknowledged_by: acknowledgedBy, ...message } as unknown as JsonObject;
 };
 
 export const stateOf = ({ id: _id, ...alert }: Alert): JsonObject => alert as unknown as JsonObject;
@@ -87,6 +88,7 @@ export function fromState(id: string, value: JsonObject): Alert {
     nextAtMs: typeof value["nextAtMs"] === "number" ? value["nextAtMs"] : null,
     acknowledgedBy: textOrNull(value["acknowledgedBy"]),
     channels: texts(value["channels"]),
+    people: texts(value["people"]),
     lastPage: { channels: texts(lastPage["channels"]), people: texts(lastPage["people"]) },
     thread: String(value["thread"]),
     message: {

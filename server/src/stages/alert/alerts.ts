@@ -3,6 +3,7 @@ import type { AlertRoute, AlertRule } from "../../base/config/alerts.ts";
 import type { Config } from "../../base/config/config.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
+import type { Notice } from "../../base/notify/notice.ts";
 import type { Store } from "../../base/store/port.ts";
 import { cardOf, fromState, stateOf, type Alert, type Holding, type Reach } from "./alert.ts";
 import { endOf, levelOf, pageOf, reachOf, summaryOf, takenOf } from "./pages.ts";
@@ -57,7 +58,7 @@ export class Alerts {
       const leftMs = alert.nextAtMs === null ? null : Math.min(Math.max(0, alert.nextAtMs - nowMs), level?.ms ?? 0);
       this.#standing.set(keyOf(alert), { alert, dueUs: leftMs === null ? null : us + leftMs * 1000, awayUs: null });
       // Posted before it ended, or not: the outbox knows, by the page's id.
-      if (alert.thread === key && alert.pages > 0 && alert.acknowledgedBy === null) this.#post(alert, alert.lastPage, nowMs);
+      if (alert.thread === key && alert.pages > 0 && alert.acknowledgedBy === null) this.#post(alert, alert.lastPage, pageOf(alert, alert.lastPage, nowMs));
     }
     this.#following = rooms.store.follow(({ type }) => {
       if (/^(?:stop|breaker)\./.test(type)) this.#arm(0);
@@ -80,7 +81,7 @@ export class Alerts {
       standing.alert = { ...standing.alert, acknowledgedBy: `user:${user}`, nextAtMs: null };
       standing.dueUs = null;
       await this.#record({ type: "alert.acknowledge", id, by: `user:${user}` }, id);
-      for (const channel of standing.alert.channels) this.#rooms.postman.post(channel, takenOf(standing.alert));
+      this.#post(standing.alert, standing.alert, takenOf(standing.alert));
       return cardOf(standing.alert);
     });
   }
@@ -131,7 +132,7 @@ export class Alerts {
     const { clock } = this.#rooms;
     const id = clock.id("al");
     const alert: Alert = {
-      id, condition, subject, severity, route, sinceMs, mark, message, thread: id, raisedAtMs: clock.nowMs(), times: 1, pages: 0, nextAtMs: null, acknowledgedBy: null, channels: [], lastPage: { channels: [], people: [] },
+      id, condition, subject, severity, route, sinceMs, mark, message, thread: id, raisedAtMs: clock.nowMs(), times: 1, pages: 0, nextAtMs: null, acknowledgedBy: null, channels: [], people: [], lastPage: { channels: [], people: [] },
     };
     const standing: Standing = { alert, dueUs: null, awayUs: null };
     this.#standing.set(key, standing);
@@ -149,7 +150,7 @@ export class Alerts {
     if (!reach) return;
     const { id, pages } = standing.alert;
     await this.#record(raised ? { ...raised, ...named(reach) } : { type: "alert.escalate", id, page: pages, ...named(reach) }, id);
-    this.#post(standing.alert, reach, clock.nowMs());
+    this.#post(standing.alert, reach, pageOf(standing.alert, reach, clock.nowMs()));
   }
 
   /** Takes an alert to its next level; null when there is none. */
@@ -171,6 +172,7 @@ export class Alerts {
       pages: alert.pages + 1,
       nextAtMs: last ? null : clock.nowMs() + level.ms,
       channels: [...new Set([...alert.channels, ...reach.channels])],
+      people: [...new Set([...alert.people, ...reach.people])],
       lastPage: reach,
     };
     standing.dueUs = last ? null : clock.monotonicUs() + level.ms * 1000;
@@ -185,11 +187,10 @@ export class Alerts {
   }
 
   async #resolve(key: string, { alert }: Standing): Promise<void> {
-    const { clock, postman } = this.#rooms;
     this.#standing.delete(key);
     await this.#record({ type: "alert.resolve", id: alert.id, times: alert.times }, alert.id);
     const together = [...this.#standing.values()].some((other) => other.alert.thread === alert.thread);
-    if (alert.pages > 0 && !together) for (const channel of alert.channels) postman.post(channel, endOf(alert, clock.nowMs()));
+    if (alert.pages > 0 && !together) this.#post(alert, alert, endOf(alert, this.#rooms.clock.nowMs()));
   }
 
   /** What quiet hours held, when they are over: one page for each route. */
@@ -220,15 +221,23 @@ export class Alerts {
     const over = held.filter(({ awayUs }) => awayUs !== null);
     const open = held.filter(({ awayUs }) => awayUs === null);
     const summary = summaryOf(open.map(({ alert }) => alert), over.map(({ alert }) => alert));
-    for (const channel of reach?.channels ?? []) this.#rooms.postman.post(channel, { ...summary, id: `${thread}.1` });
+    if (reach) this.#post(first.alert, reach, summary);
     for (const { alert } of over) {
       this.#standing.delete(keyOf(alert));
       await this.#record({ type: "alert.resolve", id: alert.id, times: alert.times }, alert.id);
     }
   }
 
-  #post(alert: Alert, reach: Reach, atMs: number): void {
-    for (const channel of reach.channels) this.#rooms.postman.post(channel, pageOf(alert, reach, atMs));
+  /** By mail it goes to those people whose contact the channel is, and to the channel's own addresses where the route names the channel itself. */
+  #post(alert: Alert, { channels, people }: Reach, notice: Notice): void {
+    const { alerts, users, channels: known } = this.#rooms.config();
+    for (const name of channels) {
+      const channel = known.get(name);
+      const direct = this.#routeOf(alert)?.levels.some((level) => level.channels.includes(name)) ?? false;
+      const mails = people.flatMap((user) => (alerts.contacts.get(user)?.includes(name) ? (users.get(user)?.email ?? []) : []));
+      const to = channel?.kind === "smtp" && mails.length > 0 ? [...new Set([...mails, ...(direct ? channel.to : [])])] : null;
+      this.#rooms.postman.post(name, to ? { ...notice, to } : notice);
+    }
   }
 
   #routeOf({ route }: Alert): AlertRoute | null {
