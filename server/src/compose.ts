@@ -168,7 +168,7 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
   const alerts = alerting(rooms, outbox, servers, held);
   const enclose = enclosing({ ...rooms, environment, config: () => live.current(), door: egress });
   const authority = held.use(new AuthorityDoor({ authenticate: identity.authenticate, stopOf: (principal) => rooms.stop.stopOf(principal), termMs: () => live.current().stop.authorityTermMs, limits: rooms.limits }));
-  linkStop(rooms, { face, servers, authority }, held);
+  await linkStop(rooms, { face, servers, authority }, held);
   linkChanges(rooms, { face, egress, servers }, held);
   const { ask, past } = administration(rooms, { alerts, servers: () => servers.state() as unknown as JsonObject[], url: () => listening.url, egressCa: async (principal) => (await egress.authority(principal)).pem });
   const listening: Listening = held.use(await listen({ config, gateway: face, egress, authority, surfaces, api: ask, log }));
@@ -218,7 +218,7 @@ function pathOf({ clock, log, store, live, identity, catalog, decision, approval
     vet: (action, principal, { web: request }) => credentials.vet(action, principal, request),
     lease: (action, principal, intent, { web: request }) => credentials.lease(action, principal, intent, request),
     execute: (action, principal, exchange, lease) => (action.protocol === "http" ? executeWeb(web, action, exchange, lease) : execute(executor, action, principal, exchange)),
-    inspect: (action, answer) => inspect({ limits }, action, answer),
+    inspect: (action, answer, passage) => stop.watch(passage, inspect({ limits }, action, answer)),
   };
 }
 

@@ -13,14 +13,19 @@ let operator: Client;
 const credentials: Record<string, string> = {};
 const waiting: { readonly message: Heard; readonly response: ServerResponse }[] = [];
 const effects: string[] = [];
+const honey = "AKIA-nobody-uses-this-4711";
 
 beforeAll(async () => {
   upstream = await rogue({
     era: "stateless",
-    tools: ["write", "read", "wait", "pay"].map((name) => ({ name, inputSchema: { type: "object" } })),
+    tools: ["write", "read", "wait", "pay", "transfer", "leak"].map((name) => ({ name, inputSchema: { type: "object" } })),
     onCall: (message, response) => {
       const { name } = message.params as { name: string };
       effects.push(name);
+      if (name === "leak") {
+        response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ jsonrpc: "2.0", id: message.id, result: { resultType: "complete", content: [{ type: "text", text: `found ${Buffer.from(`x${honey}`).toString("base64")}` }] } }));
+        return true;
+      }
       if (name !== "wait") return false;
       response.writeHead(200, { "content-type": "text/event-stream" }).flushHeaders();
       waiting.push({ message, response });
@@ -32,11 +37,16 @@ beforeAll(async () => {
 teams: { t: {}, u: {} }
 groups: { oncall: {}, sre: {}, leads: {} }
 users: { ben: { groups: [sre, oncall] }, ana: { groups: [sre] }, lea: { groups: [leads, oncall] }, cleo: {} }
-agents: { bot: { team: t }, other: { team: u } }
+agents: { bot: { team: t }, other: { team: u }, wild: { team: u }, thief: { team: u } }
 servers: { files: { url: "${upstream.url}" } }
-tools: { files/read: { effects: [read], reversibility: read }, files/write: { effects: [write] } }
+tools: { files/read: { effects: [read], reversibility: read }, files/write: { effects: [write] }, files/transfer: { effects: [money], amount: sum.eur } }
 stop: { may_stop: [oncall], may_resume: [sre] }
-breakers: false
+breakers:
+  denials: false
+  errors: false
+  loop: false
+  agents: { wild: { loop: { count: 5, seconds: 60 }, spend: { amount: 100, seconds: 60 } } }
+canaries: { honey: "\${env:HONEY}" }
 `,
     policies: {
       "p.cedar": `
@@ -44,7 +54,7 @@ breakers: false
 @id("ask") @remedy("approval:leads") forbid (principal, action == Action::"files/pay", resource) unless { context.approvals.contains(Group::"leads") };`,
     },
   });
-  daemon = await DaemonProcess.start(world);
+  daemon = await DaemonProcess.start(world, { HONEY: honey });
   operator = world.operator();
   await approveCatalog(operator, "files");
   for (const name of ["ben", "ana", "lea", "cleo"]) credentials[name] = await credential("user", name);
@@ -128,4 +138,137 @@ test("an approval that was asked for before the stop cannot be given after it, n
   await resume("team", "t");
   expect(effects).toHaveLength(before);
   expect(await cards()).toEqual([]);
+});
+
+test("no session is opened by whom is stopped, nor below one that is; children are met, others are not", async () => {
+  const { session, token } = await open();
+  const child = await world.operator(token).call<{ token: string }>("session_open", { body: {} });
+  const { token: other } = await open("other");
+  await stop("session", session);
+  for (const met of [token, child.token]) expect(textOf(await call(met, "write"))).toContain("is stopped");
+  await expect(world.operator(token).call("session_open", { body: {} })).rejects.toMatchObject({ code: "stopped" });
+  await expect(world.operator(child.token).call("session_open", { body: {} })).rejects.toMatchObject({ code: "stopped" });
+  expect(textOf(await call(other, "write"))).toBe("done by rogue");
+  await resume("session", session);
+
+  await stop("agent", "bot");
+  const again = { body: { on_behalf_of: "cleo", purpose: "again" } };
+  await expect(as("bot").call("session_open", again)).rejects.toMatchObject({ code: "stopped" });
+  await expect(open()).rejects.toMatchObject({ code: "stopped" });
+  expect(await records("session.refused")).toContainEqual(expect.objectContaining({ code: "stopped", door: "api" }));
+  await resume("agent", "bot");
+  await stop("label", "nightly");
+  await expect(open("other", ["nightly"])).rejects.toMatchObject({ code: "stopped" });
+  expect(textOf(await call((await open("other", ["daily"])).token, "write"))).toBe("done by rogue");
+  await resume("label", "nightly");
+});
+
+test("a quarantine lets through what only reads, and nothing whose contract does not say so", async () => {
+  const { token } = await open();
+  const pending = call(token, "wait");
+  await until(() => waiting.length > 1, "the call is at the server");
+  expect(await stop("user", "cleo", operator, "quarantine")).toMatchObject({ cancelled: 1 });
+  expect(textOf(await pending)).toContain("user `cleo` is quarantined");
+  expect(textOf(await call(token, "read"))).toBe("done by rogue");
+  for (const name of ["write", "pay", "leak"]) expect(textOf(await call(token, name))).toContain("only calls that read are let through");
+  expect((await records("decision")).at(-1)).toMatchObject({ by: "session_quarantined" });
+  expect(await stop("user", "cleo")).toMatchObject({ kind: "stop" }); // stricter, beside it
+  expect(textOf(await call(token, "read"))).toContain("is stopped");
+  await expect(resume("user", "cleo", as("cleo"))).rejects.toMatchObject({ code: "forbidden" });
+  await resume("user", "cleo");
+  expect(textOf(await call(token, "write"))).toBe("done by rogue");
+});
+
+test("a server and a tool are stopped for everybody, and nothing else is", async () => {
+  const { token } = await open("other");
+  await stop("tool", "files/write");
+  expect(textOf(await call(token, "write"))).toContain("tool `files/write` is stopped");
+  expect(textOf(await call(token, "read"))).toBe("done by rogue");
+  await resume("tool", "files/write");
+  await stop("server", "files");
+  expect(textOf(await call(token, "read"))).toContain("server `files` is stopped");
+  await resume("server", "files");
+  expect(textOf(await call(token, "read"))).toBe("done by rogue");
+});
+
+test("everything goes on when two people say so, each as oneself; one person twice, and the operator, do not count", async () => {
+  const { token } = await open();
+  expect(await stop("all", undefined, as("lea"))).toMatchObject({ subject: "all", by: "user:lea" });
+  expect(textOf(await call(token, "read"))).toContain("everything is stopped");
+  await expect(open("other")).rejects.toMatchObject({ code: "stopped" });
+  await expect(resume("all")).rejects.toMatchObject({ code: "forbidden" });
+  expect(await resume("all", undefined, as("ben"))).toMatchObject({ lifted: false });
+  await expect(resume("all", undefined, as("ben"))).rejects.toMatchObject({ code: "forbidden" });
+  const second = await credential("user", "ben"); // another credential is not another person
+  await expect(resume("all", undefined, world.operator(second))).rejects.toMatchObject({ code: "forbidden" });
+  await expect(resume("all", undefined, as("lea"))).rejects.toMatchObject({ code: "forbidden" });
+  expect(textOf(await call(token, "read"))).toContain("everything is stopped");
+  expect(await resume("all", undefined, as("ana"))).toMatchObject({ lifted: true });
+  expect(textOf(await call(token, "read"))).toBe("done by rogue");
+  expect((await records("stop.lift")).at(-1)).toMatchObject({ by: "user:ben", second: "user:ana" });
+});
+
+test("a stop and a call in a race, many times: whatever began after the answer did not happen", { timeout: 120_000 }, async () => {
+  const { token } = await open();
+  for (let round = 0; round < 25; round++) {
+    let after = false;
+    let late = 0;
+    const load = Array.from({ length: 6 }, async () => {
+      for (let n = 0; n < 6; n++) {
+        const begun = after;
+        const said = textOf(await call(token, "write", { round, n }));
+        if (begun && !said.includes("is stopped")) late++;
+      }
+    });
+    await stop("agent", "bot");
+    after = true;
+    const count = effects.length;
+    await Promise.all(load);
+    expect(late).toBe(0);
+    expect(effects.length).toBe(count);
+    await resume("agent", "bot");
+  }
+});
+
+test("a breaker quarantines its agent by itself: a loop, money, a canary sent and a canary received", async () => {
+  const { token } = await open("wild");
+  for (let n = 0; n < 4; n++) expect(textOf(await call(token, "write", { same: true }))).toBe("done by rogue");
+  await call(token, "write", { same: true });
+  await until(async () => textOf(await call(token, "write", { n: 1 })).includes("agent `wild` is quarantined"), "the loop tripped");
+  expect((await records("breaker.trip")).at(-1)).toMatchObject({ agent: "wild", breaker: "loop", count: 5, what: "files/write" });
+  expect((await records("stop.order")).at(-1)).toMatchObject({ kind: "quarantine", subject: { kind: "agent", name: "wild" }, by: "lanyard" });
+  await resume("agent", "wild");
+
+  const before = effects.length;
+  expect(textOf(await call(token, "transfer", { sum: { eur: 60 } }))).toBe("done by rogue");
+  expect(textOf(await call(token, "transfer", { sum: { eur: 60 } }))).toContain("is quarantined");
+  expect(effects.length).toBe(before + 1);
+  expect((await records("breaker.trip")).at(-1)).toMatchObject({ breaker: "spend", count: 120, limit: 100 });
+
+  const { token: thief } = await open("thief");
+  const reached = effects.length;
+  for (const form of [honey, Buffer.from(honey).toString("hex"), encodeURIComponent(honey), Buffer.from(`key=${honey}`).toString("base64")]) {
+    expect(textOf(await call(thief, "read", { note: `x${form}y` }))).toContain("quarantined");
+    await resume("agent", "thief");
+  }
+  expect(effects.length).toBe(reached);
+  expect((await records("breaker.trip")).at(-1)).toMatchObject({ agent: "thief", breaker: "canary", what: "honey" });
+  const leaked = textOf(await call(thief, "leak"));
+  expect(leaked).toContain("Result withheld");
+  expect(leaked).not.toContain(Buffer.from(honey).toString("base64").slice(4, 20));
+  expect(textOf(await call(thief, "write"))).toContain("agent `thief` is quarantined");
+  expect(daemon.log + JSON.stringify(await records("breaker.trip"))).not.toContain(honey);
+});
+
+test("a restart forgets no stop, and lifts none", async () => {
+  const { token } = await open();
+  await stop("agent", "bot");
+  await daemon.kill();
+  daemon = await DaemonProcess.start(world, { HONEY: honey });
+  expect(textOf(await call(token, "write"))).toContain("agent `bot` is stopped");
+  await expect(open()).rejects.toMatchObject({ code: "stopped" });
+  const { stops } = await operator.call<{ stops: Record<string, unknown>[] }>("stop_list");
+  expect(stops).toMatchObject([{ subject: "agent", name: "wild", kind: "quarantine" }, { name: "thief" }, { name: "bot", kind: "stop", recorded: true }]);
+  await resume("agent", "bot");
+  expect(textOf(await call(token, "write"))).toBe("done by rogue");
 });

@@ -104,11 +104,11 @@ async function carryOut(stages: Stages, action: Action, passage: Passage, intent
   let ending: { status: OutcomeStatus; code: ErrorCode | ""; answer: Answer | null } = { status: "uncertain", code: "uncertain", answer: null };
   try {
     using lease = await lend(stages, action, principal, intent, exchange); // Invariant: I7, it ends with the action, however that ends.
-    stages.look(passage); // Nothing waits between this line and the next.
+    stages.look(passage, action); // Nothing waits between this line and the next.
     const raw = await stages.execute(action, principal, exchange, lease);
     const status = "error" in raw || raw.result["isError"] === true ? "failed" : "done";
     ending = { status, code: "result_withheld", answer: null };
-    const answer = stages.inspect(action, raw); // Invariant: I8, nothing of a result passes before this line.
+    const answer = stages.inspect(action, raw, passage); // Invariant: I8, nothing of a result passes before this line.
     ending = { status, code: "", answer };
     if (exchange.deliver) {
       const { answer: whole, code } = await exchange.deliver(answer);

@@ -23,8 +23,8 @@ export interface Stages {
   vet(action: Action, principal: Principal, exchange: Exchange): Pin["refuse"];
   /** Why the call may not happen now because somebody stopped it, or what it belongs to; null when nobody did. */
   standing(passage: Passage, facts: Facts): Pin["refuse"];
-  /** The last look before an effect. Throws the Fault that `standing` would give. */
-  look(passage: Passage): void;
+  /** The last look before an effect; `action` as it is about to be carried out. Throws the Fault that `standing` would give. */
+  look(passage: Passage, action: Action): void;
   decide(input: DecisionInput): Ruling;
   /** Durable on return. Throws Fault `ledger_unavailable`, and then nothing may happen. */
   intend(action: Action, principal: Principal, facts: Facts | null, ruling: Ruling, by: ErrorCode | "policy", approval: Approval | null): Promise<Intent>;
@@ -38,7 +38,7 @@ export interface Stages {
   /** Throws Fault `upstream_unavailable`, `address_refused`, `quarantined` or `no_credential` when it is certain that the server never got the call; anything else that is thrown leaves it uncertain. */
   execute(action: Action, principal: Principal, exchange: Exchange, lease: Lease): Promise<Answer>;
   /** Throws Fault `result_withheld`. */
-  inspect(action: Action, answer: Answer): Answer;
+  inspect(action: Action, answer: Answer, passage: Passage): Answer;
   /** Never throws; retried until written. */
   conclude(intent: Intent, principal: Principal, status: OutcomeStatus, code: ErrorCode | "", answer: Answer | null, startedUs: number): Promise<void>;
 }

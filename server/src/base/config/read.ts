@@ -97,6 +97,9 @@ function checkReferences(shape: ConfigFile, source: YamlSource): void {
   checkAll("group", shape.owners, ["owners"]);
   checkAll("group", shape.stop?.may_stop, ["stop", "may_stop"]);
   checkAll("group", shape.stop?.may_resume, ["stop", "may_resume"]);
+  for (const agent of Object.keys((shape.breakers || {}).agents ?? {})) {
+    if (!shape.agents?.[agent]) source.problem(["breakers", "agents", agent], `no agent \`${agent}\` is registered under \`agents\`${hint(agent, Object.keys(shape.agents ?? {}))}`, "key");
+  }
   shape.owners?.forEach((group, index) => {
     const team = shape.groups?.[group]?.team;
     if (team !== undefined) source.problem(["owners", index], `\`${group}\` is a group of the team \`${team}\`, and no team owns the organisation's policies`);

@@ -55,11 +55,11 @@ export const stopShape = (text: z.ZodType<string>, path: z.ZodType<string>) => (
 
 type Written = z.infer<typeof rules>;
 
-/** Thresholds that a person who works, or a program that polls, does not meet. */
+/** Thresholds that an agent at work does not meet, not even with a program that polls once in a while or an installer that is denied a mirror. */
 const usual: BreakerRules = {
-  denials: { count: 100, ms: 60_000 },
-  errors: { count: 100, ms: 60_000 },
-  loop: { count: 200, ms: 600_000 },
+  denials: { count: 300, ms: 60_000 },
+  errors: { count: 300, ms: 60_000 },
+  loop: { count: 600, ms: 600_000 },
   spend: null,
   quarantines: "agent",
 };

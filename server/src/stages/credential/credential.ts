@@ -7,13 +7,13 @@ import { credentialsIn, unsealTemplate, variablesIn, type Environment } from "..
 import type { Log } from "../../base/log.ts";
 import type { Given, Intent, Lease, Outgoing } from "../../base/path.ts";
 import type { Store } from "../../base/store/port.ts";
-import { formsOf } from "./encodings.ts";
+import { formsOf } from "../../base/patterns/encodings.ts";
 import { Lendings, type Lending } from "./lendings.ts";
 import { formsToHide, hiddenAs, nothingLent, RequestLease } from "./lease.ts";
 import { findPlaceholder, placeholderOf } from "./placeholders.ts";
 import { UpstreamTokens } from "./oauth/tokens.ts";
 import { isHost, ownerOf, readRequest, type PlaceholderReading, type Usable } from "./request.ts";
-import { scrubText, type Forbidden } from "./scrubber.ts";
+import { scrubText, type Forbidden } from "../../base/patterns/scrubber.ts";
 import { shortest, type Secret } from "./secret.ts";
 import { Values } from "./values.ts";
 

@@ -1,9 +1,9 @@
 import { PassThrough, type Transform } from "node:stream";
 import { Fault } from "@lanyard/contract";
 import type { Lease, Outgoing } from "../../base/path.ts";
-import { formsOf } from "./encodings.ts";
+import { formsOf } from "../../base/patterns/encodings.ts";
 import { readRequest, type Usable } from "./request.ts";
-import { scrubbing, scrubText, type Forbidden } from "./scrubber.ts";
+import { scrubbing, scrubText, type Forbidden } from "../../base/patterns/scrubber.ts";
 import type { Secret } from "./secret.ts";
 
 /** For an action that needs nothing lent. */

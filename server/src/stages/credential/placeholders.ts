@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
-import { finder } from "./encodings.ts";
+import { finder } from "../../base/patterns/encodings.ts";
 
 /** What every placeholder has in it: this word, and 128 bits as base32. Whatever looks so is one, be it another session's or one that is long gone. */
 const looks = /lanyard-[a-z2-7]{26}/i;

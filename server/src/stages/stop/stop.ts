@@ -1,10 +1,12 @@
-import { Fault, webServer, type Action, type BreakerKind, type LedgerRecord, type NewRecord, type Principal, type StopKind, type StopSubject, type StopSubjectKind } from "@lanyard/contract";
+import { Fault, isObject, webServer, type Action, type Json, type LedgerRecord, type NewRecord, type Principal, type StopKind, type StopSubject, type StopSubjectKind } from "@lanyard/contract";
 import type { Clock } from "../../base/clock.ts";
 import type { Config } from "../../base/config/config.ts";
-import type { Exchange } from "../../base/exchange.ts";
 import type { Log } from "../../base/log.ts";
 import type { Facts, Passage, Pin } from "../../base/path.ts";
 import type { Store } from "../../base/store/port.ts";
+import type { Answer, Exchange } from "../../base/exchange.ts";
+import { Breakers, type Trip } from "./breakers.ts";
+import { Canaries } from "./canaries.ts";
 import { faultOf, fromState, Orders, stateOf, subjectText, type StopTarget, type StopOrder } from "./orders.ts";
 import { OpenPassage, Passages } from "./passages.ts";
 
@@ -24,17 +26,6 @@ export interface StopEffect {
   readonly recorded: boolean;
   /** True when the same was ordered before, and nothing new was written. */
   readonly already: boolean;
-}
-
-/** What the limit of a breaker was met by. */
-export interface Trip {
-  readonly agent: string;
-  readonly session: string;
-  readonly breaker: BreakerKind;
-  readonly count: number;
-  readonly limit: number;
-  readonly windowMs: number;
-  readonly what: string | null;
 }
 
 /** What the rest of Lanyard does when an order is given. `meets` tells of a session and an action whether the order is about it. */
@@ -59,6 +50,9 @@ const firstRetryMs = 100;
 const lastRetryMs = 5000;
 /** How long the answer to an order waits for the ledger, and for calls that were cut to have ended. The order is in force before. */
 const answerMs = 1000;
+/** What a restart counts again: all of an hour, but no more than the newest so many records. Money is not among it: amounts lie sealed. */
+const rememberedMs = 3_600_000;
+const remembered = 20_000;
 /** How long the first person's yes to lifting `all` counts. */
 const approvedMs = 3_600_000;
 
@@ -72,6 +66,9 @@ export class StopStage implements AsyncDisposable {
   readonly #rooms: StopRooms;
   readonly #orders = new Orders();
   readonly #passages = new Passages();
+  readonly #breakers: Breakers;
+  /** What is looked for; empty until it is set. */
+  readonly canaries = new Canaries();
   /** In force, but the ledger does not know yet. */
   readonly #owed = new Map<string, Promise<boolean>>();
   readonly #following: { stop(): void };
@@ -81,6 +78,10 @@ export class StopStage implements AsyncDisposable {
   constructor(rooms: StopRooms) {
     this.#rooms = rooms;
     for (const { key, value } of rooms.store.list("stop")) this.#orders.set(fromState(key, value));
+    const rulesOf = (agent: string) => rooms.config().stop.breakersOf(agent, rooms.config().agents.get(agent)?.classes ?? []);
+    this.#breakers = new Breakers({ rulesOf, trip: (...trip) => this.#trip(...trip) });
+    const sinceMs = rooms.clock.nowMs() - rememberedMs;
+    for (const record of rooms.store.entries({ sinceMs, types: ["decision", "outcome", "stop.lift"], limit: remembered, newest: true })) this.#breakers.heed(record, true);
     this.#following = rooms.store.follow((record) => this.#heed(record));
   }
 
@@ -91,19 +92,32 @@ export class StopStage implements AsyncDisposable {
 
   // The path takes its steps as plain functions, so these are bound.
 
-  readonly enter = (action: Action, principal: Principal, exchange: Exchange): Passage => this.#passages.enter(action, principal, exchange);
+  readonly enter = (action: Action, principal: Principal, exchange: Exchange): Passage =>
+    this.#passages.enter(action, principal, this.canaries.line(exchange, (name) => this.#sighted(principal, name)));
 
   /** Why the call may not happen whatever policy says; null when nothing speaks against it. */
   readonly standing = (passage: Passage, { pin }: Pick<Facts, "pin">): Pin["refuse"] => {
     if (passage instanceof OpenPassage) passage.reads = readsOnly(pin);
-    const fault = this.#against(passage);
+    const canary = this.canaries.inCall(passage);
+    if (canary !== null) this.#sighted(passage.principal, canary);
+    const fault = this.#against(passage) ?? (canary === null ? null : notPassed);
     return fault && { code: fault.code, text: fault.message };
   };
 
-  /** The last look before an effect. Throws Fault `stopped`, `session_quarantined`. */
-  readonly look = (passage: Passage): void => {
-    const fault = passage.cut ?? this.#against(passage);
+  /** The last look before an effect, `action` as it is carried out. Throws Fault `stopped`, `session_quarantined`. */
+  readonly look = (passage: Passage, action: Action): void => {
+    const path = this.#rooms.config().amounts.get(action.name);
+    const spends = path !== undefined && !this.#breakers.spend(passage.principal, amountIn(action, path), this.#rooms.clock.nowMs());
+    const fault = passage.cut ?? this.#against(passage) ?? (spends ? notPassed : null);
     if (fault) throw fault;
+  };
+
+  /** What came back, looked at before the agent has it and as it passes. Throws Fault `result_withheld`. */
+  readonly watch = (passage: Passage, answer: Answer): Answer => {
+    const canary = this.canaries.inAnswer(answer);
+    if (canary === null) return this.canaries.watched(answer, (name) => this.#sighted(passage.principal, name));
+    this.#sighted(passage.principal, canary);
+    throw new Fault("result_withheld", "what came back is not to be passed on, and the session is quarantined");
   };
 
   /** Whether a session may be opened: a stopped agent opens none, nor does a stopped session one below it. Throws Fault `stopped`. */
@@ -141,16 +155,6 @@ export class StopStage implements AsyncDisposable {
     return this.#give(order, same !== undefined);
   }
 
-  /** An agent's conduct met a limit: quarantines the agent, or its session. Never throws; in force at once. */
-  trip(trip: Trip, quarantines: "agent" | "session"): void {
-    const subject: StopSubject = quarantines === "agent" ? { kind: "agent", name: trip.agent } : { kind: "session", name: trip.session };
-    if (this.#orders.of(subject).length > 0) return; // It is held already.
-    const { agent, session, breaker, count, limit, windowMs, what } = trip;
-    const order: StopOrder = { id: this.#rooms.clock.id("stp"), kind: "quarantine", subject, by: "lanyard", why: `breaker ${breaker}: ${tripText(trip)}`, atMs: this.#rooms.clock.nowMs(), user: null, approved: null };
-    const record: NewRecord = { type: "breaker.trip", order: order.id, agent, session, breaker, count, limit, window_ms: windowMs, what };
-    void this.#give(order, false, record).catch((error: unknown) => this.#rooms.log.error("breaker.unfinished", { error }));
-  }
-
   /**
    * Lets a subject go on. `lifted` is false when a second person must say so too. Throws Fault `not_found` (nothing of it is stopped), `forbidden`,
    * `ledger_unavailable`: then it stays stopped.
@@ -174,6 +178,21 @@ export class StopStage implements AsyncDisposable {
     this.#closed = true;
     this.#following.stop();
     await Promise.allSettled(this.#owed.values());
+  }
+
+  /** An agent's conduct met a limit: quarantines the agent, or its session. Never throws; in force at once. */
+  #trip(trip: Trip, quarantines: "agent" | "session"): void {
+    const subject: StopSubject = quarantines === "agent" ? { kind: "agent", name: trip.agent } : { kind: "session", name: trip.session };
+    if (this.#orders.of(subject).length > 0) return; // It is held already, and counted by nobody.
+    const { agent, session, breaker, count, limit, windowMs, what } = trip;
+    const order: StopOrder = { id: this.#rooms.clock.id("stp"), kind: "quarantine", subject, by: "lanyard", why: `breaker ${breaker}: ${tripText(trip)}`, atMs: this.#rooms.clock.nowMs(), user: null, approved: null };
+    const record: NewRecord = { type: "breaker.trip", order: order.id, agent, session, breaker, count, limit, window_ms: windowMs, what };
+    void this.#give(order, false, record).catch((error: unknown) => this.#rooms.log.error("breaker.unfinished", { error }));
+  }
+
+  #sighted({ agent, session }: Pick<Principal, "agent" | "session">, canary: string): void {
+    const { quarantines } = this.#rooms.config().stop.breakersOf(agent, this.#rooms.config().agents.get(agent)?.classes ?? []);
+    this.#trip({ agent, session, breaker: "canary", count: 1, limit: 1, windowMs: 0, what: canary }, quarantines);
   }
 
   #against(passage: Passage): Fault | null {
@@ -285,8 +304,9 @@ export class StopStage implements AsyncDisposable {
     return this.#rooms.config().users.get(user)?.groups.some((group) => groups.includes(group)) ?? false;
   }
 
-  /** An order about a session that has ended is about nothing any more: its id never comes back. */
+  /** Counts; and an order about a session that has ended is about nothing any more: its id never comes back. */
   #heed(record: LedgerRecord): void {
+    this.#breakers.heed(record);
     if (record.type !== "session.close") return;
     for (const order of this.#orders.of({ kind: "session", name: record.session })) {
       const written = this.#owed.get(order.id) ?? Promise.resolve();
@@ -296,6 +316,16 @@ export class StopStage implements AsyncDisposable {
 }
 
 const actorOf = (by: StopActor): string => (typeof by === "string" ? by : `user:${by.name}`);
+
+/** For a call that reads and carries a canary, or money past a limit: what is quarantined by now may not make it. */
+const notPassed = new Fault("session_quarantined", "the call is not let through, and what it belongs to is quarantined");
+
+/** The amount where the contract says it is; not a number where there is none. */
+function amountIn({ args }: Action, path: readonly string[]): number {
+  let at: Json | undefined = args;
+  for (const step of path) at = isObject(at) && Object.hasOwn(at, step) ? at[step] : undefined;
+  return typeof at === "number" ? at : typeof at === "string" && at.trim() !== "" ? Number(at) : Number.NaN;
+}
 
 const readsOnly = ({ contract }: Pin): boolean => contract.effects.length > 0 && contract.effects.every((effect) => effect === "read");
 

@@ -19,7 +19,7 @@ const root = 0;
 const none = -1;
 
 /** The patterns as an automaton (Aho and Corasick, 1975), which looks at each byte once, however the patterns overlap. */
-class Automaton {
+export class Automaton {
   /** Children as lists of siblings, since all but the first few nodes have one child; those of the root as a table. */
   readonly #child: Int32Array;
   readonly #sibling: Int32Array;
@@ -31,7 +31,7 @@ class Automaton {
   readonly longest: Int32Array;
   #size = 1;
 
-  constructor(patterns: readonly Forbidden[]) {
+  constructor(patterns: readonly Pick<Forbidden, "bytes">[]) {
     const most = patterns.reduce((sum, { bytes }) => sum + bytes.length, 1);
     const numbers = () => new Int32Array(most).fill(none);
     [this.#child, this.#sibling, this.#fail, this.depth, this.longest] = [numbers(), numbers(), numbers(), numbers(), numbers()];
