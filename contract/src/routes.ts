@@ -246,6 +246,9 @@ export const routes = {
     says: "a new credential of an agent or user, shown this once",
     body: z.strictObject({ kind: z.enum(["agent", "user"]), name }),
   },
+  channel_list: { method: "GET", path: "/v1/channels", roles: ["operator"], says: "ways to reach people, what waits for each, and how the last message ended" },
+  channel_test: { method: "POST", path: "/v1/channels/:id/test", roles: ["operator"], says: "sends a message that says it is a test, and tells how that went" },
+
   credential_list: { method: "GET", path: "/v1/credentials", roles: ["operator"], says: "credentials, without their secrets" },
   credential_revoke: { method: "DELETE", path: "/v1/credentials/:id", roles: ["operator"], says: "revokes a credential at once" },
 

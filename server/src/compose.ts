@@ -24,7 +24,7 @@ import { Changes } from "./mediation/changes.ts";
 import { mediate } from "./mediation/mediate.ts";
 import { replay } from "./mediation/replay.ts";
 import type { Stages } from "./mediation/stages.ts";
-import { notifying, surfacing } from "./notifying.ts";
+import { channelsRoom, notifying, surfacing } from "./notifying.ts";
 import { releasing } from "./releasing.ts";
 import { storedAlerts } from "./stages/alert/alerts.ts";
 import { approvalStage, type Approvals } from "./stages/approval/approval.ts";
@@ -170,7 +170,7 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
   const authority = held.use(new AuthorityDoor({ authenticate: identity.authenticate, stopOf: (principal) => rooms.stop.stopOf(principal), termMs: () => live.current().stop.authorityTermMs, limits: rooms.limits }));
   await linkStop(rooms, { face, servers, authority }, held);
   linkChanges(rooms, { face, egress, servers }, held);
-  const { ask, past } = administration(rooms, { alerts, servers: () => servers.state() as unknown as JsonObject[], url: () => listening.url, egressCa: async (principal) => (await egress.authority(principal)).pem });
+  const { ask, past } = administration(rooms, { alerts, channels: channelsRoom(rooms, outbox), servers: () => servers.state() as unknown as JsonObject[], url: () => listening.url, egressCa: async (principal) => (await egress.authority(principal)).pem });
   const listening: Listening = held.use(await listen({ config, gateway: face, egress, authority, surfaces, api: ask, log }));
   surfaces.announce();
 
@@ -191,7 +191,7 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
 export async function composeOffline(options: ComposeOptions): Promise<Offline> {
   await using held = new AsyncDisposableStack();
   const rooms = await core(options, held);
-  const { ask } = administration(rooms, { alerts: storedAlerts(rooms.store), servers: () => [], url: () => "", egressCa: () => Promise.resolve("") });
+  const { ask } = administration(rooms, { alerts: storedAlerts(rooms.store), channels: channelsRoom(rooms, null), servers: () => [], url: () => "", egressCa: () => Promise.resolve("") });
   const kept = held.move();
   return { api: ask, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
@@ -278,7 +278,7 @@ function spec([name, server]: [string, ServerDefinition], credentials: Credentia
   return { name, command, args, cwd, env: () => credentials.give(name, server.env), ...(isolated && { enclose: () => enclose(name, isolated) }) };
 }
 
-function administration(rooms: Core, net: { alerts: Rooms["alerts"]; servers(): JsonObject[]; url(): string; egressCa: Rooms["egressCa"] }): { ask: Api; past: PastBundles } {
+function administration(rooms: Core, net: { alerts: Rooms["alerts"]; channels: Rooms["channels"]; servers(): JsonObject[]; url(): string; egressCa: Rooms["egressCa"] }): { ask: Api; past: PastBundles } {
   const { clock, log, limits, store, live, identity, catalog, decision, releases, approvals, credentials, stop } = rooms;
   const past = new PastBundles({ store, active: () => decision.active()?.snapshot ?? null });
   const versions = releaseViews({ store, releases, lineup: () => decision.lineup() });
@@ -287,6 +287,7 @@ function administration(rooms: Core, net: { alerts: Rooms["alerts"]; servers(): 
     log,
     limits,
     store,
+    channels: net.channels,
     url: net.url,
     egressCa: net.egressCa,
     identity,

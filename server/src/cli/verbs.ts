@@ -18,6 +18,7 @@ export const verbs: readonly { readonly names: readonly string[]; load(): Promis
   { names: ["grants"], load: async () => (await import("./grants.ts")).grantVerbs },
   { names: ["stop", "quarantine", "resume", "stops"], load: async () => (await import("./stop.ts")).stopVerbs },
   { names: ["alerts"], load: async () => (await import("./alerts.ts")).alertVerbs },
+  { names: ["channels"], load: async () => (await import("./channels.ts")).channelVerbs },
   { names: ["incident"], load: async () => (await import("./incident.ts")).incidentVerb },
   { names: ["catalog"], load: async () => (await import("./catalog.ts")).catalogVerbs },
   { names: ["policy"], load: async () => (await import("./policy/policy.ts")).policyVerbs },

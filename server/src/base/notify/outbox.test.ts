@@ -121,7 +121,7 @@ test("it is given up after a day, or at the notice's own time, and that is recor
   await w.clock.advance(24 * 3_600_000 - 1);
   expect(w.records("notice.fail")).toHaveLength(1);
   await w.clock.advance(600_000);
-  expect(w.records("notice.fail")).toMatchObject([{ id: "b" }, { id: "a", code: "expired" }]);
+  expect(w.records("notice.fail")).toMatchObject([{ id: "b" }, { id: "a", code: "status_500" }]);
   const { length } = w.attempts;
   await w.clock.advance(3_600_000);
   expect(w.attempts).toHaveLength(length);

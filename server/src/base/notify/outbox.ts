@@ -27,6 +27,8 @@ interface Waiting {
   /** Resolves when it is on disk. */
   readonly written: Promise<void>;
   attempts: number;
+  /** What the last attempt met. */
+  problem: string | null;
   /** How it ended, while the ledger does not know yet. */
   ended: Ended | null;
 }
@@ -142,7 +144,7 @@ export class DurableOutbox implements Outbox {
     const dropped = this.#dropOld();
     const record: NewRecord = { type: "notice.post", id, channel, kind, notice: commitment, payload };
     const written = store.append(record, { sealed, state: [{ kind: "notice", key, value }, ...dropped] }).then(() => {});
-    return { channel, kind, id, dedup, payload, commitment, untilMs, order, written, attempts: 0, ended: null };
+    return { channel, kind, id, dedup, payload, commitment, untilMs, order, written, attempts: 0, problem: null, ended: null };
   }
 
   /** The oldest that are kept beyond the limit. Should the record fail they stay in the store until the next start, and then go. */
@@ -202,6 +204,7 @@ export class DurableOutbox implements Outbox {
       const { code, passing, afterMs, cause } = failure;
       // Of other causes the text might repeat what was sent, or the address, which for some channels is a secret.
       log.warn("notice.undelivered", { id: one.id, channel: one.channel, attempts: one.attempts, code, ...(cause instanceof Fault && { why: cause.message }) });
+      one.problem = code;
       if (passing) return this.#pause(lane, one.untilMs, afterMs);
       one.ended = { code };
     }
@@ -224,7 +227,7 @@ export class DurableOutbox implements Outbox {
 
   async #deliver(one: Waiting): Promise<Ended> {
     const { clock, config, channel } = this.#rooms;
-    if (clock.nowMs() >= one.untilMs) return { code: "expired" };
+    if (clock.nowMs() >= one.untilMs) return { code: one.problem ?? "expired" };
     const send = channel(one.channel);
     if (!send) return { code: "no_channel" };
     const notice = this.#open(one);
@@ -252,7 +255,7 @@ export class DurableOutbox implements Outbox {
     const { id, channel, kind, dedup, order, attempts } = one;
     const key = keyOf(channel, id);
     const reference = ended.code === null ? ended.reference : null;
-    const value = { state: ended.code === null ? "delivered" : "failed", channel, kind, dedup, order, ...(reference !== null && { reference }) };
+    const value = { state: ended.code === null ? "delivered" : "failed", channel, kind, dedup, order, ...(reference !== null && { reference }), ...(ended.code !== null && { code: ended.code }) };
     const record: NewRecord = ended.code === null ? { type: "notice.deliver", id, channel, attempts } : { type: "notice.fail", id, channel, code: ended.code, attempts };
     await this.#rooms.store.append(record, { state: [{ kind: "notice", key, value }] });
     if (ended.code !== null) this.#rooms.log.error("notice.failed", { id, channel, code: ended.code, attempts });
@@ -278,6 +281,7 @@ const waitingFrom = (value: JsonObject): Waiting => ({
   order: Number(value["order"]),
   written: Promise.resolve(),
   attempts: 0,
+  problem: null,
   ended: null,
 });
 

@@ -83,13 +83,13 @@ function failed(error: unknown): Undelivered {
 }
 
 /** What Lanyard itself says comes first, and foreign words stand behind a bar, so that they cannot pass for Lanyard's. */
-export function mailText({ title, lines, fields, commands, link }: Notice): string {
+export function mailText({ kind, title, lines, fields, commands, link }: Notice): string {
   const barred = (text: string) => visibleLines(text).split("\n").map((line) => `  | ${line}`);
   return [
     ...barred(title),
     ...lines.flatMap(barred),
     "",
-    ...(link === null ? [] : ["Answer here, after signing in with your own credential:", link, ""]),
+    ...(link === null ? [] : [kind === "approval" ? "Answer here, after signing in with your own credential:" : "More:", link, ""]),
     ...fields.flatMap(([name, value]) => [`${visible(name)}:`, ...barred(value)]),
     ...(commands.length > 0 ? ["", "At a terminal:", ...commands.map((command) => `  ${visible(command)}`)] : []),
     "",

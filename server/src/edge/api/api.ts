@@ -5,6 +5,7 @@ import { writeEvent } from "../../base/sse.ts";
 import { approvalHandlers } from "./approvals.ts";
 import { catalogHandlers } from "./catalog.ts";
 import { changeHandlers } from "./changes.ts";
+import { channelHandlers } from "./channels.ts";
 import { credentialHandlers } from "./credentials.ts";
 import { incidentHandlers } from "./incident/handler.ts";
 import { grantHandlers } from "./grants.ts";
@@ -36,6 +37,7 @@ export function api(rooms: Rooms): (request: Request, way: Way) => Promise<Respo
     ...catalogHandlers(rooms),
     ...policyHandlers(rooms),
     ...changeHandlers(rooms),
+    ...channelHandlers(rooms),
     ...credentialHandlers(rooms),
     ...lendingHandlers(rooms),
     ...ledgerHandlers(rooms),

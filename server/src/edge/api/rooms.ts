@@ -2,6 +2,8 @@ import type { CatalogEntry, DecisionInput, JsonObject, Principal } from "@lanyar
 import type { Ground, PolicyExplanation } from "@lanyard/policy";
 import type { Limits } from "../../base/limits.ts";
 import type { Log } from "../../base/log.ts";
+import type { Outbox } from "../../base/notify/notice.ts";
+import type { ChannelState } from "../../base/notify/states.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Store } from "../../base/store/port.ts";
 import type { Changes } from "../../mediation/changes.ts";
@@ -47,6 +49,7 @@ export interface Rooms {
   readonly credentials: Pick<CredentialStage, "placeholders" | "list" | "revoke" | "restore" | "tokens">;
   readonly approvals: Pick<Approvals, "list" | "decide" | "concerns" | "onChange" | "draftGrant" | "giveGrant" | "joinGrant" | "grants">;
   readonly stop: Pick<StopStage, "list" | "order" | "lift">;
+  readonly channels: { list(): readonly ChannelState[] } & Pick<Outbox, "post">;
   readonly alerts: Pick<Alerts, "list" | "acknowledge">;
   readonly workspaces: Pick<Proposals, "list" | "gates" | "lacking" | "open" | "propose" | "judge" | "approve" | "apply" | "revert" | "conclude" | "discard">;
   readonly catalog: {
