@@ -108,6 +108,7 @@ export const routes = {
   workspace_list: { method: "GET", path: "/v1/workspaces", roles: ["operator", "user"], says: "proposals, what their gates said, and whose approval they lack" },
 
   approval_list: { method: "GET", path: "/v1/approvals", roles: ["operator", "user"], says: "calls that wait for a person" },
+  approval_stats: { method: "GET", path: "/v1/approvals/stats", roles: ["operator", "user"], says: "rules that asked people since a time: how often, what came of it, and what that suggests", query: z.strictObject({ since_ms: seq }) },
   approval_events: { method: "GET", path: "/v1/approvals/events", roles: ["operator", "user"], says: "server-sent events: what waits for a person now, then every change of it; a user is sent what concerns them" },
   approval_decide: {
     method: "POST",

@@ -1,10 +1,12 @@
 import { Fault, isObject, type Json, type JsonObject } from "@lanyard/contract";
 import type { Command } from "commander";
+import type { AskingRule } from "../mediation/approval-stats.ts";
 import type { Client } from "./client.ts";
 import type { Context } from "./context.ts";
 import { giveGrant, type GrantOptions } from "./grants.ts";
+import { sinceMs } from "./log.ts";
 import { asOneself, credentialHelp } from "./policy/oneself.ts";
-import { brief, json, printable, time } from "./terminal.ts";
+import { brief, json, printable, table, time } from "./terminal.ts";
 
 export function approvalVerbs(program: Command, context: Context): void {
   const approvals = program
@@ -28,6 +30,17 @@ export function approvalVerbs(program: Command, context: Context): void {
       if (options.json) context.out(json(card));
       else for (const line of cardLines(card, Number.POSITIVE_INFINITY)) context.out(line);
     });
+  approvals
+    .command("stats")
+    .description("rules that ask people: how often, what came of it, and the change of the rule that suggests")
+    .option("--since <when>", "what was asked since then: 90s, 15m, 2h, 7d, or an ISO time", "30d")
+    .option("--json", "as one JSON object")
+    .addHelpText("after", "\nA suggestion is a policy as text, to be put in place of the rule and tried with `lanyard policy diff`.\n\nExample:\n  lanyard approvals stats --since 7d")
+    .action(async (options: { since: string; json?: boolean }) => {
+      const { rules } = await (await context.reach()).call<{ rules: AskingRule[] }>("approval_stats", { query: { since_ms: sinceMs(options.since) } });
+      if (options.json) context.out(json({ rules }));
+      else for (const line of statsLines(rules, context)) context.out(line);
+    });
   verdictVerb(program, context, "approve", "lets a held call through, once, as yourself; the comment reaches the agent");
   verdictVerb(program, context, "deny", "refuses a held call and all identical ones, as yourself; the comment reaches the agent");
 }
@@ -39,6 +52,17 @@ function cardOf(cards: readonly JsonObject[], id: string): JsonObject {
   const card = cards.find((one) => objects(one["requests"]).some((request) => request["id"] === id));
   if (!card) throw new Fault("not_found", `no approval \`${id}\` is open; \`lanyard approvals\` lists those that are`);
   return card;
+}
+
+function statsLines(rules: readonly AskingRule[], { colour }: Context): string[] {
+  if (rules.length === 0) return ["no rule asked anybody in this time"];
+  const percent = (share: number | null): string => (share === null ? "-" : `${Math.round(share * 100)} %`);
+  const seconds = (ms: number | null): string => (ms === null ? "-" : `${(ms / 1000).toFixed(1)} s`);
+  const rows = rules.map((rule) => [rule.policy, String(rule.asked), percent(rule.approved_share), String(rule.denied), String(rule.unanswered), String(rule.granted), seconds(rule.median_wait_ms)]);
+  const proposals = rules.flatMap(({ policy, file, line, proposal }) =>
+    proposal === null ? [] : ["", `${printable(policy)} (${printable(file)}:${line}): ${proposal.why}. In its place:`, ...proposal.text.split("\n").map((text) => `  ${printable(text)}`)],
+  );
+  return [...table(["rule", "asked", "approved", "denied", "unanswered", "by grants", "median wait"], rows, colour), ...proposals];
 }
 
 /** At most this many lines of what a call would do in a list, and characters of its arguments; all of it with `approvals show`. */

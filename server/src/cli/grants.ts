@@ -1,8 +1,8 @@
 import { Fault, type JsonObject } from "@lanyard/contract";
 import { createInterface } from "node:readline/promises";
 import type { Command } from "commander";
-import { systemClock } from "../base/clock.ts";
 import type { Context } from "./context.ts";
+import { untilMs } from "./log.ts";
 import { asOneself, credentialHelp } from "./policy/oneself.ts";
 import { json, printable, time } from "./terminal.ts";
 
@@ -59,7 +59,7 @@ export async function giveGrant(context: Context, approval: string, options: Gra
   const wish = {
     approval,
     times: Number(options.times ?? 10),
-    until_ms: untilMs(options.until ?? "1h", systemClock.nowMs()),
+    until_ms: untilMs(options.until ?? "1h"),
     like: Object.fromEntries((options.like ?? []).map(pairOf)),
     any: [...(options.any ?? [])],
   };
@@ -88,17 +88,6 @@ function grantLines(card: JsonObject): string[] {
     `${printable(String(card["id"]))}  ${printable(String(card["state"]))}, ${Number(card["left"])} of ${Number(card["times"])} uses left, until ${time(Number(card["until_ms"]))}, by ${printable(given.join(", "))}`,
     ...String(card["text"]).split("\n").map((line) => `  ${printable(line)}`),
   ];
-}
-
-const units: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 24 * 3_600_000 };
-
-/** `30m`, `8h`, `2d`, or a time as `2026-11-27T18:00Z`. Throws Fault `invalid_request`. */
-export function untilMs(text: string, nowMs: number): number {
-  const [, amount, unit = ""] = /^(\d{1,6})([mhd])$/.exec(text) ?? [];
-  if (amount !== undefined) return nowMs + Number(amount) * (units[unit] ?? 0);
-  const at = /^\d{4}-\d\d-\d\dT/.test(text) ? Date.parse(text) : Number.NaN;
-  if (!Number.isFinite(at)) throw new Fault("invalid_request", `\`--until ${text}\` is no time: write \`30m\`, \`8h\`, \`2d\`, or \`2026-11-27T18:00Z\``);
-  return at;
 }
 
 function pairOf(text: string): [string, string] {

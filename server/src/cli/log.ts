@@ -55,9 +55,14 @@ export function logVerb(program: Command, context: Context): void {
 const unitsMs: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** `90s`, `15m`, `2h`, `7d` ago, or an ISO 8601 time, as milliseconds since the epoch. Throws Fault `invalid_request`. */
-export function sinceMs(text: string, nowMs: number = systemClock.nowMs()): number {
+export const sinceMs = (text: string, nowMs: number = systemClock.nowMs()): number => timeFrom(text, nowMs, -1);
+
+/** The same ahead: `90s`, `15m`, `2h`, `7d` from now, or an ISO 8601 time. Throws Fault `invalid_request`. */
+export const untilMs = (text: string, nowMs: number = systemClock.nowMs()): number => timeFrom(text, nowMs, 1);
+
+function timeFrom(text: string, nowMs: number, direction: 1 | -1): number {
   const [, count, unit] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
-  if (count && unit) return nowMs - Number(count) * (unitsMs[unit] ?? 0);
+  if (count && unit) return nowMs + direction * Number(count) * (unitsMs[unit] ?? 0);
   const at = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(at)) throw new Fault("invalid_request", `\`${text}\` is no time: write 90s, 15m, 2h, 7d, or 2026-11-22T14:00:00Z`, { remedy: "" });
   return at;

@@ -1,14 +1,19 @@
 import { Fault } from "@lanyard/contract";
+import { approvalStats } from "../../mediation/approval-stats.ts";
 import { userOf, type ApiCall, type Handler } from "./handler.ts";
 import type { Rooms } from "./rooms.ts";
 
-type ApprovalRoute = "approval_list" | "approval_events" | "approval_decide";
+type ApprovalRoute = "approval_list" | "approval_stats" | "approval_events" | "approval_decide";
 
 export const approvalHandlers = (rooms: Rooms): Record<ApprovalRoute, Handler> => {
   const { approvals } = rooms;
   const streams = { open: 0 };
   return {
     approval_list: ({ caller }) => ({ json: { approvals: approvals.list(userOf(caller)) } }),
+    approval_stats: async ({ actor, query }) => {
+      await rooms.store.append({ type: "access.read", by: actor, what: "approvals stats", from: 0, to: Math.max(0, rooms.store.size() - 1), times: 1 });
+      return { json: { rules: await approvalStats({ store: rooms.store, policy: (bundle, id) => rooms.past.policy(bundle, id) }, Number(query["since_ms"])) } };
+    },
     approval_events: (call) => {
       if (streams.open >= rooms.limits.approval_streams) throw new Fault("limit_exceeded", `${rooms.limits.approval_streams} readers follow approvals, the limit approval_streams`);
       return { events: changes(rooms, call, streams) };
