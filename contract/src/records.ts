@@ -117,6 +117,21 @@ export const recordBodies = {
   "workspace.revert": body({ session: id, proposal: hash, by: actor }),
   "workspace.outcome": body({ of: count, session: id, status: z.enum(["done", "refused"]), code: z.string().max(64), by: actor }),
   "workspace.discard": body({ session: id, proposal: hash.nullable(), by: actor }),
+  /**
+   * How the action `of` can be taken back, made before its effect: `plan` commits to contract, arguments and the state before, whose first part is in
+   * the payload; `pieces` more of it are in records of their own. `read`: whether the state could be read.
+   */
+  "undo.plan": body({ of: count, session: id, action: id, class: z.enum(reversibilities), read: z.boolean(), pieces: count, plan: hash, payload: id.nullable() }),
+  "undo.piece": body({ of: count, session: id, at: count, piece: hash, payload: id.nullable() }),
+  /** The state right after the action: `known`, `unread`, or `disturbed` when it is not what the action alone would have made of it. */
+  "undo.settle": body({ of: count, session: id, state: z.enum(["known", "unread", "disturbed"]), after: hash, payload: id.nullable() }),
+  /** Somebody takes a session's actions back, down to entry `to` (which stays); `as`: the session that acts. */
+  "undo.begin": body({ undo: id, session: id, to: count.nullable(), actions: count, as: id, by: actor }),
+  /** `calls` of the calls that take `of` back are made; the next run goes on from there if the state is still as it was after them. */
+  "undo.call": body({ undo: id, of: count, session: id, calls: count }),
+  /** What became of taking back the action `of`; `restored` was judged by reading its state again. */
+  "undo.step": body({ undo: id, of: count, session: id, verdict: z.enum(["restored", "residue", "refused", "failed"]), why: id, calls: count }),
+  "undo.end": body({ undo: id, session: id, restored: count, residue: count, refused: count, failed: count }),
   "credential.issue": body({ kind: z.enum(["agent", "user"]), name: id, key: id, by: actor }),
   "credential.revoke": body({ kind: z.enum(["agent", "user"]), name: id, key: id, by: actor }),
   /** Values of configured credentials were lent for the intent `of`. */

@@ -26,6 +26,10 @@ export interface Exchange {
   readonly client?: ClientFacts;
   /** The server ended its stream in mid-call and will answer on a later one (SEP-1699): the client may be let go in the same way. */
   release?(): void;
+  /** Number of the action that this call takes back: the call is Lanyard's own, and not itself planned for. */
+  readonly undoes?: number;
+  /** Of a call that puts a file back: which, as what, below which folder. Only Lanyard makes such calls. */
+  readonly restore?: { readonly root: string; readonly path: string; readonly state: JsonObject };
   /** The request of a sandbox that the action `web/...` was made from. */
   readonly web?: WebRequest;
   /** Hands on an answer whose body is still to come; resolves when that has ended. Absent where an answer is whole when it is there. Never rejects. */

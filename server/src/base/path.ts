@@ -1,6 +1,6 @@
 import type { Transform } from "node:stream";
 import type { Action, Decision, DecisionInput, ErrorCode, Fault, JsonObject, Principal, ToolContract } from "@lanyard/contract";
-import type { Exchange } from "./exchange.ts";
+import type { Answer, Exchange } from "./exchange.ts";
 import type { WebRequest } from "./web.ts";
 
 // What the steps of the path hand to each other. It lies in base because stages may not know mediation, nor each other.
@@ -103,6 +103,12 @@ export interface Lease extends Disposable {
   /** Takes the values out of bytes that come back, in whatever chunks they come; their placeholders stand in their place. */
   scrub(): Transform;
   scrubText(text: string): string;
+}
+
+/** What is kept of an action so that it can be taken back. Disposed of when the action has ended: then it looks at the state once more. Never throws. */
+export interface Plan extends AsyncDisposable {
+  /** What came back, for what only the answer names. */
+  answered(answer: Answer): void;
 }
 
 /** What a server of ours is given to start, or to be asked, with; and how the secrets in it are taken out of whatever it says: null when there are none. */

@@ -1,7 +1,7 @@
 import { Fault, type Action, type Decision, type ErrorCode, type Principal } from "@lanyard/contract";
 import { boundOf, changedIn } from "../base/bound.ts";
 import type { Answer, Exchange } from "../base/exchange.ts";
-import type { Approval, Bound, Facts, InboundCall, Intent, Lease, OutcomeStatus, Passage, Pin, Ruling } from "../base/path.ts";
+import type { Approval, Bound, Facts, InboundCall, Intent, Lease, OutcomeStatus, Passage, Pin, Plan, Ruling } from "../base/path.ts";
 import { asDecided, withNotice } from "./changed.ts";
 import { normalise } from "./normalise.ts";
 import { refusal } from "./refusal.ts";
@@ -26,7 +26,7 @@ export async function mediate(stages: Stages, call: InboundCall): Promise<Reply>
       continue; // Invariant: I6, whatever changed since the approval was given, the call is decided anew without it.
     }
     const intent = await intend(stages, action, principal, verdict, approval);
-    if (verdict.ruling.decision.effect === "allow") return await carryOut(stages, verdict.changed, passage, intent, { decision: verdict.ruling.decision, approval }); // awaited: the place is kept until the end
+    if (verdict.ruling.decision.effect === "allow") return await carryOut(stages, verdict.changed, passage, intent, { decision: verdict.ruling.decision, approval, facts: verdict.facts }); // awaited: the place is kept until the end
     if (approval) stages.unclaim(approval, "unused");
     if (verdict.ruling.decision.effect === "deny" || !verdict.facts) return refusal.denied(action, intent, verdict.ruling, verdict.by, verdict.why);
     if (held) return refusal.askedAgain(action, intent);
@@ -64,7 +64,12 @@ export function rule(stages: Pick<Stages, "gather" | "decide">, action: Action, 
     const refuse = facts.pin.refuse ?? vet(facts);
     if (refuse) return denyBefore(action, facts, refuse.code, refuse.text);
     const ruling = stages.decide(facts.input);
-    return { facts, ruling, by: "policy", why: "", changed: asDecided(action, ruling.decision) };
+    const changed = asDecided(action, ruling.decision);
+    // Policy decided about a call that can be taken back so far; changed arguments may be another case of the tool's contract.
+    if (changed !== action && stages.gather(changed, principal, approval).input.reversibility !== facts.input.reversibility) {
+      return denyBefore(action, facts, "denied", `policy would change \`${action.name}\` into a call that cannot be taken back as far as it decided about`);
+    }
+    return { facts, ruling, by: "policy", why: "", changed };
   } catch (error) {
     const code = facts ? "engine_unavailable" : "facts_unavailable";
     return error instanceof Fault ? denyBefore(action, facts, error.code, error.message) : denyBefore(action, facts, code, `an internal error while deciding \`${action.name}\``);
@@ -85,7 +90,7 @@ async function intend(stages: Stages, action: Action, principal: Principal, verd
 }
 
 /** Faults that only what certainly had no effect ends with. */
-const unreached: ReadonlySet<ErrorCode> = new Set(["upstream_unavailable", "quarantined", "no_credential", "address_refused", "stopped", "session_quarantined"]);
+const unreached: ReadonlySet<ErrorCode> = new Set(["upstream_unavailable", "quarantined", "no_credential", "address_refused", "no_preimage", "stopped", "session_quarantined"]);
 
 /** Step 8. Nothing has happened when it fails, whatever it fails with. */
 async function lend(stages: Stages, action: Action, principal: Principal, intent: Intent, exchange: Exchange): Promise<Lease> {
@@ -97,15 +102,28 @@ async function lend(stages: Stages, action: Action, principal: Principal, intent
   }
 }
 
+/** What an action that changes something needs so that it can be taken back. Nothing has happened when it fails, whatever it fails with. */
+async function planned(stages: Stages, action: Action, { principal, exchange }: Passage, intent: Intent, facts: Facts | null, lease: Lease): Promise<Plan | null> {
+  if (facts === null || facts.input.reversibility === "read") return null;
+  try {
+    return await stages.plan(action, principal, intent, facts, exchange, lease);
+  } catch (error) {
+    if (error instanceof Fault && error.code === "no_preimage") throw error;
+    throw new Fault("no_preimage", `the way back of \`${action.name}\` could not be written down`, { cause: error });
+  }
+}
+
 /** Steps 8 to 11. Once execution has begun, a throw is no refusal: unless the server certainly never got the call, it is uncertain. */
-async function carryOut(stages: Stages, action: Action, passage: Passage, intent: Intent, { decision, approval }: { decision: Decision; approval: Approval | null }): Promise<Reply> {
+async function carryOut(stages: Stages, action: Action, passage: Passage, intent: Intent, { decision, approval, facts }: { decision: Decision; approval: Approval | null; facts: Facts | null }): Promise<Reply> {
   const { principal, exchange } = passage;
   const startedUs = stages.monotonicUs();
   let ending: { status: OutcomeStatus; code: ErrorCode | ""; answer: Answer | null } = { status: "uncertain", code: "uncertain", answer: null };
   try {
     using lease = await lend(stages, action, principal, intent, exchange); // Invariant: I7, it ends with the action, however that ends.
+    await using plan = await planned(stages, action, passage, intent, facts, lease);
     stages.look(passage, action); // Nothing waits between this line and the next.
     const raw = await stages.execute(action, principal, exchange, lease);
+    plan?.answered(raw);
     const status = "error" in raw || raw.result["isError"] === true ? "failed" : "done";
     ending = { status, code: "result_withheld", answer: null };
     const answer = stages.inspect(action, raw, passage); // Invariant: I8, nothing of a result passes before this line.
