@@ -107,6 +107,14 @@ export const routes = {
   workspace_discard: { method: "DELETE", path: "/v1/workspaces/:id", roles: ["operator"], says: "forgets a proposal; nothing of it can be applied any more" },
   workspace_list: { method: "GET", path: "/v1/workspaces", roles: ["operator", "user"], says: "proposals, what their gates said, and whose approval they lack" },
 
+  undo: {
+    method: "POST",
+    path: "/v1/undo/:id",
+    roles: ["operator", "user"],
+    says: "takes back what a session did after entry `to`, one JSON a line; users of the groups under `undo: {by}` may",
+    body: z.strictObject({ to: z.int().min(0).optional(), dry_run: z.boolean().optional() }),
+  },
+
   approval_list: { method: "GET", path: "/v1/approvals", roles: ["operator", "user"], says: "calls that wait for a person" },
   approval_stats: { method: "GET", path: "/v1/approvals/stats", roles: ["operator", "user"], says: "rules that asked people since a time: how often, what came of it, and what that suggests", query: z.strictObject({ since_ms: seq }) },
   approval_events: { method: "GET", path: "/v1/approvals/events", roles: ["operator", "user"], says: "server-sent events: what waits for a person now, then every change of it; a user is sent what concerns them" },

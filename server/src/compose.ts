@@ -3,6 +3,7 @@ import { Oracle, Solver, type Ground } from "@lanyard/policy";
 import { alerting } from "./alerting.ts";
 import { systemClock, type Clock } from "./base/clock.ts";
 import { registryOf, type Config, type ServerDefinition } from "./base/config/config.ts";
+import type { Answer } from "./base/exchange.ts";
 import type { Environment } from "./base/config/environment.ts";
 import { LiveConfig } from "./base/config/live.ts";
 import type { Limits } from "./base/limits.ts";
@@ -27,6 +28,7 @@ import type { Stages } from "./mediation/stages.ts";
 import { channelsRoom, notifying, surfacing } from "./notifying.ts";
 import { releasing } from "./releasing.ts";
 import { storedAlerts } from "./stages/alert/alerts.ts";
+import { noUndo, undoing } from "./undoing.ts";
 import { approvalStage, type Approvals } from "./stages/approval/approval.ts";
 import { CredentialStage } from "./stages/credential/credential.ts";
 import type { Releases } from "./stages/decision/releases.ts";
@@ -136,7 +138,8 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
   await decision.start();
 
   const servers = held.use(new Upstreams({ servers: [...config.servers].map((entry) => spec(entry, rooms.credentials, (...guest) => enclose(...guest))), environment: childEnvironment(environment), clock, limits: rooms.limits, log, rootOf: identity.rootOf, stopOf: (server) => rooms.stop.stopOfServer(server), seen: (server, tools) => catalog.seen(server, tools) }));
-  const stages = pathOf(rooms, servers, () => listening.url);
+  const { plans, undo } = undoing({ ...rooms, config: () => live.current(), isQuiet: (principal) => rooms.stop.isHeld(principal), stages: () => stages });
+  const stages: Stages = { ...pathOf(rooms, servers, () => listening.url), plan: plans.plan };
   const face = held.use(
     new Gateway({
       identify: identity.identify,
@@ -170,7 +173,7 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
   const authority = held.use(new AuthorityDoor({ authenticate: identity.authenticate, stopOf: (principal) => rooms.stop.stopOf(principal), termMs: () => live.current().stop.authorityTermMs, limits: rooms.limits }));
   await linkStop(rooms, { face, servers, authority }, held);
   linkChanges(rooms, { face, egress, servers }, held);
-  const { ask, past } = administration(rooms, { alerts, channels: channelsRoom(rooms, outbox), servers: () => servers.state() as unknown as JsonObject[], url: () => listening.url, egressCa: async (principal) => (await egress.authority(principal)).pem });
+  const { ask, past } = administration(rooms, { alerts, undo, channels: channelsRoom(rooms, outbox), servers: () => servers.state() as unknown as JsonObject[], url: () => listening.url, egressCa: async (principal) => (await egress.authority(principal)).pem });
   const listening: Listening = held.use(await listen({ config, gateway: face, egress, authority, surfaces, api: ask, log }));
   surfaces.announce();
 
@@ -191,13 +194,13 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
 export async function composeOffline(options: ComposeOptions): Promise<Offline> {
   await using held = new AsyncDisposableStack();
   const rooms = await core(options, held);
-  const { ask } = administration(rooms, { alerts: storedAlerts(rooms.store), channels: channelsRoom(rooms, null), servers: () => [], url: () => "", egressCa: () => Promise.resolve("") });
+  const { ask } = administration(rooms, { alerts: storedAlerts(rooms.store), undo: noUndo, channels: channelsRoom(rooms, null), servers: () => [], url: () => "", egressCa: () => Promise.resolve("") });
   const kept = held.move();
   return { api: ask, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
 /** The path's collaborators, out of the rooms. */
-function pathOf({ clock, log, store, live, identity, catalog, decision, approvals, limits, credentials, stop }: Core, servers: Upstreams, ownUrl: () => string): Stages {
+function pathOf({ clock, log, store, live, identity, catalog, decision, approvals, limits, credentials, stop }: Core, servers: Upstreams, ownUrl: () => string): Omit<Stages, "plan"> {
   const record = recordStage({ store, clock, log });
   const executor = { upstreams: servers, limits, pin: (server: string, tool: string) => catalog.pin(server, tool) };
   const web = { limits, rules: () => live.current().egress, ownUrl };
@@ -217,9 +220,15 @@ function pathOf({ clock, log, store, live, identity, catalog, decision, approval
     hold: (...call) => approvals.hold(...call),
     vet: (action, principal, { web: request }) => credentials.vet(action, principal, request),
     lease: (action, principal, intent, { web: request }) => credentials.lease(action, principal, intent, request),
-    execute: (action, principal, exchange, lease) => (action.protocol === "http" ? executeWeb(web, action, exchange, lease) : execute(executor, action, principal, exchange)),
+    execute: (action, principal, exchange, lease) => (exchange.restore ? restored(exchange.restore) : action.protocol === "http" ? executeWeb(web, action, exchange, lease) : execute(executor, action, principal, exchange)),
     inspect: (action, answer, passage) => stop.watch(passage, inspect({ limits }, action, answer)),
   };
+}
+
+/** What the daemon itself puts back: its own reading tells whether it came off. */
+async function restored(restore: () => Promise<void>): Promise<Answer> {
+  await restore();
+  return { result: {} };
 }
 
 /** What one agent is shown of a server's tools: approved definitions that some policy could allow it and its session reaches. */
@@ -278,7 +287,7 @@ function spec([name, server]: [string, ServerDefinition], credentials: Credentia
   return { name, command, args, cwd, env: () => credentials.give(name, server.env), ...(isolated && { enclose: () => enclose(name, isolated) }) };
 }
 
-function administration(rooms: Core, net: { alerts: Rooms["alerts"]; channels: Rooms["channels"]; servers(): JsonObject[]; url(): string; egressCa: Rooms["egressCa"] }): { ask: Api; past: PastBundles } {
+function administration(rooms: Core, net: { alerts: Rooms["alerts"]; undo: Rooms["undo"]; channels: Rooms["channels"]; servers(): JsonObject[]; url(): string; egressCa: Rooms["egressCa"] }): { ask: Api; past: PastBundles } {
   const { clock, log, limits, store, live, identity, catalog, decision, releases, approvals, credentials, stop } = rooms;
   const past = new PastBundles({ store, active: () => decision.active()?.snapshot ?? null });
   const versions = releaseViews({ store, releases, lineup: () => decision.lineup() });
@@ -295,6 +304,7 @@ function administration(rooms: Core, net: { alerts: Rooms["alerts"]; channels: R
     approvals,
     stop,
     alerts: net.alerts,
+    undo: net.undo,
     workspaces: new Proposals({ store, config: () => live.current() }),
     catalog: {
       entries: (): readonly CatalogEntry[] => catalog.entries(),

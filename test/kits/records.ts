@@ -39,6 +39,13 @@ export const sampleRecords: { readonly [T in RecordType]: NewRecord & { readonly
   "session.close": { type: "session.close", session: "s_AAAAAAAAAAAAAAAA", why: "ended", actions: 3 },
   "session.refused": { type: "session.refused", code: "unauthenticated", door: "mcp", times: 2 },
   "egress.refuse": { type: "egress.refuse", session: "s_AAAAAAAAAAAAAAAA", agent: "coder", fault: "mismatch", times: 2 },
+  "undo.plan": { type: "undo.plan", of: 1, session: "s_AAAAAAAAAAAAAAAA", action: "files/write_file", class: "reversible", read: true, pieces: 1, plan: hash("plan"), payload: null },
+  "undo.piece": { type: "undo.piece", of: 1, session: "s_AAAAAAAAAAAAAAAA", at: 1, piece: hash("piece"), payload: null },
+  "undo.settle": { type: "undo.settle", of: 1, session: "s_AAAAAAAAAAAAAAAA", state: "known", after: hash("after"), payload: null },
+  "undo.begin": { type: "undo.begin", undo: "und_AAAAAAAAAAAAAAAA", session: "s_AAAAAAAAAAAAAAAA", to: 3, actions: 2, as: "s_BBBBBBBBBBBBBBBB", by: "operator" },
+  "undo.call": { type: "undo.call", undo: "und_AAAAAAAAAAAAAAAA", of: 1, session: "s_AAAAAAAAAAAAAAAA", calls: 1 },
+  "undo.step": { type: "undo.step", undo: "und_AAAAAAAAAAAAAAAA", of: 1, session: "s_AAAAAAAAAAAAAAAA", verdict: "restored", why: "verified", calls: 1 },
+  "undo.end": { type: "undo.end", undo: "und_AAAAAAAAAAAAAAAA", session: "s_AAAAAAAAAAAAAAAA", restored: 1, residue: 0, refused: 0, failed: 0 },
   "workspace.open": { type: "workspace.open", session: "s_AAAAAAAAAAAAAAAA", agent: "coder", user: "ana", base: hash("base"), files: 12, bytes: 3456, left: 1 },
   "workspace.diff": {
     type: "workspace.diff", session: "s_AAAAAAAAAAAAAAAA", proposal: hash("proposal"), added: 1, changed: 2, removed: 3, renamed: 1, bytes: 456, refused: 0, paths: hash("paths"), payload: null,

@@ -68,6 +68,7 @@ export class UpdateStand implements AsyncDisposable {
       unclaim: () => {},
       hold: async () => ({ kind: "pending", id: "ap", groups: [] }),
       lease: async () => nothingLent,
+      plan: async () => null,
       execute: async () => answer,
       inspect: (_action, raw) => raw,
     };

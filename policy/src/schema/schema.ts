@@ -59,6 +59,7 @@ export const standingGroups: readonly string[] = [...effectGroups, ...reversibil
 /** Requests of MCP 2025-06-18 to 2026-07-28 that are no tool call and reach a server. Any other method is treated alike. */
 const methods = [
   "completion/complete",
+  "lanyard/restore",
   "logging/setLevel",
   "prompts/get",
   "prompts/list",

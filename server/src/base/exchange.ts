@@ -28,8 +28,8 @@ export interface Exchange {
   release?(): void;
   /** Number of the action that this call takes back: the call is Lanyard's own, and not itself planned for. */
   readonly undoes?: number;
-  /** Of a call that puts a file back: which, as what, below which folder. Only Lanyard makes such calls. */
-  readonly restore?: { readonly root: string; readonly path: string; readonly state: JsonObject };
+  /** Of a call that puts files back: what does it. Only Lanyard makes such calls. */
+  readonly restore?: () => Promise<void>;
   /** The request of a sandbox that the action `web/...` was made from. */
   readonly web?: WebRequest;
   /** Hands on an answer whose body is still to come; resolves when that has ended. Absent where an answer is whole when it is there. Never rejects. */

@@ -40,8 +40,11 @@ export interface Config {
   readonly notify: ReadonlyMap<string, readonly string[]>;
   /** Contracts by Cedar action id: `<server>/<tool>`. */
   readonly tools: ReadonlyMap<string, ToolContract>;
-  /** `agent`: whose policies decide the calls that take actions back, in a session of its own; null: nothing is taken back. `contracts`: by Cedar action id. */
-  readonly undo: { readonly agent: string | null; readonly contracts: ReadonlyMap<string, UndoContract> };
+  /**
+   * `agent`: whose policies decide the calls that take actions back, in a session of its own; null: nothing is taken back. `by`: groups whose members
+   * may ask for it, beside the operator. `contracts`: by Cedar action id.
+   */
+  readonly undo: { readonly agent: string | null; readonly by: readonly string[]; readonly contracts: ReadonlyMap<string, UndoContract> };
   readonly egress: EgressRules;
   /** What a session's changes must pass before they are applied to the folder they were made from. */
   readonly gates: Gates;

@@ -95,6 +95,7 @@ function checkReferences(shape: ConfigFile, source: YamlSource): void {
     list?.forEach((name, index) => check(kind, name, [...path, index]));
   };
   checkAll("group", shape.owners, ["owners"]);
+  checkAll("group", shape.undo?.by, ["undo", "by"]);
   checkAll("group", shape.stop?.may_stop, ["stop", "may_stop"]);
   checkAll("group", shape.stop?.may_resume, ["stop", "may_resume"]);
   for (const agent of Object.keys((shape.breakers || {}).agents ?? {})) {
@@ -233,7 +234,7 @@ function build(shape: ConfigFile, listen: Config["listen"], file: string, hash: 
     publicUrl: shape.public_url?.replace(/\/$/, "") ?? null,
     notify: new Map(Object.entries(Array.isArray(shape.approvals?.notify) ? { "*": shape.approvals.notify } : (shape.approvals?.notify ?? {}))),
     tools: toolContracts(shape),
-    undo: { agent: shape.undo?.agent ?? null, contracts: undoContracts(shape) },
+    undo: { agent: shape.undo?.agent ?? null, by: shape.undo?.by ?? [], contracts: undoContracts(shape) },
     egress: { tcp: endpoints(shape.egress?.tcp), private: endpoints(shape.egress?.private), ca: shape.egress?.ca === undefined ? null : resolve(folder, shape.egress.ca) },
     gates: gatesOf(shape.gates ?? {}),
     stop: stopRules(shape, (path) => resolve(folder, path)),

@@ -119,7 +119,7 @@ export const configShape = z.strictObject({
   approvals: z.strictObject({ notify: notifyShape(name).optional() }).optional(),
   tools: z.record(contractName, contractShape).optional(),
   contracts: z.record(serverName, contractUseShape).optional(),
-  undo: z.strictObject({ agent: name }).optional(),
+  undo: z.strictObject({ agent: name, by: names.optional() }).optional(),
   egress: egress.optional(),
   gates: gates.optional(),
   ...stopShape(template, plain),

@@ -27,15 +27,15 @@ const condition: z.ZodType<UndoCondition> = z.lazy(() =>
 const conditions = z.array(condition).max(64);
 
 const reading = z
-  .strictObject({ tool: text.optional(), args: template.optional(), file: template.optional(), keep: template.optional(), absent: conditions.optional(), before: z.literal("absent").optional() })
-  .refine(({ tool, file }) => (tool === undefined) !== (file === undefined), "a reading has `tool`, which is called, or `file`, a path")
-  .refine(({ file, args }) => file === undefined || args === undefined, "`args` go with `tool`");
+  .strictObject({ tool: text.optional(), args: template.optional(), files: template.optional(), keep: template.optional(), absent: conditions.optional(), before: z.literal("absent").optional() })
+  .refine(({ tool, files }) => (tool === undefined) !== (files === undefined), "a reading has `tool`, which is called, or `files`, a list of `{path, deep, way, except}`")
+  .refine(({ files, args, keep, absent, before }) => files === undefined || (args ?? keep ?? absent ?? before) === undefined, "nothing else goes with `files`");
 
 const readings = z.record(stateName, reading).refine((some) => Object.keys(some).length <= limits.undo_readings.value, `more readings than the limit undo_readings (${limits.undo_readings.value})`);
 
 const inverse = z
-  .strictObject({ when: conditions.optional(), tool: text.optional(), args: template.optional(), each: template.optional(), restore: template.optional() })
-  .refine(({ tool, restore }) => (tool === undefined) !== (restore === undefined), "an inverse has `tool`, which is called, or `restore`, a file put back");
+  .strictObject({ when: conditions.optional(), tool: text.optional(), args: template.optional(), each: template.optional(), restore: stateName.optional() })
+  .refine(({ tool, restore }) => (tool === undefined) !== (restore === undefined), "an inverse has `tool`, which is called, or `restore`, the name of a state of `files`");
 
 const gate = z
   .strictObject({ says: text.min(1), when: conditions.optional(), after: text.optional(), read: reading.optional(), older_than_minutes: z.int().min(1).max(5_256_000).optional() })
@@ -95,7 +95,7 @@ function* templateProblems(one: CaseFile): Generator<Problem> {
     yield* inTemplate(call.each, settled, ["inverse", index, "each"]);
     yield* inConditions(call.when, roots, ["inverse", index, "when"]);
     yield* inTemplate(call.args, roots, ["inverse", index, "args"]);
-    yield* inTemplate(call.restore, roots, ["inverse", index, "restore"]);
+    if (call.restore !== undefined && one.state?.[call.restore]?.files === undefined) yield { path: ["inverse", index, "restore"], message: `no state \`${call.restore}\` is read with \`files\`` };
   }
   for (const [index, entry] of (one.gates ?? []).entries()) {
     if (entry.read) yield* inReading(entry.read, settled, ["gates", index, "read"]);
@@ -117,14 +117,14 @@ function* inConditions(some: readonly UndoCondition[] | undefined, roots: readon
 
 function* inReading(entry: z.infer<typeof reading>, roots: readonly string[], path: readonly PropertyKey[]): Generator<Problem> {
   yield* inTemplate(entry.args, roots, [...path, "args"]);
-  yield* inTemplate(entry.file, roots, [...path, "file"]);
+  yield* inTemplate(entry.files, roots, [...path, "files"]);
   yield* inTemplate(entry.keep, [...roots, "answer"], [...path, "keep"]);
   yield* inConditions(entry.absent, [...roots, "answer"], [...path, "absent"]);
 }
 
 const whole: UndoTemplate = { $: "/answer" };
 
-const readingOf = ({ tool, args = {}, file, keep = whole, absent = [], before }: z.infer<typeof reading>): StateReading => ({ tool: tool ?? null, args, file: file ?? null, keep, absent, made: before === "absent" });
+const readingOf = ({ tool, args = {}, files, keep = whole, absent = [], before }: z.infer<typeof reading>): StateReading => ({ tool: tool ?? null, args, files: files ?? null, keep, absent, made: before === "absent" });
 
 const readingsOf = (some: z.infer<typeof readings> = {}): ReadonlyMap<string, StateReading> => new Map(Object.entries(some).map(([name, entry]) => [name, readingOf(entry)]));
 

@@ -24,12 +24,15 @@ export type UndoCondition =
 
 /** How something is read, without changing it. */
 export interface StateReading {
-  /** A tool of the same server; the call must itself be of the class `read`. Null: `file` is read. */
+  /** A tool of the same server; the call must itself be of the class `read`. Null: `files` are read. */
   readonly tool: string | null;
   readonly args: UndoTemplate;
-  /** Absolute path of a file or folder of this machine, below the server's `root`; null: `tool` is called. */
-  readonly file: UndoTemplate | null;
-  /** What of the answer counts: kept, and compared. `/answer` is the tool's result; of the web `{status, headers, body, json}`; of a file `{kind, mode, bytes, ...}`. */
+  /**
+   * Files and folders of this machine, below the server's `root`: a list of `{path, deep, way, except}` (see files/files.ts), paths absolute.
+   * Read by the daemon itself, following no link, with contents, owners and permissions. Null: `tool` is called.
+   */
+  readonly files: UndoTemplate | null;
+  /** What of the answer counts: kept, and compared. `/answer` is the tool's result; of the web `{status, headers, body, json}`. */
   readonly keep: UndoTemplate;
   /** When any holds of `/answer`, there is no such thing; an error that is none of these is a failed reading. */
   readonly absent: readonly UndoCondition[];
@@ -45,8 +48,8 @@ export interface InverseCall {
   readonly args: UndoTemplate;
   /** Once for each item of this list, as `/item`; null: once. */
   readonly each: UndoTemplate | null;
-  /** Puts a file back as a reading `file` found it: an object `{path, state}`; null: `tool` is called. */
-  readonly restore: UndoTemplate | null;
+  /** Name of a state that was read with `files`: what the action changed of it is put back, by the daemon itself, as the action `<server>/mcp:lanyard/restore`. Null: `tool` is called. */
+  readonly restore: string | null;
 }
 
 /** An event after which it is too late. */

@@ -15,6 +15,7 @@ import { ledgerHandlers } from "./ledger.ts";
 import { actorOf, type Peer, type Rooms } from "./rooms.ts";
 import { policyHandlers } from "./policy.ts";
 import { sessionHandlers } from "./sessions.ts";
+import { undoHandlers } from "./undo.ts";
 import { statusHandlers } from "./status.ts";
 import { stopHandlers } from "./stops.ts";
 import { workspaceHandlers } from "./workspaces.ts";
@@ -34,6 +35,7 @@ export function api(rooms: Rooms): (request: Request, way: Way) => Promise<Respo
     ...grantHandlers(rooms),
     ...stopHandlers(rooms),
     ...alertHandlers(rooms),
+    ...undoHandlers(rooms),
     ...catalogHandlers(rooms),
     ...policyHandlers(rooms),
     ...changeHandlers(rooms),

@@ -132,6 +132,11 @@ export class StopStage implements AsyncDisposable {
     return order?.kind === "stop" ? faultOf(order) : null;
   }
 
+  /** Whether a stop or a quarantine meets a session as a whole, so that it changes nothing any more. */
+  isHeld(principal: StopTarget["principal"]): boolean {
+    return this.#orders.meeting(this.#standingOf(principal), null) !== null;
+  }
+
   /** Whether a server as a whole is stopped. */
   stopOfServer(server: string): Fault | null {
     const order = [...this.#orders.of({ kind: "server", name: server }), ...this.#orders.of({ kind: "all", name: "all" })].find(({ kind }) => kind === "stop");

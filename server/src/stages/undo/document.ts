@@ -2,7 +2,7 @@ import { isObject, parseJson, reversibilities, type Json, type JsonObject } from
 import { limits } from "../../base/limits.ts";
 import type { Sealed, Store } from "../../base/store/port.ts";
 import type { StateReading, UndoCase, UndoTemplate } from "../../base/undo/contract.ts";
-import type { Snapshot } from "./state.ts";
+import { digestOf, type Snapshot } from "./state.ts";
 
 /** What is kept of an action before its effect. The contract is in it as it was then: a later one does not change how this action is taken back. */
 export interface PlanDocument {
@@ -15,11 +15,19 @@ export interface PlanDocument {
   readonly before: Readonly<Record<string, Snapshot>> | null;
 }
 
-/** What is kept right after: digests of the states by name, and what came back, null when it was too long to keep. */
+/** A state that was seen: its digest, and of files the places themselves. */
+export interface SeenState {
+  readonly digest: string;
+  readonly value: Json;
+}
+
+/** What is kept right after: the states by name (of files where they are what was changed, else their digest), and what came back, null when it was too long to keep. */
 export interface Settlement {
-  readonly after: Readonly<Record<string, string>> | null;
+  readonly after: Readonly<Record<string, SeenState>> | null;
   readonly result: Json;
 }
+
+export const seenOf = ({ files }: Pick<StateReading, "files">, snapshot: Snapshot): SeenState => ({ digest: digestOf(snapshot), value: files !== null && snapshot.there ? snapshot.value : null });
 
 const plain = (readings: ReadonlyMap<string, StateReading | UndoTemplate>): JsonObject => Object.fromEntries(readings) as unknown as JsonObject;
 const asMap = <T>(value: Json | undefined): ReadonlyMap<string, T> => new Map(Object.entries(isObject(value) ? value : {})) as unknown as ReadonlyMap<string, T>;

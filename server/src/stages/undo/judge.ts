@@ -2,7 +2,9 @@ import { isObject, type Json, type JsonObject } from "@lanyard/contract";
 import { limits } from "../../base/limits.ts";
 import type { InverseCall } from "../../base/undo/contract.ts";
 import { evaluate, holds, MappingError } from "../../base/undo/mapping.ts";
-import type { PlanDocument, Settlement } from "./document.ts";
+import type { PlanDocument, SeenState, Settlement } from "./document.ts";
+import type { Contents } from "./files/files.ts";
+import { changesBetween, type Changed } from "./image.ts";
 import { digestOf, Unreadable, type Snapshot } from "./state.ts";
 
 /** What a state is now, held against what it was before an action and right after it. */
@@ -16,24 +18,40 @@ export type Standing =
   /** Nobody knows what it was right after. */
   | "unknown";
 
-/** Compares states by name. Invariant: nothing but equal digests of all of them makes `before`. */
-export const standingOf = (now: Readonly<Record<string, string>>, { before, undo }: PlanDocument, after: Settlement["after"]): Standing => {
+/**
+ * Compares states by name. Invariant: nothing but equal digests of all of them makes `before`. Files may be between the two, each as before or as
+ * after: so an interrupted run leaves them.
+ */
+export const standingOf = (now: Readonly<Record<string, SeenState>>, { before, undo }: PlanDocument, after: Settlement["after"]): Standing => {
   const names = [...undo.state.keys()];
-  if (before !== null && names.every((name) => now[name] === digestOf(before[name] ?? { there: false }))) return "before";
+  if (before !== null && names.every((name) => now[name]?.digest === digestOf(before[name] ?? { there: false }))) return "before";
   if (after === null) return "unknown";
-  return names.every((name) => now[name] === after[name]) ? "after" : "other";
+  return names.every((name) => now[name]?.digest === after[name]?.digest || isBetween(now[name], before?.[name], after[name])) ? "after" : "other";
+};
+
+const isBetween = (now: SeenState | undefined, before: Snapshot | undefined, after: SeenState | undefined): boolean => {
+  if (!isObject(now?.value) || !isObject(after?.value) || !before?.there || !isObject(before.value)) return false;
+  const still = new Set(changesBetween(before.value, now.value).map(({ place }) => place));
+  return changesBetween(after.value, now.value).every(({ place }) => !still.has(place));
 };
 
 /** One call of an inverse with its arguments worked out. */
-export type Step = { readonly tool: string; readonly args: JsonObject } | { readonly path: string; readonly state: JsonObject };
+export type Step = { readonly tool: string; readonly args: JsonObject } | { readonly restore: Restore };
+
+/** Files to put back: what the action changed, and what they held. */
+export interface Restore {
+  readonly root: string;
+  readonly changed: readonly Changed[];
+  readonly contents: Contents;
+}
 
 /** What templates of an inverse and of gates may speak about. */
-export const rootsOf = ({ args, root, before }: PlanDocument, { result, after }: Settlement): JsonObject => ({ args, root, before: (before ?? {}) as unknown as JsonObject, result, after: (after ?? {}) as unknown as JsonObject });
+export const rootsOf = ({ args, root, before }: PlanDocument, { result, after }: Settlement): JsonObject => ({ args, root, before: (before ?? {}) as unknown as JsonObject, result, after: Object.fromEntries(Object.entries(after ?? {}).map(([name, { value }]) => [name, value])) });
 
 /** The calls that take an action back, in their order. Throws Unreadable when they cannot be worked out. */
-export const stepsOf = ({ undo }: PlanDocument, roots: JsonObject): Step[] => {
+export const stepsOf = (plan: PlanDocument, now: Readonly<Record<string, SeenState>>, roots: JsonObject): Step[] => {
   try {
-    const steps = undo.inverse.flatMap((call) => stepsOfCall(call, roots));
+    const steps = plan.undo.inverse.flatMap((call) => stepsOfCall(call, plan, now, roots));
     if (steps.length > limits.undo_inverse_calls.value) throw new Unreadable(`it takes more than ${limits.undo_inverse_calls.value} calls, the limit undo_inverse_calls`);
     return steps;
   } catch (error) {
@@ -42,13 +60,13 @@ export const stepsOf = ({ undo }: PlanDocument, roots: JsonObject): Step[] => {
   }
 };
 
-const stepsOfCall = (call: InverseCall, roots: JsonObject): Step[] => {
+const stepsOfCall = (call: InverseCall, plan: PlanDocument, now: Readonly<Record<string, SeenState>>, roots: JsonObject): Step[] => {
   const items = call.each === null ? [null] : evaluate(call.each, roots);
   if (!Array.isArray(items)) throw new MappingError("`each` of an inverse needs a list");
   return items.flatMap((item: Json) => {
     const about = call.each === null ? roots : { ...roots, item };
     if (!holds(call.when, about)) return [];
-    return [call.tool === null ? fileOf(evaluate(call.restore, about)) : { tool: call.tool, args: objectOf(evaluate(call.args, about)) }];
+    return [call.tool === null ? restoreOf(call.restore ?? "", plan, now) : { tool: call.tool, args: objectOf(evaluate(call.args, about)) }];
   });
 };
 
@@ -57,11 +75,8 @@ const objectOf = (value: Json): JsonObject => {
   return value;
 };
 
-const fileOf = (value: Json): Step => {
-  const { path, state } = objectOf(value);
-  if (typeof path !== "string" || !isObject(state) || typeof state["there"] !== "boolean") throw new MappingError("`restore` needs `{path, state}`, the state as a reading `file` found it");
-  return { path, state };
+const restoreOf = (name: string, { before, root }: PlanDocument, now: Readonly<Record<string, SeenState>>): Step => {
+  const [was, is] = [before?.[name], now[name]?.value];
+  if (root === null || !was?.there || !isObject(was.value) || !isObject(was.kept) || !isObject(is)) throw new MappingError("what the files were is not known");
+  return { restore: { root, changed: changesBetween(was.value, is), contents: was.kept as Contents } };
 };
-
-/** States by name as digests. */
-export const digestsOf = (seen: Readonly<Record<string, Snapshot>>): Record<string, string> => Object.fromEntries(Object.entries(seen).map(([name, snapshot]) => [name, digestOf(snapshot)]));

@@ -10,7 +10,7 @@ import type { Store } from "../../base/store/port.ts";
 import type { UndoCase, UndoContract } from "../../base/undo/contract.ts";
 import { evaluate, MappingError } from "../../base/undo/mapping.ts";
 import { caseOf } from "../../base/undo/resolve.ts";
-import { piecesOf, sealFor, type PlanDocument, type Settlement } from "./document.ts";
+import { piecesOf, sealFor, seenOf, type PlanDocument, type SeenState, type Settlement } from "./document.ts";
 import type { Locks } from "./locks.ts";
 import { digestOf, look, placeOf, Unreadable, type Eyes, type Place, type Snapshot, type Viewer } from "./state.ts";
 
@@ -77,7 +77,7 @@ export class Plans {
     using time = this.#viewer(deed, signal);
     try {
       for (const [name, reading] of [...undo.before, ...undo.state]) {
-        before[name] = reading.made ? { there: false } : await look(this.#options.eyes, action.server, placeOf(action.server, reading, roots), time.viewer, roots);
+        before[name] = reading.made ? { there: false } : await look(this.#options.eyes, action.server, placeOf(action.server, reading, roots), time.viewer, roots, true);
       }
       return { before, roots };
     } catch (error) {
@@ -128,13 +128,13 @@ export class Plans {
   async #settle(deed: Deed, roots: JsonObject): Promise<void> {
     const { store } = this.#options;
     const { undo, action, intent, principal } = deed;
-    const after: Record<string, string> = {};
+    const after: Record<string, SeenState> = {};
     let state: "known" | "unread" | "disturbed" = "known";
     using time = this.#viewer(deed, null);
     try {
       for (const [name, reading] of undo.state) {
         const seen = await look(this.#options.eyes, action.server, placeOf(action.server, reading, roots), time.viewer, roots);
-        after[name] = digestOf(seen);
+        after[name] = seenOf(reading, seen);
         const expected = undo.expect.get(name);
         if (expected !== undefined && !isAsExpected(seen, expected, roots)) state = "disturbed";
       }

@@ -1,20 +1,19 @@
 import { hash } from "node:crypto";
-import { isObject, type Json, type JsonObject, type Principal } from "@lanyard/contract";
+import { Fault, isObject, type Json, type JsonObject, type Principal } from "@lanyard/contract";
 import { canonicalize } from "@lanyard/ledger";
 import { limits } from "../../base/limits.ts";
 import type { Lease } from "../../base/path.ts";
 import type { StateReading } from "../../base/undo/contract.ts";
 import { evaluate, holds, MappingError } from "../../base/undo/mapping.ts";
+import { readFiles, type FilesLook } from "./files/files.ts";
 
-/** What reads states; compose.ts hands it over. */
+/** What calls tools that only read; compose.ts hands it over. */
 export interface Eyes {
   /**
    * Calls a tool that only reads, as that session. Resolves with its result, `isError: true` where it failed; of the web with `{status, headers, body, json}`.
    * Rejects when it could not be asked, or when by its own contract the call is not of the class `read`.
    */
   call(server: string, tool: string, args: JsonObject, as: Viewer): Promise<JsonObject>;
-  /** A file or folder of this machine, null when there is none. Rejects when it lies outside `root`, a link is on the way, or it is too large. */
-  file(root: string, path: string): Promise<JsonObject | null>;
 }
 
 /** In whose name a state is read. */
@@ -27,8 +26,8 @@ export interface Viewer {
   readonly signal: AbortSignal;
 }
 
-/** What a reading found: nothing, or a value. */
-export type Snapshot = { readonly there: false } | { readonly there: true; readonly value: Json };
+/** What a reading found: nothing, or a value. `kept` is needed to put it back, and is not compared. */
+export type Snapshot = { readonly there: false } | { readonly there: true; readonly value: Json; readonly kept?: Json };
 
 /** A state could not be read; the message is public and holds no value. */
 export class Unreadable extends Error {}
@@ -37,21 +36,29 @@ export class Unreadable extends Error {}
 export interface Place {
   readonly key: string;
   readonly reading: StateReading;
-  readonly at: { readonly tool: string; readonly args: JsonObject } | { readonly file: string; readonly root: string };
+  readonly at: { readonly tool: string; readonly args: JsonObject } | { readonly files: FilesLook };
 }
 
 /** Works out where a reading looks. Throws Unreadable. */
 export const placeOf = (server: string, reading: StateReading, roots: JsonObject): Place => {
   const keyed = (at: Place["at"]): Place => ({ key: hash("sha256", canonicalize([server, at as unknown as Json], "doubles"), "base64url"), reading, at });
-  if (reading.tool !== null) {
-    const args = worked(reading.args, roots);
-    if (!isObject(args)) throw new Unreadable(`the arguments of \`${reading.tool}\` are no object`);
-    return keyed({ tool: reading.tool, args });
-  }
-  const [file, root] = [worked(reading.file, roots), roots["root"]];
-  if (typeof root !== "string") throw new Unreadable("a file is to be read, and the server's contract names no `root` that it lies in");
-  if (typeof file !== "string") throw new Unreadable("the path of the file is no text");
-  return keyed({ file, root });
+  if (reading.tool === null) return keyed({ files: filesIn(worked(reading.files, roots), roots["root"]) });
+  const args = worked(reading.args, roots);
+  if (!isObject(args)) throw new Unreadable(`the arguments of \`${reading.tool}\` are no object`);
+  return keyed({ tool: reading.tool, args });
+};
+
+const filesIn = (tops: Json, root: Json | undefined): FilesLook => {
+  if (typeof root !== "string") throw new Unreadable("files are to be read, and the server's contract names no `root` that they lie in");
+  if (!Array.isArray(tops)) throw new Unreadable("the files are no list");
+  return {
+    root,
+    tops: tops.map((top) => {
+      if (!isObject(top) || typeof top["path"] !== "string") throw new Unreadable("the path of a file is no text");
+      const except = Array.isArray(top["except"]) ? top["except"].map(String) : [];
+      return { path: top["path"], deep: top["deep"] === true, way: top["way"] === true, except };
+    }),
+  };
 };
 
 const worked = (template: Json, roots: JsonObject): Json => {
@@ -63,16 +70,21 @@ const worked = (template: Json, roots: JsonObject): Json => {
   }
 };
 
-/** Looks. Throws Unreadable; what was kept is within the limit undo_preimage_bytes. */
-export const look = async (eyes: Eyes, server: string, { reading, at }: Place, viewer: Viewer, roots: JsonObject): Promise<Snapshot> => {
-  const answer = await ask(eyes, server, at, viewer);
-  if (answer === null) return { there: false };
+/** Looks; with `keep` also for what putting back needs. Throws Unreadable; what is kept is within the limits undo_preimage_bytes and undo_file_bytes. */
+export const look = async (eyes: Eyes, server: string, { reading, at }: Place, viewer: Viewer, roots: JsonObject, keep = false): Promise<Snapshot> => {
+  if ("files" in at) return filesAt(at.files, keep);
+  const answer = await ask(() => eyes.call(server, at.tool, at.args, viewer));
   const about = { ...roots, answer };
   if (isAbsent(reading, about)) return { there: false };
-  if ("tool" in at && answer["isError"] === true) throw new Unreadable(`\`${server}/${at.tool}\` answered with an error`);
+  if (answer["isError"] === true) throw new Unreadable(`\`${server}/${at.tool}\` answered with an error`);
   const value = worked(reading.keep, about);
   if (sizeOf(value) > limits.undo_preimage_bytes.value) throw new Unreadable(`the state is over the limit undo_preimage_bytes (${limits.undo_preimage_bytes.value})`);
   return { there: true, value };
+};
+
+const filesAt = async (files: FilesLook, keep: boolean): Promise<Snapshot> => {
+  const { image, contents } = await ask(() => readFiles(files, keep));
+  return { there: true, value: image, ...(keep && { kept: contents }) };
 };
 
 const isAbsent = ({ absent }: StateReading, about: JsonObject): boolean => {
@@ -84,15 +96,21 @@ const isAbsent = ({ absent }: StateReading, about: JsonObject): boolean => {
   }
 };
 
-const ask = async (eyes: Eyes, server: string, at: Place["at"], viewer: Viewer): Promise<JsonObject | null> => {
+const ask = async <T>(look: () => Promise<T>): Promise<T> => {
   try {
-    return "tool" in at ? await eyes.call(server, at.tool, at.args, viewer) : await eyes.file(at.root, at.file);
+    return await look();
   } catch (error) {
-    throw new Unreadable(error instanceof Error && "code" in error && "place" in error ? error.message : "it could not be read", { cause: error });
+    throw new Unreadable(error instanceof Fault ? error.message : "it could not be read", { cause: error });
   }
 };
 
 const sizeOf = (value: Json): number => JSON.stringify(value).length;
 
-/** Tells one state from another. */
-export const digestOf = (snapshot: Snapshot): string => hash("sha256", canonicalize(snapshot as unknown as Json, "doubles"), "base64url");
+/** Tells one state from another. Of many places, one where there is nothing counts as one that is not named. */
+export const digestOf = (snapshot: Snapshot): string => hash("sha256", canonicalize(compared(snapshot), "doubles"), "base64url");
+
+const compared = (snapshot: Snapshot): Json => {
+  if (!snapshot.there) return { there: false };
+  const { value } = snapshot;
+  return { there: true, value: isObject(value) ? Object.fromEntries(Object.entries(value).filter(([, item]) => item !== null)) : value };
+};

@@ -6,11 +6,11 @@ import type { Store } from "../../base/store/port.ts";
 import type { Gate } from "../../base/undo/contract.ts";
 import { holds, MappingError } from "../../base/undo/mapping.ts";
 import { doneBy, familyOf, type Done, type UndoVerdict } from "./deeds.ts";
-import { readPlan, readSettlement, type PlanDocument, type Settlement } from "./document.ts";
-import { digestsOf, rootsOf, standingOf, stepsOf, type Standing, type Step } from "./judge.ts";
+import { readPlan, readSettlement, seenOf, type PlanDocument, type SeenState, type Settlement } from "./document.ts";
+import { rootsOf, standingOf, stepsOf, type Standing, type Step } from "./judge.ts";
 import type { Locks } from "./locks.ts";
 import { lockKeys } from "./plans.ts";
-import { look, placeOf, Unreadable, type Eyes, type Snapshot, type Viewer } from "./state.ts";
+import { look, placeOf, Unreadable, type Eyes, type Viewer } from "./state.ts";
 
 /** What carries calls out for the engine, on the path that every action takes. */
 export interface Hands {
@@ -20,7 +20,7 @@ export interface Hands {
   /** Whether a session could still do something itself that is not only read. */
   isAtLarge(session: string): boolean;
   /** Carries a call out as that session's, in place of the session that the action was of. */
-  act(principal: Principal, call: { readonly server: string; readonly of: number; readonly instead: string; readonly root: string | null; readonly step: Step }): Promise<Acted>;
+  act(principal: Principal, call: { readonly server: string; readonly of: number; readonly instead: string; readonly step: Step }): Promise<Acted>;
 }
 
 /** How a call ended. What the server said of its success counts for nothing: the state is read again. */
@@ -57,7 +57,8 @@ export interface UndoOptions {
 
 type Judged = Pick<UndoLine, "verdict" | "why" | "says" | "calls">;
 /** States that earlier lines of a dry run would have put back, by place. */
-type Imagined = Map<string, string>;
+type Imagined = Map<string, SeenState>;
+type Seen = Readonly<Record<string, SeenState>>;
 
 interface Run {
   readonly session: string;
@@ -105,6 +106,14 @@ export class Undo {
     } finally {
       this.#running.delete(session);
     }
+  }
+
+  /** Throws Fault `forbidden` for whoever may not have actions taken back. */
+  mayAsk(who: "operator" | { readonly user: string }): void {
+    if (who === "operator") return;
+    const { users, undo } = this.#options.config();
+    const groups = users.get(who.user)?.groups ?? [];
+    if (!undo.by.some((group) => groups.includes(group))) throw new Fault("forbidden", `\`${who.user}\` is in none of the groups that may take back what an agent did: \`undo: { by: [...] }\` of lanyard.yaml names them`);
   }
 
   #mayRun(session: string, ids: readonly string[]): void {
@@ -170,14 +179,14 @@ export class Undo {
     if (gate) return refused("gate", gate.says);
     if (plan.before === null) return refused("no_preimage", "its state could not be read before it, so that nobody knows what to go back to");
     const places = [...plan.undo.state].map(([name, reading]) => ({ name, place: placeOf(plan.server, reading, roots) }));
-    const read = async (): Promise<Record<string, string>> => {
-      const seen: Record<string, Snapshot> = {};
-      for (const { name, place } of places) seen[name] = await look(this.#options.eyes, plan.server, place, viewer, roots);
-      return digestsOf(seen);
+    const read = async (): Promise<Seen> => {
+      const seen: Record<string, SeenState> = {};
+      for (const { name, place } of places) seen[name] = seenOf(place.reading, await look(this.#options.eyes, plan.server, place, viewer, roots));
+      return seen;
     };
     const keys = places.map(({ name, place }) => `${name} ${place.key}`);
     const imagined = keys.map((key) => run.imagined?.get(key));
-    const now = imagined.length > 0 && imagined.every((one2) => one2 !== undefined) ? Object.fromEntries(places.map(({ name }, at) => [name, imagined[at] ?? ""])) : await read();
+    const now = imagined.length > 0 && imagined.every((state) => state !== undefined) ? Object.fromEntries(places.map(({ name }, at) => [name, imagined[at] as SeenState])) : await read();
     const standing = standingOf(now, plan, settled.after);
     const blocked = this.#blocked(run, one, plan, standing, now, keys);
     if (blocked) {
@@ -185,17 +194,16 @@ export class Undo {
       return blocked;
     }
     if (standing === "before" && places.length > 0) return { ...good(plan), why: "as_before", says: "its state is what it was before it", calls: 0 };
-    const steps = stepsOf(plan, roots);
+    const steps = stepsOf(plan, now, roots);
     if (run.imagined) {
-      const put = digestsOf(Object.fromEntries(places.map(({ name }) => [name, plan.before?.[name] ?? { there: false }])));
-      places.forEach(({ name }, at) => run.imagined?.set(keys[at] ?? "", put[name] ?? ""));
+      places.forEach(({ name, place }, at) => run.imagined?.set(keys[at] ?? "", seenOf(place.reading, plan.before?.[name] ?? { there: false })));
       return { ...good(plan), why: "would", calls: steps.length };
     }
-    return this.#act(run, one, plan, { steps, read, from: this.#reached(run, one, now) });
+    return this.#act(run, one, plan, { steps, read, now, from: this.#reached(run, one, now) });
   }
 
   /** Why what would be put back must not be; null when nothing speaks against it. */
-  #blocked(run: Run, one: Done, plan: PlanDocument, standing: Standing, now: Readonly<Record<string, string>>, keys: readonly string[]): Judged | null {
+  #blocked(run: Run, one: Done, plan: PlanDocument, standing: Standing, now: Seen, keys: readonly string[]): Judged | null {
     if (standing === "before" || plan.undo.state.size === 0 || this.#reached(run, one, now) > 0) return null;
     const later = keys.map((key) => run.kept.get(key)).find((seq) => seq !== undefined);
     if (standing === "other" && later !== undefined) return refused("later", `entry ${later} came later, is on the same, and was not taken back`);
@@ -205,34 +213,35 @@ export class Undo {
   }
 
   /** Calls of an interrupted undo that were made already, when the state is exactly what it was after them. */
-  #reached({ session }: Run, { seq }: Done, now: Readonly<Record<string, string>>): number {
+  #reached({ session }: Run, { seq }: Done, now: Seen): number {
     const progress = this.#options.store.get("undo", session)?.["progress"];
     const known = isObject(progress) ? progress[String(seq)] : null;
-    return isObject(known) && typeof known["calls"] === "number" && JSON.stringify(known["state"]) === JSON.stringify(now) ? known["calls"] : 0;
+    return isObject(known) && typeof known["calls"] === "number" && JSON.stringify(known["state"]) === JSON.stringify(digestsOf(now)) ? known["calls"] : 0;
   }
 
-  async #act(run: Run, one: Done, plan: PlanDocument, { steps, read, from }: { steps: readonly Step[]; read: () => Promise<Record<string, string>>; from: number }): Promise<Judged> {
+  async #act(run: Run, one: Done, plan: PlanDocument, { steps, read, now, from }: { steps: readonly Step[]; now: Seen; read: () => Promise<Seen>; from: number }): Promise<Judged> {
     const { hands } = this.#options;
     if (run.principal === null) throw new Fault("internal", "an undo acts for nobody");
     let calls = from;
     for (const step of steps.slice(from)) {
-      const acted = await hands.act(run.principal, { server: plan.server, of: one.seq, instead: one.session, root: plan.root, step });
+      const acted = await hands.act(run.principal, { server: plan.server, of: one.seq, instead: one.session, step });
       if (acted.kind === "refused") return calls === 0 ? refused(acted.code, acted.text) : { verdict: "failed", why: acted.code, says: `stopped after ${calls} of ${steps.length} calls: ${acted.text}`, calls };
       calls += 1;
       if (calls < steps.length) await this.#progress(run, one, calls, await read());
     }
     if (plan.undo.state.size === 0) return { verdict: "residue", why: "unverified", says: `${plan.undo.residue || "it was made good"}; its contract names no state to check that by`, calls };
-    const standing = standingOf(await read(), plan, null);
-    if (standing === "before") return { ...good(plan), why: "verified", calls };
+    const seen = await read();
+    if (standingOf(seen, plan, null) === "before") return { ...good(plan), why: "verified", calls };
+    if (JSON.stringify(seen) === JSON.stringify(now)) return refused("no_effect", "what should have taken it back changed nothing; somebody else may hold on to it");
     return { verdict: "failed", why: "not_as_before", says: "the calls were made, and read again its state is not what it was before", calls };
   }
 
-  async #progress({ session, undo }: Run, one: Done, calls: number, state: Readonly<Record<string, string>>): Promise<void> {
+  async #progress({ session, undo }: Run, one: Done, calls: number, state: Seen): Promise<void> {
     const { store } = this.#options;
     const { seq } = one;
     const before = store.get("undo", session) ?? {};
     const progress = isObject(before["progress"]) ? before["progress"] : {};
-    const value = { ...before, progress: { ...progress, [String(seq)]: { calls, state: { ...state } } } };
+    const value = { ...before, progress: { ...progress, [String(seq)]: { calls, state: digestsOf(state) } } };
     await store.append({ type: "undo.call", undo: undo ?? "", of: seq, session: one.session, calls }, { state: [{ kind: "undo", key: session, value }] });
   }
 
@@ -272,6 +281,8 @@ export class Undo {
     return found;
   }
 }
+
+const digestsOf = (seen: Seen): Record<string, string> => Object.fromEntries(Object.entries(seen).map(([name, { digest }]) => [name, digest]));
 
 const refused = (why: string, says: string): Judged => ({ verdict: "refused", why, says, calls: 0 });
 
