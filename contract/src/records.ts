@@ -124,7 +124,7 @@ export const recordBodies = {
   "undo.plan": body({ of: count, session: id, action: id, class: z.enum(reversibilities), read: z.boolean(), pieces: count, plan: hash, payload: id.nullable() }),
   "undo.piece": body({ of: count, session: id, at: count, piece: hash, payload: id.nullable() }),
   /** The state right after the action: `known`, `unread`, or `disturbed` when it is not what the action alone would have made of it. */
-  "undo.settle": body({ of: count, session: id, state: z.enum(["known", "unread", "disturbed"]), after: hash, payload: id.nullable() }),
+  "undo.settle": body({ of: count, session: id, seen: z.enum(["known", "unread", "disturbed"]), after: hash, payload: id.nullable() }),
   /** Somebody takes a session's actions back, down to entry `to` (which stays); `as`: the session that acts. */
   "undo.begin": body({ undo: id, session: id, to: count.nullable(), actions: count, as: id, by: actor }),
   /** `calls` of the calls that take `of` back are made; the next run goes on from there if the state is still as it was after them. */

@@ -41,7 +41,7 @@ export const sampleRecords: { readonly [T in RecordType]: NewRecord & { readonly
   "egress.refuse": { type: "egress.refuse", session: "s_AAAAAAAAAAAAAAAA", agent: "coder", fault: "mismatch", times: 2 },
   "undo.plan": { type: "undo.plan", of: 1, session: "s_AAAAAAAAAAAAAAAA", action: "files/write_file", class: "reversible", read: true, pieces: 1, plan: hash("plan"), payload: null },
   "undo.piece": { type: "undo.piece", of: 1, session: "s_AAAAAAAAAAAAAAAA", at: 1, piece: hash("piece"), payload: null },
-  "undo.settle": { type: "undo.settle", of: 1, session: "s_AAAAAAAAAAAAAAAA", state: "known", after: hash("after"), payload: null },
+  "undo.settle": { type: "undo.settle", of: 1, session: "s_AAAAAAAAAAAAAAAA", seen: "known", after: hash("after"), payload: null },
   "undo.begin": { type: "undo.begin", undo: "und_AAAAAAAAAAAAAAAA", session: "s_AAAAAAAAAAAAAAAA", to: 3, actions: 2, as: "s_BBBBBBBBBBBBBBBB", by: "operator" },
   "undo.call": { type: "undo.call", undo: "und_AAAAAAAAAAAAAAAA", of: 1, session: "s_AAAAAAAAAAAAAAAA", calls: 1 },
   "undo.step": { type: "undo.step", undo: "und_AAAAAAAAAAAAAAAA", of: 1, session: "s_AAAAAAAAAAAAAAAA", verdict: "restored", why: "verified", calls: 1 },

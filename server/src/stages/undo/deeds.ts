@@ -70,7 +70,7 @@ const doneIn = (store: Ledger, session: string, to: number | null): Done[] => {
         if (one) found.set(one.seq, one);
       }
       if (record.type === "undo.plan") note(record.of, { plan: record.seq });
-      if (record.type === "undo.settle") note(record.of, { settled: { seq: record.seq, state: record.state } });
+      if (record.type === "undo.settle") note(record.of, { settled: { seq: record.seq, state: record.seen } });
       if (record.type === "undo.step") note(record.of, { verdict: record.verdict });
     }
   }

@@ -145,7 +145,7 @@ export class Plans {
     const settlement: Settlement = { after: state === "unread" ? null : after, result: kept(roots["result"] ?? null) };
     const sealed = sealFor(store, principal.user, JSON.stringify(settlement));
     void store
-      .append({ type: "undo.settle", of: intent.seq, session: principal.session, state, after: sealed.commitment, payload: sealed.payload }, { sealed, patient: true })
+      .append({ type: "undo.settle", of: intent.seq, session: principal.session, seen: state, after: sealed.commitment, payload: sealed.payload }, { sealed, patient: true })
       .catch((error: unknown) => this.#options.log.warn("undo.unsettled", { of: intent.seq, error }));
   }
 }

@@ -10,7 +10,7 @@ import { readPlan, readSettlement, seenOf, type PlanDocument, type SeenState, ty
 import { rootsOf, standingOf, stepsOf, type Standing, type Step } from "./judge.ts";
 import type { Locks } from "./locks.ts";
 import { lockKeys } from "./plans.ts";
-import { look, placeOf, Unreadable, type Eyes, type Viewer } from "./state.ts";
+import { look, placeOf, Unreadable, type Eyes, type Place, type Viewer } from "./state.ts";
 
 /** What carries calls out for the engine, on the path that every action takes. */
 export interface Hands {
@@ -57,7 +57,7 @@ export interface UndoOptions {
 
 type Judged = Pick<UndoLine, "verdict" | "why" | "says" | "calls">;
 /** States that earlier lines of a dry run would have put back, by place. */
-type Imagined = Map<string, SeenState>;
+type Imagined = Map<string, ReadonlyMap<string, SeenState>>;
 type Seen = Readonly<Record<string, SeenState>>;
 
 interface Run {
@@ -184,9 +184,8 @@ export class Undo {
       for (const { name, place } of places) seen[name] = seenOf(place.reading, await look(this.#options.eyes, plan.server, place, viewer, roots));
       return seen;
     };
-    const keys = places.map(({ name, place }) => `${name} ${place.key}`);
-    const imagined = keys.map((key) => run.imagined?.get(key));
-    const now = imagined.length > 0 && imagined.every((state) => state !== undefined) ? Object.fromEntries(places.map(({ name }, at) => [name, imagined[at] as SeenState])) : await read();
+    const keys = places.map(({ place }) => place.key);
+    const now = places.every(({ place }) => run.imagined?.has(place.key)) && places.length > 0 ? imaginedOf(run.imagined, places, settled) : await read();
     const standing = standingOf(now, plan, settled.after);
     const blocked = this.#blocked(run, one, plan, standing, now, keys);
     if (blocked) {
@@ -196,7 +195,7 @@ export class Undo {
     if (standing === "before" && places.length > 0) return { ...good(plan), why: "as_before", says: "its state is what it was before it", calls: 0 };
     const steps = stepsOf(plan, now, roots);
     if (run.imagined) {
-      places.forEach(({ name, place }, at) => run.imagined?.set(keys[at] ?? "", seenOf(place.reading, plan.before?.[name] ?? { there: false })));
+      for (const { name, place } of places) run.imagined.set(place.key, new Map([[viewKey(place), seenOf(place.reading, plan.before?.[name] ?? { there: false })]]));
       return { ...good(plan), why: "would", calls: steps.length };
     }
     return this.#act(run, one, plan, { steps, read, now, from: this.#reached(run, one, now) });
@@ -281,6 +280,13 @@ export class Undo {
     return found;
   }
 }
+
+/** How a place is looked at: what is kept of it. */
+const viewKey = ({ reading }: Place): string => JSON.stringify([reading.keep, reading.absent]);
+
+/** What places would be after the lines of a dry run so far. One that was looked at in another way then is taken to be what it was right after the action. */
+const imaginedOf = (imagined: Imagined | null, places: readonly { readonly name: string; readonly place: Place }[], { after }: Settlement): Seen =>
+  Object.fromEntries(places.map(({ name, place }) => [name, imagined?.get(place.key)?.get(viewKey(place)) ?? after?.[name] ?? { digest: "", value: null }]));
 
 const digestsOf = (seen: Seen): Record<string, string> => Object.fromEntries(Object.entries(seen).map(([name, { digest }]) => [name, digest]));
 
