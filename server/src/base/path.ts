@@ -106,7 +106,7 @@ export interface Lease extends Disposable {
 }
 
 /** What is kept of an action so that it can be taken back. Disposed of when the action has ended: then it looks at the state once more. Never throws. */
-export interface Plan extends AsyncDisposable {
+export interface UndoPlan extends AsyncDisposable {
   /** What came back, for what only the answer names. */
   answered(answer: Answer): void;
 }

@@ -1,7 +1,7 @@
 import { Fault, type Action, type Decision, type ErrorCode, type Principal } from "@lanyard/contract";
 import { boundOf, changedIn } from "../base/bound.ts";
 import type { Answer, Exchange } from "../base/exchange.ts";
-import type { Approval, Bound, Facts, InboundCall, Intent, Lease, OutcomeStatus, Passage, Pin, Plan, Ruling } from "../base/path.ts";
+import type { Approval, Bound, Facts, InboundCall, Intent, Lease, OutcomeStatus, Passage, Pin, UndoPlan, Ruling } from "../base/path.ts";
 import { asDecided, withNotice } from "./changed.ts";
 import { normalise } from "./normalise.ts";
 import { refusal } from "./refusal.ts";
@@ -103,7 +103,7 @@ async function lend(stages: Stages, action: Action, principal: Principal, intent
 }
 
 /** What an action that changes something needs so that it can be taken back. Nothing has happened when it fails, whatever it fails with. */
-async function planned(stages: Stages, action: Action, { principal, exchange }: Passage, intent: Intent, facts: Facts | null, lease: Lease): Promise<Plan | null> {
+async function planned(stages: Stages, action: Action, { principal, exchange }: Passage, intent: Intent, facts: Facts | null, lease: Lease): Promise<UndoPlan | null> {
   if (facts === null || facts.input.reversibility === "read") return null;
   try {
     return await stages.plan(action, principal, intent, facts, exchange, lease);

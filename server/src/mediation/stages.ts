@@ -1,6 +1,6 @@
 import type { Action, DecisionInput, ErrorCode, Principal } from "@lanyard/contract";
 import type { Answer, Exchange } from "../base/exchange.ts";
-import type { Approval, Bound, Facts, Hold, Intent, Lease, OutcomeStatus, Passage, Pin, Plan, Ruling } from "../base/path.ts";
+import type { Approval, Bound, Facts, Hold, Intent, Lease, OutcomeStatus, Passage, Pin, UndoPlan, Ruling } from "../base/path.ts";
 
 /** What the agent gets back. A refusal is a value; only bugs and I/O throw. */
 export type Reply =
@@ -39,7 +39,7 @@ export interface Stages {
    * Reads what is needed to take the action back, and writes it down, before its effect; null when its contract says nothing of that. Throws Fault
    * `no_preimage` (the contract wants it and it cannot be had), `ledger_unavailable`: nothing has happened. Not asked about what only reads.
    */
-  plan(action: Action, principal: Principal, intent: Intent, facts: Facts, exchange: Exchange, lease: Lease): Promise<Plan | null>;
+  plan(action: Action, principal: Principal, intent: Intent, facts: Facts, exchange: Exchange, lease: Lease): Promise<UndoPlan | null>;
   /** Throws Fault `upstream_unavailable`, `address_refused`, `quarantined` or `no_credential` when it is certain that the server never got the call; anything else that is thrown leaves it uncertain. */
   execute(action: Action, principal: Principal, exchange: Exchange, lease: Lease): Promise<Answer>;
   /** Throws Fault `result_withheld`. */

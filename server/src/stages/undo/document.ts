@@ -2,7 +2,7 @@ import { isObject, parseJson, reversibilities, type Json, type JsonObject } from
 import { limits } from "../../base/limits.ts";
 import type { Sealed, Store } from "../../base/store/port.ts";
 import type { StateReading, UndoCase, UndoTemplate } from "../../base/undo/contract.ts";
-import { digestOf, type Snapshot } from "./state.ts";
+import { digestOf, type StateSnapshot } from "./state.ts";
 
 /** What is kept of an action before its effect. The contract is in it as it was then: a later one does not change how this action is taken back. */
 export interface PlanDocument {
@@ -12,7 +12,7 @@ export interface PlanDocument {
   readonly root: string | null;
   readonly undo: UndoCase;
   /** By name of the reading; null when nothing could be read and the contract let the action proceed. */
-  readonly before: Readonly<Record<string, Snapshot>> | null;
+  readonly before: Readonly<Record<string, StateSnapshot>> | null;
 }
 
 /** A state that was seen: its digest, and of files the places themselves. */
@@ -27,7 +27,7 @@ export interface Settlement {
   readonly result: Json;
 }
 
-export const seenOf = ({ files }: Pick<StateReading, "files">, snapshot: Snapshot): SeenState => ({ digest: digestOf(snapshot), value: files !== null && snapshot.there ? snapshot.value : null });
+export const seenOf = ({ files }: Pick<StateReading, "files">, snapshot: StateSnapshot): SeenState => ({ digest: digestOf(snapshot), value: files !== null && snapshot.there ? snapshot.value : null });
 
 const plain = (readings: ReadonlyMap<string, StateReading | UndoTemplate>): JsonObject => Object.fromEntries(readings) as unknown as JsonObject;
 const asMap = <T>(value: Json | undefined): ReadonlyMap<string, T> => new Map(Object.entries(isObject(value) ? value : {})) as unknown as ReadonlyMap<string, T>;

@@ -5,14 +5,14 @@ import type { Config } from "../../base/config/config.ts";
 import type { Answer, Exchange } from "../../base/exchange.ts";
 import { limits } from "../../base/limits.ts";
 import type { Log } from "../../base/log.ts";
-import type { Facts, Intent, Lease, Plan } from "../../base/path.ts";
+import type { Facts, Intent, Lease, UndoPlan } from "../../base/path.ts";
 import type { Store } from "../../base/store/port.ts";
 import type { UndoCase, UndoContract } from "../../base/undo/contract.ts";
 import { evaluate, MappingError } from "../../base/undo/mapping.ts";
 import { caseOf } from "../../base/undo/resolve.ts";
 import { piecesOf, sealFor, seenOf, type PlanDocument, type SeenState, type Settlement } from "./document.ts";
 import type { Locks } from "./locks.ts";
-import { digestOf, look, placeOf, Unreadable, type Eyes, type Place, type Snapshot, type Viewer } from "./state.ts";
+import { digestOf, look, placeOf, Unreadable, type Eyes, type StatePlace, type StateSnapshot, type Viewer } from "./state.ts";
 
 export interface PlansOptions {
   readonly store: Store;
@@ -42,7 +42,7 @@ export class Plans {
   }
 
   /** See `Stages.plan`. Until the plan is disposed of nobody else who asks here works on the same state. */
-  readonly plan = async (action: Action, principal: Principal, intent: Intent, { input }: Facts, { undoes, signal }: Exchange, lease: Lease): Promise<Plan | null> => {
+  readonly plan = async (action: Action, principal: Principal, intent: Intent, { input }: Facts, { undoes, signal }: Exchange, lease: Lease): Promise<UndoPlan | null> => {
     if (undoes !== undefined) return null; // What takes back is itself not taken back.
     const contract = this.#options.config().undo.contracts.get(action.name);
     const undo = contract && caseIn(contract, action);
@@ -70,9 +70,9 @@ export class Plans {
   }
 
   /** The state, and what else is needed. Throws Fault `no_preimage` where the contract wants it. */
-  async #readBefore(deed: Deed, signal: AbortSignal): Promise<{ before: Record<string, Snapshot> | null; roots: JsonObject }> {
+  async #readBefore(deed: Deed, signal: AbortSignal): Promise<{ before: Record<string, StateSnapshot> | null; roots: JsonObject }> {
     const { action, undo, root } = deed;
-    const before: Record<string, Snapshot> = {};
+    const before: Record<string, StateSnapshot> = {};
     const roots: JsonObject = { args: action.args, root, before: before as unknown as JsonObject };
     using time = this.#viewer(deed, signal);
     try {
@@ -108,7 +108,7 @@ export class Plans {
     await Promise.all([...pieces, plan]);
   }
 
-  #planOf(deed: Deed, roots: JsonObject, before: PlanDocument["before"], held: Disposable): Plan {
+  #planOf(deed: Deed, roots: JsonObject, before: PlanDocument["before"], held: Disposable): UndoPlan {
     let answer: Answer | null = null;
     return {
       answered: (raw) => (answer = raw),
@@ -169,7 +169,7 @@ export const lockKeys = (server: string, undo: UndoCase, roots: JsonObject): str
   return [...undo.state.values()].flatMap((reading) => keyOf(server, reading, roots));
 };
 
-const keyOf = (server: string, reading: Place["reading"], roots: JsonObject): string[] => {
+const keyOf = (server: string, reading: StatePlace["reading"], roots: JsonObject): string[] => {
   try {
     return [placeOf(server, reading, roots).key];
   } catch (error) {
@@ -178,7 +178,7 @@ const keyOf = (server: string, reading: Place["reading"], roots: JsonObject): st
   }
 };
 
-const isAsExpected = (seen: Snapshot, expected: Json, roots: JsonObject): boolean => {
+const isAsExpected = (seen: StateSnapshot, expected: Json, roots: JsonObject): boolean => {
   try {
     const value = evaluate(expected, roots);
     return value === null ? !seen.there : digestOf(seen) === digestOf({ there: true, value });

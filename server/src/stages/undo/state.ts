@@ -27,21 +27,21 @@ export interface Viewer {
 }
 
 /** What a reading found: nothing, or a value. `kept` is needed to put it back, and is not compared. */
-export type Snapshot = { readonly there: false } | { readonly there: true; readonly value: Json; readonly kept?: Json };
+export type StateSnapshot = { readonly there: false } | { readonly there: true; readonly value: Json; readonly kept?: Json };
 
 /** A state could not be read; the message is public and holds no value. */
 export class Unreadable extends Error {}
 
 /** Where a state is: one reading with its arguments worked out. `key` is the same for the same place. */
-export interface Place {
+export interface StatePlace {
   readonly key: string;
   readonly reading: StateReading;
   readonly at: { readonly tool: string; readonly args: JsonObject } | { readonly files: FilesLook };
 }
 
 /** Works out where a reading looks. Throws Unreadable. */
-export const placeOf = (server: string, reading: StateReading, roots: JsonObject): Place => {
-  const keyed = (at: Place["at"]): Place => ({ key: hash("sha256", canonicalize([server, at as unknown as Json], "doubles"), "base64url"), reading, at });
+export const placeOf = (server: string, reading: StateReading, roots: JsonObject): StatePlace => {
+  const keyed = (at: StatePlace["at"]): StatePlace => ({ key: hash("sha256", canonicalize([server, at as unknown as Json], "doubles"), "base64url"), reading, at });
   if (reading.tool === null) return keyed({ files: filesIn(worked(reading.files, roots), roots["root"]) });
   const args = worked(reading.args, roots);
   if (!isObject(args)) throw new Unreadable(`the arguments of \`${reading.tool}\` are no object`);
@@ -71,7 +71,7 @@ const worked = (template: Json, roots: JsonObject): Json => {
 };
 
 /** Looks; with `keep` also for what putting back needs. Throws Unreadable; what is kept is within the limits undo_preimage_bytes and undo_file_bytes. */
-export const look = async (eyes: Eyes, server: string, { reading, at }: Place, viewer: Viewer, roots: JsonObject, keep = false): Promise<Snapshot> => {
+export const look = async (eyes: Eyes, server: string, { reading, at }: StatePlace, viewer: Viewer, roots: JsonObject, keep = false): Promise<StateSnapshot> => {
   if ("files" in at) return filesAt(at.files, keep);
   const answer = await ask(() => eyes.call(server, at.tool, at.args, viewer));
   const about = { ...roots, answer };
@@ -82,7 +82,7 @@ export const look = async (eyes: Eyes, server: string, { reading, at }: Place, v
   return { there: true, value };
 };
 
-const filesAt = async (files: FilesLook, keep: boolean): Promise<Snapshot> => {
+const filesAt = async (files: FilesLook, keep: boolean): Promise<StateSnapshot> => {
   const { image, contents } = await ask(() => readFiles(files, keep));
   return { there: true, value: image, ...(keep && { kept: contents }) };
 };
@@ -107,9 +107,9 @@ const ask = async <T>(look: () => Promise<T>): Promise<T> => {
 const sizeOf = (value: Json): number => JSON.stringify(value).length;
 
 /** Tells one state from another. Of many places, one where there is nothing counts as one that is not named. */
-export const digestOf = (snapshot: Snapshot): string => hash("sha256", canonicalize(compared(snapshot), "doubles"), "base64url");
+export const digestOf = (snapshot: StateSnapshot): string => hash("sha256", canonicalize(compared(snapshot), "doubles"), "base64url");
 
-const compared = (snapshot: Snapshot): Json => {
+const compared = (snapshot: StateSnapshot): Json => {
   if (!snapshot.there) return { there: false };
   const { value } = snapshot;
   return { there: true, value: isObject(value) ? Object.fromEntries(Object.entries(value).filter(([, item]) => item !== null)) : value };

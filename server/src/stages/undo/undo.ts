@@ -7,10 +7,10 @@ import type { Gate } from "../../base/undo/contract.ts";
 import { holds, MappingError } from "../../base/undo/mapping.ts";
 import { doneBy, familyOf, type Done, type UndoVerdict } from "./deeds.ts";
 import { readPlan, readSettlement, seenOf, type PlanDocument, type SeenState, type Settlement } from "./document.ts";
-import { rootsOf, standingOf, stepsOf, type Standing, type Step } from "./judge.ts";
+import { rootsOf, standingOf, stepsOf, type StateStanding, type UndoCall } from "./judge.ts";
 import type { Locks } from "./locks.ts";
 import { lockKeys } from "./plans.ts";
-import { look, placeOf, Unreadable, type Eyes, type Place, type Viewer } from "./state.ts";
+import { look, placeOf, Unreadable, type Eyes, type StatePlace, type Viewer } from "./state.ts";
 
 /** What carries calls out for the engine, on the path that every action takes. */
 export interface Hands {
@@ -20,7 +20,7 @@ export interface Hands {
   /** Whether a session could still do something itself that is not only read. */
   isAtLarge(session: string): boolean;
   /** Carries a call out as that session's, in place of the session that the action was of. */
-  act(principal: Principal, call: { readonly server: string; readonly of: number; readonly instead: string; readonly step: Step }): Promise<Acted>;
+  act(principal: Principal, call: { readonly server: string; readonly of: number; readonly instead: string; readonly step: UndoCall }): Promise<Acted>;
 }
 
 /** How a call ended. What the server said of its success counts for nothing: the state is read again. */
@@ -202,7 +202,7 @@ export class Undo {
   }
 
   /** Why what would be put back must not be; null when nothing speaks against it. */
-  #blocked(run: Run, one: Done, plan: PlanDocument, standing: Standing, now: Seen, keys: readonly string[]): Judged | null {
+  #blocked(run: Run, one: Done, plan: PlanDocument, standing: StateStanding, now: Seen, keys: readonly string[]): Judged | null {
     if (standing === "before" || plan.undo.state.size === 0 || this.#reached(run, one, now) > 0) return null;
     const later = keys.map((key) => run.kept.get(key)).find((seq) => seq !== undefined);
     if (standing === "other" && later !== undefined) return refused("later", `entry ${later} came later, is on the same, and was not taken back`);
@@ -218,7 +218,7 @@ export class Undo {
     return isObject(known) && typeof known["calls"] === "number" && JSON.stringify(known["state"]) === JSON.stringify(digestsOf(now)) ? known["calls"] : 0;
   }
 
-  async #act(run: Run, one: Done, plan: PlanDocument, { steps, read, now, from }: { steps: readonly Step[]; now: Seen; read: () => Promise<Seen>; from: number }): Promise<Judged> {
+  async #act(run: Run, one: Done, plan: PlanDocument, { steps, read, now, from }: { steps: readonly UndoCall[]; now: Seen; read: () => Promise<Seen>; from: number }): Promise<Judged> {
     const { hands } = this.#options;
     if (run.principal === null) throw new Fault("internal", "an undo acts for nobody");
     let calls = from;
@@ -282,10 +282,10 @@ export class Undo {
 }
 
 /** How a place is looked at: what is kept of it. */
-const viewKey = ({ reading }: Place): string => JSON.stringify([reading.keep, reading.absent]);
+const viewKey = ({ reading }: StatePlace): string => JSON.stringify([reading.keep, reading.absent]);
 
 /** What places would be after the lines of a dry run so far. One that was looked at in another way then is taken to be what it was right after the action. */
-const imaginedOf = (imagined: Imagined | null, places: readonly { readonly name: string; readonly place: Place }[], { after }: Settlement): Seen =>
+const imaginedOf = (imagined: Imagined | null, places: readonly { readonly name: string; readonly place: StatePlace }[], { after }: Settlement): Seen =>
   Object.fromEntries(places.map(({ name, place }) => [name, imagined?.get(place.key)?.get(viewKey(place)) ?? after?.[name] ?? { digest: "", value: null }]));
 
 const digestsOf = (seen: Seen): Record<string, string> => Object.fromEntries(Object.entries(seen).map(([name, { digest }]) => [name, digest]));
