@@ -50,6 +50,8 @@ test("Slack users: unknown to lanyard.yaml, of another workspace, in no group, a
   expect(w.toldInSlack()).toBe("Not answered: lanyard.yaml names no user for your Slack user.");
   await w.press(value, { workspace: "T0EVIL" });
   expect(w.toldInSlack()).toContain("this workspace is not the one");
+  await w.press(value, { home: "T0GUEST" }); // of another company, in a channel shared with it
+  expect(w.toldInSlack()).toContain("this workspace is not the one");
   await w.press(value, { user: "U00BEN" });
   expect(w.toldInSlack()).toContain("`ben` is in none of the groups needed");
   await w.press(value, { user: "U00ANA" });
@@ -57,22 +59,22 @@ test("Slack users: unknown to lanyard.yaml, of another workspace, in no group, a
   expect(w.answers()).toEqual([]);
 });
 
+const buttonIn = (body: string): string => /approve\.apr_[\w-]+\.[\w-]{43}\.[\w-]{43}/.exec(body)?.[0] ?? "";
+
 test("values of buttons: guessed, of another request, of another channel, of one that is over", async () => {
   await using w = await SurfacesWorld.start("[team, other]");
   const a = await w.ask("a");
-  const ofA = w.slack.received.map(({ body }) => /approve\.apr_[\w-]+/.exec(body) && /approve\.apr_[\w-]+\.[\w-]{43}/.exec(body)?.[0]).filter((value) => value !== undefined) as string[];
-  const [inTeam = "", inOther = ""] = [w.slack.received.find(({ url }) => url.startsWith("/api")), w.slack.received.find(({ url }) => url.startsWith("/services"))].map((one) => /approve\.apr_[\w-]+\.[\w-]{43}/.exec(one?.body ?? "")?.[0]);
-  expect(new Set(ofA)).toEqual(new Set([inTeam, inOther]));
+  const [inTeam, inOther] = ["/api", "/services"].map((start) => buttonIn(w.slack.received.find(({ url }) => url.startsWith(start))?.body ?? "")) as [string, string];
   const b = await w.ask("b");
-  const attempts = ["", "approve", `approve.${a}`, `approve.${a}.${"A".repeat(43)}`, inTeam.replace(a, b), inTeam.replace("approve", "deny"), inOther, `${inTeam}\n`, inTeam.toUpperCase()];
+  const attempts = ["", "approve", `approve.${a}`, `approve.${a}.${"A".repeat(43)}.${"A".repeat(43)}`, inTeam.replace(a, b), inTeam.replace("approve", "deny"), inTeam.replaceAll("a".repeat(43), "b".repeat(43)), inOther, `${inTeam}\n`, inTeam.toUpperCase()];
   for (const value of attempts) {
     await w.press(value, { comment: value });
-    expect(w.toldInSlack()).toBe("Not answered: this request is over, or it was answered already.");
+    expect(w.toldInSlack()).toBe("Not answered: this button is none of this channel's.");
   }
   expect(w.answers()).toEqual([]);
   await w.base.clock.advance(3_700_000);
   await w.press(inTeam);
-  expect(w.toldInSlack()).toContain("this request is over");
+  expect(w.toldInSlack()).toContain("it may have expired");
   expect(w.answers()).toEqual([]);
 });
 
@@ -81,7 +83,8 @@ test("what a callback must be: a POST, to a Slack channel that can be answered, 
   await w.ask();
   expect(await w.slackCalls("team", "", { method: "GET" })).toBe(405);
   for (const channel of ["hook", "mail", "none", "..", "%2e%2e"]) expect(await w.slackCalls(channel, "payload={}")).toBe(404);
-  expect(await w.slackCalls("team", `payload=${"x".repeat(65_537)}`)).toBe(413);
+  expect(await w.slackCalls("team", `payload=${"x".repeat(65_536 - 8)}`)).toBe(400);
+  expect(await w.slackCalls("team", `payload=${"x".repeat(65_536 - 7)}`)).toBe(413);
   for (const body of ["", "payload=", "payload=%7B", "payload={}", "payload=[]", "payload={}&payload={}", `payload=${"[".repeat(30_000)}`, "payload=%FF"]) expect(await w.slackCalls("team", body)).toBeGreaterThanOrEqual(400);
   const more = { type: "block_actions", user: { id: "U00LEA" }, team: { id: "T0HOME" }, actions: [{ value: w.button("approve") }, { value: w.button("deny") }] };
   expect(await w.slackCalls("team", `payload=${encodeURIComponent(JSON.stringify(more))}`)).toBe(400);
@@ -247,4 +250,65 @@ test("whatever a notice says: Slack gets no markup but escaped text, a mail's he
     }),
     { numRuns: 50 },
   );
+});
+
+test("two who answer at the same instant on two surfaces: one counts", async () => {
+  await using w = await SurfacesWorld.start("[team, mail]");
+  const call = await w.base.call({ ruling: rulingOf(["leads"]) });
+  await w.delivered();
+  const path = w.link("lea@example.com");
+  const signIn = await w.signIn(path, await w.credential("lea"));
+  w.base.live.config = { ...w.base.live.config, users: new Map([...w.base.live.config.users, ["sam", { groups: ["leads"], slack: "U00SAM" }]]) };
+  await Promise.all([w.press(w.button("deny"), { user: "U00SAM" }), w.submit(path, { form: signIn.form, verdict: "approve" }, signIn)]);
+  const answers = w.answers();
+  expect(answers).toHaveLength(1);
+  expect(await call.done).toMatchObject({ kind: answers[0]?.startsWith("approval.deny") ? "denied" : "approved" });
+});
+
+test("after a stop the buttons and links of its requests are worth nothing", async () => {
+  await using w = await SurfacesWorld.start("[team, mail]");
+  await w.ask();
+  const path = w.link("lea@example.com");
+  const signIn = await w.signIn(path, await w.credential("lea"));
+  await w.base.approvals.void(() => true, "stop_1");
+  await w.press(w.button("approve"));
+  expect(w.toldInSlack()).toContain("it may have expired");
+  expect((await w.submit(path, { form: signIn.form, verdict: "approve" }, signIn)).status).toBe(410);
+  expect(w.answers()).toEqual([]);
+  await w.delivered();
+  expect(w.slack.received.some(({ url, body }) => url === "/api/chat.update" && body.includes("taken back by a stop"))).toBe(true);
+});
+
+test("a callback that is sent again after a restart, which has forgotten it, counts no second time", async () => {
+  await using w = await SurfacesWorld.start("[team]");
+  await w.ask("a", { ruling: rulingOf(["2 of leads"]) });
+  const value = w.button("approve");
+  await w.press(value);
+  await w.restart();
+  await w.press(value);
+  expect(w.toldInSlack()).toContain("has approved");
+  expect(w.answers()).toHaveLength(1);
+});
+
+test("whatever Slack's secret signs and whatever a browser sends, it ends in an answer of 2xx to 4xx, and nothing is approved", async () => {
+  await using w = await SurfacesWorld.start("[team, mail]");
+  w.base.live.config = { ...w.base.live.config, limits: { ...w.base.live.config.limits, callbacks: 100_000 } };
+  await w.ask();
+  const path = w.link("lea@example.com");
+  const signIn = await w.signIn(path, await w.credential("lea"));
+  const value = w.button("approve");
+  const part = fc.oneof(fc.string({ unit: "binary", maxLength: 40 }), fc.constantFrom(value, value.slice(0, -1), "approve", "block_actions", "U00ANA", signIn.form));
+  const payload = fc.oneof(part, fc.json(), fc.record({ type: fc.constant("block_actions"), user: fc.record({ id: part }), team: fc.record({ id: fc.constantFrom("T0HOME", "x") }), actions: fc.array(fc.record({ value: part }), { maxLength: 2 }) }).map((one) => JSON.stringify(one)));
+  const form = fc.dictionary(fc.constantFrom("form", "verdict", "comment", "credential", "x"), fc.oneof(part, fc.constant("approved")));
+  await fc.assert(
+    fc.asyncProperty(payload, form, part, async (said, fields, cookie) => {
+      const status = await w.slackCalls("team", `payload=${encodeURIComponent(said.toWellFormed())}`);
+      const well = Object.fromEntries(Object.entries(fields).map(([name, text]) => [name, text.toWellFormed()]));
+      const page = await w.submit(path, { ...well, verdict: "maybe" }, { cookie: Math.abs(said.length % 2) === 0 ? signIn.cookie : encodeURIComponent(cookie.toWellFormed()) });
+      const entry = await w.submit(`${path}/sign-in`, well);
+      for (const one of [status, page.status, entry.status]) expect(one).toBeLessThan(500);
+    }),
+    { numRuns: 30 },
+  );
+  expect(w.answers()).toEqual([]);
 });

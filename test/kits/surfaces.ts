@@ -110,7 +110,7 @@ export class SurfacesWorld implements AsyncDisposable {
   /** The value on a button of the newest message. */
   button(verdict: "approve" | "deny"): string {
     for (const { body } of this.slack.received.toReversed()) {
-      const [value] = new RegExp(`${verdict}\\.apr_[\\w-]+\\.[\\w-]{43}`).exec(body) ?? [];
+      const [value] = new RegExp(`${verdict}\\.apr_[\\w-]+\\.[\\w-]{43}\\.[\\w-]{43}`).exec(body) ?? [];
       if (value !== undefined) return value;
     }
     return "";
@@ -123,9 +123,9 @@ export class SurfacesWorld implements AsyncDisposable {
     return /\/approve\/[\w-]+/.exec(text)?.[0] ?? "";
   }
 
-  async press(value: string, { user = "U00LEA", channel = "team", workspace = "T0HOME", comment = "", ...how }: { user?: string; channel?: string; workspace?: string; comment?: string } & SlackCall = {}): Promise<number> {
+  async press(value: string, { user = "U00LEA", channel = "team", workspace = "T0HOME", home = workspace, comment = "", ...how }: { user?: string; channel?: string; workspace?: string; home?: string; comment?: string } & SlackCall = {}): Promise<number> {
     const payload = {
-      type: "block_actions", user: { id: user, team_id: workspace }, team: { id: workspace }, response_url: `${this.slack.url}/actions/answer`,
+      type: "block_actions", user: { id: user, team_id: home }, team: { id: workspace }, response_url: `${this.slack.url}/actions/answer`,
       actions: [{ action_id: value.split(".")[0], value }], state: { values: { comment: { comment: { type: "plain_text_input", value: comment } } } },
     };
     const replies = () => this.slack.received.filter(({ url }) => url === "/actions/answer").length;

@@ -169,6 +169,13 @@ test("smtp: tried again after a 4yz answer, given up after a 5yz one, and when n
   expect([await failing(notice), await failing(notice), await failing(notice), await failing(alarm)]).toMatchObject([{ code: "smtp_451", passing: true }, { code: "smtp_550", passing: false }, "delivered", { code: "no_receiver", passing: false }]);
 });
 
+test("smtp: an attempt that is over before it began ends, and nothing is left to fail unheard", async () => {
+  const receiver = await MailReceiver.start("none");
+  const { deliver } = channel(`{ kind: smtp, host: 127.0.0.1, port: ${receiver.port}, security: none, from: lanyard@example.com, to: [ops@example.com] }`);
+  await receiver[Symbol.asyncDispose]();
+  expect(await deliver(alarm, { signal: AbortSignal.abort() }).catch(({ code }: Undelivered) => code)).toBe("timeout");
+});
+
 test("lanyard.yaml: what is wrong with a channel is said with its place", () => {
   const problems = (text: string): string => {
     try {

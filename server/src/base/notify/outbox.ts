@@ -95,8 +95,7 @@ export class DurableOutbox implements Outbox {
 
   async post(channel: string, notice: Notice): Promise<void> {
     const key = keyOf(channel, notice.id);
-    const known = this.#waiting.get(key);
-    if (known || this.#kept.has(key)) return known?.written;
+    if (this.has(channel, notice.id)) return this.#waiting.get(key)?.written;
     const waiting = this.#write(key, channel, notice);
     this.#waiting.set(key, waiting);
     try {
@@ -106,6 +105,12 @@ export class DurableOutbox implements Outbox {
       throw error;
     }
     this.#wake(channel);
+  }
+
+  /** Whether posting this id to this channel would do nothing. */
+  has(channel: string, id: string): boolean {
+    const key = keyOf(channel, id);
+    return this.#waiting.has(key) || this.#kept.has(key);
   }
 
   /** What notices of this kind were posted about, as far as it is known and not over: nothing about it was `resolved` on that channel. */

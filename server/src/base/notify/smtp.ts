@@ -67,9 +67,9 @@ const messageId = (id: string, from: string): string => `<${id.replace(/[^A-Za-z
 function orAborted<T>(signal: AbortSignal, sending: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const stop = () => reject(new Undelivered("timeout", { passing: true }));
-    if (signal.aborted) return stop();
     signal.addEventListener("abort", stop, { once: true });
-    sending.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+    sending.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop)); // Heard in any case: nobody else would hear it fail.
+    if (signal.aborted) stop();
   });
 }
 

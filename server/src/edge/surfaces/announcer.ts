@@ -18,7 +18,7 @@ interface Rooms {
   readonly log: Log;
   readonly config: () => Config;
   readonly approvals: Pick<Approvals, "list" | "onChange">;
-  readonly outbox: Pick<DurableOutbox, "post" | "open">;
+  readonly outbox: Pick<DurableOutbox, "post" | "open" | "has">;
   readonly answers: AnswerValues;
   /** Where people reach the daemon, without a slash at the end. */
   readonly base: () => string;
@@ -95,21 +95,22 @@ export class Announcer implements AsyncDisposable {
 
   /** The question on each channel of the groups that are asked. By mail each who may answer gets a link of their own. */
   #questions(card: ApprovalCard): [string, Notice][] {
-    const { config, answers, base, clock } = this.#rooms;
+    const { config, answers, base, clock, outbox } = this.#rooms;
     const { channels, notify, users } = config();
     const groups = card.missing.flatMap((term) => parseQuorum(term)?.group ?? []);
     const names = new Set(groups.flatMap((group) => notify.get(group) ?? notify.get("*") ?? []));
     const nowMs = clock.nowMs();
     return [...names].flatMap((channel): [string, Notice][] => {
       if (channels.get(channel)?.kind !== "smtp") {
-        const buttons = { approve: answers.button(channel, card, "approve"), deny: answers.button(channel, card, "deny") };
         const id = card.given.length === 0 ? card.id : `${card.id}:${card.given.length}`;
+        if (outbox.has(channel, id)) return [];
+        const buttons = { approve: answers.button(channel, card, "approve"), deny: answers.button(channel, card, "deny") };
         return [[channel, questionOf(card, { nowMs, id, dedup: card.id, link: null, answers: buttons })]];
       }
       return card.may_answer.flatMap((user): [string, Notice][] => {
         const email = users.get(user)?.email;
         const thread = threadOf(card.id, user);
-        return email === undefined ? [] : [[channel, questionOf(card, { nowMs, id: thread, dedup: thread, link: `${base()}/approve/${answers.link(channel, card, user)}`, to: [email] })]];
+        return email === undefined || outbox.has(channel, thread) ? [] : [[channel, questionOf(card, { nowMs, id: thread, dedup: thread, link: `${base()}/approve/${answers.link(channel, card, user)}`, to: [email] })]];
       });
     });
   }

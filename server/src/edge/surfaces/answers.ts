@@ -7,13 +7,11 @@ export interface ShownQuestion {
   readonly digest: string;
 }
 
-export interface ButtonValue {
+export interface ButtonValue extends ShownQuestion {
   readonly verdict: "approve" | "deny";
-  readonly id: string;
 }
 
-export interface LinkValue {
-  readonly id: string;
+export interface LinkValue extends ShownQuestion {
   readonly user: string;
   readonly channel: string;
 }
@@ -30,33 +28,32 @@ export class AnswerValues {
     this.#key = store.derive("answers on surfaces");
   }
 
-  button(channel: string, question: ShownQuestion, verdict: ButtonValue["verdict"]): string {
-    return `${verdict}.${question.id}.${this.#mac("button", channel, question, verdict)}`;
+  button(channel: string, { id, digest }: ShownQuestion, verdict: ButtonValue["verdict"]): string {
+    return `${verdict}.${id}.${digest}.${this.#mac(["button", channel, verdict, id, digest])}`;
   }
 
-  /** `asked`: looks a request up. Null when the value was not made here for this channel, and when the request is no more. */
-  readButton(channel: string, value: string, asked: (id: string) => ShownQuestion | null): (ButtonValue & ShownQuestion) | null {
-    const [, verdict, id = "", mac = ""] = /^(approve|deny)\.([\w-]{1,64})\.([\w-]{43})$/.exec(value) ?? [];
-    const question = asked(id);
-    if (!question || (verdict !== "approve" && verdict !== "deny")) return null;
-    return same(mac, this.#mac("button", channel, question, verdict)) ? { verdict, ...question } : null;
+  /** Null when the value was not made here for this channel. */
+  readButton(channel: string, value: string): ButtonValue | null {
+    const [, verdict, id = "", digest = "", mac = ""] = /^(approve|deny)\.([\w-]{1,64})\.([\w-]{43})\.([\w-]{43})$/.exec(value) ?? [];
+    if (verdict !== "approve" && verdict !== "deny") return null;
+    return same(mac, this.#mac(["button", channel, verdict, id, digest])) ? { verdict, id, digest } : null;
   }
 
   /** One path segment. */
-  link(channel: string, question: ShownQuestion, user: string): string {
-    return Buffer.from(`${question.id} ${user} ${channel} ${this.#mac("link", channel, question, user)}`).toString("base64url");
+  link(channel: string, { id, digest }: ShownQuestion, user: string): string {
+    return Buffer.from(`${id} ${digest} ${user} ${channel} ${this.#mac(["link", channel, user, id, digest])}`).toString("base64url");
   }
 
-  /** As {@link readButton}. */
-  readLink(segment: string, asked: (id: string) => ShownQuestion | null): (LinkValue & ShownQuestion) | null {
+  /** Null when the link was not made here. */
+  readLink(segment: string): LinkValue | null {
     if (!/^[\w-]{1,512}$/.test(segment)) return null;
-    const [, id = "", user = "", channel = "", mac = ""] = /^([\w-]{1,64}) ([\w.-]{1,64}) ([\w.-]{1,64}) ([\w-]{43})$/.exec(Buffer.from(segment, "base64url").toString("latin1")) ?? [];
-    const question = asked(id);
-    return question && same(mac, this.#mac("link", channel, question, user)) ? { user, channel, ...question } : null;
+    const text = Buffer.from(segment, "base64url").toString("latin1");
+    const [, id = "", digest = "", user = "", channel = "", mac = ""] = /^([\w-]{1,64}) ([\w-]{43}) ([\w.-]{1,64}) ([\w.-]{1,64}) ([\w-]{43})$/.exec(text) ?? [];
+    return same(mac, this.#mac(["link", channel, user, id, digest])) ? { id, digest, user, channel } : null;
   }
 
-  #mac(...[use, channel, { id, digest }, what]: [use: string, channel: string, question: ShownQuestion, what: string]): string {
-    return createHmac("sha256", this.#key).update([use, channel, id, digest, what].join("\n")).digest("base64url");
+  #mac(parts: readonly string[]): string {
+    return createHmac("sha256", this.#key).update(parts.join("\n")).digest("base64url");
   }
 }
 

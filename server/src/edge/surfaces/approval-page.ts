@@ -4,7 +4,7 @@ import type { Config } from "../../base/config/config.ts";
 import type { Approvals } from "../../stages/approval/approval.ts";
 import type { ApprovalCard } from "../../stages/approval/card.ts";
 import type { Identity } from "../../stages/identity/identity.ts";
-import { same, type AnswerValues, type LinkValue, type ShownQuestion } from "./answers.ts";
+import { same, type AnswerValues, type LinkValue } from "./answers.ts";
 import { bodyBytes, formOf } from "./body.ts";
 import { fieldsOf } from "./card-notice.ts";
 import { html, page } from "./html.ts";
@@ -18,7 +18,6 @@ interface Rooms {
   readonly approvals: Pick<Approvals, "list" | "decide">;
   readonly identity: Pick<Identity, "authenticate" | "credentials" | "turnedAway">;
   readonly answers: AnswerValues;
-  readonly asked: (id: string) => ShownQuestion | null;
   /** Origins under which people reach the daemon. */
   readonly origins: () => readonly string[];
 }
@@ -29,7 +28,7 @@ interface Visit {
   /** Path of the page. */
   readonly path: string;
   readonly segment: string;
-  readonly link: LinkValue & ShownQuestion;
+  readonly link: LinkValue;
   readonly card: ApprovalCard;
 }
 
@@ -63,9 +62,9 @@ export class ApprovalPage {
 
   /** Null when the link is none of ours, was used up, or what it asks is over: which of them is nobody's business. */
   #visit(request: Request, segment: string): Visit | null {
-    const link = this.#rooms.answers.readLink(segment, this.#rooms.asked);
+    const link = this.#rooms.answers.readLink(segment);
     const card = link && this.#rooms.approvals.list(link.user).find(({ requests }) => requests.some(({ id }) => id === link.id));
-    if (!link || !card?.may_answer.includes(link.user)) return null;
+    if (!link || card?.digest !== link.digest || !card.may_answer.includes(link.user)) return null;
     return { request, segment, link, card, path: `/approve/${segment}` };
   }
 
@@ -107,7 +106,7 @@ export class ApprovalPage {
 
   async #answer(visit: Visit, form: ReadonlyMap<string, string>): Promise<Response> {
     const { approvals, identity } = this.#rooms;
-    const { link, card, segment, path } = visit;
+    const { link, segment, path } = visit;
     const signIn = this.#signedIn(visit);
     if (!signIn) return signInPage(visit, this.#signIns.entryKey(segment), "Your sign-in is over. Please sign in once more.");
     if (!same(form.get("form") ?? "", signIn.formKey)) {
@@ -117,7 +116,7 @@ export class ApprovalPage {
     const verdict = form.get("verdict");
     if (verdict !== "approve" && verdict !== "deny") throw new Fault("invalid_request", "the form says neither `approve` nor `deny`");
     const comment = (form.get("comment") ?? "").replaceAll("\r\n", "\n");
-    const { state, missing } = await approvals.decide(link.id, verdict, { user: signIn.user, via: link.channel }, comment, card.digest);
+    const { state, missing } = await approvals.decide(link.id, verdict, { user: signIn.user, via: link.channel }, comment, link.digest);
     this.#signIns.end(cookieOf(visit.request));
     const said = verdict === "deny" ? "It is refused." : state === "pending" ? `Your yes counts. Still missing: ${missing.join(", ")}.` : "The agent may go on.";
     return page(200, verdict === "deny" ? "Denied" : "Approved", html`<p>${said}</p><p>You can close this page.</p>`, { "set-cookie": `${cookieName}=; Path=${path}; Max-Age=0; HttpOnly; SameSite=Strict` });

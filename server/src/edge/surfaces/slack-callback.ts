@@ -4,10 +4,11 @@ import type { Clock } from "../../base/clock.ts";
 import { secretsOf, type ChannelEntry } from "../../base/config/channels.ts";
 import type { Config } from "../../base/config/config.ts";
 import type { Log } from "../../base/log.ts";
+import { Undelivered } from "../../base/notify/channel.ts";
 import { httpPost } from "../../base/notify/http-post.ts";
 import type { Approvals } from "../../stages/approval/approval.ts";
 import type { Doors } from "../../stages/identity/doors.ts";
-import { same, type AnswerValues, type ShownQuestion } from "./answers.ts";
+import { same, type AnswerValues } from "./answers.ts";
 import { bodyBytes, formOf } from "./body.ts";
 
 const windowMs = 300_000;
@@ -19,7 +20,6 @@ interface Rooms {
   readonly approvals: Pick<Approvals, "decide">;
   readonly identity: Pick<Doors, "turnedAway">;
   readonly answers: AnswerValues;
-  readonly asked: (id: string) => ShownQuestion | null;
   readonly fill: (templates: Readonly<Record<string, string>>) => Promise<Readonly<Record<string, string>>>;
 }
 
@@ -28,7 +28,8 @@ type SlackEntry = Extract<ChannelEntry, { kind: "slack" }>;
 /** What Slack says when somebody presses a button. */
 interface Press {
   readonly slackUser: string;
-  readonly workspace: string;
+  /** Of the message and of the person; in a channel shared with others they can differ. */
+  readonly workspaces: readonly (string | null)[];
   readonly value: string;
   readonly comment: string;
   readonly answerTo: string | null;
@@ -89,16 +90,16 @@ export class SlackCallback {
 
   /** What happened, in words for the person who pressed. */
   async #decide(channel: string, { workspace }: SlackEntry, press: Press): Promise<string> {
-    const { config, approvals, answers, asked, identity, log } = this.#rooms;
+    const { config, approvals, answers, identity, log } = this.#rooms;
     const refused = (code: ErrorCode, why: string): string => {
       identity.turnedAway(code, "slack");
       return `Not answered: ${why}.`;
     };
-    if (workspace !== null && press.workspace !== workspace) return refused("forbidden", "this workspace is not the one that answers are taken from");
+    if (workspace !== null && !press.workspaces.every((one) => one === workspace)) return refused("forbidden", "this workspace is not the one that answers are taken from");
     const user = [...config().users].find(([, { slack }]) => slack === press.slackUser)?.[0];
     if (user === undefined) return refused("forbidden", "lanyard.yaml names no user for your Slack user");
-    const answer = answers.readButton(channel, press.value, asked);
-    if (!answer) return "Not answered: this request is over, or it was answered already.";
+    const answer = answers.readButton(channel, press.value);
+    if (!answer) return refused("forbidden", "this button is none of this channel's");
     try {
       const { state, missing } = await approvals.decide(answer.id, answer.verdict, { user, via: channel }, press.comment, answer.digest);
       return state === "pending" ? `Your yes counts. Still missing: ${missing.join(", ")}.` : `You said ${answer.verdict}.`;
@@ -117,7 +118,7 @@ export class SlackCallback {
     const timer = clock.after(config().limits.channel_ms, () => late.abort());
     const body = JSON.stringify({ response_type: "ephemeral", replace_original: false, text: plain(text) });
     const answering = httpPost(answerTo, { body, headers: {}, signal: late.signal })
-      .then(() => {}, (error: unknown) => log.debug("slack.unanswered", { error }))
+      .then(() => {}, (error: unknown) => log.debug("slack.unanswered", { code: error instanceof Undelivered ? error.code : "internal" }))
       .finally(() => {
         timer.cancel();
         this.#answering.delete(answering);
@@ -147,7 +148,7 @@ function pressOf(payload: string): Press {
   const comment = objectOf(objectOf(objectOf(objectOf(said["state"])["values"])["comment"])["comment"])["value"];
   return {
     slackUser: user["id"],
-    workspace: textOf(team["id"]) ?? textOf(user["team_id"]) ?? "",
+    workspaces: [textOf(team["id"]), ...(user["team_id"] === undefined ? [] : [textOf(user["team_id"])])],
     value,
     comment: typeof comment === "string" ? comment : "",
     answerTo: textOf(said["response_url"]),

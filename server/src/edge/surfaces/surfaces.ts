@@ -6,7 +6,7 @@ import type { Store } from "../../base/store/port.ts";
 import type { Approvals } from "../../stages/approval/approval.ts";
 import type { Identity } from "../../stages/identity/identity.ts";
 import { Announcer } from "./announcer.ts";
-import { AnswerValues, type ShownQuestion } from "./answers.ts";
+import { AnswerValues } from "./answers.ts";
 import { ApprovalPage } from "./approval-page.ts";
 import { SlackCallback } from "./slack-callback.ts";
 
@@ -17,7 +17,7 @@ interface Rooms {
   readonly config: () => Config;
   readonly approvals: Approvals;
   readonly identity: Identity;
-  readonly outbox: Pick<DurableOutbox, "post" | "open">;
+  readonly outbox: Pick<DurableOutbox, "post" | "open" | "has">;
   /** Fills in templates with secrets. Throws Fault `no_credential`, `invalid_config`. */
   readonly fill: (templates: Readonly<Record<string, string>>) => Promise<Readonly<Record<string, string>>>;
   /** Where the daemon listens, `http://host:port`. */
@@ -35,15 +35,11 @@ export class Surfaces implements AsyncDisposable {
   constructor(rooms: Rooms) {
     this.#log = rooms.log;
     const answers = new AnswerValues(rooms.store);
-    const asked = (id: string): ShownQuestion | null => {
-      const card = rooms.approvals.list().find(({ state, requests }) => state === "pending" && requests.some((request) => request.id === id));
-      return card ? { id, digest: card.digest } : null;
-    };
     const base = () => rooms.config().publicUrl ?? rooms.url();
     const origins = () => [base(), rooms.url()].flatMap((url) => URL.parse(url)?.origin ?? []);
     this.#announce = () => new Announcer({ ...rooms, answers, base });
-    this.#page = new ApprovalPage({ ...rooms, answers, asked, origins });
-    this.#slack = new SlackCallback({ ...rooms, answers, asked });
+    this.#page = new ApprovalPage({ ...rooms, answers, origins });
+    this.#slack = new SlackCallback({ ...rooms, answers });
   }
 
   /** Begins to tell people, once it is known where they can answer. */
