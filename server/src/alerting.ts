@@ -42,7 +42,7 @@ export const alerting = (rooms: AlertingRooms, outbox: Outbox, servers: Pick<Ups
   const postman = held.use(new Postman({ clock, log, outbox, channel, limits: () => config().limits }));
   const verifier = held.use(new Verifier({ clock, log, verify: (signal) => verifyApart(config().data, store.checkpoint(), signal) }));
   const watch = new ConditionWatch(clock, { ...told(rooms), quarantines: quarantines(rooms), downServers: downServers(rooms, servers), verdict: (everyMs) => verifier.verdict(everyMs) });
-  return held.use(new Alerts({ store, clock, log, config, postman, watch: () => watch.holding(config().alerts.conditions) }));
+  return held.use(new Alerts({ store, clock, log, config, postman, watch: (isOpen) => watch.holding(config().alerts.conditions, isOpen) }));
 };
 
 const told = ({ store, identity, approvals }: AlertingRooms): Pick<Sources, "approvals" | "intents" | "sessions" | "ledgerWrites"> => ({

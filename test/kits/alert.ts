@@ -93,7 +93,7 @@ export async function alertWorld({ startMs, settings = alertSettings, yaml }: { 
       ledgerWrites: () => store.healthy(),
       verdict: () => ({ atMs: clock.nowMs(), findings: facts.findings }),
     });
-    const alerts = new Alerts({ store, clock, log: silent, config: () => config, watch: () => watch.holding(config.alerts.conditions), postman });
+    const alerts = new Alerts({ store, clock, log: silent, config: () => config, watch: (isOpen) => watch.holding(config.alerts.conditions, isOpen), postman });
     return { alerts, postman, outbox };
   };
   let running = start();

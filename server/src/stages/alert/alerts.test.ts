@@ -53,25 +53,38 @@ test("an acknowledgement by whoever can be paged ends the paging and says who; n
   expect(w.records().at(-1)).toMatchObject({ type: "alert.acknowledge", id, by: "user:lea" });
 });
 
-test("an alert ends with its condition, once that has been away for a minute, and whoever was paged is told; what flaps is one alert", async () => {
+test("what comes and goes by itself is one alert that came often, and over once it has been away for a minute; whoever was paged is told", async () => {
   await using w = await alertWorld({ startMs: noon });
-  w.facts.quarantines = [orderOf()];
-  await w.advance(1000);
-  w.sent();
+  const down = [{ server: "notes", failures: 3 }];
+  w.facts.servers = down;
+  await w.advance(2 * minute + 2000);
+  expect(w.sent()).toEqual(["ops: Server notes cannot be reached"]);
   for (let round = 0; round < 3; round++) {
-    w.facts.quarantines = [];
+    w.facts.servers = [];
     await w.advance(30_000);
-    w.facts.quarantines = [orderOf({ id: `st_again${round}` })];
+    w.facts.servers = down;
     await w.advance(1000);
   }
   expect(w.sent()).toEqual([]);
   expect(w.alerts.list()).toMatchObject([{ times: 4 }]);
   const id = w.only();
-  w.facts.quarantines = [];
+  w.facts.servers = [];
   await w.advance(2 * minute);
-  expect(w.sent()).toEqual(["ana-phone: Resolved: Breaker denials tripped: agent clerk is quarantined"]);
-  expect(w.alerts.list()).toEqual([]);
+  expect(w.sent()).toEqual(["ops: Resolved: Server notes cannot be reached"]);
   expect(w.records().at(-1)).toMatchObject({ type: "alert.resolve", id, times: 4 });
+});
+
+test("a lifted quarantine is over at once, and another one after it is another page", async () => {
+  await using w = await alertWorld({ startMs: noon });
+  w.facts.quarantines = [orderOf()];
+  await w.advance(1000);
+  const id = w.only();
+  w.facts.quarantines = [];
+  await w.advance(1000);
+  expect(w.records().at(-1)).toMatchObject({ type: "alert.resolve", id, times: 1 });
+  w.facts.quarantines = [orderOf({ id: "st_2" })];
+  await w.advance(1000);
+  expect(w.sent().map((line) => line.replace(/: .*?: /, ": "))).toEqual(["ana-phone: agent clerk is quarantined", "ana-phone: Breaker denials tripped: agent clerk is quarantined", "ana-phone: agent clerk is quarantined"]);
 });
 
 test("one condition of one subject is one alert; another subject is another; a quarantine by a person is its own condition", async () => {

@@ -1,5 +1,5 @@
 import { Fault, type JsonObject, type NewRecord } from "@lanyard/contract";
-import type { AlertRoute, AlertRule } from "../../base/config/alerts.ts";
+import type { AlertCondition, AlertRoute, AlertRule } from "../../base/config/alerts.ts";
 import type { Config } from "../../base/config/config.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
@@ -11,8 +11,9 @@ import type { Postman } from "./postman.ts";
 import { isQuiet } from "./rota.ts";
 
 const lookMs = 1000;
-/** A condition must be away for so long before its alert is resolved: what flaps is one alert that came often, not many. */
+/** Conditions that come and go by themselves must be away for so long before their alert is over: what flaps is one alert that came often, not many. */
 const settleMs = 60_000;
+const flapping: ReadonlySet<AlertCondition> = new Set(["approval_waiting", "budget", "ledger_down", "upstream_down"]);
 
 /** An alert with what is only of this process. Times of this kind do not jump with the clock on the wall. */
 interface Standing {
@@ -28,7 +29,7 @@ interface AlertRooms {
   readonly log: Log;
   readonly config: () => Config;
   /** What holds now and for long enough. Everything that is an alert is found here; nothing else raises or resolves one. */
-  readonly watch: () => readonly Holding[];
+  readonly watch: (isOpen: (condition: AlertCondition, subject: string) => boolean) => readonly Holding[];
   readonly postman: Postman;
 }
 
@@ -102,7 +103,7 @@ export class Alerts {
     const { watch, clock, postman } = this.#rooms;
     await this.#settleDebts();
     const us = clock.monotonicUs();
-    const holding = new Map(watch().map((one) => [keyOf(one), one]));
+    const holding = new Map(watch((condition, subject) => this.#standing.has(keyOf({ condition, subject }))).map((one) => [keyOf(one), one]));
     for (const [key, one] of holding) await this.#heed(key, one);
     for (const [key, standing] of this.#standing) if (!holding.has(key)) await this.#away(key, standing, us);
     await this.#release();
@@ -182,7 +183,8 @@ export class Alerts {
   /** A condition does not hold any more. What quiet hours hold stays, for the summary at their end. */
   async #away(key: string, standing: Standing, us: number): Promise<void> {
     standing.awayUs ??= us;
-    if (us - standing.awayUs < settleMs * 1000 || (standing.alert.pages === 0 && standing.alert.acknowledgedBy === null)) return;
+    const settled = !flapping.has(standing.alert.condition) || us - standing.awayUs >= settleMs * 1000;
+    if (!settled || (standing.alert.pages === 0 && standing.alert.acknowledgedBy === null)) return;
     await this.#resolve(key, standing);
   }
 

@@ -19,16 +19,16 @@ export class ConditionWatch {
     this.#sources = sources;
   }
 
-  /** What holds now, by the rules. */
-  holding(rules: ReadonlyMap<AlertCondition, AlertRule>): Holding[] {
-    const found = [...rules].flatMap(([condition, rule]) => this.#ofCondition(condition, rule));
+  /** What holds now, by the rules. What `isOpen` already need not last again to count. */
+  holding(rules: ReadonlyMap<AlertCondition, AlertRule>, isOpen: (condition: AlertCondition, subject: string) => boolean): Holding[] {
+    const found = [...rules].flatMap(([condition, rule]) => this.#ofCondition(condition, rule, isOpen));
     // A breaker that quarantines is one thing that happened, not two.
     const tripped = new Set(found.flatMap(({ condition, mark }) => (condition === "breaker" ? [mark] : [])));
     [this.#since, this.#next] = [this.#next, new Map()];
     return found.filter(({ condition, mark }) => condition !== "quarantine" || !tripped.has(mark));
   }
 
-  #ofCondition(condition: AlertCondition, rule: AlertRule): Holding[] {
+  #ofCondition(condition: AlertCondition, rule: AlertRule, isOpen: (condition: AlertCondition, subject: string) => boolean): Holding[] {
     switch (condition) {
       case "quarantine":
         return this.#sources.quarantines().map((order) => quarantined(order));
@@ -41,7 +41,10 @@ export class ConditionWatch {
       case "budget":
         return byAgent(this.#sources.sessions().filter(({ calls, maxCalls }) => maxCalls > 0 && calls * 100 >= maxCalls * rule.percent)).map((sessions) => nearlySpent(sessions, this.#clock.nowMs()));
       case "upstream_down":
-        return this.#sources.downServers().filter(({ server }) => this.#lasts(`server ${server}`, this.#clock.nowMs(), rule)).map((server) => serverDown(server, this.#sinceMs(`server ${server.server}`)));
+        return this.#sources
+          .downServers()
+          .map((server) => ({ lasts: this.#lasts(`server ${server.server}`, this.#clock.nowMs(), rule), holding: serverDown(server, this.#sinceMs(`server ${server.server}`)) }))
+          .flatMap(({ lasts, holding }) => (lasts || isOpen(condition, holding.subject) ? [holding] : []));
       case "ledger_down":
         return this.#sources.ledgerWrites() || !this.#lasts("ledger", this.#clock.nowMs(), rule) ? [] : [ledgerDown(this.#sinceMs("ledger"))];
       case "verify_failed": {
