@@ -94,7 +94,7 @@ function toldOf(store: Store, { id, subject: { kind, name }, by, why, atMs }: St
     breaker: by === "lanyard" ? (/^breaker (\w+):/.exec(why)?.[1] ?? "unknown") : null, // Not from the record of the trip: it may not be written yet.
     why,
     sinceMs: atMs,
-    done: given?.type === "stop.order" ? [`At once: ${given.sessions} open sessions quarantined, ${given.cancelled} calls under way cancelled, ${given.voided} approvals voided.`] : [],
+    done: given?.type === "stop.order" ? [`At once: open sessions quarantined: ${given.sessions}, calls under way cancelled: ${given.cancelled}, approvals voided: ${given.voided}.`] : [],
     session: last?.type === "decision" ? last.session : kind === "session" ? name : null,
     last: last?.seq ?? null,
     resume: `lanyard resume ${kind}${kind === "all" ? "" : ` ${word(name)}`}`,

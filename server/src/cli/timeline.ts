@@ -1,4 +1,5 @@
 import type { LedgerRecord } from "@lanyard/contract";
+import { handsLine } from "./timeline-hands.ts";
 import { printable, time, type Colour } from "./terminal.ts";
 
 /** A ledger record as `/v1/log` sends it: the record, and for decisions the first reason in the policy author's words. */
@@ -49,23 +50,6 @@ function workspaceStep(line: Extract<LogLine, { type: `workspace.${string}` }>):
   }
 }
 
-type AlertLine = Extract<LogLine, { type: `alert.${string}` }>;
-const isAlert = (line: LogLine): line is AlertLine => line.type.startsWith("alert.");
-
-function alertStep(line: AlertLine): string {
-  const paged = "people" in line ? line.people.join(", ") || line.channels.join(", ") || "nobody" : "";
-  switch (line.type) {
-    case "alert.raise":
-      return `ALERT ${line.id} (${line.severity}): ${line.condition}, ${line.subject}, ${line.held ? "held by quiet hours" : `paged ${paged}`}`;
-    case "alert.escalate":
-      return `alert ${line.id}: page ${line.page} to ${paged}`;
-    case "alert.acknowledge":
-      return `alert ${line.id} acknowledged by ${line.by}`;
-    case "alert.resolve":
-      return `alert ${line.id} is over${line.times > 1 ? `, it came ${line.times} times` : ""}`;
-  }
-}
-
 type AnswerLine = Extract<LogLine, { type: `approval.${string}` | `grant.${string}` }>;
 const isAnswer = (line: LogLine): line is AnswerLine => line.type.startsWith("approval.") || line.type.startsWith("grant.");
 
@@ -95,7 +79,8 @@ function answerStep(line: AnswerLine): string {
 }
 
 function summary(line: Exclude<LogLine, { type: "decision" }>): string {
-  if (isAlert(line)) return alertStep(line);
+  const hands = handsLine(line);
+  if (hands !== null) return hands;
   if (isAnswer(line)) return answerStep(line);
   switch (line.type) {
     case "outcome":

@@ -23,7 +23,7 @@ const acknowledging = (id: string): string => `lanyard alerts ack ${id}`;
 /** What is sent when an alert is paged for the `pages`-th time. */
 export function pageOf(alert: Alert, reach: Reach, atMs: number): Notice {
   const { id, severity, thread, pages, times, message } = alert;
-  const again = pages > 1 ? [`Nobody acknowledged it for ${minutesBetween(alert.raisedAtMs, atMs)} minutes; this is page ${pages}.`] : [];
+  const again = pages > 1 ? [`Nobody acknowledged it for ${lasting(alert.raisedAtMs, atMs)}; this is page ${pages}.`] : [];
   const often = times > 1 ? [`It came ${times} times.`] : [];
   return {
     id: `${id}.${pages}`,
@@ -79,13 +79,16 @@ export const endOf = (alert: Alert, atMs: number): Notice => ({
   severity: alert.severity,
   dedup: alert.thread,
   title: `Resolved: ${alert.message.title}`,
-  lines: [`It lasted ${minutesBetween(alert.sinceMs, atMs)} minutes${alert.times > 1 ? ` and came ${alert.times} times` : ""}.`, ...(alert.acknowledgedBy ? [`${alert.acknowledgedBy} had acknowledged it.`] : [])],
+  lines: [`It lasted ${lasting(alert.sinceMs, atMs)}${alert.times > 1 ? ` and came ${alert.times} times` : ""}.`, ...(alert.acknowledgedBy ? [`${alert.acknowledgedBy} had acknowledged it.`] : [])],
   fields: [["Alert", alert.id]],
   commands: [],
   link: null,
   data: dataOf(alert),
 });
 
-const minutesBetween = (fromMs: number, toMs: number): number => Math.max(0, Math.floor((toMs - fromMs) / 60_000));
+const lasting = (fromMs: number, toMs: number): string => {
+  const minutes = Math.floor((toMs - fromMs) / 60_000);
+  return minutes < 1 ? "less than a minute" : `${minutes} minute${minutes === 1 ? "" : "s"}`;
+};
 
 const dataOf = ({ id, condition, subject, severity, sinceMs, times, pages, acknowledgedBy }: Alert): JsonObject => ({ alert: id, condition, subject, severity, since_ms: sinceMs, times, pages, acknowledged_by: acknowledgedBy });

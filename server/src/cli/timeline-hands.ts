@@ -1,0 +1,29 @@
+import type { LedgerRecord } from "@lanyard/contract";
+
+const whom = ({ kind, name }: { readonly kind: string; readonly name: string }): string => (kind === "all" ? "EVERYTHING" : `${kind} ${name}`);
+const paged = ({ people, channels }: { readonly people: readonly string[]; readonly channels: readonly string[] }): string => people.join(", ") || channels.join(", ") || "nobody";
+const times = (count: number): string => (count > 1 ? `, it came ${count} times` : "");
+
+/** A record about what people or breakers did to stop an agent, and whom it was told to, in words; null for any other. */
+export function handsLine(line: LedgerRecord): string | null {
+  switch (line.type) {
+    case "breaker.trip":
+      return `BREAKER ${line.breaker} tripped by agent ${line.agent}, session ${line.session}: ${line.what ?? `${line.count} of ${line.limit}`}, order ${line.order}`;
+    case "stop.order":
+      return `${line.kind === "stop" ? "STOPPED" : "QUARANTINED"}: ${whom(line.subject)}, by ${line.by} (${line.why}), order ${line.id}: sessions ${line.sessions}, calls cancelled ${line.cancelled}, approvals voided ${line.voided}`;
+    case "stop.approve":
+      return `order ${line.id}: ${line.by} says that it may be lifted; a second person must say so too`;
+    case "stop.lift":
+      return `${whom(line.subject)} goes on, by ${line.by}${line.second === null ? "" : ` and ${line.second}`}; order ${line.id} is lifted`;
+    case "alert.raise":
+      return `ALERT ${line.id} (${line.severity}): ${line.condition}, ${line.subject}, ${line.held ? "held by quiet hours" : `paged ${paged(line)}`}`;
+    case "alert.escalate":
+      return `alert ${line.id}: page ${line.page} to ${paged(line)}`;
+    case "alert.acknowledge":
+      return `alert ${line.id} acknowledged by ${line.by}`;
+    case "alert.resolve":
+      return `alert ${line.id} is over${times(line.times)}`;
+    default:
+      return null;
+  }
+}
