@@ -228,6 +228,19 @@ test("an agent's words are text on the page, in Slack, in mails and in their hea
   expect(mail?.to).toEqual(["lea@example.com"]);
 });
 
+test("what is too long to be shown has no buttons, and the page shows it to its end", async () => {
+  await using w = await SurfacesWorld.start("[team, mail]");
+  for (const [mark, ending] of [["harmless ".repeat(400), "rm -rf /"], ["harmless\n".repeat(300), "drop table users"], ["\u200b".repeat(300), "hidden"]] as const) {
+    await w.ask(`${mark}${ending}`);
+    const { body } = w.slack.received.findLast(({ url }) => url === "/api/chat.postMessage") ?? { body: "" };
+    expect(body).toContain("too long for a message");
+    expect(buttonIn(body)).toBe("");
+    const { text } = await w.signIn(w.link("lea@example.com"), await w.credential("lea"));
+    expect(text).toContain(ending);
+    expect(text).toContain('value="approve"');
+  }
+});
+
 /** Every text object of a Slack message that Slack would read as markup. */
 function markup(value: unknown): string[] {
   if (typeof value !== "object" || value === null) return [];

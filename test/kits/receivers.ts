@@ -101,10 +101,9 @@ export class MailReceiver implements AsyncDisposable {
   }
 
   static async start(mode: "tls" | "starttls" | "none", { login = null }: { login?: { readonly user: string; readonly password: string } | null } = {}): Promise<MailReceiver> {
-    const authority = await SessionAuthority.create({ clock: systemClock, session: "mail", secret: systemClock.random(32), untilMs: Date.now() + 3_600_000, hosts: 1 });
-    const { key, cert } = await authority.materialFor("localhost");
-    const tls = mode === "none" ? { disabledCommands: ["STARTTLS"], ...(login !== null && { allowInsecureAuth: true }) } : { key, cert, secure: mode === "tls" };
-    const receiver = new MailReceiver(tls, authority.pem, login);
+    const authority = mode === "none" ? null : await SessionAuthority.create({ clock: systemClock, session: "mail", secret: systemClock.random(32), untilMs: Date.now() + 3_600_000, hosts: 1 });
+    const tls = authority ? { ...(await authority.materialFor("localhost")), secure: mode === "tls" } : { disabledCommands: ["STARTTLS"] };
+    const receiver = new MailReceiver(tls, authority?.pem ?? "", login);
     await new Promise<void>((resolve) => receiver.#server.listen(0, "127.0.0.1", resolve));
     return receiver;
   }

@@ -1,25 +1,27 @@
 import type { Notice } from "../../base/notify/notice.ts";
-import { shortened } from "../../base/visible.ts";
+import { shortened, visibleLines } from "../../base/visible.ts";
 import type { ApprovalCard } from "../../stages/approval/card.ts";
+import { renderingBounds } from "../../stages/approval/rendering.ts";
 
-// What a telephone shows of a card, in characters and items; all of it is on the page and in `lanyard approvals`.
-const bounds = { effect: 3000, purpose: 500, items: 8, item: 300 } as const;
+/** What fits into a message on every channel, in characters as they are shown. */
+const fits = { field: 2400, all: 6000, cut: 400 } as const;
+/** Requests that a message names, of identical ones. */
+const namedRequests = 100;
 
-const minutes = (ms: number): string => `${Math.max(1, Math.round(ms / 60_000))} minutes`;
-
-/** A card as fields: what people need to see before they answer. All values are foreign text. */
-export function fieldsOf({ action, effect, resources, reversibility, agent, user, purpose, session, reasons, read, given, missing, transforms, beside }: ApprovalCard): (readonly [string, string])[] {
-  const list = (items: readonly string[]): string => [...items.slice(0, bounds.items).map((item) => shortened(item, bounds.item)), ...(items.length > bounds.items ? [`and ${items.length - bounds.items} more`] : [])].join("\n");
-  const optional = (name: string, items: readonly string[]): [string, string][] => (items.length === 0 ? [] : [[name, list(items)]]);
+/** A card as fields, whole: what people need to see before they answer. All values are foreign text. */
+export function fieldsOf({ action, args, effect, resources, reversibility, agent, user, purpose, session, reasons, read, given, missing, transforms, beside }: ApprovalCard): (readonly [string, string])[] {
+  const isCut = effect.length > renderingBounds.lines || effect.some((line) => line.length > renderingBounds.lineChars);
+  const optional = (name: string, items: readonly string[]): [string, string][] => (items.length === 0 ? [] : [[name, items.join("\n")]]);
   return [
     ["what", action],
-    ["effect", effect.length === 0 ? "(the arguments were erased)" : shortened(effect.join("\n"), bounds.effect)],
+    ["effect", args === null ? "(the arguments were erased)" : effect.join("\n")],
+    ...optional("arguments", isCut ? [JSON.stringify(args, null, 2)] : []),
     ...optional("changed by policy", transforms),
-    ...(beside === null ? [] : ([["beside the arguments", shortened(JSON.stringify(beside), bounds.item)]] as const)),
+    ...optional("beside the arguments", beside === null ? [] : [JSON.stringify(beside)]),
     ...optional("touches", resources),
     ["can be undone", reversibility],
     ["who", `agent ${agent} for ${user}, session ${session}`],
-    ["purpose", shortened(purpose, bounds.purpose)],
+    ["purpose", purpose],
     ...optional("why it is asked", reasons.map(({ text, policy }) => `${text} (${policy})`)),
     ...optional("read before", read.map(({ action: earlier, what }) => `${earlier} ${what}`)),
     ...optional("approved by", given.map(({ by, groups }) => `${by} for ${groups.join(", ")}`)),
@@ -27,19 +29,32 @@ export function fieldsOf({ action, effect, resources, reversibility, agent, user
   ];
 }
 
-/** The question as a notice. `nowMs`: when it is told. */
-export function questionOf(card: ApprovalCard, { nowMs, ...more }: { readonly nowMs: number } & Pick<Notice, "id" | "dedup" | "link"> & Partial<Pick<Notice, "answers" | "to">>): Notice {
+const minutes = (ms: number): string => `${Math.max(1, Math.round(ms / 60_000))} minutes`;
+
+/**
+ * The question as a notice. `nowMs`: when it is told. Invariant: nobody is given a button for what they were not shown whole; what does not fit is
+ * answered where it does.
+ */
+export function questionOf(card: ApprovalCard, { nowMs, answers, ...more }: { readonly nowMs: number } & Pick<Notice, "id" | "dedup" | "link"> & Partial<Pick<Notice, "answers" | "to">>): Notice {
   const { id, requests, action, digest, agent, user, session, groups, missing, reversibility, of, expires_at_ms: untilMs } = card;
+  const fields = fieldsOf(card);
+  const sizes = fields.map(([, value]) => visibleLines(value).length);
+  const isWhole = sizes.every((size) => size <= fits.field) && sizes.reduce((sum, size) => sum + size, 0) <= fits.all;
   return {
     kind: "approval",
     severity: "warning",
     title: `${agent} asks to call ${action}`,
-    lines: [`An agent waits for a person: ${missing.join(", ")}.`, `Without an answer it is refused in ${minutes(untilMs - nowMs)}.`],
-    fields: fieldsOf(card),
-    commands: [`lanyard approve ${id}`, `lanyard deny ${id}`, `lanyard explain ${of}`],
-    data: { id, requests: requests.map((request) => request.id), action, digest, agent, user, session, groups, missing, reversibility, expires_at_ms: untilMs },
+    lines: [
+      `An agent waits for a person: ${missing.join(", ")}.`,
+      `Without an answer it is refused in ${minutes(untilMs - nowMs)}.`,
+      ...(isWhole ? [] : ["It is too long for a message and is cut here: read the whole of it before you answer."]),
+    ],
+    fields: isWhole ? fields : fields.map(([name, value]) => [name, shortened(value, fits.cut)]),
+    commands: ["lanyard approvals", `lanyard approve ${id}`, `lanyard deny ${id}`, `lanyard explain ${of}`],
+    data: { id, requests: requests.slice(0, namedRequests).map((request) => request.id), action, digest, agent, user, session, groups, missing, reversibility, expires_at_ms: untilMs },
     about: `user:${user}`,
     untilMs,
+    ...(isWhole && answers && { answers }),
     ...more,
   };
 }

@@ -1,7 +1,7 @@
 import { isObject, type Json, type JsonObject } from "@lanyard/contract";
 
 /** What a rendering has at most, so that a card stays one; how much is left out is always said. */
-const bounds = { lines: 200, lineChars: 400 } as const;
+export const renderingBounds = { lines: 200, lineChars: 400 } as const;
 
 /** Pairs of argument names by which tools say "this text becomes that one". */
 const replacements: readonly (readonly [before: string, after: string])[] = [["old_string", "new_string"], ["oldText", "newText"], ["old_str", "new_str"], ["old_text", "new_text"], ["before", "after"], ["old", "new"], ["search", "replace"]];
@@ -11,8 +11,8 @@ const replacements: readonly (readonly [before: string, after: string])[] = [["o
  * `name: value`. Lines are foreign text: a surface escapes them. Nothing is left out but by length, and then the last line says how much.
  */
 export function renderingOf(args: JsonObject): string[] {
-  const lines = shown("", args).map((line) => (line.length > bounds.lineChars ? `${line.slice(0, bounds.lineChars).toWellFormed()} ... ${line.length - bounds.lineChars} characters more` : line));
-  return lines.length <= bounds.lines ? lines : [...lines.slice(0, bounds.lines), `... ${lines.length - bounds.lines} lines more`];
+  const lines = shown("", args).map((line) => (line.length > renderingBounds.lineChars ? `${line.slice(0, renderingBounds.lineChars).toWellFormed()} ... ${line.length - renderingBounds.lineChars} characters more` : line));
+  return lines.length <= renderingBounds.lines ? lines : [...lines.slice(0, renderingBounds.lines), `... ${lines.length - renderingBounds.lines} lines more`];
 }
 
 const linesOf = (text: string, mark: string): string[] => text.split(/\r\n|[\r\n]/).map((line) => `${mark}${line}`);
