@@ -132,6 +132,15 @@ export const recordBodies = {
   /** What became of taking back the action `of`; `restored` was judged by reading its state again. */
   "undo.step": body({ undo: id, of: count, session: id, verdict: z.enum(["restored", "residue", "refused", "failed"]), why: id, calls: count }),
   "undo.end": body({ undo: id, session: id, restored: count, residue: count, refused: count, failed: count }),
+  /** A call that policy allowed waits for its time, in which it can be withdrawn; it lies sealed in the payload. */
+  "held.stage": body({ id, of: count, session: id, action: id, until_ms: count, call: hash, payload: id.nullable() }),
+  "held.withdraw": body({ id, session: id, by: actor }),
+  /** Ended without anybody's word about it: its session was stopped or closed. `why`: the order, or the ending. */
+  "held.void": body({ id, session: id, why: id }),
+  /** Its time has come: it is decided anew, and carried out if that allows it. `erased`: nothing is left of it to carry out. */
+  "held.release": body({ id, session: id, erased: z.boolean() }),
+  /** How that ended; `of`: the decision it was let go by. */
+  "held.outcome": body({ id, session: id, of: count.nullable(), status: z.enum(["done", "failed", "refused", "uncertain"]), code: z.string().max(64) }),
   "credential.issue": body({ kind: z.enum(["agent", "user"]), name: id, key: id, by: actor }),
   "credential.revoke": body({ kind: z.enum(["agent", "user"]), name: id, key: id, by: actor }),
   /** Values of configured credentials were lent for the intent `of`. */

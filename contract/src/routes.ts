@@ -115,6 +115,9 @@ export const routes = {
     body: z.strictObject({ to: z.int().min(0).optional(), dry_run: z.boolean().optional() }),
   },
 
+  held_list: { method: "GET", path: "/v1/held", roles: ["operator", "user", "session"], says: "staged calls that wait for their time; a session sees its own, a user those on their behalf" },
+  held_withdraw: { method: "POST", path: "/v1/held/:id/withdraw", roles: ["operator", "user", "session"], says: "withdraws a staged call, which is then not carried out" },
+
   approval_list: { method: "GET", path: "/v1/approvals", roles: ["operator", "user"], says: "calls that wait for a person" },
   approval_stats: { method: "GET", path: "/v1/approvals/stats", roles: ["operator", "user"], says: "rules that asked people since a time: how often, what came of it, and what that suggests", query: z.strictObject({ since_ms: seq }) },
   approval_events: { method: "GET", path: "/v1/approvals/events", roles: ["operator", "user"], says: "server-sent events: what waits for a person now, then every change of it; a user is sent what concerns them" },

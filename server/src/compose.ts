@@ -28,7 +28,7 @@ import type { Stages } from "./mediation/stages.ts";
 import { channelsRoom, notifying, surfacing } from "./notifying.ts";
 import { releasing } from "./releasing.ts";
 import { storedAlerts } from "./stages/alert/alerts.ts";
-import { noUndo, undoing } from "./undoing.ts";
+import { noHeld, noUndo, undoing } from "./undoing.ts";
 import { approvalStage, type Approvals } from "./stages/approval/approval.ts";
 import { CredentialStage } from "./stages/credential/credential.ts";
 import type { Releases } from "./stages/decision/releases.ts";
@@ -138,8 +138,8 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
   await decision.start();
 
   const servers = held.use(new Upstreams({ servers: [...config.servers].map((entry) => spec(entry, rooms.credentials, (...guest) => enclose(...guest))), environment: childEnvironment(environment), clock, limits: rooms.limits, log, rootOf: identity.rootOf, stopOf: (server) => rooms.stop.stopOfServer(server), seen: (server, tools) => catalog.seen(server, tools) }));
-  const { plans, undo } = undoing({ ...rooms, config: () => live.current(), isQuiet: (principal) => rooms.stop.isHeld(principal), stages: () => stages });
-  const stages: Stages = { ...pathOf(rooms, servers, () => listening.url), plan: plans.plan };
+  const back = held.use(undoing({ ...rooms, config: () => live.current(), servers, stages: () => stages }));
+  const stages: Stages = { ...pathOf(rooms, servers, () => listening.url), plan: back.plans.plan, staged: back.held.staged, stage: back.held.stage };
   const face = held.use(
     new Gateway({
       identify: identity.identify,
@@ -173,9 +173,10 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
   const authority = held.use(new AuthorityDoor({ authenticate: identity.authenticate, stopOf: (principal) => rooms.stop.stopOf(principal), termMs: () => live.current().stop.authorityTermMs, limits: rooms.limits }));
   await linkStop(rooms, { face, servers, authority }, held);
   linkChanges(rooms, { face, egress, servers }, held);
-  const { ask, past } = administration(rooms, { alerts, undo, channels: channelsRoom(rooms, outbox), servers: () => servers.state() as unknown as JsonObject[], url: () => listening.url, egressCa: async (principal) => (await egress.authority(principal)).pem });
+  const { ask, past } = administration(rooms, { alerts, ...back, channels: channelsRoom(rooms, outbox), servers: () => servers.state() as unknown as JsonObject[], url: () => listening.url, egressCa: async (principal) => (await egress.authority(principal)).pem });
   const listening: Listening = held.use(await listen({ config, gateway: face, egress, authority, surfaces, api: ask, log }));
   surfaces.announce();
+  back.held.start();
 
   const probes = Promise.allSettled(servers.servers.map((name) => probe(rooms, servers, name)));
   const kept = held.move();
@@ -194,13 +195,13 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
 export async function composeOffline(options: ComposeOptions): Promise<Offline> {
   await using held = new AsyncDisposableStack();
   const rooms = await core(options, held);
-  const { ask } = administration(rooms, { alerts: storedAlerts(rooms.store), undo: noUndo, channels: channelsRoom(rooms, null), servers: () => [], url: () => "", egressCa: () => Promise.resolve("") });
+  const { ask } = administration(rooms, { alerts: storedAlerts(rooms.store), undo: noUndo, held: noHeld, channels: channelsRoom(rooms, null), servers: () => [], url: () => "", egressCa: () => Promise.resolve("") });
   const kept = held.move();
   return { api: ask, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
 /** The path's collaborators, out of the rooms. */
-function pathOf({ clock, log, store, live, identity, catalog, decision, approvals, limits, credentials, stop }: Core, servers: Upstreams, ownUrl: () => string): Omit<Stages, "plan"> {
+function pathOf({ clock, log, store, live, identity, catalog, decision, approvals, limits, credentials, stop }: Core, servers: Upstreams, ownUrl: () => string): Omit<Stages, "plan" | "staged" | "stage"> {
   const record = recordStage({ store, clock, log });
   const executor = { upstreams: servers, limits, pin: (server: string, tool: string) => catalog.pin(server, tool) };
   const web = { limits, rules: () => live.current().egress, ownUrl };
@@ -287,7 +288,7 @@ function spec([name, server]: [string, ServerDefinition], credentials: Credentia
   return { name, command, args, cwd, env: () => credentials.give(name, server.env), ...(isolated && { enclose: () => enclose(name, isolated) }) };
 }
 
-function administration(rooms: Core, net: { alerts: Rooms["alerts"]; undo: Rooms["undo"]; channels: Rooms["channels"]; servers(): JsonObject[]; url(): string; egressCa: Rooms["egressCa"] }): { ask: Api; past: PastBundles } {
+function administration(rooms: Core, net: { alerts: Rooms["alerts"]; undo: Rooms["undo"]; held: Rooms["held"]; channels: Rooms["channels"]; servers(): JsonObject[]; url(): string; egressCa: Rooms["egressCa"] }): { ask: Api; past: PastBundles } {
   const { clock, log, limits, store, live, identity, catalog, decision, releases, approvals, credentials, stop } = rooms;
   const past = new PastBundles({ store, active: () => decision.active()?.snapshot ?? null });
   const versions = releaseViews({ store, releases, lineup: () => decision.lineup() });
@@ -305,6 +306,7 @@ function administration(rooms: Core, net: { alerts: Rooms["alerts"]; undo: Rooms
     stop,
     alerts: net.alerts,
     undo: net.undo,
+    held: net.held,
     workspaces: new Proposals({ store, config: () => live.current() }),
     catalog: {
       entries: (): readonly CatalogEntry[] => catalog.entries(),

@@ -13,12 +13,17 @@ import { normalise } from "./mediation/normalise.ts";
 import type { Reply, Stages } from "./mediation/stages.ts";
 import type { CredentialStage } from "./stages/credential/credential.ts";
 import type { Identity } from "./stages/identity/identity.ts";
+import type { Upstreams } from "./stages/execution/upstreams.ts";
+import type { Catalog } from "./stages/facts/catalog.ts";
 import { inspect } from "./stages/inspection/inspect.ts";
 import { restoreFiles } from "./stages/undo/files/files.ts";
 import { Locks } from "./stages/undo/locks.ts";
 import { Plans } from "./stages/undo/plans.ts";
 import type { Eyes, Viewer } from "./stages/undo/state.ts";
 import { Undo, type Acted, type Hands } from "./stages/undo/undo.ts";
+import { HeldWrites, type HeldEnd } from "./stages/undo/held.ts";
+import type { HeldCall, HeldWrite } from "./stages/undo/held-write.ts";
+import type { StopStage } from "./stages/stop/stop.ts";
 
 interface Undoable {
   readonly store: Store;
@@ -28,18 +33,31 @@ interface Undoable {
   readonly limits: Limits;
   readonly identity: Pick<Identity, "open" | "close" | "sessions">;
   readonly credentials: Pick<CredentialStage, "placeholders" | "wanted">;
-  /** Whether a session could do no more than read now. */
-  readonly isQuiet: (principal: Principal) => boolean;
+  readonly stop: Pick<StopStage, "enter" | "standing" | "isHeld">;
+  readonly catalog: Pick<Catalog, "pin">;
+  readonly servers: Pick<Upstreams, "release">;
   /** The path, complete by the time that anything is asked of it. */
   readonly stages: () => Stages;
 }
 
 /** Undo over the path of actions: what reads states, what carries inverses out, and the two rooms that use them. */
-export function undoing(rooms: Undoable): { readonly plans: Plans; readonly undo: Undo } {
+export function undoing(rooms: Undoable): { readonly plans: Plans; readonly undo: Undo; readonly held: HeldWrites } & Disposable {
   const { store, clock, log, config } = rooms;
   const locks = new Locks();
   const eyes: Eyes = { call: (server, tool, args, viewer) => read(rooms, server, tool, args, viewer) };
-  return { plans: new Plans({ store, clock, log, config, eyes, locks }), undo: new Undo({ store, clock, config, eyes, hands: handsOf(rooms), locks }) };
+  const held = new HeldWrites({ store, clock, log, config, release: (write, call) => releaseHeld(rooms, write, call) });
+  const following = store.follow((record) => {
+    if (record.type === "stop.order") void held.void((write) => isStopped(rooms, write), record.id).catch((error: unknown) => log.error("held.unvoided", { error }));
+  });
+  return {
+    held,
+    plans: new Plans({ store, clock, log, config, eyes, locks }),
+    undo: new Undo({ store, clock, config, eyes, hands: handsOf(rooms, held), locks }),
+    [Symbol.dispose]: () => {
+      following.stop();
+      held[Symbol.dispose]();
+    },
+  };
 }
 
 /** A reading for Lanyard itself: not decided by policy, so it is let through only where the tool's contract says that this very call changes nothing. */
@@ -157,7 +175,7 @@ function carry(rooms: Undoable, principal: Principal, call: InboundCall, took?: 
   return mediate({ ...rooms.stages(), identify: () => principal }, { ...call, exchange: { ...call.exchange, ...(call.exchange.web && { deliver }) } });
 }
 
-function handsOf(rooms: Undoable): Hands {
+function handsOf(rooms: Undoable, held: HeldWrites): Hands {
   const { identity, config } = rooms;
   return {
     open: async (user, purpose, before) => {
@@ -170,12 +188,49 @@ function handsOf(rooms: Undoable): Hands {
     close: async (session) => {
       if (identity.sessions().some(({ principal }) => principal.session === session)) await identity.close("operator", session, "undo ended");
     },
-    isAtLarge: (session) => identity.sessions().some(({ principal }) => principal.session === session && !rooms.isQuiet(principal)),
+    withdrawHeld: (sessions) => held.void(({ session }) => sessions.includes(session), "undo"),
+    isAtLarge: (session) => identity.sessions().some(({ principal }) => principal.session === session && !rooms.stop.isHeld(principal)),
     act: async (principal, { server, of, instead, step }): Promise<Acted> => {
       const exchange: Exchange = { ...quietly(new AbortController().signal), undoes: of };
       return actedOf(await carry(rooms, principal, callOf(rooms, principal, { server, instead, step, exchange }), async (answer) => void (await webResult(rooms.limits, answer))));
     },
   };
+}
+
+/** Who staged a call: as the session is now, or, when it has ended its own work since, as it was. */
+function stagedBy({ identity, clock }: Undoable, { session, agent, user, chain, tools, labels, isolation }: HeldWrite, { purpose }: HeldCall): { readonly principal: Principal; readonly isOpen: boolean } {
+  const open = identity.sessions().find(({ principal }) => principal.session === session);
+  return open ? { principal: open.principal, isOpen: true } : { principal: { session, agent, user, chain, tools, labels, isolation, purpose, expiresAtMs: clock.nowMs() + endedMs }, isOpen: false };
+}
+
+/** How long a call of a session that has ended may take. */
+const endedMs = 3_600_000;
+
+/** A staged call whose time has come, on the path like any other. Every fact and policy is that of now; only who and what are those of then. */
+async function releaseHeld(rooms: Undoable, write: HeldWrite, call: HeldCall): Promise<HeldEnd> {
+  const { principal, isOpen } = stagedBy(rooms, write, call);
+  const { server, method, tool, params } = call;
+  if (tool !== null && rooms.catalog.pin(server, tool).definition !== write.definition) return { of: null, status: "refused", code: "quarantined" };
+  const stages: Stages = { ...rooms.stages(), identify: () => principal, ...(!isOpen && { admit: () => ({ [Symbol.dispose]: () => {} }) }) };
+  try {
+    const reply = await mediate(stages, { token: null, audience: `mcp/${server}`, server, method, ...(tool !== null && { tool }), params, exchange: quietly(new AbortController().signal), released: { approval: write.approval } });
+    if (reply.kind === "done") return { of: reply.intent.seq, status: "error" in reply.answer || reply.answer.result["isError"] === true ? "failed" : "done", code: "" };
+    if (reply.kind === "uncertain") return { of: reply.intent.seq, status: "uncertain", code: "uncertain" };
+    return { of: reply.intent?.seq ?? null, status: reply.code === "result_withheld" ? "uncertain" : "refused", code: reply.code };
+  } catch (error) {
+    return { of: null, status: "refused", code: error instanceof Fault ? error.code : "internal" };
+  } finally {
+    if (!isOpen) await rooms.servers.release(principal.session);
+  }
+}
+
+/** Whether somebody has stopped what a staged call belongs to. */
+function isStopped(rooms: Undoable, write: HeldWrite): boolean {
+  const { principal } = stagedBy(rooms, write, { server: "", method: "", tool: null, params: {}, args: {}, purpose: "" });
+  const [server = "", tool = ""] = write.action.split(/\/(.*)/s);
+  const action: Action = { protocol: "mcp", server, method: "tools/call", tool, name: write.action, args: {}, params: {}, digest: write.digest };
+  using passage = rooms.stop.enter(action, principal, quietly(new AbortController().signal));
+  return rooms.stop.standing(passage, { pin: { definition: null, contract: { effects: [], reversibility: "unknown" }, refuse: null } }) !== null;
 }
 
 /** The method by which what the daemon itself puts back is decided and recorded: `<server>/mcp:lanyard/restore`, the path as its `uri`. */
@@ -204,4 +259,10 @@ export const noUndo: Pick<Undo, "run" | "mayAsk"> = {
   run: () => {
     throw new Fault("conflict", "no daemon runs, and only a daemon takes back what agents did: start it with `lanyard serve`", { remedy: "" });
   },
+};
+
+/** What is staged is carried out, and withdrawn, by a daemon. */
+export const noHeld: Pick<HeldWrites, "list" | "withdraw"> = {
+  list: () => [],
+  withdraw: () => Promise.reject(new Fault("conflict", "no daemon runs, and nothing staged is carried out until one does: start it with `lanyard serve`", { remedy: "" })),
 };

@@ -69,6 +69,8 @@ export class UpdateStand implements AsyncDisposable {
       hold: async () => ({ kind: "pending", id: "ap", groups: [] }),
       lease: async () => nothingLent,
       plan: async () => null,
+      staged: () => null,
+      stage: async () => null,
       execute: async () => answer,
       inspect: (_action, raw) => raw,
     };

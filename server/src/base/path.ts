@@ -17,6 +17,8 @@ export interface InboundCall {
   readonly tool?: string;
   readonly params: JsonObject;
   readonly exchange: Exchange;
+  /** The call was staged, and its time has come: it is decided anew, and not staged again. `approval` is what people said yes to then. */
+  readonly released?: { readonly approval: Approval | null };
 }
 
 /** What the gateway knows of the tool being called, beside the arguments. */

@@ -50,8 +50,9 @@ class Report {
     else this.#progress.show(this.#done, this.#all);
   }
 
-  #begin({ actions, session }: JsonObject): void {
+  #begin({ actions, session, withdrawn }: JsonObject): void {
     this.#all = Number(actions);
+    if (Number(withdrawn) > 0) this.#context.out(`withdrew ${Number(withdrawn)} staged calls`);
     if (this.#all === 0) this.#context.out(`session ${String(session)} changed nothing`);
   }
 

@@ -47,6 +47,8 @@ function world(over: Partial<Stages> = {}): { stages: Stages; trace: string[] } 
     hold: async () => (trace.push("hold"), { kind: "pending", id: "a1", groups: ["leads"] }),
     lease: async () => (trace.push("lease"), { credentials: [], guards: false, signal: new AbortController().signal, dress: (request) => request, scrub: () => new PassThrough(), scrubText: (text) => text, [Symbol.dispose]: () => void trace.push("unlease") }),
     plan: async () => null,
+    staged: () => null,
+    stage: async () => null,
     execute: async () => (trace.push("execute"), { result: { content: [] } }),
     inspect: (_action, answer) => (trace.push("inspect"), answer),
     conclude: async (_i, _p, status, code) => void trace.push(`conclude ${status} ${code}`.trim()),

@@ -16,9 +16,10 @@ export async function mediate(stages: Stages, call: InboundCall): Promise<Reply>
   const action = normalise(call);
   using _place = stages.admit(principal);
   using passage = stages.enter(action, principal, call.exchange);
-  let approval = stages.claim(principal, action);
+  let approval = call.released ? call.released.approval : stages.claim(principal, action);
+  const staged = (): Pin["refuse"] => (call.released ? null : stages.staged(principal, action));
   for (let held = false; ; held = true) {
-    const verdict = rule(stages, action, principal, approval, (facts) => stages.standing(passage, facts) ?? stages.vet(action, principal, passage.exchange));
+    const verdict = rule(stages, action, principal, approval, (facts) => stages.standing(passage, facts) ?? staged() ?? stages.vet(action, principal, passage.exchange));
     const changed = approval && changedSince(approval, verdict);
     if (approval && changed) {
       stages.unclaim(approval, changed);
@@ -26,7 +27,11 @@ export async function mediate(stages: Stages, call: InboundCall): Promise<Reply>
       continue; // Invariant: I6, whatever changed since the approval was given, the call is decided anew without it.
     }
     const intent = await intend(stages, action, principal, verdict, approval);
-    if (verdict.ruling.decision.effect === "allow") return await carryOut(stages, verdict.changed, passage, intent, { decision: verdict.ruling.decision, approval, facts: verdict.facts }); // awaited: the place is kept until the end
+    if (verdict.ruling.decision.effect === "allow") {
+      const waits = call.released || !verdict.facts ? null : await stageOf(stages, verdict.changed, passage, intent, verdict.facts, approval);
+      if (waits) return waits;
+      return await carryOut(stages, verdict.changed, passage, intent, { decision: verdict.ruling.decision, approval, facts: verdict.facts }); // awaited: the place is kept until the end
+    }
     if (approval) stages.unclaim(approval, "unused");
     if (verdict.ruling.decision.effect === "deny" || !verdict.facts) return refusal.denied(action, intent, verdict.ruling, verdict.by, verdict.why);
     if (held) return refusal.askedAgain(action, intent);
@@ -78,6 +83,22 @@ export function rule(stages: Pick<Stages, "gather" | "decide">, action: Action, 
 
 /** What is not as it was when people said yes; null when they said yes to this. */
 const changedSince = ({ bound }: Approval, { facts, ruling }: Verdict): keyof Bound | null => (facts === null ? "facts" : changedIn(bound, boundOf(facts, ruling)));
+
+/** A call that is staged has not happened: its intent ends here, and when its time has come it is decided anew. Null when it is not to be staged. */
+async function stageOf(stages: Stages, action: Action, { principal }: Passage, intent: Intent, facts: Facts, approval: Approval | null): Promise<Reply | null> {
+  if (facts.input.reversibility === "read") return null;
+  const startedUs = stages.monotonicUs();
+  const end = (code: ErrorCode): void => void stages.conclude(intent, principal, "refused", code, null, startedUs);
+  try {
+    const card = await stages.stage(action, principal, intent, facts, approval);
+    if (card) end("staged");
+    return card && refusal.staged(action, intent, card);
+  } catch (error) {
+    const fault = error instanceof Fault ? error : new Fault("internal", `an internal error while staging \`${action.name}\``, { cause: error });
+    end(fault.code);
+    return refusal.unreached(action, intent, fault);
+  }
+}
 
 /** Step 6. A claimed approval is given back when the intent that would have spent it could not be written. */
 async function intend(stages: Stages, action: Action, principal: Principal, verdict: Verdict, approval: Approval | null): Promise<Intent> {

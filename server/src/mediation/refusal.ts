@@ -27,6 +27,7 @@ const publicText = (error: unknown): string => (error instanceof Fault ? error.m
 
 export const refusal = {
   denied(action: Action, intent: Intent, ruling: Ruling, by: ErrorCode | "policy", why: string): Reply {
+    if (by === "staged") return refused(by, intent, `Staged before: this very call of \`${action.name}\`.`, `How it stands: ${why}.`, `What to do: ${errors[by].remedy}.`);
     if (by !== "policy") return refused(by, intent, `Denied: \`${action.name}\` was not carried out.`, `Why: ${why}.`, `What to do: ${errors[by].remedy}.`);
     const { reasons, errors: failed } = ruling.decision;
     return refused(
@@ -59,6 +60,14 @@ export const refusal = {
       "What to do: retry the identical call later; once approved it goes through, once. Changed arguments need a new approval.",
     );
   },
+
+  staged: (action: Action, intent: Intent, { id, until_ms }: { readonly id: string; readonly until_ms: number }): Reply =>
+    refused(
+      "staged",
+      intent,
+      `Staged: \`${action.name}\` has not been carried out yet. It is allowed, and will be at ${new Date(until_ms).toISOString()} as ${id}, unless somebody withdraws it or policy no longer allows it by then.`,
+      "What to do: go on with other work. The identical call tells how it stands; it is not staged twice.",
+    ),
 
   askedAgain: (action: Action, intent: Intent): Reply =>
     refused(

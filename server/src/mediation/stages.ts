@@ -33,6 +33,10 @@ export interface Stages {
   /** Gives a claimed approval back when the call did not come to be; what has changed since ends it. */
   unclaim(approval: Approval, why: "unused" | keyof Bound): void;
   hold(action: Action, principal: Principal, intent: Intent, facts: Facts, ruling: Ruling, exchange: Exchange): Promise<Hold>;
+  /** What the identical call is told that was staged before; null when none was. */
+  staged(principal: Principal, action: Action): Pin["refuse"];
+  /** Stages an allowed call where its contract says so, durable on return; null where it does not. Throws Fault. */
+  stage(action: Action, principal: Principal, intent: Intent, facts: Facts, approval: Approval | null): Promise<{ readonly id: string; readonly until_ms: number } | null>;
   /** Lends what the action needs, until disposed of. Whatever it throws, nothing has happened. */
   lease(action: Action, principal: Principal, intent: Intent, exchange: Exchange): Promise<Lease>;
   /**

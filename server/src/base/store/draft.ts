@@ -39,7 +39,7 @@ export const storedLevel = 8;
 /** Which field of a record commits to its payload. */
 export const committedField: { readonly [type: string]: string } = {
   decision: "input", outcome: "result", "approval.approve": "comment", "approval.deny": "comment", "grant.give": "scope", "session.open": "purpose", "workspace.diff": "paths", "notice.post": "notice",
-  "undo.plan": "plan", "undo.piece": "piece", "undo.settle": "after",
+  "undo.plan": "plan", "undo.piece": "piece", "undo.settle": "after", "held.stage": "call",
 };
 
 /** Name of a state document inside a record: SHA-256 of kind and key, base64url. */

@@ -15,6 +15,7 @@ import type { Alerts } from "../../stages/alert/alerts.ts";
 import type { Identity } from "../../stages/identity/identity.ts";
 import type { Proposals } from "../../stages/proposal/proposals.ts";
 import type { StopStage } from "../../stages/stop/stop.ts";
+import type { HeldWrites } from "../../stages/undo/held.ts";
 import type { Undo } from "../../stages/undo/undo.ts";
 import type { Caller } from "../../stages/identity/opening.ts";
 
@@ -53,6 +54,7 @@ export interface Rooms {
   readonly channels: { list(): readonly ChannelState[] } & Pick<Outbox, "post">;
   readonly alerts: Pick<Alerts, "list" | "acknowledge">;
   readonly undo: Pick<Undo, "run" | "mayAsk">;
+  readonly held: Pick<HeldWrites, "list" | "withdraw">;
   readonly workspaces: Pick<Proposals, "list" | "gates" | "lacking" | "open" | "propose" | "judge" | "approve" | "apply" | "revert" | "conclude" | "discard">;
   readonly catalog: {
     entries(): readonly CatalogEntry[];

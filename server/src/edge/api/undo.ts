@@ -3,7 +3,12 @@ import type { UndoReport } from "../../stages/undo/undo.ts";
 import type { ApiCall, Handler } from "./handler.ts";
 import type { Rooms } from "./rooms.ts";
 
-export const undoHandlers = ({ undo }: Rooms): Record<"undo", Handler> => ({
+export const undoHandlers = ({ undo, held }: Rooms): Record<"undo" | "held_list" | "held_withdraw", Handler> => ({
+  held_list: ({ caller }) => {
+    const who = oneself(caller);
+    return { json: { held: who === "operator" ? held.list() : held.list(who) } };
+  },
+  held_withdraw: async ({ caller, at, actor }) => ({ json: { ...(await held.withdraw(at["id"] ?? "", oneself(caller), actor)), withdrawn: true } }),
   undo: async (call) => {
     const { at, body, actor } = call;
     undo.mayAsk(person(call));
@@ -12,6 +17,12 @@ export const undoHandlers = ({ undo }: Rooms): Record<"undo", Handler> => ({
     return { lines: first.done ? empty() : after(first.value, reports) };
   },
 });
+
+function oneself(caller: ApiCall["caller"]): "operator" | { readonly session: string } | { readonly user: string } {
+  if (caller === "operator") return caller;
+  if (caller === "anyone" || caller.kind === "agent") throw new Fault("forbidden", "what is staged is seen by the operator, a user or its session");
+  return caller.kind === "session" ? { session: caller.principal.session } : { user: caller.name };
+}
 
 /** Others never get past the roles of this route; this is the type's proof of it. */
 function person({ caller }: ApiCall): "operator" | { readonly user: string } {

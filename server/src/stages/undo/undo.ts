@@ -17,6 +17,8 @@ export interface Hands {
   /** A session of the agent that takes back, for that user; or the one given, while it is open. Throws Fault. */
   open(user: string, purpose: string, before: string | null): Promise<Principal>;
   close(session: string): Promise<void>;
+  /** Withdraws what these sessions have staged; returns how many. */
+  withdrawHeld(sessions: readonly string[]): Promise<number>;
   /** Whether a session could still do something itself that is not only read. */
   isAtLarge(session: string): boolean;
   /** Carries a call out as that session's, in place of the session that the action was of. */
@@ -42,7 +44,7 @@ export interface UndoLine {
 }
 
 export type UndoReport =
-  | { readonly kind: "begin"; readonly undo: string | null; readonly session: string; readonly actions: number; readonly as: string | null; readonly dry: boolean }
+  | { readonly kind: "begin"; readonly undo: string | null; readonly session: string; readonly actions: number; readonly as: string | null; readonly dry: boolean; /** Staged calls that were withdrawn. */ readonly withdrawn: number }
   | ({ readonly kind: "step" } & UndoLine)
   | { readonly kind: "end"; readonly restored: number; readonly residue: number; readonly refused: number; readonly failed: number };
 
@@ -92,7 +94,8 @@ export class Undo {
       const done = doneBy(store, ids, to);
       await store.append({ type: "access.read", by, what: "undo", from: done.at(-1)?.seq ?? 0, to: done[0]?.seq ?? 0, times: 1 });
       const run = await this.#begin(session, user, { to, dry, by, actions: done.length });
-      yield { kind: "begin", undo: run.undo, session, actions: done.length, as: run.principal?.session ?? null, dry };
+      const withdrawn = dry ? 0 : await this.#options.hands.withdrawHeld(ids);
+      yield { kind: "begin", undo: run.undo, session, actions: done.length, as: run.principal?.session ?? null, dry, withdrawn };
       const count = { restored: 0, residue: 0, refused: 0, failed: 0 };
       let pending = false;
       for (const one of done) {
