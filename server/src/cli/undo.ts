@@ -50,7 +50,8 @@ class Report {
     else this.#progress.show(this.#done, this.#all);
   }
 
-  #begin({ actions, session, withdrawn }: JsonObject): void {
+  #begin({ actions, session, withdrawn, applied }: JsonObject): void {
+    for (const id of Array.isArray(applied) ? applied : []) this.#context.out(`what was applied to its folder is taken back by \`lanyard session revert ${String(id)}\``);
     this.#all = Number(actions);
     if (Number(withdrawn) > 0) this.#context.out(`withdrew ${Number(withdrawn)} staged calls`);
     if (this.#all === 0) this.#context.out(`session ${String(session)} changed nothing`);

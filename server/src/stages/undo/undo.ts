@@ -44,7 +44,7 @@ export interface UndoLine {
 }
 
 export type UndoReport =
-  | { readonly kind: "begin"; readonly undo: string | null; readonly session: string; readonly actions: number; readonly as: string | null; readonly dry: boolean; /** Staged calls that were withdrawn. */ readonly withdrawn: number }
+  | { readonly kind: "begin"; readonly undo: string | null; readonly session: string; readonly actions: number; readonly as: string | null; readonly dry: boolean; /** Staged calls that were withdrawn. */ readonly withdrawn: number; /** Sessions whose changes of a folder were applied: `lanyard session revert` takes those back. */ readonly applied: readonly string[] }
   | ({ readonly kind: "step" } & UndoLine)
   | { readonly kind: "end"; readonly restored: number; readonly residue: number; readonly refused: number; readonly failed: number };
 
@@ -95,7 +95,7 @@ export class Undo {
       await store.append({ type: "access.read", by, what: "undo", from: done.at(-1)?.seq ?? 0, to: done[0]?.seq ?? 0, times: 1 });
       const run = await this.#begin(session, user, { to, dry, by, actions: done.length });
       const withdrawn = dry ? 0 : await this.#options.hands.withdrawHeld(ids);
-      yield { kind: "begin", undo: run.undo, session, actions: done.length, as: run.principal?.session ?? null, dry, withdrawn };
+      yield { kind: "begin", undo: run.undo, session, actions: done.length, as: run.principal?.session ?? null, dry, withdrawn, applied: ids.filter((id) => store.get("workspace", id)?.["state"] === "applied") };
       const count = { restored: 0, residue: 0, refused: 0, failed: 0 };
       let pending = false;
       for (const one of done) {
