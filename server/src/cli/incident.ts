@@ -21,7 +21,7 @@ export function incidentVerb(program: Command, context: Context): void {
       write(join(out, `${name}.html`), incidentPage(report));
       write(join(out, `${name}.json`), `${json(report)}\n`);
       const { calls, records, omitted } = report;
-      context.out(`wrote ${join(out, name)}.html and .json: ${calls.length} decisions, ${records.length} records with proofs${omitted > 0 ? `, ${omitted} left out` : ""}`);
+      context.out(`wrote ${join(out, name)}.html and .json: decisions ${calls.length}, records with proofs ${records.length}${omitted > 0 ? `, left out ${omitted}` : ""}`);
     });
 }
 

@@ -1,4 +1,4 @@
-// A pager: takes signed webhooks, and writes each page to page-1.txt, page-2.txt, ... with what it suggests to type after `$ `.
+// A pager: takes signed webhooks, and writes each page to page-1.txt, page-2.txt, ... with what it suggests to type after `> `.
 // node pager.mjs FILE puts its own address into that file where `http://127.0.0.1:0/` stands, and the key of its signatures into pager.secret.
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -15,7 +15,7 @@ const isGenuine = (headers, body) => {
 };
 
 const textOf = ({ data: { title, severity, lines, fields, commands } }) =>
-  [`${severity}: ${title}`, ...lines, ...Object.entries(fields).map(([name, value]) => `${name}: ${value}`), ...commands.map((command) => `$ ${command}`), ""].join("\n");
+  [`${severity}: ${title}`, ...lines, ...Object.entries(fields).map(([name, value]) => `${name}: ${value}`), ...commands.map((command) => `> ${command}`), ""].join("\n");
 
 const server = createServer(async (request, response) => {
   let body = "";
