@@ -68,7 +68,7 @@ ${lines(records.filter(({ type }) => /^(?:stop|breaker|alert|approval|grant)\./.
 <h2>What was taken back</h2>
 ${lines(records.filter(({ type }) => /^(?:undo|held|workspace)\./.test(type)), "Nothing.", report)}
 <h2>What the agent did</h2>
-${callTable(report.calls)}
+${callTable(report)}
 <h2>What it touched</h2>
 ${touched(report)}
 <h2>Timeline</h2>
@@ -96,14 +96,14 @@ function summary({ agent, user, purpose, opened_at_ms: opened, closed_at_ms: clo
 </div>`;
 }
 
-function callTable(calls: readonly IncidentCall[]): Markup {
+function callTable({ calls, session }: IncidentReport): Markup {
   if (calls.length === 0) return html`<p>No call.</p>`;
   const rows = calls.map(
     (call) => html`<tr>
-<td class="t">${moment(call.at_ms)}<br>entry ${call.seq}</td>
+<td class="t">${moment(call.at_ms)}<br>entry ${call.seq}${call.session === session ? "" : html`<br><small>session ${call.session}</small>`}</td>
 <td><b>${call.action}</b>${call.resources.map((resource) => html`<br>${resource}`)}<br><code>${argumentsOf(call)}</code></td>
 <td class="${shades.get(call.effect) ?? "deny"}">${call.effect}${call.by === "policy" ? "" : `, ${call.by}`}${call.reasons.map(({ policy, text, file, line }) => html`<br>${text === "" ? policy : text} <small>${file === "" ? policy : `${file}:${line}`}</small>`)}${call.approval === null ? "" : html`<br>approval ${call.approval}`}</td>
-<td>${call.outcome ? `${call.outcome.status}${call.outcome.code === "" ? "" : ` (${call.outcome.code})`}` : call.open ? html`<span class="bad">not known</span>` : "nothing was carried out"}<br><small>${call.reversibility}</small></td>
+<td>${call.outcome ? `${call.outcome.status}${call.outcome.code === "" ? "" : ` (${call.outcome.code})`}` : call.open ? html`<span class="bad">not known</span>` : "nothing was carried out"}<br><small>${call.reversibility}</small>${call.undone === null ? "" : html`<br><b>${call.undone.verdict}</b> ${call.undone.why}`}</td>
 </tr>
 `,
   );

@@ -4,7 +4,7 @@ const whom = ({ kind, name }: { readonly kind: string; readonly name: string }):
 const paged = ({ people, channels }: { readonly people: readonly string[]; readonly channels: readonly string[] }): string => people.join(", ") || channels.join(", ") || "nobody";
 const times = (count: number): string => (count > 1 ? `, it came ${count} times` : "");
 
-/** A record about what people or breakers did to stop an agent, and whom it was told to, in words; null for any other. */
+/** A record about what people or breakers did to stop an agent, to take back what it did, and whom it was told to, in words; null for any other. */
 export function handsLine(line: LedgerRecord): string | null {
   switch (line.type) {
     case "breaker.trip":
@@ -15,6 +15,14 @@ export function handsLine(line: LedgerRecord): string | null {
       return `order ${line.id}: ${line.by} says that it may be lifted; a second person must say so too`;
     case "stop.lift":
       return `${whom(line.subject)} goes on, by ${line.by}${line.second === null ? "" : ` and ${line.second}`}; order ${line.id} is lifted`;
+    case "undo.plan":
+      return `      plan to take back the call of ${line.of}: ${line.class}${line.read ? "" : ", its state could NOT be read"}`;
+    case "undo.begin":
+      return `UNDO of session ${line.session} by ${line.by}: ${line.actions} actions${line.to === null ? "" : `, down to entry ${line.to}`}`;
+    case "undo.step":
+      return `      the call of ${line.of}: ${line.verdict} (${line.why})`;
+    case "undo.end":
+      return `undo of session ${line.session} ended: restored ${line.restored}, with residue ${line.residue}, refused ${line.refused}, failed ${line.failed}`;
     case "alert.raise":
       return `ALERT ${line.id} (${line.severity}): ${line.condition}, ${line.subject}, ${line.held ? "held by quiet hours" : `paged ${paged(line)}`}`;
     case "alert.escalate":

@@ -52,6 +52,7 @@ class Net {
     this.#seqs.add(record.seq);
     const { id, order } = record as { readonly id?: unknown; readonly order?: unknown };
     for (const name of [id, order]) if (typeof name === "string") this.#ids.add(name);
+    if (record.type === "undo.begin") this.sessions.add(record.as); // What takes actions back acts too.
     if (record.type === "session.close" && record.session === [...this.sessions][0]) this.#open = false;
     return true;
   }

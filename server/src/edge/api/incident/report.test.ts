@@ -31,6 +31,10 @@ async function night() {
   await w.append({ type: "stop.order", id: "stp_2", kind: "stop", subject: { kind: "agent", name: "another" }, by: "operator", why: "not this one", sessions: 0, cancelled: 0, voided: 0 });
   await w.append({ type: "session.close", session: "ses_night", why: "done", actions: 5 });
   await w.append({ type: "stop.lift", id: "stp_1", kind: "quarantine", subject: { kind: "agent", name: "clerk" }, by: "user:ana", second: null });
+  await w.append({ type: "undo.begin", undo: "un_1", session: "ses_night", to: null, actions: 1, as: "ses_restorer", by: "user:ana" });
+  await w.outcome(await w.call("ses_restorer", "notes/restore_note", { name: "plan" }, { agent: "restorer" }));
+  await w.append({ type: "undo.step", undo: "un_1", of: 8, session: "ses_night", verdict: "restored", why: "verified", calls: 1 });
+  await w.append({ type: "undo.end", undo: "un_1", session: "ses_night", restored: 1, residue: 0, refused: 0, failed: 0 });
   await w.append({ type: "access.read", by: "operator", what: "log", from: 0, to: 9, times: 1 });
   return { ...w, denied };
 }
@@ -46,14 +50,15 @@ test("the report of a ledger is the same bytes each time, as a page and as JSON"
 test("it holds what belongs to the session and those below it, and nothing of others; who read what stays out", async () => {
   const w = await night();
   const report = await w.report("ses_night");
-  expect(report).toMatchObject({ format: "lanyard-incident/v1", agent: "clerk", user: "ben", purpose: "tidy up the notes", sessions: ["ses_night", "ses_below"], omitted: 0 });
+  expect(report).toMatchObject({ format: "lanyard-incident/v1", agent: "clerk", user: "ben", purpose: "tidy up the notes", sessions: ["ses_night", "ses_below", "ses_restorer"], omitted: 0 });
   expect(report.records.map(({ type }) => type)).toEqual([
     "session.open", "decision", "outcome", "decision", "approval.request", "approval.deny", "decision", "outcome", "session.open", "decision", "outcome", "decision", "breaker.trip", "stop.order", "alert.raise",
-    "alert.acknowledge", "decision", "session.close", "stop.lift",
+    "alert.acknowledge", "decision", "session.close", "stop.lift", "undo.begin", "decision", "outcome", "undo.step", "undo.end",
   ]);
+  expect(report.calls.filter(({ undone }) => undone !== null)).toMatchObject([{ seq: 8, undone: { verdict: "restored", why: "verified" } }]);
   expect(JSON.stringify(report)).not.toMatch(/ses_other|another|something else/);
   expect(report.touched).toEqual({
-    servers: [{ name: "notes", calls: 3 }, { name: "web", calls: 1 }],
+    servers: [{ name: "notes", calls: 4 }, { name: "web", calls: 1 }],
     resources: [{ name: "Note copy", calls: 1 }],
     hosts: [{ name: "api.example.com:443", calls: 1 }],
     credentials: [],
@@ -112,7 +117,7 @@ test("the JSON is checked by the verifier alone, elsewhere; a record that was ch
         return String((error as { stderr: string }).stderr).trim();
       }
     };
-    expect(run(report)).toMatch(/^ok: 19 records of the incident are in lanyard.local\/golden at size \d+; only `records` is proven$/);
+    expect(run(report)).toMatch(/^ok: 24 records of the incident are in lanyard.local\/golden at size \d+; only `records` is proven$/);
     const changed = (at: number, change: object) => ({ ...report, records: report.records.map((record, index) => (index === at ? { ...record, ...change } : record)) });
     expect(run(changed(1, { effect: "deny" }))).toMatch(/is not in the tree/);
     expect(run(changed(3, { seq: 4 }))).toMatch(/is not in the tree/);

@@ -28,6 +28,8 @@ export interface IncidentCall {
   /** Null: nothing was carried out, or `open`. */
   readonly outcome: { readonly seq: number; readonly status: string; readonly code: string } | null;
   readonly open: boolean;
+  /** What became of taking it back, the last time that was tried; null when it never was. */
+  readonly undone: { readonly verdict: string; readonly why: string } | null;
 }
 
 /** A report, version 1: docs/incident.md says what each key holds. Only `records` are proven, by `proofs`; all else is drawn from them and from sealed values. */
@@ -63,7 +65,8 @@ export async function incidentOf(rooms: Pick<Rooms, "store" | "clock" | "limits"
   const { sessions, records, omitted } = await gatherIncident(rooms, session, rooms.limits.incident_records);
   const opened = records.find((record) => record.type === "session.open");
   const closed = records.find((record) => record.type === "session.close" && record.session === session);
-  const calls = records.flatMap((record) => (record.type === "decision" ? [callOf(rooms, record)] : []));
+  const undone = new Map(records.flatMap((record) => (record.type === "undo.step" ? [[record.of, { verdict: record.verdict, why: record.why }] as const] : [])));
+  const calls = records.flatMap((record) => (record.type === "decision" ? [callOf(rooms, record, undone.get(record.seq) ?? null)] : []));
   const proved = proofsOf(store, records);
   return {
     format: "lanyard-incident/v1",
@@ -89,7 +92,7 @@ function proofsOf(store: Store, records: readonly LedgerRecord[]): Pick<Incident
   return { checkpoint, records: records as unknown as JsonObject[], proofs: records.map(({ seq }) => formatProof({ ...parseProof(store.prove(seq)), extra: null })) };
 }
 
-function callOf({ store, past }: Pick<Rooms, "store" | "past">, record: DecisionRecord): IncidentCall {
+function callOf({ store, past }: Pick<Rooms, "store" | "past">, record: DecisionRecord, undone: IncidentCall["undone"]): IncidentCall {
   const { seq, at_ms, session, action, effect, by, reversibility, approval } = record;
   const unsealed = record.payload === null ? null : store.unseal(record.payload);
   const value = isObject(unsealed?.value) ? unsealed.value : {};
@@ -113,6 +116,7 @@ function callOf({ store, past }: Pick<Rooms, "store" | "past">, record: Decision
     approval,
     outcome: outcome?.type === "outcome" ? { seq: outcome.seq, status: outcome.status, code: outcome.code } : null,
     open: effect === "allow" && outcome === null,
+    undone,
   };
 }
 
