@@ -52,6 +52,7 @@ export interface Alert {
   /** All channels and users that were told. */
   readonly channels: readonly string[];
   readonly people: readonly string[];
+  /** Whom the last page was for, as far as it was given to the outbox or is to be: it is posted again at a start, under its id. */
   readonly lastPage: Reach;
   /** Alerts that were summed up in one page share it; else the alert's own id. What a channel folds by. */
   readonly thread: string;

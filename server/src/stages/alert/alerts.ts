@@ -238,7 +238,15 @@ export class Alerts {
       const direct = this.#routeOf(alert)?.levels.some((level) => level.channels.includes(name)) ?? false;
       const mails = people.flatMap((user) => (alerts.contacts.get(user)?.includes(name) ? (users.get(user)?.email ?? []) : []));
       const to = channel?.kind === "smtp" && mails.length > 0 ? [...new Set([...mails, ...(direct ? channel.to : [])])] : null;
-      this.#rooms.postman.post(name, to ? { ...notice, to } : notice);
+      this.#rooms.postman.post(name, to ? { ...notice, to } : notice, () => this.#wentPast(alert.id, name));
+    }
+  }
+
+  /** What reached people past the outbox is not given to it at the next start. */
+  #wentPast(id: string, channel: string): void {
+    for (const standing of this.#standing.values()) {
+      const { lastPage } = standing.alert;
+      if (standing.alert.id === id) standing.alert = { ...standing.alert, lastPage: { ...lastPage, channels: lastPage.channels.filter((name) => name !== channel) } };
     }
   }
 

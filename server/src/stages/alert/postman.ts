@@ -9,6 +9,7 @@ const againMs = 5000;
 interface Letter {
   readonly channel: string;
   readonly notice: Notice;
+  readonly delivered: () => void;
   /** Monotonic. */
   notBeforeUs: number;
   busy: boolean;
@@ -38,10 +39,10 @@ export class Postman implements AsyncDisposable {
     this.#rooms = rooms;
   }
 
-  /** Never throws and does not wait. */
-  post(channel: string, notice: Notice): void {
+  /** Never throws and does not wait. `delivered`: called when the notice went past the outbox, which so does not know of it. */
+  post(channel: string, notice: Notice, delivered: () => void = () => {}): void {
     if (this.#letters.size >= this.#rooms.limits().notices) return this.#rooms.log.error("alert.unposted", { id: notice.id, channel, limit: "notices" });
-    this.#letters.add({ channel, notice, notBeforeUs: 0, busy: false });
+    this.#letters.add({ channel, notice, delivered, notBeforeUs: 0, busy: false });
     this.go();
   }
 
@@ -81,12 +82,13 @@ export class Postman implements AsyncDisposable {
     }
   }
 
-  async #deliver({ channel, notice }: Letter): Promise<boolean> {
+  async #deliver({ channel, notice, delivered }: Letter): Promise<boolean> {
     const { clock, log, limits } = this.#rooms;
     const late = new AbortController();
     const timer = clock.after(limits().channel_ms, () => late.abort());
     try {
       await this.#rooms.channel(channel)?.({ notice, earlier: null, signal: AbortSignal.any([late.signal, this.#ending.signal]) });
+      delivered();
       return true;
     } catch (error) {
       log.warn("alert.undelivered", { id: notice.id, channel, error });
