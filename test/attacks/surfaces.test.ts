@@ -3,6 +3,8 @@ import { expect, test } from "vitest";
 import { slackMessage } from "../../server/src/base/notify/slack.ts";
 import { mailText } from "../../server/src/base/notify/smtp.ts";
 import type { Notice } from "../../server/src/base/notify/notice.ts";
+import { fieldsOf } from "../../server/src/edge/surfaces/card-notice.ts";
+import type { ApprovalCard } from "../../server/src/stages/approval/card.ts";
 import { rulingOf } from "../kits/approval.ts";
 import { HttpReceiver } from "../kits/receivers.ts";
 import { formKey, SurfacesWorld } from "../kits/surfaces.ts";
@@ -239,6 +241,12 @@ test("what is too long to be shown has no buttons, and the page shows it to its 
     expect(text).toContain(ending);
     expect(text).toContain('value="approve"');
   }
+});
+
+test("the name of an argument cannot pass for another argument, nor a thing in a list for another thing", async () => {
+  const card = { action: "a/b", effect: ["path\nmode: read: x"], args: {}, resources: ['File::"a"\nFile::"b"'], reasons: [], read: [], given: [], missing: ["leads"], transforms: [], beside: null } as unknown as ApprovalCard;
+  const fields = new Map(fieldsOf(card));
+  expect([fields.get("effect"), fields.get("touches")]).toEqual(["path\\u{A}mode: read: x", 'File::"a"\\u{A}File::"b"']);
 });
 
 /** Every text object of a Slack message that Slack would read as markup. */

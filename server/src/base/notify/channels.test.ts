@@ -11,6 +11,7 @@ import { unsealTemplate } from "../config/environment.ts";
 import type { Undelivered } from "./channel.ts";
 import { channelsOf } from "./channels.ts";
 import type { Notice } from "./notice.ts";
+import { webhookSignature } from "./webhook.ts";
 
 const secrets = { HOOK: `whsec_${Buffer.from("a signing key of some length").toString("base64")}`, PD: "R0UT1NGKEY", TOKEN: "xoxb-token", SIGN: "signing", PASS: "p4ss word" };
 const clock = stillClock();
@@ -40,6 +41,11 @@ test("webhook: signed as Standard Webhooks says, with the notice's id", async ()
   const signature = createHmac("sha256", "a signing key of some length").update(`alr_1:raise.${clock.nowMs() / 1000}.${body}`).digest("base64");
   expect(headers["webhook-signature"]).toBe(`v1,${signature}`);
   expect(JSON.parse(body)).toMatchObject({ type: "lanyard.alert", data: { id: "alr_1:raise", severity: "critical", fields: { agent: "coder" }, commands: alarm.commands, data: { alert: "alr_1" } } });
+});
+
+test("webhook: the example that libraries of Standard Webhooks are tested with", () => {
+  const example = { id: "msg_p5jXN8AQM9LWM0D4loKWxJek", timestamp: "1614265330", body: '{"test": 2432232314}' };
+  expect(webhookSignature("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", example)).toBe("v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
 });
 
 test("webhook: answers are not told to programs", async () => {

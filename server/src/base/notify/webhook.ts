@@ -14,13 +14,16 @@ export const webhookChannel = ({ url, secret, clock }: { readonly url: string; r
     const timestamp = String(Math.floor(now / 1000));
     const told = { id, severity, dedup, title, lines, fields: Object.fromEntries(fields), commands, link, data };
     const body = JSON.stringify({ type: `lanyard.${kind}`, timestamp: new Date(now).toISOString(), data: told });
-    const signature = createHmac("sha256", keyOf(secret)).update(`${id}.${timestamp}.${body}`).digest("base64");
-    const headers = { "webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": `v1,${signature}` };
+    const headers = { "webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": webhookSignature(secret, { id, timestamp, body }) };
     const { status, afterMs } = await httpPost(url, { body, headers, signal });
     if (status < 200 || status > 299) throw new Undelivered(`status_${status}`, { passing: status !== 410, afterMs });
     return null;
   };
 };
+
+/** `timestamp`: in seconds, as the header has it. */
+export const webhookSignature = (secret: string, { id, timestamp, body }: { readonly id: string; readonly timestamp: string; readonly body: string }): string =>
+  `v1,${createHmac("sha256", keyOf(secret)).update(`${id}.${timestamp}.${body}`).digest("base64")}`;
 
 /** `whsec_` and base64, as Standard Webhooks writes keys; anything else is the key itself. */
 const keyOf = (secret: string): Buffer => (secret.startsWith("whsec_") ? Buffer.from(secret.slice("whsec_".length), "base64") : Buffer.from(secret));

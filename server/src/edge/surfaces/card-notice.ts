@@ -1,5 +1,5 @@
 import type { Notice } from "../../base/notify/notice.ts";
-import { shortened, visibleLines } from "../../base/visible.ts";
+import { shortened, visible, visibleLines } from "../../base/visible.ts";
 import type { ApprovalCard } from "../../stages/approval/card.ts";
 import { renderingBounds } from "../../stages/approval/rendering.ts";
 
@@ -11,11 +11,12 @@ const namedRequests = 100;
 /** A card as fields, whole: what people need to see before they answer. All values are foreign text. */
 export function fieldsOf({ action, args, effect, resources, reversibility, agent, user, purpose, session, reasons, read, given, missing, transforms, beside }: ApprovalCard): (readonly [string, string])[] {
   const isCut = effect.length > renderingBounds.lines || effect.some((line) => line.length > renderingBounds.lineChars);
-  const optional = (name: string, items: readonly string[]): [string, string][] => (items.length === 0 ? [] : [[name, items.join("\n")]]);
+  const listed = (items: readonly string[]): string => items.map(visible).join("\n"); // A line end inside an item would look like another item.
+  const optional = (name: string, items: readonly string[]): [string, string][] => (items.length === 0 ? [] : [[name, listed(items)]]);
   return [
     ["what", action],
-    ["effect", args === null ? "(the arguments were erased)" : effect.join("\n")],
-    ...optional("arguments", isCut ? [JSON.stringify(args, null, 2)] : []),
+    ["effect", args === null ? "(the arguments were erased)" : listed(effect)],
+    ...(isCut ? ([["arguments", JSON.stringify(args, null, 2)]] as const) : []),
     ...optional("changed by policy", transforms),
     ...optional("beside the arguments", beside === null ? [] : [JSON.stringify(beside)]),
     ...optional("touches", resources),

@@ -80,7 +80,7 @@ export class SlackCallback {
     if (!/^\d{1,12}$/.test(time) || Math.abs(nowMs - Number(time) * 1000) > windowMs) throw new Fault("unauthenticated", "the request is too old, or from the future");
     const { signing_secret: secret } = secretsOf(entry);
     const { signing_secret: key = "" } = await fill({ signing_secret: secret ?? "" });
-    const made = `v0=${createHmac("sha256", key).update(`v0:${time}:`).update(bytes).digest("hex")}`;
+    const made = slackSignature(key, time, bytes);
     if (key === "" || !same(given, made)) throw new Fault("unauthenticated", "the signature does not fit");
     for (const [signature, untilMs] of this.#seen) if (untilMs < nowMs) this.#seen.delete(signature);
     if (this.#seen.has(made)) throw new Fault("conflict", "the request was sent before");
@@ -126,6 +126,9 @@ export class SlackCallback {
     this.#answering.add(answering);
   }
 }
+
+/** `time`: in seconds, as the header has it. */
+export const slackSignature = (key: string, time: string, bytes: Uint8Array): string => `v0=${createHmac("sha256", key).update(`v0:${time}:`).update(bytes).digest("hex")}`;
 
 const statuses: { readonly [C in ErrorCode]?: number } = { not_found: 404, unauthenticated: 401, conflict: 409, limit_exceeded: 413, no_credential: 503, invalid_config: 503 };
 

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { rulingOf } from "../../../../test/kits/approval.ts";
 import { settled } from "../../../../test/kits/clock.ts";
 import { SurfacesWorld } from "../../../../test/kits/surfaces.ts";
+import { slackSignature } from "./slack-callback.ts";
 
 test("a request is told to the channels of its groups, with what it is, and so is its end", async () => {
   await using w = await SurfacesWorld.start("[team, hook]");
@@ -49,6 +50,13 @@ test("Slack: a press answers as the user that the Slack user is, with the commen
   expect(last?.url).toBe("/api/chat.update");
   expect(last?.body).toContain("denied by lea");
   expect(last?.body).not.toContain('"action_id"');
+});
+
+test("Slack: the signature of the example in their documentation", () => {
+  const body =
+    "token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text=" +
+    "&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c";
+  expect(slackSignature("8f742231b10e8888abcd99yyyzzz85a5", "1531420618", Buffer.from(body))).toBe("v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503");
 });
 
 test("a quorum: each yes counts once, the message says what is missing, and the call goes on after the last", async () => {
