@@ -3,6 +3,7 @@ import { z } from "zod";
 import { limits } from "../limits.ts";
 import type { UndoCondition, ContractUse, Gate, InverseCall, StateReading, UndoTemplate, UndoCase } from "../undo/contract.ts";
 import { conditionProblem, templateProblem } from "../undo/mapping.ts";
+import { dialectNames } from "../undo/sql-statement.ts";
 
 // `undo:` of a tool's contract, as it is written. What each key means stands in base/undo/contract.ts.
 
@@ -20,22 +21,24 @@ const condition: z.ZodType<UndoCondition> = z.lazy(() =>
       z.strictObject({ ...at, like: text }),
       z.strictObject({ ...at, there: z.boolean() }),
       z.strictObject({ ...at, sql: z.array(text).min(1).max(64) }),
+      z.strictObject({ ...at, rows: z.enum(dialectNames) }),
     ],
-    "a condition is `{at, is}`, `{at, in}`, `{at, like}`, `{at, there}`, `{at, sql}`, `{not}` or `{any}`",
+    "a condition is `{at, is}`, `{at, in}`, `{at, like}`, `{at, there}`, `{at, sql}`, `{at, rows}`, `{not}` or `{any}`",
   ),
 );
 const conditions = z.array(condition).max(64);
 
 const reading = z
-  .strictObject({ tool: text.optional(), args: template.optional(), files: template.optional(), keep: template.optional(), absent: conditions.optional(), before: z.literal("absent").optional() })
+  .strictObject({ tool: text.optional(), args: template.optional(), files: template.optional(), rows: z.strictObject({ of: template, on: z.enum(dialectNames) }).optional(), keep: template.optional(), absent: conditions.optional(), before: z.literal("absent").optional() })
   .refine(({ tool, files }) => (tool === undefined) !== (files === undefined), "a reading has `tool`, which is called, or `files`, a list of `{path, deep, way, except}`")
-  .refine(({ files, args, keep, absent, before }) => files === undefined || (args ?? keep ?? absent ?? before) === undefined, "nothing else goes with `files`");
+  .refine(({ tool, rows }) => rows === undefined || tool !== undefined, "`rows` needs the `tool` that takes SQL")
+  .refine(({ files, rows, args, keep, absent, before }) => (files ?? rows) === undefined || (args ?? keep ?? absent ?? before) === undefined, "nothing else goes with `files` or `rows`");
 
 const readings = z.record(stateName, reading).refine((some) => Object.keys(some).length <= limits.undo_readings.value, `more readings than the limit undo_readings (${limits.undo_readings.value})`);
 
 const inverse = z
   .strictObject({ when: conditions.optional(), tool: text.optional(), args: template.optional(), each: template.optional(), restore: stateName.optional() })
-  .refine(({ tool, restore }) => (tool === undefined) !== (restore === undefined), "an inverse has `tool`, which is called, or `restore`, the name of a state of `files`");
+  .refine(({ tool, restore }) => (tool === undefined) !== (restore === undefined), "an inverse has `tool`, which is called, or `restore`, the name of a state of `files` or `rows`");
 
 const gate = z
   .strictObject({ says: text.min(1), when: conditions.optional(), after: text.optional(), read: reading.optional(), older_than_minutes: z.int().min(1).max(5_256_000).optional() })
@@ -95,7 +98,7 @@ function* templateProblems(one: CaseFile): Generator<Problem> {
     yield* inTemplate(call.each, settled, ["inverse", index, "each"]);
     yield* inConditions(call.when, roots, ["inverse", index, "when"]);
     yield* inTemplate(call.args, roots, ["inverse", index, "args"]);
-    if (call.restore !== undefined && one.state?.[call.restore]?.files === undefined) yield { path: ["inverse", index, "restore"], message: `no state \`${call.restore}\` is read with \`files\`` };
+    if (call.restore !== undefined && (one.state?.[call.restore]?.files ?? one.state?.[call.restore]?.rows) === undefined) yield { path: ["inverse", index, "restore"], message: `no state \`${call.restore}\` is read with \`files\` or \`rows\`` };
   }
   for (const [index, entry] of (one.gates ?? []).entries()) {
     if (entry.read) yield* inReading(entry.read, settled, ["gates", index, "read"]);
@@ -118,13 +121,14 @@ function* inConditions(some: readonly UndoCondition[] | undefined, roots: readon
 function* inReading(entry: z.infer<typeof reading>, roots: readonly string[], path: readonly PropertyKey[]): Generator<Problem> {
   yield* inTemplate(entry.args, roots, [...path, "args"]);
   yield* inTemplate(entry.files, roots, [...path, "files"]);
+  yield* inTemplate(entry.rows?.of, roots, [...path, "rows", "of"]);
   yield* inTemplate(entry.keep, [...roots, "answer"], [...path, "keep"]);
   yield* inConditions(entry.absent, [...roots, "answer"], [...path, "absent"]);
 }
 
 const whole: UndoTemplate = { $: "/answer" };
 
-const readingOf = ({ tool, args = {}, files, keep = whole, absent = [], before }: z.infer<typeof reading>): StateReading => ({ tool: tool ?? null, args, files: files ?? null, keep, absent, made: before === "absent" });
+const readingOf = ({ tool, args = {}, files, rows, keep = whole, absent = [], before }: z.infer<typeof reading>): StateReading => ({ tool: tool ?? null, args, files: files ?? null, rows: rows ?? null, keep, absent, made: before === "absent" });
 
 const readingsOf = (some: z.infer<typeof readings> = {}): ReadonlyMap<string, StateReading> => new Map(Object.entries(some).map(([name, entry]) => [name, readingOf(entry)]));
 

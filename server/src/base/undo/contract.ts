@@ -1,4 +1,5 @@
 import type { Json, Reversibility } from "@lanyard/contract";
+import type { DialectName } from "./sql-statement.ts";
 
 // What a tool's contract says of taking its calls back: `undo:` of a tool in lanyard.yaml, or of a ready contract. Data, no code.
 
@@ -20,7 +21,9 @@ export type UndoCondition =
   | { readonly at: UndoTemplate; readonly like: string }
   | { readonly at: UndoTemplate; readonly there: boolean }
   /** It is SQL, every statement of it is of one of these kinds (see sql.ts), and all SQL dialects read it alike. */
-  | { readonly at: UndoTemplate; readonly sql: readonly string[] };
+  | { readonly at: UndoTemplate; readonly sql: readonly string[] }
+  /** It is SQL that changes something on this database, and a reading `rows` can be made of it as far as the text tells (see sql-statement.ts). */
+  | { readonly at: UndoTemplate; readonly rows: DialectName };
 
 /** How something is read, without changing it. */
 export interface StateReading {
@@ -32,6 +35,8 @@ export interface StateReading {
    * Read by the daemon itself, following no link, with contents, owners and permissions. Null: `tool` is called.
    */
   readonly files: UndoTemplate | null;
+  /** `tool` takes SQL as `sql`: what the text `of` touches in the database is asked by queries of Lanyard's own. Null: `tool` is called with `args`. */
+  readonly rows: { readonly of: UndoTemplate; readonly on: DialectName } | null;
   /** What of the answer counts: kept, and compared. `/answer` is the tool's result; of the web `{status, headers, body, json}`. */
   readonly keep: UndoTemplate;
   /** When any holds of `/answer`, there is no such thing; an error that is none of these is a failed reading. */
@@ -48,7 +53,10 @@ export interface InverseCall {
   readonly args: UndoTemplate;
   /** Once for each item of this list, as `/item`; null: once. */
   readonly each: UndoTemplate | null;
-  /** Name of a state that was read with `files`: what the action changed of it is put back, by the daemon itself, as the action `<server>/mcp:lanyard/restore`. Null: `tool` is called. */
+  /**
+   * Name of a state that was read with `files` or `rows`: what the action changed of it is put back. Files by the daemon itself, as the action
+   * `<server>/mcp:lanyard/restore`; rows by calls of their `tool`. Null: `tool` is called.
+   */
   readonly restore: string | null;
 }
 

@@ -1,6 +1,7 @@
 import { isObject, parseJson, type Json, type JsonObject } from "@lanyard/contract";
 import { limits } from "../limits.ts";
 import type { UndoCondition, UndoTemplate } from "./contract.ts";
+import { changesOf } from "./sql-statement.ts";
 import { simpleStatement, sqlKinds } from "./sql.ts";
 
 /** A template could not be worked out; the message is public and holds no value. */
@@ -241,6 +242,7 @@ const isTrue = (condition: UndoCondition, roots: JsonObject, budget: Budget): bo
   if ("is" in condition) return sameJson(value, found(condition.is, roots, budget));
   if ("in" in condition) return condition.in.some((one) => sameJson(value, one));
   if (typeof value !== "string") return false;
+  if ("rows" in condition) return changesOf(value, condition.rows) !== null;
   if ("like" in condition) return isLike(value, condition.like);
   const kinds = sqlKinds(value);
   return kinds !== null && kinds.length > 0 && kinds.every((kind) => condition.sql.includes(kind));

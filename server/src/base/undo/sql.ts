@@ -51,7 +51,7 @@ const statements = (sql: string): Statement[] | null => {
 const harmless = new Set(
   `and or not in exists any all some case when then else end as on using over filter within values from join where having union except intersect select by limit offset between like is null distinct with
   count sum min max avg total coalesce nullif ifnull lower upper length char_length substr substring trim ltrim rtrim round abs floor ceil ceiling mod cast date time datetime julianday strftime
-  extract to_char now current_date current_timestamp concat concat_ws group_concat string_agg array_agg json_agg json_extract json_object json_array row_number rank dense_rank lag lead greatest least instr position replace hex typeof printf format`.split(/\s+/),
+  extract to_char now current_date current_timestamp concat concat_ws group_concat string_agg array_agg json_agg json_extract json_object json_array row_number rank dense_rank lag lead greatest least instr position replace hex typeof printf format char quote to_regclass pragma_table_xinfo pragma_foreign_key_list`.split(/\s+/),
 );
 
 const changing = new Set(["insert", "update", "delete", "merge", "create", "drop", "alter", "truncate", "into", "call", "do", "copy"]);

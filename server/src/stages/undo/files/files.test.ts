@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
-import type { Changed, Image } from "../means.ts";
+import { changesBetween } from "../image.ts";
 import { readFiles, restoreFiles, type FilesLook } from "./files.ts";
 import { indexEntries } from "./git-index.ts";
 
@@ -24,16 +24,11 @@ const dump = (at: string, path = ""): string[] =>
     return stats.isDirectory() ? [`${here}/ ${stats.mode}`, ...dump(at, here)] : [`${here} ${stats.mode} ${readFileSync(join(at, here), "hex")}`];
   });
 
-const changes = (before: Image, after: Image): Changed[] =>
-  [...new Set([...Object.keys(before), ...Object.keys(after)])]
-    .map((place) => ({ place, before: before[place] ?? null, after: after[place] ?? null }))
-    .filter((change) => JSON.stringify(change.before) !== JSON.stringify(change.after));
-
 async function done(look: FilesLook, work: () => void): Promise<() => Promise<void>> {
   const before = await readFiles(look, true);
   work();
   const after = await readFiles(look, false);
-  return () => restoreFiles(look.root, changes(before.image, after.image), before.contents);
+  return () => restoreFiles(look.root, changesBetween(before.image, after.image), before.contents);
 }
 
 const path = fc.constantFrom("a", "b", "d", "d/a", "d/b", "d/e", "d/e/a", "ü ñ", "run.sh");

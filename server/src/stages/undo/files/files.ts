@@ -1,14 +1,14 @@
 import { isAbsolute, join, normalize } from "node:path";
 import { Fault, isObject, type Json, type JsonObject } from "@lanyard/contract";
 import { Anchor } from "../../../base/anchor.ts";
-import type { Changed, Image } from "../means.ts";
+import type { Changed, Image } from "../image.ts";
 import { putBack } from "./put-back.ts";
 import { snapshot, type FileState, type Top } from "./snapshot.ts";
 
 /** Files and folders as one looks at them again: absolute paths below a root. */
 export interface FilesLook {
   readonly root: string;
-  readonly tops: readonly { readonly path: string; readonly deep?: boolean; /** Also the folders on the way from the root. */ readonly way?: boolean; readonly except?: readonly string[] }[];
+  readonly tops: readonly { readonly path: string; readonly deep?: boolean; /** Also the folders on the way from the root. */ readonly way?: boolean; /** When it is not there, nothing can be promised. */ readonly must?: boolean; readonly except?: readonly string[] }[];
 }
 
 /** Contents of files, base64 by place. */
@@ -26,11 +26,11 @@ function below(root: string, path: string): string {
 }
 
 function topsOf({ root, tops }: FilesLook): Top[] {
-  return tops.flatMap(({ path, deep = false, way = false, except = [] }) => {
+  return tops.flatMap(({ path, deep = false, way = false, must = false, except = [] }) => {
     const at = below(root, path);
     const names = at.split("/");
-    const folders = way ? names.slice(1).map((_, length) => ({ path: names.slice(0, length + 1).join("/"), deep: false, except: [] })) : [];
-    return [...folders, { path: at, deep, except }];
+    const folders = way ? names.slice(1).map((_, length) => ({ path: names.slice(0, length + 1).join("/"), deep: false, must: false, except: [] })) : [];
+    return [...folders, { path: at, deep, must, except }];
   });
 }
 

@@ -21,6 +21,8 @@ export interface FileState {
 export interface Top {
   /** Relative to the root, `/` between names, without `.` and `..`; empty: the root itself. */
   readonly path: string;
+  /** Without it the others say nothing: where it is not there, nothing can be promised. */
+  readonly must: boolean;
   /** Also what is below it, when it is a folder. */
   readonly deep: boolean;
   /** Relative to `path`: what is left out, with all below it. */
@@ -55,13 +57,16 @@ interface Walk {
  */
 export async function snapshot(anchor: Anchor, tops: readonly Top[], keep: boolean): Promise<FolderImage> {
   const walk: Walk = { anchor, keep, states: new Map(), contents: new Map(), bytes: 0 };
-  for (const { path, deep, except } of tops) await look(walk, path, deep ? new Set(except.map((name) => join(path, name))) : null);
+  for (const { path, deep, must, except } of tops) {
+    await look(walk, path, deep ? new Set(except.map((name) => join(path, name))) : null);
+    if (must && !walk.states.get(path)) throw irreversible(`there is no \`${path}\``);
+  }
   return walk;
 }
 
 /** What a path is now, without what is below it; null when there is nothing. Throws as {@link snapshot} does. */
 export async function stateAt(anchor: Anchor, path: string): Promise<FileState | null> {
-  return (await snapshot(anchor, [{ path, deep: false, except: [] }], false)).states.get(path) ?? null;
+  return (await snapshot(anchor, [{ path, deep: false, must: false, except: [] }], false)).states.get(path) ?? null;
 }
 
 /** `except`: null where nothing below is looked at. */

@@ -1,8 +1,6 @@
 import { isObject, type Json, type JsonObject } from "@lanyard/contract";
-import { quotedName, quotedText } from "./tokens.ts";
-import type { TableName } from "./statement.ts";
-
-export type DialectName = "sqlite" | "postgres";
+import { quotedName, quotedText } from "../../../base/undo/sql-tokens.ts";
+import type { DialectName, TableName } from "../../../base/undo/sql-statement.ts";
 
 /** What a table is made of, as far as its rows can be put back. */
 export interface TableShape {

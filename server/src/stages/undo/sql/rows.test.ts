@@ -2,12 +2,13 @@ import { DatabaseSync } from "node:sqlite";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Json, JsonObject } from "@lanyard/contract";
-import type { Answer } from "../../../base/exchange.ts";
-import type { AskServer, Changed, Watched } from "../means.ts";
-import { statementsOf } from "./statement.ts";
-import { SqlMeans } from "./rows.ts";
+import { changesOf, statementsOf } from "../../../base/undo/sql-statement.ts";
+import { changesBetween } from "../image.ts";
+import { sqlKinds } from "../../../base/undo/sql.ts";
+import { dialects } from "./dialect.ts";
+import { SqlRows, type Query } from "./rows.ts";
 
-const means = new SqlMeans("sqlite");
+const rows = new SqlRows("sqlite");
 
 /** A database that answers as dbhub does. */
 class Shop {
@@ -17,16 +18,16 @@ class Shop {
     this.db.exec(ddl);
   }
 
-  readonly ask: AskServer = async ({ args }) => {
+  readonly query: Query = async (text) => {
     try {
-      const statements = String(args["sql"]).split("; ").map((sql) => {
+      const statements = text.split("; ").map((sql) => {
         const rows = this.db.prepare(sql).all() as JsonObject[];
         const count = /^\s*(select|with)/i.test(sql) ? rows.length : Number((this.db.prepare("SELECT changes() AS n").get() as { n: number }).n);
         return { sql, rows, count };
       });
       return answer({ success: true, data: { statements: statements as unknown as Json } });
     } catch (error) {
-      return { result: { isError: true, content: [{ type: "text", text: String(error) }] } };
+      return { isError: true, content: [{ type: "text", text: String(error) }] };
     }
   };
 
@@ -35,23 +36,17 @@ class Shop {
   }
 }
 
-const answer = (value: JsonObject): Answer => ({ result: { content: [{ type: "text", text: JSON.stringify(value) }] } });
-
-const changes = (before: Watched, after: Watched): Changed[] =>
-  [...new Set([...Object.keys(before.image), ...Object.keys(after.image)])]
-    .map((place) => ({ place, before: before.image[place] ?? null, after: after.image[place] ?? null }))
-    .filter((change) => JSON.stringify(change.before) !== JSON.stringify(change.after));
+const answer = (value: JsonObject): JsonObject => ({ content: [{ type: "text", text: JSON.stringify(value) }] });
 
 /** Does it, and gives what takes it back. */
 async function done(shop: Shop, sql: string): Promise<() => Promise<void>> {
-  const step = { tool: "execute_sql", args: { sql } };
-  expect([sql, means.standing(step).reversibility]).toEqual([sql, "reversible"]);
-  const before = await means.before(step, shop.ask);
-  const after = await means.again(before, await shop.ask(step), shop.ask);
+  expect([sql, changesOf(sql, "sqlite")]).not.toEqual([sql, null]);
+  const before = await rows.before(sql, shop.query);
+  const after = await rows.again(before, shop.query, await shop.query(sql));
   return async () => {
-    for (const inverse of means.inverse(after, changes(before, after))) if ("call" in inverse) {
-      if (!String(inverse.call.args["sql"]).startsWith("DROP")) expect(statementsOf(String(inverse.call.args["sql"]))).not.toBeNull();
-      await shop.ask(inverse.call);
+    for (const back of rows.back(after, changesBetween(before.image, after.image))) {
+      if (!back.startsWith("DROP")) expect(statementsOf(back)).not.toBeNull();
+      await shop.query(back);
     }
   };
 }
@@ -116,22 +111,28 @@ test.each([
   ["no literal", "CREATE TABLE t (id INTEGER PRIMARY KEY, a); INSERT INTO t VALUES (1, CAST(x'610062' AS TEXT))", "DELETE FROM t"],
 ])("nothing is promised where the world has %s", async (why, ddl, sql) => {
   const shop = new Shop(ddl);
-  await expect(means.before({ tool: "execute_sql", args: { sql } }, shop.ask)).rejects.toThrow(why);
+  await expect(rows.before(sql, shop.query)).rejects.toThrow(why);
 });
 
 test("a table and an index that were made are dropped, and found with rows when somebody put some in", async () => {
   const shop = new Shop();
   const back = await done(shop, "CREATE TABLE made (id INTEGER PRIMARY KEY); CREATE INDEX by_a ON t (a)");
-  const step = { tool: "execute_sql", args: { sql: "CREATE TABLE made2 (id INTEGER PRIMARY KEY)" } };
-  const before = await means.before(step, shop.ask);
-  await shop.ask(step);
+  const sql = "CREATE TABLE made2 (id INTEGER PRIMARY KEY)";
+  const before = await rows.before(sql, shop.query);
+  await shop.query(sql);
   shop.db.exec("INSERT INTO made2 VALUES (1)");
-  expect((await means.again(before, null, shop.ask)).image).toMatchObject({ "table made2": { rows: 1 } });
+  expect((await rows.again(before, shop.query)).image).toMatchObject({ "table made2": { rows: 1 } });
   await back();
   expect(shop.db.prepare("SELECT name FROM sqlite_master WHERE name IN ('made', 'by_a')").all()).toEqual([]);
 });
 
-test("statements that touch one table twice, and conditions that depend on the moment, are unknown", () => {
-  for (const sql of ["UPDATE t SET a = 1; DELETE FROM T", "DELETE FROM t WHERE a < now()", "UPDATE main.t SET a = 1"]) expect([sql, means.standing({ tool: "x", args: { sql } }).reversibility]).toEqual([sql, "unknown"]);
-  expect(means.standing({ tool: "x", args: { sql: "SELECT 1", other: true } }).reversibility).toBe("unknown");
+test("statements that touch one table twice, and conditions that depend on the moment, are not answered for", () => {
+  for (const sql of ["UPDATE t SET a = 1; DELETE FROM T", "DELETE FROM t WHERE a < now()", "UPDATE main.t SET a = 1", "SELECT 1"]) expect([sql, changesOf(sql, "sqlite")]).toEqual([sql, null]);
+});
+
+test("what Lanyard asks a database is a read as contracts measure it", () => {
+  const tables = [{ schema: null, name: "orders" }, { schema: null, name: `o'"x` }];
+  for (const dialect of Object.values(dialects))
+    for (const table of tables)
+      for (const sql of [...dialect.shapeQueries(table), `SELECT ${dialect.asText("a")} FROM ${dialect.tableText(table)} WHERE ${dialect.holds("a", "'x'")}`, dialect.definitionQuery("table", table), dialect.definitionQuery("index", table)]) expect([sql, sqlKinds(sql)]).toEqual([sql, ["select"]]);
 });

@@ -1,16 +1,12 @@
 import { Fault, isObject, parseJson, type Json, type JsonObject } from "@lanyard/contract";
-import type { Answer } from "../../../base/exchange.ts";
 import { limits } from "../../../base/limits.ts";
-import type { AskServer, Changed, Image, Inverse, Means, UndoStanding, Step, Watched } from "../means.ts";
-import { answersOf, dialects, type Dialect, type DialectName, type TableShape } from "./dialect.ts";
-import { statementsOf, type Expression, type MakingStatement, type RowStatement, type TableName } from "./statement.ts";
-import { quotedName } from "./tokens.ts";
-
-type Write = RowStatement | MakingStatement;
+import type { Changed, Image } from "../image.ts";
+import { answersOf, dialects, type Dialect, type TableShape } from "./dialect.ts";
+import { changesOf, type DialectName, type Expression, type MakingStatement, type RowStatement, type TableName } from "../../../base/undo/sql-statement.ts";
+import { quotedName } from "../../../base/undo/sql-tokens.ts";
 
 /** What of one table is watched. Values and keys are literals of the database. */
 interface RowsWatch {
-  readonly kind: "rows";
   readonly table: TableName;
   readonly columns: readonly string[];
   readonly key: readonly string[];
@@ -29,76 +25,72 @@ interface RowsWatch {
 
 type Watch = RowsWatch | MakingStatement;
 
+/** Rows, tables and indexes that a text of SQL touches, and what they are now: by place, values as literals of the database. */
+export interface RowsImage {
+  readonly watches: readonly Watch[];
+  readonly image: Image;
+}
+
+/** Sends SQL that only reads; resolves with the tool's result. */
+export type Query = (sql: string) => Promise<JsonObject>;
+
 const cannot = (why: string): Fault => new Fault("irreversible", why);
 const nameOf = ({ schema, name }: TableName): string => (schema === null ? name : `${schema}.${name}`);
-const unknown = (why: string): UndoStanding => ({ reversibility: "unknown", residue: "", why });
 
 /**
  * Taking back what `execute_sql` of dbhub did, on SQLite and PostgreSQL. It answers only for statements that it understands to the last word:
  * rows are read before by the statement's own condition, and after by their primary keys; a step back names every value it expects to find, so
  * that a row which somebody else changed is left alone by the database itself.
  */
-export class SqlMeans implements Means {
+export class SqlRows {
   readonly #dialect: Dialect;
 
   constructor(dialect: DialectName) {
     this.#dialect = dialects[dialect];
   }
 
-  standing({ args }: Step): UndoStanding {
-    const statements = typeof args["sql"] === "string" && Object.keys(args).length === 1 ? statementsOf(args["sql"]) : null;
-    if (!statements) return unknown("not every statement is understood");
-    const writes = statements.filter((statement): statement is Write => statement.kind !== "select");
-    if (writes.length === 0) return { reversibility: "read", residue: "", why: "" };
-    if (new Set(writes.map(({ table }) => nameOf(table).toLowerCase())).size < writes.length) return unknown("two statements change the same table");
-    for (const statement of writes) {
-      if (statement.table.schema !== null && this.#dialect.name === "sqlite") return unknown("the table is named with its database");
-      if ((statement.kind === "update" || statement.kind === "delete") && statement.where?.stable === false) return unknown("which rows it touches depends on the moment");
-    }
-    const numbers = writes.some(({ kind }) => kind === "insert" || kind === "table");
-    return { reversibility: "reversible", residue: numbers ? "numbers that the database gave out are not given out again" : "", why: "" };
-  }
-
-  async before(step: Step, ask: AskServer): Promise<Watched> {
-    const writes = (statementsOf(String(step.args["sql"])) ?? []).filter((statement): statement is Write => statement.kind !== "select");
+  /** What the text may change, as it is now. Throws Fault `irreversible` when that cannot be taken back, for a reason that only the database knows. */
+  async before(sql: string, query: Query): Promise<RowsImage> {
+    const changes = changesOf(sql, this.#dialect.name);
+    if (!changes) throw cannot("not every statement is understood");
     const watches: Watch[] = [];
-    for (const [at, statement] of writes.entries()) watches.push(await this.#watch(statement, at, step.tool, ask));
-    return { watch: { tool: step.tool, watches: watches as unknown as Json }, image: await this.#image(step.tool, watches, ask) };
+    for (const [at, statement] of changes.entries()) watches.push(await this.#watch(statement, at, query));
+    return { watches, image: await this.#image(watches, query) };
   }
 
-  async again({ watch }: Watched, answer: Answer | null, ask: AskServer): Promise<Watched> {
-    const [tool, watches] = opened(watch);
-    const counts = answer ? answersOf(textOf(answer)) : null;
+  /**
+   * The same again. `result`: what the tool said to the text, when this is right after it; null when that is not known, absent any time later.
+   * Throws Fault `irreversible` when it was not what had been read before, or what is new cannot be told.
+   */
+  async again({ watches }: RowsImage, query: Query, result?: JsonObject | null): Promise<RowsImage> {
+    const counts = result ? answersOf(textOf(result)) : null;
     const found: Watch[] = [];
-    for (const one of watches) found.push(one.kind === "rows" && answer ? await this.#touched(one, counts?.[one.at]?.count ?? null, tool, ask) : one);
-    return { watch: { tool, watches: found as unknown as Json }, image: await this.#image(tool, found, ask) };
+    for (const one of watches) found.push("rows" in one && result !== undefined ? await this.#touched(one, counts?.[one.at]?.count ?? null, query) : one);
+    return { watches: found, image: await this.#image(found, query) };
   }
 
-  inverse({ watch }: Watched, changed: readonly Changed[]): Inverse[] {
-    const [tool, watches] = opened(watch);
-    const calls: Inverse[] = [];
-    for (const one of watches) {
-      const places = new Set(one.kind === "rows" ? one.rows.map((row) => placeOf(one, row)) : [definitionPlace(one)]);
+  /** Texts of SQL, each a call of its own, that take places back from `after` to `before`. Each touches only what is still as `after` says. */
+  back({ watches }: RowsImage, changed: readonly Changed[]): string[] {
+    return watches.flatMap((one) => {
+      const places = new Set("rows" in one ? one.rows.map((row) => placeOf(one, row)) : [definitionPlace(one)]);
       const mine = changed.filter(({ place }) => places.has(place));
-      const texts = one.kind === "rows" ? this.#rowsBack(one, mine) : mine.map(() => this.#dialect.dropText(one.kind, one.table));
-      calls.push(...texts.map((sql): Inverse => ({ call: { tool, args: { sql } } })));
-    }
-    return calls;
+      return "rows" in one ? this.#rowsBack(one, mine) : mine.map(() => this.#dialect.dropText(one.kind, one.table));
+    });
   }
 
-  async #watch(statement: Write, at: number, tool: string, ask: AskServer): Promise<Watch> {
+  async #watch(statement: RowStatement | MakingStatement, at: number, query: Query): Promise<Watch> {
     const { table } = statement;
     if (!("where" in statement) && !("rows" in statement)) return statement;
-    const shape = this.#dialect.shapeOf((await this.#query(this.#dialect.shapeQueries(table), tool, ask)).map(({ rows }) => rows));
+    const shape = this.#dialect.shapeOf((await this.#read(this.#dialect.shapeQueries(table), query)).map(({ rows }) => rows));
     const same = this.#dialect.name === "sqlite" ? (name: string) => shape.columns.find((column) => column.toLowerCase() === name.toLowerCase()) : (name: string) => shape.columns.find((column) => column === name);
     const against = objections(statement, shape, same);
     if (against.length > 0) throw cannot(`\`${nameOf(table)}\`: ${against.join("; ")}`);
-    const watch = { kind: "rows", table, columns: shape.columns, key: shape.key, given: shape.given, at, like: "", most: 0 } as const;
+    const watch = { table, columns: shape.columns, key: shape.key, given: shape.given, at, like: "", most: 0 };
     if (statement.kind === "insert") {
       const like = statement.rows.map((row) => `(${this.#like(statement.columns ?? shape.columns, row)})`).join(" OR ");
-      return { ...watch, like, most: statement.rows.length, count: -1, rows: await this.#keys(watch, like, tool, ask) };
+      return { ...watch, like, most: statement.rows.length, count: -1, rows: await this.#keys(watch, like, query) };
     }
-    const rows = await this.#keys(watch, statement.where?.text ?? "", tool, ask);
+    const rows = await this.#keys(watch, statement.where?.text ?? "", query);
     return { ...watch, count: rows.length, rows };
   }
 
@@ -111,38 +103,38 @@ export class SqlMeans implements Means {
     return known.length > 0 ? known.join(" AND ") : "true";
   }
 
-  async #keys({ table, key }: Pick<RowsWatch, "table" | "key">, where: string, tool: string, ask: AskServer): Promise<string[][]> {
+  async #keys({ table, key }: Pick<RowsWatch, "table" | "key">, where: string, query: Query): Promise<string[][]> {
     const most = limits.undo_rows.value;
     const columns = key.map((column, at) => `${this.#dialect.asText(column)} AS k${at}`).join(", ");
-    const [{ rows } = { rows: [] }] = await this.#query([`SELECT ${columns} FROM ${this.#dialect.tableText(table)}${where && ` WHERE ${where}`} LIMIT ${most + 1}`], tool, ask);
+    const [{ rows } = { rows: [] }] = await this.#read([`SELECT ${columns} FROM ${this.#dialect.tableText(table)}${where && ` WHERE ${where}`} LIMIT ${most + 1}`], query);
     if (rows.length > most) throw cannot(`more than ${most} rows (undo_rows)`);
     return rows.map((row) => key.map((_, at) => this.#literal(row[`k${at}`])));
   }
 
   /** After the effect: which rows it was, where that shows only now; and whether they are the rows that were read before. */
-  async #touched(watch: RowsWatch, count: number | null, tool: string, ask: AskServer): Promise<RowsWatch> {
+  async #touched(watch: RowsWatch, count: number | null, query: Query): Promise<RowsWatch> {
     if (watch.count >= 0) {
       if (count !== null && count !== watch.count) throw cannot(`${count} rows were changed where ${watch.count} had been read before`);
       return watch;
     }
     const known = new Set(watch.rows.map((row) => placeOf(watch, row)));
-    const rows = (await this.#keys(watch, watch.like, tool, ask)).filter((row) => !known.has(placeOf(watch, row)));
+    const rows = (await this.#keys(watch, watch.like, query)).filter((row) => !known.has(placeOf(watch, row)));
     if (count === null ? rows.length > 0 && rows.length !== watch.most : rows.length !== count) throw cannot("which rows are new could not be told for certain");
     return { ...watch, rows, count: rows.length };
   }
 
-  async #image(tool: string, watches: readonly Watch[], ask: AskServer): Promise<Image> {
+  async #image(watches: readonly Watch[], query: Query): Promise<Image> {
     const image: Record<string, Json> = {};
     for (const watch of watches) {
-      if (watch.kind !== "rows") {
-        image[definitionPlace(watch)] = await this.#definition(watch, tool, ask);
+      if (!("rows" in watch)) {
+        image[definitionPlace(watch)] = await this.#definition(watch, query);
         continue;
       }
       // Rows that only looked like the new ones are somebody else's.
       if (watch.count < 0 || watch.rows.length === 0) continue;
       for (const row of watch.rows) image[placeOf(watch, row)] = null;
       const columns = watch.columns.map((column, at) => `${this.#dialect.asText(column)} AS c${at}`).join(", ");
-      const [{ rows } = { rows: [] }] = await this.#query([`SELECT ${columns} FROM ${this.#dialect.tableText(watch.table)} WHERE ${this.#oneOf(watch)}`], tool, ask);
+      const [{ rows } = { rows: [] }] = await this.#read([`SELECT ${columns} FROM ${this.#dialect.tableText(watch.table)} WHERE ${this.#oneOf(watch)}`], query);
       for (const row of rows) {
         const values = Object.fromEntries(watch.columns.map((column, at) => [column, this.#literal(row[`c${at}`])]));
         image[placeOf(watch, watch.key.map((column) => values[column] as string))] = values;
@@ -151,12 +143,12 @@ export class SqlMeans implements Means {
     return image;
   }
 
-  async #definition({ kind, table }: MakingStatement, tool: string, ask: AskServer): Promise<Json> {
-    const [{ rows } = { rows: [] }] = await this.#query([this.#dialect.definitionQuery(kind, table)], tool, ask);
+  async #definition({ kind, table }: MakingStatement, query: Query): Promise<Json> {
+    const [{ rows } = { rows: [] }] = await this.#read([this.#dialect.definitionQuery(kind, table)], query);
     const what = rows[0]?.["what"];
     if (what === undefined || what === null) return null;
     if (kind === "index") return { what };
-    const [{ rows: counted } = { rows: [] }] = await this.#query([`SELECT count(*) AS n FROM ${this.#dialect.tableText(table)}`], tool, ask);
+    const [{ rows: counted } = { rows: [] }] = await this.#read([`SELECT count(*) AS n FROM ${this.#dialect.tableText(table)}`], query);
     return { what, rows: counted[0]?.["n"] ?? null };
   }
 
@@ -194,8 +186,8 @@ export class SqlMeans implements Means {
     return this.#dialect.literal(value);
   }
 
-  async #query(queries: readonly string[], tool: string, ask: AskServer): Promise<{ rows: JsonObject[]; count: number }[]> {
-    const answers = answersOf(textOf(await ask({ tool, args: { sql: queries.join("; ") } })));
+  async #read(queries: readonly string[], query: Query): Promise<{ rows: JsonObject[]; count: number }[]> {
+    const answers = answersOf(textOf(await query(queries.join("; "))));
     if (answers?.length !== queries.length) throw cannot("the database did not answer a query about what is there now");
     return answers;
   }
@@ -223,12 +215,10 @@ function* runs<T>(list: readonly T[], size: number): Iterable<readonly T[]> {
 
 const placeOf = ({ table }: Pick<RowsWatch, "table">, key: readonly string[]): string => `${nameOf(table)}[${key.join(", ")}]`;
 const definitionPlace = ({ kind, table }: MakingStatement): string => `${kind} ${nameOf(table)}`;
-const opened = (watch: JsonObject): [tool: string, watches: Watch[]] => [String(watch["tool"]), watch["watches"] as unknown as Watch[]];
-
 /** What dbhub says is JSON in a text. */
-function textOf(answer: Answer): Json | undefined {
-  if (!("result" in answer) || answer.result["isError"] === true || !Array.isArray(answer.result["content"])) return undefined;
-  const part = (answer.result["content"] as readonly Json[])[0];
+function textOf(result: JsonObject): Json | undefined {
+  if (result["isError"] === true || !Array.isArray(result["content"])) return undefined;
+  const [part] = result["content"] as readonly Json[];
   try {
     return isObject(part) && typeof part["text"] === "string" ? (parseJson(part["text"]) as Json) : undefined;
   } catch {

@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { dialects } from "./dialect.ts";
-import { statementsOf } from "./statement.ts";
+import { statementsOf } from "./sql-statement.ts";
 
 const kinds = (sql: string): string[] | null => statementsOf(sql)?.map(({ kind }) => kind) ?? null;
 
@@ -33,11 +32,4 @@ test.each([
 test("no text makes the reader throw, nor does any that is made of SQL's own words", () => {
   const words = fc.constantFrom("SELECT", "INSERT INTO", "UPDATE", "DELETE FROM", "t", "SET", "a", "=", "1", "'x'", "(", ")", ",", ";", "WHERE", "VALUES", "lower", "now", "AND", '"q"', ".", "FROM", "*", "DEFAULT", "RETURNING", "CREATE TABLE", "CREATE INDEX", "ON");
   fc.assert(fc.property(fc.oneof(fc.string({ unit: "binary" }), fc.array(words, { maxLength: 20 }).map((parts) => parts.join(" "))), (sql) => void statementsOf(sql)));
-});
-
-test("what Lanyard asks a database is a read by the same measure", () => {
-  const tables = [{ schema: null, name: "orders" }, { schema: null, name: `o'"x` }];
-  for (const dialect of Object.values(dialects))
-    for (const table of tables)
-      for (const sql of [...dialect.shapeQueries(table), `SELECT ${dialect.asText("a")} FROM ${dialect.tableText(table)} WHERE ${dialect.holds("a", "'x'")}`, dialect.definitionQuery("table", table), dialect.definitionQuery("index", table)]) expect([sql, kinds(sql)]).toEqual([sql, ["select"]]);
 });

@@ -1,4 +1,8 @@
-import { tokensOf, type Token } from "./tokens.ts";
+import { tokensOf, type Token } from "./sql-tokens.ts";
+
+/** Databases whose statements undo can answer for. */
+export const dialectNames = ["sqlite", "postgres"] as const;
+export type DialectName = (typeof dialectNames)[number];
 
 /** A table as a statement names it. */
 export interface TableName {
@@ -262,4 +266,13 @@ export function statementsOf(sql: string): Statement[] | null {
     if (error instanceof NotUnderstood) return null;
     throw error;
   }
+}
+
+/** The statements of a text that change something, when undo can answer for all of them together on this database as far as the text alone tells; else null. */
+export function changesOf(sql: string, on: DialectName): (RowStatement | MakingStatement)[] | null {
+  const changes = statementsOf(sql)?.filter((one): one is RowStatement | MakingStatement => one.kind !== "select") ?? [];
+  // What the second statement finds is not what was read before the first.
+  if (changes.length === 0 || new Set(changes.map(({ table }) => table.name.toLowerCase())).size < changes.length) return null;
+  const fits = changes.every((one) => (one.table.schema === null || on !== "sqlite") && !("where" in one && one.where?.stable === false));
+  return fits ? changes : null;
 }
