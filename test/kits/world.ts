@@ -16,6 +16,8 @@ export interface ActedWorld extends AsyncDisposable {
   /** Entries of lanyard.yaml, each indented by two. */
   readonly servers: string;
   readonly contracts: string;
+  /** Its `egress:`; absent when it needs none. */
+  readonly egress?: string;
   /** Makes it anew, the same each time. */
   reset(): Promise<void>;
   digest(): Promise<Digest>;

@@ -27,7 +27,7 @@ export function readyContract(name: string): ReadyContract | null {
   if (kept) return kept;
   if (!readyContracts().includes(name)) return null;
   const file = join(folder, `${name}.yaml`);
-  const source = yamlSource(readFileSync(file), file);
+  const source = yamlSource(readFileSync(file), file, { aliases: true });
   const { success, data, error } = fileShape.safeParse(source.value);
   if (!success) for (const { path, message } of error.issues) source.problem(path, `\`${path.join(".")}\`: ${message}`);
   if (!success || source.problems.length > 0) throw new Fault("invalid_config", source.report());

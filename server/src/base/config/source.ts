@@ -24,8 +24,11 @@ export interface Problem {
 const maxProblems = 50;
 const maxNoted = 1000;
 
-/** Reads YAML 1.2. Duplicate keys, tags, anchors and aliases are problems: none is needed, and each can make a file mean what it does not show. */
-export function yamlSource(bytes: Uint8Array, file: string): YamlSource {
+/**
+ * Reads YAML 1.2. Duplicate keys, tags, anchors and aliases are problems: none is needed, and each can make a file mean what it does not show.
+ * `aliases`: in a file that comes with Lanyard they say that two things are one.
+ */
+export function yamlSource(bytes: Uint8Array, file: string, { aliases = false } = {}): YamlSource {
   const problems: Problem[] = [];
   const lines = new LineCounter();
   const places = new Set<number>();
@@ -39,10 +42,10 @@ export function yamlSource(bytes: Uint8Array, file: string): YamlSource {
   const document = parse(bytes, file, lines);
   for (const { pos, message } of [...document.errors, ...document.warnings]) add(pos[0], message.charAt(0).toLowerCase() + message.slice(1));
   visit(document, {
-    Alias: (_, node) => add(rangeStart(node) ?? 0, "aliases (`*name`) are not used here; write the value out"),
+    Alias: (_, node) => void (aliases || add(rangeStart(node) ?? 0, "aliases (`*name`) are not used here; write the value out")),
     Node: (_, node) => {
       if (isMap(node)) checkKeys(node.items, add);
-      if ("anchor" in node && node.anchor) add(rangeStart(node) ?? 0, `anchors (\`&${node.anchor}\`) are not used here`);
+      if (!aliases && "anchor" in node && node.anchor) add(rangeStart(node) ?? 0, `anchors (\`&${node.anchor}\`) are not used here`);
       if (node.tag?.startsWith("!")) add(rangeStart(node) ?? 0, `tags (\`${node.tag}\`) are not used here`);
     },
   });

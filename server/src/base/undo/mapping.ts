@@ -321,13 +321,13 @@ const conditionShape = (condition: unknown): string | null => {
   const [name = "", ...more] = Object.keys(condition).filter((key) => key !== "at");
   const value = condition[name];
   if (more.length > 0) return null;
-  const asks: Readonly<Record<string, boolean>> = { not: true, any: Array.isArray(value), is: true, in: Array.isArray(value), like: typeof value === "string", there: typeof value === "boolean", sql: Array.isArray(value) };
+  const asks: Readonly<Record<string, boolean>> = { not: true, any: Array.isArray(value), is: true, in: Array.isArray(value), like: typeof value === "string", there: typeof value === "boolean", sql: Array.isArray(value), rows: value === "sqlite" || value === "postgres" };
   return Object.hasOwn(asks, name) && asks[name] === true && (name === "not" || name === "any") !== Object.hasOwn(condition, "at") ? name : null;
 };
 
 /** What is wrong with a condition; null when nothing is. */
 export const conditionProblem = (condition: UndoCondition, roots: readonly string[], path: readonly PropertyKey[] = []): ReturnType<typeof templateProblem> => {
-  if (conditionShape(condition) === null) return { path, message: "a condition is `{at, is}`, `{at, in}`, `{at, like}`, `{at, there}`, `{at, sql}`, `{not}` or `{any}`" };
+  if (conditionShape(condition) === null) return { path, message: "a condition is `{at, is}`, `{at, in}`, `{at, like}`, `{at, there}`, `{at, sql}`, `{at, rows}`, `{not}` or `{any}`" };
   if ("not" in condition) return conditionProblem(condition.not as UndoCondition, roots, [...path, "not"]);
   if ("any" in condition) return first(conditionsIn(condition.any as unknown as Json), (one, at) => conditionProblem(one, roots, [...path, "any", at]));
   const { at } = condition;
