@@ -92,7 +92,7 @@ export class Rehearsal implements AsyncDisposable {
       await world.meddle(dice);
       await note("theirs", null);
     }
-    await operator.call("session_close", { params: { id: opened.session } });
+    await operator.call("session_close", { at: { id: opened.session } });
     await this.#decisions(opened.session, acts);
     const began = performance.now();
     await this.#undo(opened.session, acts);
@@ -125,7 +125,7 @@ export class Rehearsal implements AsyncDisposable {
 
   async #undo(session: string, acts: readonly Act[]): Promise<void> {
     const bySeq = new Map(acts.map((act) => [act.seq, act]));
-    for await (const { kind, seq, verdict, why, says } of this.#lanyard.operator().lines<Line>("undo", { params: { id: session }, body: {} })) {
+    for await (const { kind, seq, verdict, why, says } of this.#lanyard.operator().lines<Line>("undo", { at: { id: session }, body: {} })) {
       const act = bySeq.get(seq);
       if (kind === "step" && act) Object.assign(act, { verdict, why: `${why}: ${says}` });
     }
@@ -152,7 +152,9 @@ function judged(world: string, acts: readonly Act[], now: Digest): Omit<Rehearse
     const writers = acts.filter(({ places }) => places.includes(place));
     const stop = writers.findLastIndex((act) => act.who === "theirs" || !isBack(act));
     const expected = stop >= 0 ? writers[stop]?.after.get(place) : writers.length > 0 ? writers[0]?.before.get(place) : acts[0]?.before.get(place);
-    if (now.get(place) !== expected) {
+    // What undo itself says went wrong may be as before or as after.
+    const isHalf = writers[stop]?.verdict === "failed" && now.get(place) === writers[stop]?.before.get(place);
+    if (now.get(place) !== expected && !isHalf) {
       const say = `${place} is ${now.get(place)?.slice(0, 80)}, not ${expected?.slice(0, 80)}; after ${writers.map(named).join(" | ")}`;
       if (writers[stop]?.who === "theirs") overwritten.push(say);
       else falselyRestored.push(say);
@@ -174,11 +176,12 @@ function judged(world: string, acts: readonly Act[], now: Digest): Omit<Rehearse
   };
 }
 
-/** Reversible actions that changed something, and that no third party nor anything that cannot be taken back came after at the same place. */
+/** Reversible actions that changed something, and that no third party nor anything that cannot be taken back came after at the same place, above it or below it. */
 function countable(acts: readonly Act[]): Act[] {
   const blocked = new Set<string>();
+  const touches = (place: string): boolean => blocked.has(place) || [...blocked].some((other) => other.startsWith(`${place}/`) || place.startsWith(`${other}/`));
   return acts.toReversed().filter((act) => {
-    const isFree = act.who === "agent" && act.class === "reversible" && !act.places.some((place) => blocked.has(place));
+    const isFree = act.who === "agent" && act.class === "reversible" && !act.places.some(touches);
     if (!isFree) for (const place of act.places) blocked.add(place);
     return isFree && act.places.length > 0;
   });

@@ -15,19 +15,30 @@ export interface PlanDocument {
   readonly before: Readonly<Record<string, StateSnapshot>> | null;
 }
 
-/** A state that was seen: its digest, and of files the places themselves. */
+/** A state that was seen: its digest, and of files and rows the places themselves; of another the value while it is short, else null. */
 export interface SeenState {
   readonly digest: string;
   readonly value: Json;
+  /** What finds the same rows again. */
+  readonly kept?: Json;
 }
 
-/** What is kept right after: the states by name (of files where they are what was changed, else their digest), and what came back, null when it was too long to keep. */
+/** What is kept right after: the states by name, and what came back, null when it was too long to keep. */
 export interface Settlement {
   readonly after: Readonly<Record<string, SeenState>> | null;
   readonly result: Json;
 }
 
-export const seenOf = ({ files }: Pick<StateReading, "files">, snapshot: StateSnapshot): SeenState => ({ digest: digestOf(snapshot), value: files !== null && snapshot.there ? snapshot.value : null });
+export const seenOf = (reading: Pick<StateReading, "files" | "rows">, snapshot: StateSnapshot): SeenState => {
+  const digest = digestOf(snapshot);
+  if (!snapshot.there) return { digest, value: null };
+  const { value, kept } = snapshot;
+  if (!isPlaces(reading)) return { digest, value: JSON.stringify(value).length > limits.result_payload_bytes.value ? null : value };
+  return { digest, value, ...(reading.rows !== null && kept !== undefined && { kept }) };
+};
+
+/** Whether what is read has places that are compared one by one. */
+export const isPlaces = ({ files, rows }: Pick<StateReading, "files" | "rows">): boolean => files !== null || rows !== null;
 
 const plain = (readings: ReadonlyMap<string, StateReading | UndoTemplate>): JsonObject => Object.fromEntries(readings) as unknown as JsonObject;
 const asMap = <T>(value: Json | undefined): ReadonlyMap<string, T> => new Map(Object.entries(isObject(value) ? value : {})) as unknown as ReadonlyMap<string, T>;

@@ -1,5 +1,13 @@
 import type { Json } from "@lanyard/contract";
-import type { Changed, Image } from "./means.ts";
+
+/** What can be read of the places that an action touches, by place: a path, a row. Null: there is nothing there. */
+export type Image = Readonly<Record<string, Json>>;
+
+export interface Changed {
+  readonly place: string;
+  readonly before: Json;
+  readonly after: Json;
+}
 
 /** Places whose value differs; what an image does not name is not there. */
 export const changesBetween = (before: Image, after: Image): Changed[] =>

@@ -2,10 +2,10 @@ import { isObject, type Json, type JsonObject } from "@lanyard/contract";
 import { limits } from "../../base/limits.ts";
 import type { InverseCall } from "../../base/undo/contract.ts";
 import { evaluate, holds, MappingError } from "../../base/undo/mapping.ts";
-import type { PlanDocument, SeenState, Settlement } from "./document.ts";
+import { isPlaces, type PlanDocument, type SeenState, type Settlement } from "./document.ts";
 import type { Contents } from "./files/files.ts";
-import { changesBetween } from "./image.ts";
-import type { Changed } from "./means.ts";
+import { changesBetween, type Changed, type Image } from "./image.ts";
+import { SqlRows, type RowsImage } from "./sql/rows.ts";
 import { digestOf, Unreadable, type StateSnapshot } from "./state.ts";
 
 /** What a state is now, held against what it was before an action and right after it. */
@@ -20,21 +20,27 @@ export type StateStanding =
   | "unknown";
 
 /**
- * Compares states by name. Invariant: nothing but equal digests of all of them makes `before`. Files may be between the two, each as before or as
- * after: so an interrupted run leaves them.
+ * Compares states by name. Of files and rows only places count that the action changed; some may be as before while others are as after: so an
+ * interrupted run leaves them. Invariant: nothing but equality makes `before`.
  */
 export const standingOf = (now: Readonly<Record<string, SeenState>>, { before, undo }: PlanDocument, after: Settlement["after"]): StateStanding => {
-  const names = [...undo.state.keys()];
-  if (before !== null && names.every((name) => now[name]?.digest === digestOf(before[name] ?? { there: false }))) return "before";
+  const standings = [...undo.state].map(([name, reading]) => standingIn(isPlaces(reading), now[name], before?.[name] ?? { there: false }, after?.[name]));
+  if (before !== null && standings.every((one) => one === "before")) return "before";
   if (after === null) return "unknown";
-  return names.every((name) => now[name]?.digest === after[name]?.digest || isBetween(now[name], before?.[name], after[name])) ? "after" : "other";
+  return standings.includes("other") ? "other" : "after";
 };
 
-const isBetween = (now: SeenState | undefined, before: StateSnapshot | undefined, after: SeenState | undefined): boolean => {
-  if (!isObject(now?.value) || !isObject(after?.value) || !before?.there || !isObject(before.value)) return false;
-  const still = new Set(changesBetween(before.value, now.value).map(({ place }) => place));
-  return changesBetween(after.value, now.value).every(({ place }) => !still.has(place));
+const standingIn = (places: boolean, now: SeenState | undefined, before: StateSnapshot, after: SeenState | undefined): StateStanding => {
+  if (now?.digest === digestOf(before)) return "before";
+  if (!places || !after) return now?.digest === after?.digest ? "after" : "other";
+  const changed = changesBetween(imageOf(before), imageIn(after));
+  const [still, gone] = [new Set(changesBetween(imageIn(now), imageIn(after)).map(({ place }) => place)), new Set(changesBetween(imageIn(now), imageOf(before)).map(({ place }) => place))];
+  if (changed.every(({ place }) => !gone.has(place))) return "before";
+  return changed.every(({ place }) => !still.has(place) || !gone.has(place)) ? "after" : "other";
 };
+
+const imageIn = (seen: SeenState | undefined): Image => (isObject(seen?.value) ? seen.value : {});
+const imageOf = (snapshot: StateSnapshot): Image => (snapshot.there && isObject(snapshot.value) ? snapshot.value : {});
 
 /** One call of an inverse with its arguments worked out. */
 export type UndoCall = { readonly tool: string; readonly args: JsonObject } | { readonly restore: Restore };
@@ -50,9 +56,9 @@ export interface Restore {
 export const rootsOf = ({ args, root, before }: PlanDocument, { result, after }: Settlement): JsonObject => ({ args, root, before: (before ?? {}) as unknown as JsonObject, result, after: Object.fromEntries(Object.entries(after ?? {}).map(([name, { value }]) => [name, value])) });
 
 /** The calls that take an action back, in their order. Throws Unreadable when they cannot be worked out. */
-export const stepsOf = (plan: PlanDocument, now: Readonly<Record<string, SeenState>>, roots: JsonObject): UndoCall[] => {
+export const stepsOf = (plan: PlanDocument, now: Readonly<Record<string, SeenState>>, after: Settlement["after"], roots: JsonObject): UndoCall[] => {
   try {
-    const steps = plan.undo.inverse.flatMap((call) => stepsOfCall(call, plan, now, roots));
+    const steps = plan.undo.inverse.flatMap((call) => stepsOfCall(call, plan, now, after, roots));
     if (steps.length > limits.undo_inverse_calls.value) throw new Unreadable(`it takes more than ${limits.undo_inverse_calls.value} calls, the limit undo_inverse_calls`);
     return steps;
   } catch (error) {
@@ -61,13 +67,13 @@ export const stepsOf = (plan: PlanDocument, now: Readonly<Record<string, SeenSta
   }
 };
 
-const stepsOfCall = (call: InverseCall, plan: PlanDocument, now: Readonly<Record<string, SeenState>>, roots: JsonObject): UndoCall[] => {
+const stepsOfCall = (call: InverseCall, plan: PlanDocument, now: Readonly<Record<string, SeenState>>, after: Settlement["after"], roots: JsonObject): UndoCall[] => {
   const items = call.each === null ? [null] : evaluate(call.each, roots);
   if (!Array.isArray(items)) throw new MappingError("`each` of an inverse needs a list");
   return items.flatMap((item: Json) => {
     const about = call.each === null ? roots : { ...roots, item };
     if (!holds(call.when, about)) return [];
-    return [call.tool === null ? restoreOf(call.restore ?? "", plan, now) : { tool: call.tool, args: objectOf(evaluate(call.args, about)) }];
+    return call.tool === null ? restoreOf(call.restore ?? "", plan, now, after) : [{ tool: call.tool, args: objectOf(evaluate(call.args, about)) }];
   });
 };
 
@@ -76,8 +82,20 @@ const objectOf = (value: Json): JsonObject => {
   return value;
 };
 
-const restoreOf = (name: string, { before, root }: PlanDocument, now: Readonly<Record<string, SeenState>>): UndoCall => {
-  const [was, is] = [before?.[name], now[name]?.value];
-  if (root === null || !was?.there || !isObject(was.value) || !isObject(was.kept) || !isObject(is)) throw new MappingError("what the files were is not known");
-  return { restore: { root, changed: changesBetween(was.value, is), contents: was.kept as Contents } };
+/**
+ * Puts back what the action changed: files that are still as it left them; of rows all, for each of these calls finds by itself only what is still
+ * so, and an interrupted run goes on by their number.
+ */
+const restoreOf = (name: string, { before, root, undo }: PlanDocument, now: Readonly<Record<string, SeenState>>, after: Settlement["after"]): UndoCall[] => {
+  const [was, is, seen] = [before?.[name], after?.[name], now[name]];
+  if (!was?.there || !is || !seen) throw new MappingError("what it was is not known");
+  const reading = undo.state.get(name);
+  const changed = changesBetween(imageOf(was), imageIn(is));
+  if (reading?.rows && reading.tool !== null) {
+    const { tool } = reading;
+    return new SqlRows(reading.rows.on).back({ watches: is.kept, image: {} } as unknown as RowsImage, changed).map((sql) => ({ tool, args: { sql } }));
+  }
+  if (root === null || !isObject(was.kept)) throw new MappingError("what the files were is not known");
+  const elsewhere = new Set(changesBetween(imageIn(seen), imageIn(is)).map(({ place }) => place));
+  return [{ restore: { root, changed: changed.filter(({ place }) => !elsewhere.has(place)), contents: was.kept as Contents } }];
 };

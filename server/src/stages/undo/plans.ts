@@ -77,7 +77,7 @@ export class Plans {
     using time = this.#viewer(deed, signal);
     try {
       for (const [name, reading] of [...undo.before, ...undo.state]) {
-        before[name] = reading.made ? { there: false } : await look(this.#options.eyes, action.server, placeOf(action.server, reading, roots), time.viewer, roots, true);
+        before[name] = reading.made ? { there: false } : await look(this.#options.eyes, action.server, placeOf(action.server, reading, roots), time.viewer, roots);
       }
       return { before, roots };
     } catch (error) {
@@ -108,13 +108,13 @@ export class Plans {
     await Promise.all([...pieces, plan]);
   }
 
-  #planOf(deed: Deed, roots: JsonObject, before: PlanDocument["before"], held: Disposable): UndoPlan {
+  #planOf(deed: Deed, roots: JsonObject, before: Record<string, StateSnapshot> | null, held: Disposable): UndoPlan {
     let answer: Answer | null = null;
     return {
       answered: (raw) => (answer = raw),
       [Symbol.asyncDispose]: async () => {
         try {
-          if (before !== null) await this.#settle(deed, { ...roots, result: resultOf(answer) });
+          if (before !== null) await this.#settle(deed, before, { ...roots, result: resultOf(answer) });
         } catch (error) {
           this.#options.log.warn("undo.unsettled", { of: deed.intent.seq, error });
         } finally {
@@ -125,7 +125,7 @@ export class Plans {
   }
 
   /** The state right after, before anybody else works on it through Lanyard. Its record shares a sync with what comes next. */
-  async #settle(deed: Deed, roots: JsonObject): Promise<void> {
+  async #settle(deed: Deed, before: Record<string, StateSnapshot>, roots: JsonObject): Promise<void> {
     const { store } = this.#options;
     const { undo, action, intent, principal } = deed;
     const after: Record<string, SeenState> = {};
@@ -133,7 +133,7 @@ export class Plans {
     using time = this.#viewer(deed, null);
     try {
       for (const [name, reading] of undo.state) {
-        const seen = await look(this.#options.eyes, action.server, placeOf(action.server, reading, roots), time.viewer, roots);
+        const seen = await look(this.#options.eyes, action.server, placeOf(action.server, reading, roots), time.viewer, roots, { kept: before[name]?.there ? before[name].kept : undefined, result: roots["result"] ?? null });
         after[name] = seenOf(reading, seen);
         const expected = undo.expect.get(name);
         if (expected !== undefined && !isAsExpected(seen, expected, roots)) state = "disturbed";

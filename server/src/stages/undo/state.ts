@@ -4,8 +4,10 @@ import { canonicalize } from "@lanyard/ledger";
 import { limits } from "../../base/limits.ts";
 import type { Lease } from "../../base/path.ts";
 import type { StateReading } from "../../base/undo/contract.ts";
+import type { DialectName } from "../../base/undo/sql-statement.ts";
 import { evaluate, holds, MappingError } from "../../base/undo/mapping.ts";
 import { readFiles, type FilesLook } from "./files/files.ts";
+import { SqlRows, type RowsImage } from "./sql/rows.ts";
 
 /** What calls tools that only read; compose.ts hands it over. */
 export interface Eyes {
@@ -36,13 +38,18 @@ export class Unreadable extends Error {}
 export interface StatePlace {
   readonly key: string;
   readonly reading: StateReading;
-  readonly at: { readonly tool: string; readonly args: JsonObject } | { readonly files: FilesLook };
+  readonly at: { readonly tool: string; readonly args: JsonObject } | { readonly files: FilesLook } | { readonly tool: string; readonly rows: { readonly of: string; readonly on: DialectName } };
 }
 
 /** Works out where a reading looks. Throws Unreadable. */
 export const placeOf = (server: string, reading: StateReading, roots: JsonObject): StatePlace => {
   const keyed = (at: StatePlace["at"]): StatePlace => ({ key: hash("sha256", canonicalize([server, at as unknown as Json], "doubles"), "base64url"), reading, at });
   if (reading.tool === null) return keyed({ files: filesIn(worked(reading.files, roots), roots["root"]) });
+  if (reading.rows !== null) {
+    const of = worked(reading.rows.of, roots);
+    if (typeof of !== "string") throw new Unreadable("what is to be read as SQL is no text");
+    return keyed({ tool: reading.tool, rows: { of, on: reading.rows.on } });
+  }
   const args = worked(reading.args, roots);
   if (!isObject(args)) throw new Unreadable(`the arguments of \`${reading.tool}\` are no object`);
   return keyed({ tool: reading.tool, args });
@@ -70,9 +77,19 @@ const worked = (template: Json, roots: JsonObject): Json => {
   }
 };
 
-/** Looks; with `keep` also for what putting back needs. Throws Unreadable; what is kept is within the limits undo_preimage_bytes and undo_file_bytes. */
-export const look = async (eyes: Eyes, server: string, { reading, at }: StatePlace, viewer: Viewer, roots: JsonObject, keep = false): Promise<StateSnapshot> => {
-  if ("files" in at) return filesAt(at.files, keep);
+/** What a look comes after: `kept` of the one before, and right after an action what that was answered, null when it was not. */
+export interface Since {
+  readonly kept: Json | undefined;
+  readonly result?: Json;
+}
+
+/**
+ * Looks; without `since` before an action, and then also for what putting back needs. Throws Unreadable; what is kept is within the limits
+ * undo_preimage_bytes and undo_file_bytes.
+ */
+export const look = async (eyes: Eyes, server: string, { reading, at }: StatePlace, viewer: Viewer, roots: JsonObject, since?: Since): Promise<StateSnapshot> => {
+  if ("files" in at) return filesAt(at.files, since === undefined);
+  if ("rows" in at) return rowsAt(eyes, server, at, viewer, since);
   const answer = await ask(() => eyes.call(server, at.tool, at.args, viewer));
   const about = { ...roots, answer };
   if (isAbsent(reading, about)) return { there: false };
@@ -85,6 +102,16 @@ export const look = async (eyes: Eyes, server: string, { reading, at }: StatePla
 const filesAt = async (files: FilesLook, keep: boolean): Promise<StateSnapshot> => {
   const { image, contents } = await ask(() => readFiles(files, keep));
   return { there: true, value: image, ...(keep && { kept: contents }) };
+};
+
+const rowsAt = async (eyes: Eyes, server: string, { tool, rows: { of, on } }: Extract<StatePlace["at"], { readonly rows: unknown }>, viewer: Viewer, since?: Since): Promise<StateSnapshot> => {
+  const rows = new SqlRows(on);
+  const query = (sql: string) => eyes.call(server, tool, { sql }, viewer);
+  const known = Array.isArray(since?.kept) ? ({ watches: since.kept as unknown, image: {} } as RowsImage) : null;
+  if (since && !known) throw new Unreadable("which rows it was is not known");
+  const result = since?.result === undefined ? {} : { result: isObject(since.result) ? since.result : null };
+  const { watches, image } = await ask(() => (known ? rows.again(known, query, result) : rows.before(of, query)));
+  return { there: true, value: image, kept: watches as unknown as Json };
 };
 
 const isAbsent = ({ absent }: StateReading, about: JsonObject): boolean => {

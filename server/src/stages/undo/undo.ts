@@ -1,4 +1,4 @@
-import { Fault, isObject, type ErrorCode, type JsonObject, type Principal } from "@lanyard/contract";
+import { Fault, isObject, type Json, type ErrorCode, type JsonObject, type Principal } from "@lanyard/contract";
 import type { Clock } from "../../base/clock.ts";
 import type { Config } from "../../base/config/config.ts";
 import { limits } from "../../base/limits.ts";
@@ -184,7 +184,7 @@ export class Undo {
     const places = [...plan.undo.state].map(([name, reading]) => ({ name, place: placeOf(plan.server, reading, roots) }));
     const read = async (): Promise<Seen> => {
       const seen: Record<string, SeenState> = {};
-      for (const { name, place } of places) seen[name] = seenOf(place.reading, await look(this.#options.eyes, plan.server, place, viewer, roots));
+      for (const { name, place } of places) seen[name] = seenOf(place.reading, await look(this.#options.eyes, plan.server, place, viewer, roots, { kept: keptOf(name, plan, settled) }));
       return seen;
     };
     const keys = places.map(({ place }) => place.key);
@@ -196,12 +196,12 @@ export class Undo {
       return blocked;
     }
     if (standing === "before" && places.length > 0) return { ...good(plan), why: "as_before", says: "its state is what it was before it", calls: 0 };
-    const steps = stepsOf(plan, now, roots);
+    const steps = stepsOf(plan, now, settled.after, roots);
     if (run.imagined) {
       for (const { name, place } of places) run.imagined.set(place.key, new Map([[viewKey(place), seenOf(place.reading, plan.before?.[name] ?? { there: false })]]));
       return { ...good(plan), why: "would", calls: steps.length };
     }
-    return this.#act(run, one, plan, { steps, read, now, from: this.#reached(run, one, now) });
+    return this.#act(run, one, plan, { steps, read, now, after: settled.after, from: this.#reached(run, one, now) });
   }
 
   /** Why what would be put back must not be; null when nothing speaks against it. */
@@ -221,7 +221,7 @@ export class Undo {
     return isObject(known) && typeof known["calls"] === "number" && JSON.stringify(known["state"]) === JSON.stringify(digestsOf(now)) ? known["calls"] : 0;
   }
 
-  async #act(run: Run, one: Done, plan: PlanDocument, { steps, read, now, from }: { steps: readonly UndoCall[]; now: Seen; read: () => Promise<Seen>; from: number }): Promise<Judged> {
+  async #act(run: Run, one: Done, plan: PlanDocument, { steps, read, now, after, from }: { steps: readonly UndoCall[]; now: Seen; after: Settlement["after"]; read: () => Promise<Seen>; from: number }): Promise<Judged> {
     const { hands } = this.#options;
     if (run.principal === null) throw new Fault("internal", "an undo acts for nobody");
     let calls = from;
@@ -233,7 +233,7 @@ export class Undo {
     }
     if (plan.undo.state.size === 0) return { verdict: "residue", why: "unverified", says: `${plan.undo.residue || "it was made good"}; its contract names no state to check that by`, calls };
     const seen = await read();
-    if (standingOf(seen, plan, null) === "before") return { ...good(plan), why: "verified", calls };
+    if (standingOf(seen, plan, after) === "before") return { ...good(plan), why: "verified", calls };
     if (JSON.stringify(seen) === JSON.stringify(now)) return refused("no_effect", "what should have taken it back changed nothing; somebody else may hold on to it");
     return { verdict: "failed", why: "not_as_before", says: "the calls were made, and read again its state is not what it was before", calls };
   }
@@ -292,6 +292,12 @@ const imaginedOf = (imagined: Imagined | null, places: readonly { readonly name:
   Object.fromEntries(places.map(({ name, place }) => [name, imagined?.get(place.key)?.get(viewKey(place)) ?? after?.[name] ?? { digest: "", value: null }]));
 
 const digestsOf = (seen: Seen): Record<string, string> => Object.fromEntries(Object.entries(seen).map(([name, { digest }]) => [name, digest]));
+
+/** What finds the same again: that of right after, which knows what is new, else that of before. */
+const keptOf = (name: string, { before }: PlanDocument, { after }: Settlement): Json | undefined => {
+  const was = before?.[name];
+  return after?.[name]?.kept ?? (was?.there ? was.kept : undefined);
+};
 
 const refused = (why: string, says: string): Judged => ({ verdict: "refused", why, says, calls: 0 });
 

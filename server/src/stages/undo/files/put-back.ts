@@ -1,4 +1,4 @@
-import { closeSync, constants, fchmodSync, fchownSync, fsyncSync, lchownSync, mkdirSync, openSync, renameSync, rmdirSync, symlinkSync, unlinkSync, writeSync } from "node:fs";
+import { closeSync, constants, fchmodSync, fchownSync, fsyncSync, lchownSync, mkdirSync, openSync, readdirSync, renameSync, rmdirSync, symlinkSync, unlinkSync, writeSync } from "node:fs";
 import { Fault } from "@lanyard/contract";
 import type { Anchor } from "../../../base/anchor.ts";
 import { contentHash, stateAt, type FileState } from "./snapshot.ts";
@@ -22,11 +22,13 @@ const changed = (path: string, cause?: unknown): Fault => new Fault("conflict", 
 
 /**
  * Puts paths back as they were, each only while it is still as the action left it: folders that went come first, then files move to where they
- * came from, then what came goes, the deepest first, then the rest comes. A folder that holds something else stays. Throws Fault `conflict` at the
- * first path that somebody else has changed; what was put back until then stays so, and reading again tells.
+ * came from, then what came goes, the deepest first, then the rest comes. Throws Fault `conflict` before anything is touched when somebody else
+ * has changed a path or put something into a folder that is to go; when that happens on the way, what was put back until then stays so, and reading
+ * again tells.
  */
 export async function putBack(anchor: Anchor, list: readonly PutBack[]): Promise<void> {
   const outside = list.toSorted((one, other) => depth(one) - depth(other));
+  for (const one of outside) await expectBefore(anchor, one, outside);
   const folders = outside.filter(({ before, after }) => before?.kind === "folder" && after?.kind !== "folder");
   for (const one of folders) if (one.after) await goes(anchor, one);
   for (const one of folders) await comes(anchor, one);
@@ -43,6 +45,14 @@ export async function putBack(anchor: Anchor, list: readonly PutBack[]): Promise
   for (const one of rest.toReversed()) if (one.after && one.before?.kind !== one.after.kind) await goes(anchor, one);
   anchor.forget();
   for (const one of rest) if (one.before) await comes(anchor, one);
+}
+
+/** Before anything is touched: all is as the action left it, and a folder that is to go holds nothing else. */
+async function expectBefore(anchor: Anchor, { path, before, after }: PutBack, list: readonly PutBack[]): Promise<void> {
+  await expectNow(anchor, path, after);
+  if (after?.kind !== "folder" || before?.kind === "folder") return;
+  const known = new Set(list.map((one) => one.path));
+  for (const name of readdirSync(anchor.reach(path))) if (!known.has(`${path}/${name}`)) throw changed(`${path}/${name}`);
 }
 
 const isMove = (from: PutBack, to: PutBack): boolean =>

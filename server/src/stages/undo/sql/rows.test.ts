@@ -42,7 +42,7 @@ const answer = (value: JsonObject): JsonObject => ({ content: [{ type: "text", t
 async function done(shop: Shop, sql: string): Promise<() => Promise<void>> {
   expect([sql, changesOf(sql, "sqlite")]).not.toEqual([sql, null]);
   const before = await rows.before(sql, shop.query);
-  const after = await rows.again(before, shop.query, await shop.query(sql));
+  const after = await rows.again(before, shop.query, { result: await shop.query(sql) });
   return async () => {
     for (const back of rows.back(after, changesBetween(before.image, after.image))) {
       if (!back.startsWith("DROP")) expect(statementsOf(back)).not.toBeNull();

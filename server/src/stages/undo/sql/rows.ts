@@ -62,7 +62,7 @@ export class SqlRows {
    * The same again. `result`: what the tool said to the text, when this is right after it; null when that is not known, absent any time later.
    * Throws Fault `irreversible` when it was not what had been read before, or what is new cannot be told.
    */
-  async again({ watches }: RowsImage, query: Query, result?: JsonObject | null): Promise<RowsImage> {
+  async again({ watches }: RowsImage, query: Query, { result }: { readonly result?: JsonObject | null } = {}): Promise<RowsImage> {
     const counts = result ? answersOf(textOf(result)) : null;
     const found: Watch[] = [];
     for (const one of watches) found.push("rows" in one && result !== undefined ? await this.#touched(one, counts?.[one.at]?.count ?? null, query) : one);
