@@ -49,7 +49,8 @@ export async function putBack(anchor: Anchor, list: readonly PutBack[]): Promise
 
 /** Before anything is touched: all is as the action left it, and a folder that is to go holds nothing else. */
 async function expectBefore(anchor: Anchor, { path, before, after }: PutBack, list: readonly PutBack[]): Promise<void> {
-  await expectNow(anchor, path, after);
+  // Below what is no folder now there is nothing.
+  if (!list.some((one) => one.after && one.after.kind !== "folder" && path.startsWith(`${one.path}/`))) await expectNow(anchor, path, after);
   if (after?.kind !== "folder" || before?.kind === "folder") return;
   const known = new Set(list.map((one) => one.path));
   for (const name of readdirSync(anchor.reach(path))) if (!known.has(`${path}/${name}`)) throw changed(`${path}/${name}`);
