@@ -142,6 +142,7 @@ export class Rehearsal implements AsyncDisposable {
 }
 
 const isBack = ({ verdict }: Act): boolean => verdict === "restored" || verdict === "residue";
+const shown = (value: string | undefined): string => value?.slice(0, 80) ?? "nothing";
 const named = ({ step, seq, why }: Act): string => `${seq} ${step?.action ?? "theirs"} ${JSON.stringify(step?.args ?? {})} (${why})`;
 
 /** Holds what undo said against what the world is now. */
@@ -150,21 +151,23 @@ function judged(world: string, acts: readonly Act[], now: Digest): Omit<Rehearse
   const wrong = new Set<Act>();
   for (const place of new Set([...acts.flatMap(({ places }) => places), ...differing(acts.at(-1)?.after ?? now, now)])) {
     const writers = acts.filter(({ places }) => places.includes(place));
-    const stop = writers.findLastIndex((act) => act.who === "theirs" || !isBack(act));
-    const expected = stop >= 0 ? writers[stop]?.after.get(place) : writers.length > 0 ? writers[0]?.before.get(place) : acts[0]?.before.get(place);
-    // What undo itself says went wrong may be as before or as after.
-    const isHalf = writers[stop]?.verdict === "failed" && now.get(place) === writers[stop]?.before.get(place);
-    if (now.get(place) !== expected && !isHalf) {
-      const say = `${place} is ${now.get(place)?.slice(0, 80)}, not ${expected?.slice(0, 80)}; after ${writers.map(named).join(" | ")}`;
-      if (writers[stop]?.who === "theirs") overwritten.push(say);
-      else falselyRestored.push(say);
-      writers.slice(stop + 1).forEach((act) => wrong.add(act));
+    let value = (acts.at(-1)?.after ?? now).get(place);
+    for (const act of writers.toReversed()) {
+      const [before, after] = [act.before.get(place), act.after.get(place)];
+      // What undo itself says went wrong may be as before or as after.
+      const isTaken = isBack(act) || (act.verdict === "failed" && now.get(place) === before);
+      if (!isTaken || value === before) continue;
+      if (value !== after) {
+        falselyRestored.push(`${place} was ${shown(value)} when ${named(act)} was taken back`);
+        wrong.add(act);
+      }
+      value = before;
     }
-    for (const act of writers.slice(0, Math.max(stop, 0))) {
-      if (act.who !== "agent" || !isBack(act) || act.before.get(place) === now.get(place)) continue;
-      falselyRestored.push(`${place} was not what ${named(act)} found`);
-      wrong.add(act);
-    }
+    if (now.get(place) === value) continue;
+    const say = `${place} is ${shown(now.get(place))}, not ${shown(value)}; after ${writers.map(named).join(" | ")}`;
+    if (writers.some(({ who, after }) => who === "theirs" && after.get(place) === value)) overwritten.push(say);
+    else falselyRestored.push(say);
+    writers.forEach((act) => wrong.add(act));
   }
   const counted = countable(acts);
   const good = counted.filter((act) => act.verdict === "restored" && !wrong.has(act));
