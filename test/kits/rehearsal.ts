@@ -158,7 +158,7 @@ function judged(world: string, acts: readonly Act[], now: Digest): Omit<Rehearse
       const isTaken = isBack(act) || (act.verdict === "failed" && now.get(place) === before);
       if (!isTaken || value === before) continue;
       if (value !== after) {
-        falselyRestored.push(`${place} was ${shown(value)} when ${named(act)} was taken back`);
+        falselyRestored.push(`${place} was ${shown(value)} when ${named(act)} was taken back; all: ${writers.map((one) => `${named(one)} ${shown(one.before.get(place))} => ${shown(one.after.get(place))}`).join(" | ")}`);
         wrong.add(act);
       }
       value = before;
