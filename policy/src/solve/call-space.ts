@@ -1,4 +1,4 @@
-import { isolations, parseJson, type DecisionInput, type Registry } from "@lanyard/contract";
+import { isolations, parseJson, quorumCovers, type DecisionInput, type Registry } from "@lanyard/contract";
 import type { Scope } from "../bundle.ts";
 import { resourceReach } from "../decide/head.ts";
 import type { ArgumentRead } from "../decide/reads.ts";
@@ -64,7 +64,7 @@ export class CallSpace {
   }
 
   get approvals(): SetVariable {
-    return this.names.set("approvals", "Text");
+    return { ...this.names.set("approvals", "Text"), implies: quorumCovers }; // who has two of a group has one
   }
 
   get labels(): SetVariable {

@@ -11,6 +11,8 @@ export interface SetVariable {
   readonly element: Sort;
   /** A Boolean: the set has elements beside those that are asked about. */
   readonly others: Term;
+  /** True when a set that has the first text has the second as well. */
+  readonly implies?: (one: string, other: string) => boolean;
 }
 
 /** What a name in a term stands for. */

@@ -1,4 +1,4 @@
-import type { MemberName, Named, Names } from "./names.ts";
+import type { MemberName, Named, Names, SetVariable } from "./names.ts";
 import type { Wish } from "./pattern.ts";
 import { readAnswers, type SExpression, type Term } from "./term.ts";
 
@@ -32,6 +32,7 @@ export const questionOf = (names: Names, goal: Term, lessons: readonly Lesson[],
     ...[...patterns].map((pattern) => `(declare-fun L${pattern} (Text) Bool)`),
     ...(constants.length > 1 ? [`(assert (distinct ${constants.join(" ")}))`] : []),
     ...entries.flatMap((entry) => assertions(entry, entries, functions)),
+    ...[...sets.values()].flatMap((set) => implications(names, set, entries)),
     ...[...patterns].flatMap((pattern) => constants.map((name) => `(assert ${factOf(names, name, pattern)})`)),
     ...lessonsFor(lessons, patterns, texts),
     `(assert ${goal})`,
@@ -73,6 +74,16 @@ const assertions = ([name, named]: [string, Named], entries: readonly [string, N
     case "whole":
       return [`(assert (= ${name} ${named.define(membersOf(named.set.name, entries))}))`];
   }
+};
+
+/** What membership of one text says of another. */
+const implications = (names: Names, { name, implies }: SetVariable, entries: readonly [string, Named][]): readonly string[] => {
+  if (implies === undefined) return [];
+  const members = membersOf(name, entries).flatMap(({ name: member, element }) => {
+    const text = names.textOf(element);
+    return text === null ? [] : [{ member, text }];
+  });
+  return members.flatMap((one) => members.flatMap((other) => (one !== other && implies(one.text, other.text) ? [`(assert (=> ${one.member} ${other.member}))`] : [])));
 };
 
 const membersOf = (set: string, entries: readonly [string, Named][]): readonly MemberName[] =>

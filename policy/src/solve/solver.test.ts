@@ -285,6 +285,7 @@ describe("comparison", () => {
 
 describe("the organisation's own policies", () => {
   const org = '@id("labels") forbid (principal, action in Action::"egress", resource) when { context.session.labels.contains("secret") };';
+  const asks = (term: string) => `@id("f") @remedy("approval:${term}") forbid (principal, action, resource) unless { context.approvals.contains(Group::"${term}") };`;
   const loosens = (before: string, after: string) => compareOrg(z3, bundleOf(before), bundleOf(after), registry).loosens;
 
   it.for([
@@ -303,6 +304,11 @@ describe("the organisation's own policies", () => {
     ["a rule about arguments gets a second clause", '@id("p") permit (principal, action in Action::"money", resource) when { context.input has amount };', '@id("p") permit (principal, action in Action::"money", resource) when { context.input has amount } unless { principal in Team::"red" };', false],
     ["a forbid of an effect that no tool has", '@id("f") forbid (principal, action in Action::"money", resource);', "", true],
     ["a forbid gets a remedy", '@id("f") forbid (principal, action, resource);', '@id("f") @remedy("approval:leads") forbid (principal, action, resource) unless { context.approvals.contains(Group::"leads") };', true],
+    ["more people are asked", asks("leads"), asks("2 of leads"), false],
+    ["fewer people are asked", asks("2 of leads"), asks("leads"), true],
+    ["who is acted for may answer too", asks("leads"), asks("leads or self"), true],
+    ["who is acted for may not answer any more", asks("leads or self"), asks("2 of leads"), false],
+    ["others are asked", asks("2 of leads"), asks("2 of board"), true],
     ["a remedy goes", '@id("f") @remedy("approval:leads") forbid (principal, action, resource) unless { context.approvals.contains(Group::"leads") };', '@id("f") forbid (principal, action, resource);', false],
   ] as const)("%s", ([, before, after, expected]) => expect(loosens(before, after)).toBe(expected));
 
