@@ -78,7 +78,7 @@ test("money: the sum that would be over the limit trips it before it is spent; w
 });
 
 test("an agent's own rules come before its class's, these before the general ones; false is off", () => {
-  const yaml = `breakers: { denials: { count: 2, seconds: 60 }, quarantines: session, classes: { careful: { denials: { count: 1, seconds: 60 } } }, agents: { free: false } }`;
+  const yaml = `teams: { t: {} }\nagents: { free: { team: t } }\nbreakers: { denials: { count: 2, seconds: 60 }, quarantines: session, classes: { careful: { denials: { count: 1, seconds: 60 } } }, agents: { free: false } }`;
   const { decide, trips } = world(yaml);
   for (const agent of ["free", "bot"]) decide("deny", 1, { agent });
   expect(trips).toEqual([]);
