@@ -3,24 +3,25 @@
 //
 // stop_p99_ms          from the order being sent to the last effect of each session, over all sessions and rounds; 0 where there was none after it
 // after_stop_effects   effects noted after the order was answered
-// sandbox_ended_ms     from the order being sent until the last `lanyard run` had ended, its sandbox with it
+// sandbox_ended_ms     from the order being sent until the last process of all sandboxes was gone
 // with_command_ms      from `lanyard stop` being typed to the last effect of all: the same and the start of a Node process under this load
 // cut_off_refused_ms   from the daemon being frozen (SIGSTOP) until each shim and each door had refused by itself, the last of them
 // closing_each_p99_ms  for comparison, in the same run: from the first `session close` to the last effect, when the sessions are closed one by one
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { Pool } from "undici";
+import { processState, treeOf } from "../server/src/stages/execution/sandbox/usage.ts";
 import { approveCatalog, DaemonProcess, program, until, World } from "../test/daemon.ts";
 
 const httpSessions = 80;
 const shims = 12;
 const doors = 8;
-const rounds = 5;
-const steadyMs = 3000;
+const rounds = 3;
+const steadyMs = 2500;
 const thinkMs = 50;
 const termMs = 5000;
 const band = 1_000_000;
@@ -72,24 +73,41 @@ class Caller implements Load {
   }
 }
 
-/** A sandbox in which a shell makes effects through both doors. */
+/** What runs in each sandbox: ten requests a second through the egress door and as many calls through the MCP door, by two programs that stay the same. */
+const doorLoad = `
+meta='"_meta":${JSON.stringify(meta)}'
+body='{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"count","arguments":{"n":'$2'},'$meta'}}'
+curl -sS --rate 10/s --noproxy '' -x http://127.0.0.1:3128 -w ' web %{http_code}\\n' "http://$1/effect?n=$2&x=[1-100000]" 2>&1 &
+exec curl -sS --rate 10/s -w ' mcp %{http_code}\\n' -H 'content-type: application/json' -H 'accept: application/json, text/event-stream' -H 'mcp-protocol-version: 2026-07-28' -H 'mcp-method: tools/call' -H 'mcp-name: count' -d "$body" "$LANYARD_MCP_URL?x=[1-100000]" 2>&1
+`;
+
+/** A sandbox in which programs make effects through both doors. */
 class Door implements Load {
   readonly kind = "door";
   readonly index: number;
   refusedMs: number | null = null;
-  endedMs = 0;
-  readonly ended: Promise<void>;
-  works = false;
+  readonly #works = new Set<string>();
   readonly #child: ChildProcess;
 
   constructor(index: number, upstream: string) {
     this.index = index;
     this.#child = lanyard(["run", "--isolation", "process", ...who("bot"), "--", "sh", "load.sh", upstream, String(index * band)]);
-    this.ended = once(this.#child, "close").then(() => void (this.endedMs = now()));
     createInterface({ input: this.#child.stdout as NodeJS.ReadableStream }).on("line", (line) => {
-      this.works ||= /counted.* 200 ?$/.test(line);
+      const [, way] = /counted.* (web|mcp) 200$/.exec(line) ?? [];
+      if (way !== undefined) this.#works.add(way);
       if (this.refusedMs === null && isOwnRefusal(line)) this.refusedMs = now();
     });
+  }
+
+  get works(): boolean {
+    return this.#works.size === 2;
+  }
+
+  /** Resolves with when the last process of its sandbox was gone. */
+  async gone(): Promise<number> {
+    const inside = treeOf(this.#child.pid ?? 0).filter(({ pid }) => pid !== this.#child.pid);
+    while (inside.some(({ pid, begun }) => processState(pid)?.begun === begun)) await pause(10);
+    return now();
   }
 
   [Symbol.dispose](): void {
@@ -162,14 +180,15 @@ async function stopUnder(loads: readonly Load[], inSandboxes: readonly Door[], g
   await takeEffects();
   await pause(steadyMs);
   const before = await takeEffects();
+  const gone = Promise.all(inSandboxes.map((door) => door.gone()));
   const sentMs = now();
   await give();
   const answeredMs = now();
   await pause(1500);
-  await Promise.all(inSandboxes.map(({ ended }) => ended));
+  const goneMs = Math.max(...(await gone));
   const effects = await takeEffects();
   const all = [...loads, ...inSandboxes];
-  return { ...judge(all, effects, sentMs, answeredMs), sandboxMs: Math.max(...inSandboxes.map(({ endedMs }) => endedMs - sentMs)), rate: before.length / (steadyMs / 1000) };
+  return { ...judge(all, effects, sentMs, answeredMs), sandboxMs: goneMs - sentMs, rate: before.length / (steadyMs / 1000) };
 }
 
 /** Freezes the daemon until all that is outside of it refuses by itself. */
@@ -203,11 +222,11 @@ const upstream = spawn(process.execPath, [join(import.meta.dirname, "stop-upstre
 const [line] = (await once(upstream.stdout, "data")) as [Buffer];
 const upstreamPort = Number(line.toString());
 using world = new World({
-  yaml: `teams: { t: {} }\nusers: { ana: {} }\nagents: { bot: { team: t }, old: { team: t } }\nservers: { c: { url: "http://127.0.0.1:${upstreamPort}/mcp" } }\negress: { private: ["127.0.0.1:${upstreamPort}"] }\nauthority_term_ms: ${termMs}\n`,
+  yaml: `teams: { t: {} }\nusers: { ana: {} }\nagents: { bot: { team: t }, old: { team: t } }\nservers: { c: { url: "http://127.0.0.1:${upstreamPort}/mcp" } }\negress: { private: ["127.0.0.1:${upstreamPort}"] }\nauthority_term_ms: ${termMs}\nbreakers: { loop: false }\n`,
   policies: { "all.cedar": '@id("all") @reason("All.") permit (principal, action, resource);\n' },
 });
 for (const folder of ["home", "project"]) mkdirSync(join(world.folder, folder));
-copyFileSync(join(import.meta.dirname, "../test/isolation/world/load.sh"), join(world.folder, "project", "load.sh"));
+writeFileSync(join(world.folder, "project", "load.sh"), doorLoad);
 await using daemon = await DaemonProcess.start(world, { HOME: process.env["HOME"] ?? "" });
 const operator = world.operator();
 await approveCatalog(operator, "c");

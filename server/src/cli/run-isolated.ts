@@ -86,6 +86,7 @@ export async function runIsolated(options: IsolatedOptions): Promise<number> {
     return 125;
   } finally {
     target = null;
+    authority[Symbol.dispose](); // What it would hear now is that the session ends.
     await api.close(session).catch((error: unknown) => {
       say(`session ${session.session} could not be closed (${error instanceof Error ? error.message : "unknown error"}); it ends by itself when it expires`);
     });
@@ -103,9 +104,12 @@ function authorityOf({ authorityTermMs: termMs }: IsolatedOptions, { url, token 
  */
 function heed(authority: AuthorityLease, sandbox: Sandbox, say: (line: string) => void): void {
   let waits = false;
+  let isStopped = false;
   const pass = (turn: (() => Promise<void>) | undefined) => void turn?.().catch(() => {}); // It may have ended meanwhile.
   authority.onChange((state, why) => {
+    if (isStopped) return;
     if (state === "stopped") {
+      isStopped = true;
       say(`${why}: the sandbox is ended`);
       void sandbox.destroy();
     } else if (state === "lost") {

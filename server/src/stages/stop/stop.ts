@@ -214,11 +214,9 @@ export class StopStage implements AsyncDisposable {
   async #give(order: StopOrder, already: boolean, before?: NewRecord): Promise<StopEffect> {
     this.#orders.set(order);
     const cut = this.#passages.stop((passage) => this.#against(passage));
-    const meets = (principal: StopTarget["principal"], action: Pick<Action, "server" | "name"> | null) => {
-      const only = new Orders();
-      only.set(order);
-      return only.meeting(this.#standingOf(principal), action) !== null;
-    };
+    const only = new Orders();
+    only.set(order);
+    const meets = (principal: StopTarget["principal"], action: Pick<Action, "server" | "name"> | null) => only.meeting(this.#standingOf(principal), action) !== null;
     const sessions = (this.#reach?.sessions() ?? []).filter((principal) => meets(principal, null));
     const voided = this.#reach?.voidApprovals(order, (principal, action) => meets(principal, action)) ?? 0;
     this.#reach?.sever(order, sessions);

@@ -19,6 +19,8 @@ export interface LeaseOptions {
 }
 
 const renewals = 5;
+/** How much of a term is acted on: the rest is for what it takes to notice that it is over. */
+const share = 0.9;
 const lineBytes = 4096;
 /** How long somebody is kept who asks while it is lost: a daemon that is back answers within this. */
 const silentMs = 50;
@@ -29,7 +31,7 @@ const pokeMs = 250;
  * The right of an enforcement point outside the daemon to act. It is renewed five times a term, and counts from when it was asked for; what is not
  * renewed in time is lost, whatever the reason: a daemon that is gone, frozen, or cut off without a word. It comes back by itself.
  *
- * Invariant: nothing but an answer of the daemon gives it, and only for one term.
+ * Invariant: nothing but an answer of the daemon gives it, and only for nine tenths of one term.
  */
 export class AuthorityLease implements Disposable {
   readonly #options: LeaseOptions;
@@ -183,7 +185,7 @@ export class AuthorityLease implements Disposable {
     if (askedUs === undefined) return;
     for (const number of this.#asked.keys()) if (number <= news.renewed) this.#asked.delete(number);
     this.#termUs = news.term_ms * 1000;
-    this.#untilUs = Math.max(this.#untilUs, askedUs + this.#termUs);
+    this.#untilUs = Math.max(this.#untilUs, askedUs + share * this.#termUs);
     if (this.#isFresh()) this.#become("held", "");
   }
 
