@@ -20,7 +20,7 @@ ${restorer}`,
 
 beforeAll(async () => {
   notes = await notesServer();
-  world = new World({ yaml: notesYaml(notes.url), policies: policy() });
+  world = new World({ yaml: `${notesYaml(notes.url)}\nlimits: { hold_ms: 200 }\n`, policies: policy() });
   daemon = await DaemonProcess.start(world);
   operator = world.operator();
   await approveCatalog(operator, "notes");
@@ -211,6 +211,30 @@ describe("undo is governed", () => {
     await expect.poll(async () => (await operator.call<{ bundle: { policies: number } }>("status")).bundle.policies, { timeout: 20_000 }).toBe(3);
     expect(verdicts(await undo(agent.session))).toEqual(["restored verified"]);
     expect(state()).toEqual({ a: "0" });
+  });
+
+  test("what people must approve is approved, and undone by asking again", async () => {
+    const agent = await Agent.open();
+    notes.notes.set("a", "0");
+    await agent.call("set", { key: "a", text: "1" });
+    await agent.end();
+    world.policy("p.cedar", policy(`@id("two") @remedy("approval:oncall") forbid (principal == Agent::"restorer", action == Action::"notes/set", resource) unless { context.approvals.contains(Group::"oncall") };`)["p.cedar"]);
+    await expect.poll(async () => (await operator.call<{ bundle: { policies: number } }>("status")).bundle.policies, { timeout: 20_000 }).toBe(4);
+    expect(verdicts(await undo(agent.session))).toEqual(["refused approval_pending"]);
+    const { approvals } = await operator.call<{ approvals: { id: string; action: string }[] }>("approval_list");
+    const { secret } = await operator.call<{ secret: string }>("credential_issue", { body: { kind: "user", name: "ben" } });
+    await world.operator(secret).call("approval_decide", { at: { id: approvals.find(({ action }) => action === "notes/set")?.id ?? "" }, body: { verdict: "approve" } });
+    expect(verdicts(await undo(agent.session))).toEqual(["restored verified"]);
+    expect(state()).toEqual({ a: "0" });
+    world.policy("p.cedar", policy()["p.cedar"]);
+    await expect.poll(async () => (await operator.call<{ bundle: { policies: number } }>("status")).bundle.policies, { timeout: 20_000 }).toBe(3);
+  });
+
+  test("I3: every decision of it comes out the same from the record alone", async () => {
+    const kinds = new Set<unknown>();
+    for await (const line of operator.lines<Record<string, unknown>>("replay", { body: { from: 0 } })) kinds.add(line["kind"]);
+    expect(kinds.has("same")).toBe(true);
+    expect(kinds.has("differs")).toBe(false);
   });
 });
 

@@ -32,6 +32,36 @@ export function handsLine(line: LedgerRecord): string | null {
     case "alert.resolve":
       return `alert ${line.id} is over${times(line.times)}`;
     default:
+      return backLine(line);
+  }
+}
+
+/** A record about taking back, or holding back, what an agent did; null for any other. */
+function backLine(line: LedgerRecord): string | null {
+  switch (line.type) {
+    case "undo.plan":
+      return `      way back of ${line.of} kept, ${line.class}${line.read ? "" : "; its state could not be read"}`;
+    case "undo.settle":
+      return `      state after ${line.of}: ${line.seen}`;
+    case "undo.begin":
+      return `UNDO ${line.undo} of session ${line.session} by ${line.by}: ${line.actions} actions${line.to === null ? "" : ` after ${line.to}`}, as session ${line.as}`;
+    case "undo.call":
+      return `      ${line.calls} calls made to take ${line.of} back`;
+    case "undo.step":
+      return `      ${line.of} ${line.verdict === "failed" ? "NOT TAKEN BACK" : line.verdict}: ${line.why}`;
+    case "undo.end":
+      return `undo ${line.undo} ended: restored ${line.restored}, with residue ${line.residue}, refused ${line.refused}, failed ${line.failed}`;
+    case "held.stage":
+      return `      ${line.action} staged as ${line.id} until ${new Date(line.until_ms).toISOString()}, allowed by ${line.of}`;
+    case "held.withdraw":
+      return `staged ${line.id} withdrawn by ${line.by}`;
+    case "held.void":
+      return `staged ${line.id} voided: ${line.why}`;
+    case "held.release":
+      return `staged ${line.id}: its time has come${line.erased ? ", and nothing of it is left" : ""}`;
+    case "held.outcome":
+      return `staged ${line.id} ended: ${line.status}${line.code ? ` (${line.code})` : ""}${line.of === null ? "" : `, the call of ${line.of}`}`;
+    default:
       return null;
   }
 }
