@@ -8,7 +8,7 @@ import type { Store } from "./base/store/port.ts";
 import { verifyApart } from "./base/store/verify-apart.ts";
 import { Alerts } from "./stages/alert/alerts.ts";
 import { Postman } from "./stages/alert/postman.ts";
-import type { DownServer, OpenIntent, Sources, StandingOrder } from "./stages/alert/sources.ts";
+import type { DownServer, OpenIntent, Sources, StandingOrder, WaitingCall } from "./stages/alert/sources.ts";
 import { Verifier } from "./stages/alert/verifier.ts";
 import { ConditionWatch } from "./stages/alert/watch.ts";
 import type { Approvals } from "./stages/approval/approval.ts";
@@ -24,13 +24,15 @@ interface AlertingRooms {
   readonly log: Log;
   readonly live: LiveConfig;
   readonly identity: Pick<Identity, "sessions">;
-  readonly approvals: Pick<Approvals, "list">;
+  readonly approvals: Pick<Approvals, "list" | "onChange">;
   readonly credentials: CredentialStage;
   readonly stop: Pick<StopStage, "list">;
 }
 
 /** Servers that are down are tried again so often while somebody wants to be told when they come back. */
 const probeUs = 30_000_000;
+/** What waits is asked for anew so often even when nothing changed: requests end by their time. */
+const staleUs = 5_000_000;
 /** Open intents looked at: the message says how many there are, and shows one. */
 const mostIntents = 1000;
 
@@ -41,19 +43,42 @@ export const alerting = (rooms: AlertingRooms, outbox: Outbox, servers: Pick<Ups
   const channel = channelsOf({ clock, config, fill: (templates) => credentials.fill(templates) });
   const postman = held.use(new Postman({ clock, log, outbox, channel, limits: () => config().limits }));
   const verifier = held.use(new Verifier({ clock, log, verify: (signal) => verifyApart(config().data, store.checkpoint(), signal) }));
-  const watch = new ConditionWatch(clock, { ...told(rooms), quarantines: quarantines(rooms), downServers: downServers(rooms, servers), verdict: (everyMs) => verifier.verdict(everyMs) });
+  const watch = new ConditionWatch(clock, { ...told(rooms), approvals: waitingCalls(rooms, held), intents: openIntents(rooms), quarantines: quarantines(rooms), downServers: downServers(rooms, servers), verdict: (everyMs) => verifier.verdict(everyMs) });
   return held.use(new Alerts({ store, clock, log, config, postman, watch: (isOpen) => watch.holding(config().alerts.conditions, isOpen) }));
 };
 
-const told = ({ store, identity, approvals }: AlertingRooms): Pick<Sources, "approvals" | "intents" | "sessions" | "ledgerWrites"> => ({
-  approvals: () => approvals.list().flatMap(({ id, agent, action, groups, state, asked_at_ms: sinceMs }) => (state === "pending" ? [{ id, agent, action, groups, sinceMs }] : [])),
-  intents: () => store.openIntents().slice(0, mostIntents).flatMap((seq): OpenIntent[] => {
-    const record = store.entry(seq);
-    return record?.type === "decision" ? [{ seq, agent: record.agent, session: record.session, action: record.action, sinceMs: record.at_ms }] : [];
-  }),
+const told = ({ store, identity }: AlertingRooms): Pick<Sources, "sessions" | "ledgerWrites"> => ({
   sessions: () => identity.sessions().flatMap(({ principal, calls, mandate: { maxCalls } }) => (maxCalls === null ? [] : [{ session: principal.session, agent: principal.agent, calls, maxCalls }])),
   ledgerWrites: () => store.healthy(),
 });
+
+/** Calls that wait. A card names everybody who may answer, which is too much to find out each second for all of them: they are asked for when something changed. */
+const waitingCalls = ({ approvals, clock }: Pick<AlertingRooms, "approvals" | "clock">, held: AsyncDisposableStack): (() => readonly WaitingCall[]) => {
+  let known: { readonly us: number; readonly calls: readonly WaitingCall[] } | null = null;
+  const following = approvals.onChange(() => (known = null));
+  held.defer(() => following.stop());
+  return () => {
+    if (known === null || clock.monotonicUs() - known.us >= staleUs) {
+      const calls = approvals.list().flatMap(({ id, agent, action, groups, state, asked_at_ms: sinceMs }) => (state === "pending" ? [{ id, agent, action, groups, sinceMs }] : []));
+      known = { us: clock.monotonicUs(), calls };
+    }
+    return known.calls;
+  };
+};
+
+/** Intents without an outcome. What they say is on record and stays so: each is read once. */
+const openIntents = ({ store }: Pick<AlertingRooms, "store">): (() => readonly OpenIntent[]) => {
+  let known = new Map<number, OpenIntent>();
+  const read = (seq: number): OpenIntent[] => {
+    const record = store.entry(seq);
+    return record?.type === "decision" ? [{ seq, agent: record.agent, session: record.session, action: record.action, sinceMs: record.at_ms }] : [];
+  };
+  return () => {
+    const open = store.openIntents().slice(0, mostIntents).flatMap((seq) => known.get(seq) ?? read(seq));
+    known = new Map(open.map((intent) => [intent.seq, intent]));
+    return open;
+  };
+};
 
 /** Nobody else asks a server that is down whether it is back, while no agent calls it. */
 const downServers = ({ clock, log }: Pick<AlertingRooms, "clock" | "log">, servers: Pick<Upstreams, "state" | "probe">): (() => DownServer[]) => {
