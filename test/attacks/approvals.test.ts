@@ -146,6 +146,24 @@ test("restart while pending: the card outlives a crash, and so does a yes, which
   expect(at.effects().filter((to) => to === open.to || to === answered.to)).toHaveLength(2);
 });
 
+test("limit approval_streams: at the limit yes, one past it no; a reader who goes makes room", async () => {
+  const follow = (signal: AbortSignal) => fetch(`${at.url}/v1/approvals/events`, { signal, headers: { authorization: `Bearer ${at.credential("lea")}` } });
+  const readers = [new AbortController(), new AbortController()];
+  for (const { signal } of readers) expect((await follow(signal)).status).toBe(200);
+  expect((await follow(new AbortController().signal)).status).toBe(413);
+  readers[0]?.abort();
+  const last = new AbortController();
+  await until(async () => (await follow(last.signal)).status === 200, "there is room again");
+  for (const one of [...readers, last]) one.abort();
+});
+
+test("every decision that an approval had a part in decides the same again from the record alone", async () => {
+  const found: Record<string, number> = {};
+  for await (const { kind } of at.operator.lines<{ kind: string }>("replay", { body: { from: 0 } })) found[kind] = (found[kind] ?? 0) + 1;
+  expect(found["same"]).toBeGreaterThan(10);
+  expect(found["differs"]).toBeUndefined();
+});
+
 test("what one hears of approvals is what concerns them, and a credential that is revoked hears no more", async () => {
   const operator = at.operator;
   const issued = await operator.call<{ key: string; secret: string }>("credential_issue", { body: { kind: "user", name: "lea" } });

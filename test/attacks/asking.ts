@@ -10,7 +10,7 @@ groups: { leads: {}, sre: {} }
 users: { ben: { groups: [leads] }, lea: { groups: [leads] }, lou: { groups: [leads] }, rob: { groups: [leads] }, sam: { groups: [sre] }, sue: { groups: [sre] }, cleo: {} }
 agents: { bot: { team: t, run_by: [rob] }, other: { team: t } }
 servers: { bank: { url: "${url}" } }
-limits: { hold_ms: 300 }
+limits: { hold_ms: 300, approval_streams: 2 }
 breakers: false
 `;
 const asking = `

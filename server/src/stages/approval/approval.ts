@@ -63,7 +63,7 @@ export class Approvals {
     this.#config = config;
     this.#held = new HeldRequests(clock);
     this.grants = new Grants({ store, clock, log, config, turns: this.#turns });
-    for (const { key, value } of store.list("approval")) this.#keep(fromState(store, key, value), Promise.resolve());
+    for (const { key, value } of store.list("approval")) this.#keep(fromState(store, key, value), Promise.resolve()).announced = true;
     this.#following = store.follow((record) => this.#heed(record));
     this.#arm();
   }
@@ -94,6 +94,7 @@ export class Approvals {
     const held = this.#join(action, principal, intent, facts, ruling);
     await held.written;
     await this.#lift(held);
+    this.#announce(held);
     const { id, state, expiresAtMs } = held.request;
     if (state === "pending" && !this.#closed && !this.#held.isOver(held)) {
       const message = () => `waiting for approval ${id} by ${missingOf(held.request).join(", ")}`;
@@ -175,7 +176,7 @@ export class Approvals {
     return hit.length;
   }
 
-  /** Calls back after every change, once it is durable but for endings. A listener must not throw. */
+  /** Calls back after every change, once it is durable but for endings; not of requests that a grant answers at once. */
   onChange(listener: (change: ApprovalChange) => void): { stop(): void } {
     this.#listeners.add(listener);
     return { stop: () => void this.#listeners.delete(listener) };
@@ -236,11 +237,15 @@ export class Approvals {
       )
       .then(() => {});
     const held = this.#keep(request, written);
-    written.then(
-      () => !this.#held.isOver(held) && this.#tell("asked", held, null, "asked"),
-      () => this.#drop(held, null),
-    );
+    written.catch(() => this.#drop(held, null));
     return held;
+  }
+
+  /** Told once, and only of what people must answer: not of what a grant has answered. */
+  #announce(held: Held): void {
+    if (held.announced || held.request.state !== "pending" || this.#held.isOver(held)) return;
+    held.announced = true;
+    this.#tell("asked", held, null, "asked");
   }
 
   /** The terms a user may answer for now. Throws Fault `conflict`, `forbidden`. */
@@ -324,7 +329,13 @@ export class Approvals {
     if (this.#listeners.size === 0) return;
     const alike = kind === "ended" ? [] : this.#held.alike(held.request);
     const change: ApprovalChange = { kind, id: held.request.id, card: this.#card(alike.length > 0 ? alike : [held]), by, how };
-    for (const listener of this.#listeners) listener(change);
+    for (const listener of this.#listeners) {
+      try {
+        listener(change);
+      } catch (error) {
+        this.#log.error("approval.unheard", { id: change.id, error }); // a surface's fault must not undo what is on record
+      }
+    }
   }
 
   /** Over in memory at once, in the ledger as soon as it can be written. */
@@ -377,7 +388,6 @@ export class Approvals {
     if (this.#closed) return;
     this.#sweeper = this.#clock.after(sweepMs, () => void this.sweep().finally(() => this.#arm()));
   }
-
 }
 
 /** Builds the approval stage; it listens to the ledger until disposed. */

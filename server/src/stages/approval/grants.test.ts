@@ -19,7 +19,13 @@ test("a grant answers the call it was made from and the ones like it, each as a 
   expect(grant).toMatchObject({ state: "in force", given: ["lea"], times: 2 });
   await settled();
   expect(first.ended()).toMatchObject({ kind: "approved", approval: { groups: ["leads"] } });
+  const heard: string[] = [];
+  w.approvals.onChange(({ kind, how }) => heard.push(`${kind} ${how}`));
+  w.approvals.onChange(() => {
+    throw new Error("a surface with a fault");
+  });
   const second = await w.call({ session: "s2", mark: "b" });
+  expect(heard).toEqual(["answered grant"]); // nobody was asked
   expect(second.ended()).toMatchObject({ kind: "approved" });
   const third = await w.call({ mark: "c" });
   expect(third.ended()).toBeNull();

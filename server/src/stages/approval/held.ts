@@ -13,6 +13,8 @@ export interface Held {
   claimed: boolean;
   /** Of a denial: who, and why. */
   denial: { readonly by: string; readonly comment: string } | null;
+  /** Surfaces have heard of it. */
+  announced: boolean;
   /** Taken back by a stop: its calls are decided anew. */
   voided: boolean;
   /** Wake the calls that wait for an answer. */
@@ -32,7 +34,7 @@ export class HeldRequests {
   }
 
   keep(request: ApprovalRequest, read: readonly ReadBefore[], written: Promise<void>): Held {
-    const held: Held = { request, read, claimed: false, denial: null, voided: false, waiting: new Set(), written };
+    const held: Held = { request, read, claimed: false, denial: null, announced: false, voided: false, waiting: new Set(), written };
     this.#held.set(request.id, held);
     this.#byCall.set(keyOf(request), held);
     return held;
