@@ -29,6 +29,7 @@ limits: { result_bytes: 1000, trace_sessions: 5 }
 const cedar = `@id("pay") permit (principal in Team::"shop", action == Action::"bank/pay", resource);
 @id("pay.large") @remedy("approval:leads") @reason("Over 100.00 a lead decides.")
 forbid (principal, action in Action::"money", resource) when { context.input.cents > 10000 } unless { context.approvals.contains(Group::"leads") };
+@id("pay.huge") @remedy("approval:2 of staff") forbid (principal, action in Action::"money", resource) when { context.input has cents && context.input.cents > 1000000 } unless { context.approvals.contains(Group::"2 of staff") };
 @id("pay.day") @reason("Not at night.") forbid (principal, action == Action::"bank/pay", resource) unless { context.now.toTime() >= duration("8h") };
 @id("look") permit (principal, action in Action::"read", resource);
 @id("look.secret") forbid (principal, action, resource is Account) when { resource.labels.contains("secret") };
@@ -83,6 +84,16 @@ describe("a trace", () => {
     run(pay(40_000));
     expect(run({ session: "s", approve: { groups: ["staff"] } })).toMatchObject({ error: "`staff` was not asked about `bank/pay`; asked were leads" });
     expect(run(pay(40_000))).toMatchObject({ effect: "ask" });
+  });
+
+  it("takes a quorum as it was asked for", () => {
+    const run = trial();
+    expect(run(pay(2_000_000))).toMatchObject({ effect: "ask", approvers: ["2 of staff", "leads"] });
+    expect(run({ session: "s", approve: { groups: ["staff"] } })).toMatchObject({ error: "`staff` was not asked about `bank/pay`; asked were 2 of staff, leads" });
+    run({ session: "s", approve: { groups: ["leads"] } });
+    expect(run(pay(2_000_000))).toMatchObject({ effect: "ask", approvers: ["2 of staff"] });
+    run({ session: "s", approve: { groups: ["2 of staff"] } });
+    expect(run(pay(2_000_000))).toMatchObject({ effect: "allow" });
   });
 
   it("takes an approval for these policies and this tool alone, and not for ever", () => {
