@@ -109,8 +109,8 @@ export interface Lease extends Disposable {
 
 /** What is kept of an action so that it can be taken back. Disposed of when the action has ended: then it looks at the state once more. Never throws. */
 export interface UndoPlan extends AsyncDisposable {
-  /** What came back, for what only the answer names. */
-  answered(answer: Answer): void;
+  /** What came back: the state is looked at before anybody hears of it, since whoever acts on it would be taken for the action. Never rejects. */
+  answered(answer: Answer): Promise<void>;
 }
 
 /** What a server of ours is given to start, or to be asked, with; and how the secrets in it are taken out of whatever it says: null when there are none. */

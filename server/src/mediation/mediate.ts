@@ -144,7 +144,7 @@ async function carryOut(stages: Stages, action: Action, passage: Passage, intent
     await using plan = await planned(stages, action, passage, intent, facts, lease);
     stages.look(passage, action); // Nothing waits between this line and the next.
     const raw = await stages.execute(action, principal, exchange, lease);
-    plan?.answered(raw);
+    await plan?.answered(raw);
     const status = "error" in raw || raw.result["isError"] === true ? "failed" : "done";
     ending = { status, code: "result_withheld", answer: null };
     const answer = stages.inspect(action, raw, passage); // Invariant: I8, nothing of a result passes before this line.

@@ -109,17 +109,21 @@ export class Plans {
   }
 
   #planOf(deed: Deed, roots: JsonObject, before: Record<string, StateSnapshot> | null, held: Disposable): UndoPlan {
-    let answer: Answer | null = null;
+    let settled = before === null;
+    const settle = async (answer: Answer | null): Promise<void> => {
+      if (before === null || settled) return;
+      settled = true;
+      try {
+        await this.#settle(deed, before, { ...roots, result: resultOf(answer) });
+      } catch (error) {
+        this.#options.log.warn("undo.unsettled", { of: deed.intent.seq, error });
+      }
+    };
     return {
-      answered: (raw) => (answer = raw),
+      answered: settle,
       [Symbol.asyncDispose]: async () => {
-        try {
-          if (before !== null) await this.#settle(deed, before, { ...roots, result: resultOf(answer) });
-        } catch (error) {
-          this.#options.log.warn("undo.unsettled", { of: deed.intent.seq, error });
-        } finally {
-          held[Symbol.dispose]();
-        }
+        await settle(null);
+        held[Symbol.dispose]();
       },
     };
   }
