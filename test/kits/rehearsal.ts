@@ -60,7 +60,7 @@ export class Rehearsal implements AsyncDisposable {
 
   static async open(world: ActedWorld): Promise<Rehearsal> {
     const yaml = [
-      "teams: { shop: {} }\nusers: { ana: {} }\nagents: { clerk: { team: shop, session_minutes: 240 }, undoer: { team: shop, session_minutes: 240 } }\nundo: { agent: undoer }",
+      "teams: { shop: {} }\nusers: { ana: {} }\nagents: { clerk: { team: shop, session_minutes: 240 }, undoer: { team: shop, session_minutes: 240 } }\nundo: { agent: undoer }\nbreakers: false",
       ...(world.servers === "" ? [] : [`servers:\n${world.servers}`]),
       `contracts:\n${world.contracts}`,
       ...(world.egress === undefined ? [] : [world.egress]),

@@ -83,17 +83,19 @@ export interface StopFile {
   readonly stop?: { readonly may_stop?: string[] | undefined; readonly may_resume?: string[] | undefined } | undefined;
   readonly authority_term_ms?: number | undefined;
   readonly breakers?: z.infer<typeof general> | undefined;
+  /** The agent in whose name actions are taken back acts only on a person's word: it has no breakers but those it is given by name. */
+  readonly undo?: { readonly agent: string } | undefined;
   readonly canaries?: Readonly<Record<string, string | { readonly file: string }>> | undefined;
 }
 
 /** `place` makes paths absolute. */
-export function stopRules({ stop = {}, authority_term_ms = 5000, breakers: written, canaries = {} }: StopFile, place: (path: string) => string): StopRules {
+export function stopRules({ stop = {}, authority_term_ms = 5000, breakers: written, canaries = {}, undo }: StopFile, place: (path: string) => string): StopRules {
   const base = over(usual, written === undefined ? undefined : written);
   const { agents = {}, classes = {} } = written === undefined || written === false ? {} : written;
   const known = new Map<string, BreakerRules>();
   const find = (agent: string, of: readonly string[]): BreakerRules => {
     const ofClass = of.find((one) => Object.hasOwn(classes, one));
-    const byClass = ofClass === undefined ? base : over(base, classes[ofClass]);
+    const byClass = agent === undo?.agent ? off : ofClass === undefined ? base : over(base, classes[ofClass]);
     return Object.hasOwn(agents, agent) ? over(byClass, agents[agent]) : byClass;
   };
   return {

@@ -117,3 +117,11 @@ test("a sliding sum is between what the window holds and what a window a tenth l
     }),
   );
 });
+
+test("the agent in whose name actions are taken back has no breakers but those it is given by name", () => {
+  const yaml = "teams: { t: {} }\nagents: { bot: { team: t }, back: { team: t } }\nundo: { agent: back }\n";
+  const general = rulesOf(`${yaml}breakers: { loop: { count: 2, seconds: 60 }, classes: { careful: { denials: { count: 1, seconds: 60 } } } }`);
+  expect(general.breakersOf("back", ["careful"])).toMatchObject({ denials: null, errors: null, loop: null, spend: null });
+  expect(general.breakersOf("bot", [])).toMatchObject({ loop: { count: 2 } });
+  expect(rulesOf(`${yaml}breakers: { agents: { back: { errors: { count: 5, seconds: 60 } } } }`).breakersOf("back", [])).toMatchObject({ errors: { count: 5 }, loop: null });
+});
