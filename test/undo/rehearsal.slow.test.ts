@@ -11,11 +11,9 @@ test("what undo says is so, in every world that can be had here", async () => {
   for await (const world of openWorlds(await programs("demo/servers"))) {
     await using rehearsal = await Rehearsal.open(world);
     const dice = new Dice(seed);
-    for (const meddling of [0, 30]) {
-      const { falselyRestored, overwritten, left, reversible, restored } = await rehearsal.session(dice, 15, meddling);
-      expect({ seed, world: world.name, falselyRestored, overwritten, left }).toEqual({ seed, world: world.name, falselyRestored: [], overwritten: [], left: [] });
-      expect(restored).toBe(reversible);
-    }
+    const { falselyRestored, overwritten, left, reversible, restored } = await rehearsal.session(dice, 15, 20);
+    expect({ seed, world: world.name, falselyRestored, overwritten, left }).toEqual({ seed, world: world.name, falselyRestored: [], overwritten: [], left: [] });
+    expect(restored).toBe(reversible);
     seen.push(world.name);
   }
   expect(seen).toEqual(expect.arrayContaining(["filesystem", "git", "sqlite", "web"]));
