@@ -24,10 +24,14 @@ export type StateStanding =
  * interrupted run leaves them. Invariant: nothing but equality makes `before`.
  */
 export const standingOf = (now: Readonly<Record<string, SeenState>>, { before, undo }: PlanDocument, after: Settlement["after"]): StateStanding => {
-  const standings = [...undo.state].map(([name, reading]) => standingIn(isPlaces(reading), now[name], before?.[name] ?? { there: false }, after?.[name]));
-  if (before !== null && standings.every((one) => one === "before")) return "before";
+  const states = [...undo.state].map(([name, reading]) => {
+    const [is, was] = [now[name], after?.[name]];
+    return { standing: standingIn(isPlaces(reading), is, before?.[name] ?? { there: false }, was), isAfter: isPlaces(reading) || is?.digest === was?.digest };
+  });
+  if (before !== null && states.every(({ standing }) => standing === "before")) return "before";
   if (after === null) return "unknown";
-  return standings.includes("other") ? "other" : "after";
+  // Only places are put back one by one: a call that put one state back is not made again because another state lacks.
+  return states.every(({ standing, isAfter }) => standing !== "other" && isAfter) ? "after" : "other";
 };
 
 const standingIn = (places: boolean, now: SeenState | undefined, before: StateSnapshot, after: SeenState | undefined): StateStanding => {
