@@ -262,6 +262,71 @@ describe("three outcomes, not two", () => {
   });
 });
 
+describe("what is changed can be taken back, or waits", () => {
+  const planned = (trace: string[]): Partial<Stages> => ({
+    plan: async () => (trace.push("plan"), { answered: async () => void trace.push("answered"), [Symbol.asyncDispose]: async () => void trace.push("settle") }),
+  });
+  const reading = (gather: Stages["gather"]): Stages["gather"] => (...given) => {
+    const known = gather(...given);
+    return { ...known, input: { ...known.input, reversibility: "read" } };
+  };
+
+  test("the plan comes between lease and execution, and the state is looked at before anybody hears of the answer", async () => {
+    const { stages, trace } = world();
+    expect((await mediate({ ...stages, ...planned(trace) }, call())).kind).toBe("done");
+    expect(trace).toEqual(["gather", "decide", "intend allow by policy", "lease", "plan", "execute", "answered", "inspect", "settle", "unlease", "conclude done", "leave"]);
+  });
+
+  test("no plan, no effect: whatever planning fails with", async () => {
+    for (const error of [new Fault("no_preimage", "it cannot be read"), new Fault("ledger_unavailable", "disk full"), new Error("bug: secret detail")]) {
+      const { stages, trace } = world({ plan: () => Promise.reject(error) });
+      const reply = await mediate(stages, call());
+      expect(reply).toMatchObject({ kind: "refused", code: "no_preimage" });
+      expect(textOf(reply)).not.toContain("secret detail");
+      expect(trace.filter((step) => /execute|conclude/.test(step))).toEqual(["conclude refused no_preimage"]);
+    }
+  });
+
+  test("what only reads is neither planned for nor staged", async () => {
+    const { stages, trace } = world({ staged: () => { throw new Error("asked"); }, stage: () => Promise.reject(new Error("asked")) });
+    expect((await mediate({ ...stages, ...planned(trace), gather: reading(stages.gather) }, call())).kind).toBe("done");
+    expect(trace).not.toContain("plan");
+  });
+
+  test("a staged call ends without an effect, and is carried out when it is let go", async () => {
+    const { stages, trace } = world({ stage: async () => ({ id: "hld_1", until_ms: 0 }) });
+    const reply = await mediate(stages, call());
+    expect(reply).toMatchObject({ kind: "refused", code: "staged" });
+    expect(textOf(reply)).toContain("Staged: `files/write` has not been carried out yet");
+    expect(trace).toEqual(["gather", "decide", "intend allow by policy", "conclude refused staged", "leave"]);
+    expect((await mediate(stages, { ...call(), released: { approval: null } })).kind).toBe("done");
+  });
+
+  test("what cannot be staged is not carried out instead", async () => {
+    const { stages, trace } = world({ stage: () => Promise.reject(new Fault("limit_exceeded", "too many")) });
+    expect(await mediate(stages, call())).toMatchObject({ kind: "refused", code: "limit_exceeded" });
+    expect(trace).not.toContain("execute");
+  });
+
+  test("an approval that a staged call was given counts when it is let go, unless what it was bound to has changed", async () => {
+    const said = (over: Partial<typeof bound>) => ({ ...call(), released: { approval: { ...approval, bound: { ...bound, ...over } } } });
+    const { stages, trace } = world({ decide: (input) => ({ decision: says(input.approvals.includes("leads") ? "allow" : "ask"), bundle: "b1" }) });
+    expect((await mediate(stages, said({}))).kind).toBe("done");
+    expect(await mediate(stages, said({ definition: "another" }))).toMatchObject({ kind: "refused", code: "approval_pending" });
+    expect(trace.filter((step) => step === "execute")).toHaveLength(1);
+  });
+
+  test("a policy that changes a call into one of another class is not followed", async () => {
+    const { stages, trace } = world({ decide: () => ({ decision: says("allow", { transforms: ["drop(body)"] }), bundle: "b1" }) });
+    const gather: Stages["gather"] = (action, ...given) => {
+      const known = stages.gather(action, ...given);
+      return { ...known, input: { ...known.input, reversibility: "body" in action.args ? "reversible" : "irreversible" } };
+    };
+    expect(await mediate({ ...stages, gather }, call({ arguments: { path: "a", body: "b" } }))).toMatchObject({ kind: "refused", code: "denied" });
+    expect(trace).not.toContain("execute");
+  });
+});
+
 describe("malformed calls are refused before anything is decided", () => {
   test.each([
     ["arguments that are no object", call({ arguments: [1] })],

@@ -17,9 +17,9 @@ export async function mediate(stages: Stages, call: InboundCall): Promise<Reply>
   using _place = stages.admit(principal);
   using passage = stages.enter(action, principal, call.exchange);
   let approval = call.released ? call.released.approval : stages.claim(principal, action);
-  const staged = (): Pin["refuse"] => (call.released ? null : stages.staged(principal, action));
+  const staged = ({ input }: Facts): Pin["refuse"] => (call.released || input.reversibility === "read" ? null : stages.staged(principal, action));
   for (let held = false; ; held = true) {
-    const verdict = rule(stages, action, principal, approval, (facts) => stages.standing(passage, facts) ?? staged() ?? stages.vet(action, principal, passage.exchange));
+    const verdict = rule(stages, action, principal, approval, (facts) => stages.standing(passage, facts) ?? staged(facts) ?? stages.vet(action, principal, passage.exchange));
     const changed = approval && changedSince(approval, verdict);
     if (approval && changed) {
       stages.unclaim(approval, changed);
@@ -28,7 +28,7 @@ export async function mediate(stages: Stages, call: InboundCall): Promise<Reply>
     }
     const intent = await intend(stages, action, principal, verdict, approval);
     if (verdict.ruling.decision.effect === "allow") {
-      const waits = call.released || !verdict.facts ? null : await stageOf(stages, verdict.changed, passage, intent, verdict.facts, approval);
+      const waits = call.released || !verdict.facts ? null : await stageOf(stages, verdict.changed, passage, intent, verdict.facts, approval); // what is kept is the call as it was sent: policy changes it anew
       if (waits) return waits;
       return await carryOut(stages, verdict.changed, passage, intent, { decision: verdict.ruling.decision, approval, facts: verdict.facts }); // awaited: the place is kept until the end
     }
@@ -85,12 +85,12 @@ export function rule(stages: Pick<Stages, "gather" | "decide">, action: Action, 
 const changedSince = ({ bound }: Approval, { facts, ruling }: Verdict): keyof Bound | null => (facts === null ? "facts" : changedIn(bound, boundOf(facts, ruling)));
 
 /** A call that is staged has not happened: its intent ends here, and when its time has come it is decided anew. Null when it is not to be staged. */
-async function stageOf(stages: Stages, action: Action, { principal }: Passage, intent: Intent, facts: Facts, approval: Approval | null): Promise<Reply | null> {
+async function stageOf(stages: Stages, changed: Action, { action, principal }: Passage, intent: Intent, facts: Facts, approval: Approval | null): Promise<Reply | null> {
   if (facts.input.reversibility === "read") return null;
   const startedUs = stages.monotonicUs();
   const end = (code: ErrorCode): void => void stages.conclude(intent, principal, "refused", code, null, startedUs);
   try {
-    const card = await stages.stage(action, principal, intent, facts, approval);
+    const card = await stages.stage(action, changed, principal, intent, facts, approval);
     if (card) end("staged");
     return card && refusal.staged(action, intent, card);
   } catch (error) {

@@ -35,8 +35,8 @@ export interface Stages {
   hold(action: Action, principal: Principal, intent: Intent, facts: Facts, ruling: Ruling, exchange: Exchange): Promise<Hold>;
   /** What the identical call is told that was staged before; null when none was. */
   staged(principal: Principal, action: Action): Pin["refuse"];
-  /** Stages an allowed call where its contract says so, durable on return; null where it does not. Throws Fault. */
-  stage(action: Action, principal: Principal, intent: Intent, facts: Facts, approval: Approval | null): Promise<{ readonly id: string; readonly until_ms: number } | null>;
+  /** Stages an allowed call where the contract says so of `changed`, which is what would be carried out; durable on return; null where it does not. Throws Fault. */
+  stage(action: Action, changed: Action, principal: Principal, intent: Intent, facts: Facts, approval: Approval | null): Promise<{ readonly id: string; readonly until_ms: number } | null>;
   /** Lends what the action needs, until disposed of. Whatever it throws, nothing has happened. */
   lease(action: Action, principal: Principal, intent: Intent, exchange: Exchange): Promise<Lease>;
   /**

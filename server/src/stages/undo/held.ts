@@ -27,6 +27,7 @@ interface HeldOptions {
 /** Endings of sessions after which what they staged is not sent. A session that ends its own work, or whose time is over, leaves it standing. */
 const cutOff: ReadonlySet<string> = new Set(["closed by operator", "credential revoked", "stopped", "parent closed"]);
 const toldMs = 3_600_000;
+const retryMs = 5000;
 const toldKept = 1000;
 
 /**
@@ -38,6 +39,8 @@ const toldKept = 1000;
 export class HeldWrites implements Disposable {
   readonly #options: HeldOptions;
   readonly #held = new Map<string, HeldWrite>();
+  /** The same by session and digest. */
+  readonly #byCall = new Map<string, HeldWrite>();
   /** How those ended that nobody has asked about since, by session and digest. */
   readonly #told = new Map<string, string>();
   #timer: { cancel(): void } | null = null;
@@ -45,7 +48,7 @@ export class HeldWrites implements Disposable {
 
   constructor(options: HeldOptions) {
     this.#options = options;
-    for (const { key, value } of options.store.list("held")) this.#held.set(key, fromHeldState(key, value));
+    for (const { key, value } of options.store.list("held")) this.#keep(fromHeldState(key, value));
     this.#following = options.store.follow((record) => this.#heed(record));
   }
 
@@ -59,7 +62,7 @@ export class HeldWrites implements Disposable {
   /** What an identical call is told: that it waits, until when, or how it ended, once. Null when nothing is known of one. */
   readonly staged = ({ session }: Principal, { digest }: Action): Pin["refuse"] => {
     const key = keyOf(session, digest);
-    const open = [...this.#held.values()].find((one) => keyOf(one.session, one.digest) === key);
+    const open = this.#byCall.get(key);
     if (open) return { code: "staged", text: `it is staged as ${open.id}, and carried out at ${new Date(open.untilMs).toISOString()} unless somebody withdraws it` };
     const ended = this.#told.get(key);
     this.#told.delete(key);
@@ -67,21 +70,21 @@ export class HeldWrites implements Disposable {
   };
 
   /** Stages an allowed call where its contract says so; null where it does not. Durable on return. Throws Fault `limit_exceeded`, `ledger_unavailable`. */
-  readonly stage = async (action: Action, principal: Principal, intent: Intent, { pin }: Facts, approval: Approval | null): Promise<HeldCard | null> => {
+  readonly stage = async (action: Action, changed: Action, principal: Principal, intent: Intent, { pin }: Facts, approval: Approval | null): Promise<HeldCard | null> => {
     const { store, clock, config } = this.#options;
     const contract = config().undo.contracts.get(action.name);
-    const stageMs = contract ? (caseOf(contract, action.args)?.stageMs ?? 0) : 0;
+    const stageMs = contract ? (caseOf(contract, changed.args)?.stageMs ?? 0) : 0;
     if (stageMs === 0) return null;
     if (action.protocol === "http") throw new Fault("invalid_config", `\`${action.name}\` cannot be staged: what leaves a sandbox waits for its answer`);
     this.#checkRoom(principal.session);
     const sealed = sealedCall(store, principal, action);
     const { session, agent, user, chain, tools, labels, isolation } = principal;
     const held: HeldWrite = { id: clock.id("hld"), session, agent, user, chain, tools, labels, isolation, action: action.name, digest: action.digest, definition: pin.definition, of: intent.seq, untilMs: clock.nowMs() + stageMs, payload: sealed.payload, approval };
-    this.#held.set(held.id, held);
+    this.#keep(held);
     try {
       await store.append({ type: "held.stage", id: held.id, of: intent.seq, session, action: action.name, until_ms: held.untilMs, call: sealed.commitment, payload: sealed.payload }, { sealed, state: [{ kind: "held", key: held.id, value: heldState(held) }] });
     } catch (error) {
-      this.#held.delete(held.id);
+      this.#drop(held);
       throw error;
     }
     this.#arm();
@@ -130,10 +133,32 @@ export class HeldWrites implements Disposable {
 
   /** Over in memory on the first line. */
   async #end(held: HeldWrite, record: Extract<Parameters<Store["append"]>[0], { type: "held.withdraw" | "held.void" }>, told: string): Promise<void> {
-    if (!this.#held.delete(held.id)) return;
+    if (!this.#drop(held)) return;
     this.#tell(held, told);
     this.#arm();
-    await this.#options.store.append(record, { state: [{ kind: "held", key: held.id, value: null }] });
+    await this.#write(record, held);
+  }
+
+  /** What ended in memory ends on the disk too, as soon as that can be written: a restart must not bring it back. */
+  async #write(record: Parameters<Store["append"]>[0], held: HeldWrite): Promise<void> {
+    const { store, clock, log } = this.#options;
+    try {
+      await store.append(record, { state: [{ kind: "held", key: held.id, value: null }] });
+    } catch (error) {
+      log.error("held.unwritten", { id: held.id, error });
+      clock.after(retryMs, () => void this.#write(record, held).catch(() => {}));
+      throw error;
+    }
+  }
+
+  #keep(held: HeldWrite): void {
+    this.#held.set(held.id, held);
+    this.#byCall.set(keyOf(held.session, held.digest), held);
+  }
+
+  #drop(held: HeldWrite): boolean {
+    if (this.#byCall.get(keyOf(held.session, held.digest)) === held) this.#byCall.delete(keyOf(held.session, held.digest));
+    return this.#held.delete(held.id);
   }
 
   #tell({ session, digest }: HeldWrite, text: string): void {
@@ -164,9 +189,14 @@ export class HeldWrites implements Disposable {
   /** Taken off the disk first: a crash in between loses it rather than sending it twice, and its record says that it was about to go. */
   async #letGo(held: HeldWrite): Promise<void> {
     const { store, release } = this.#options;
-    if (!this.#held.delete(held.id)) return;
+    if (!this.#drop(held)) return;
     const call = callFrom(store, held);
-    await store.append({ type: "held.release", id: held.id, session: held.session, erased: call === null }, { state: [{ kind: "held", key: held.id, value: null }] });
+    try {
+      await store.append({ type: "held.release", id: held.id, session: held.session, erased: call === null }, { state: [{ kind: "held", key: held.id, value: null }] });
+    } catch (error) {
+      this.#keep({ ...held, untilMs: this.#options.clock.nowMs() + retryMs }); // Nothing may happen unrecorded: later.
+      throw error;
+    }
     if (call === null) return;
     const { of, status, code } = await release(held, call);
     await store.append({ type: "held.outcome", id: held.id, session: held.session, of, status, code });
