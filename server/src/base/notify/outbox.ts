@@ -188,11 +188,11 @@ export class DurableOutbox implements Outbox {
     this.#running.add(run);
   }
 
-  /** The one tried least, and of those the first, that no earlier notice about the same thing is before. */
+  /** What the ledger is owed; else the one tried least, and of those the first, that no earlier notice about the same thing is before. */
   #nextOf(channel: string): Waiting | null {
     const firsts = new Map<string, Waiting>();
     for (const one of this.#waiting.values()) if (one.channel === channel && !firsts.has(one.dedup)) firsts.set(one.dedup, one);
-    const [next = null] = [...firsts.values()].sort((a, b) => a.attempts - b.attempts || a.order - b.order);
+    const [next = null] = [...firsts.values()].sort((a, b) => Number(a.ended === null) - Number(b.ended === null) || a.attempts - b.attempts || a.order - b.order);
     return next;
   }
 
