@@ -42,6 +42,7 @@ export function demoVerb(program: Command, context: Context): void {
       const show = new Show(context, daemon, environment);
       await show.catalog(step);
       const passed = await show.session(step, join(folder, "world"));
+      await show.undo(step);
       const intact = await show.verify(step, join(folder, "data"));
       show.connect(step, folder);
       if (!passed || !intact) process.exitCode = exit.failed;
@@ -73,6 +74,7 @@ class Show {
   readonly #daemon: Daemon;
   readonly #environment: Environment;
   readonly #operator: Client;
+  #session = "";
 
   constructor(context: Context, daemon: Daemon, environment: Environment) {
     this.#context = context;
@@ -106,6 +108,7 @@ class Show {
     const seen: LogLine[] = [];
     const timeline = this.#timeline(ended.signal, (line) => {
       seen.push(line);
+      if (line.type === "session.open") this.#session = line.session;
       if (line.type === "approval.request") void this.#approve(line.id, secret).catch((error: unknown) => this.#context.err(String(error)));
     });
     const options = { agent: "clerk", onBehalfOf: "ben", purpose: "the demo" };
@@ -140,6 +143,13 @@ class Show {
     await new Promise((resolve) => setTimeout(resolve, 1500));
     await ana.call("approval_decide", { at: { id }, body: { verdict: "approve", comment: "the report is fine" } });
     out(colour.magenta(`        ana: yes (\`lanyard approve ${id}\`)`));
+  }
+
+  async undo(step: Step): Promise<void> {
+    step("The way back", `\`lanyard undo ${this.#session}\` takes back what the session changed, and reads it again: restored is what is as it was before`);
+    for await (const line of this.#operator.lines<JsonObject>("undo", { at: { id: this.#session }, body: {} })) {
+      if (line["kind"] === "step") this.#context.out(`  ${String(line["seq"])}  ${String(line["action"])}  ${String(line["verdict"])}: ${String(line["says"])}`);
+    }
   }
 
   async verify(step: Step, data: string): Promise<boolean> {
