@@ -6,3 +6,5 @@ export function environment(node: string, extra?: Record<string, string | undefi
 export function compileCache(): string;
 /** See install.mjs: bubblewrap and the guest agent; resolves with the agent's path. */
 export function isolation(): Promise<string>;
+/** See install.mjs: PostgreSQL for tests and benchmarks; resolves with the folder of its programs. Throws when it cannot be had. */
+export function postgres(): Promise<string>;

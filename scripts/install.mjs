@@ -344,6 +344,35 @@ export const isolation = async () => {
 };
 
 /** The environment for a program run by `node`: that Node comes first on the PATH, so that its children find it too. */
+/** Folder of PostgreSQL's own programs, or null: where Debian puts them, the newest first, or in PATH. */
+const postgresFolder = () => {
+  const debian = "/usr/lib/postgresql";
+  const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : [];
+  const folders = [...versions.map((version) => join(debian, version, "bin")), ...(process.env.PATH || "").split(delimiter)];
+  return folders.find((folder) => ["initdb", "postgres", "psql"].every((name) => folder && existsSync(join(folder, name)))) || null;
+};
+
+/** PostgreSQL for tests and benchmarks, installed by apt when this is root, without a cluster of the system's own; resolves with the folder of its programs. Throws Hint when it cannot be had. */
+export const postgres = async () => {
+  const found = postgresFolder();
+  if (found) return found;
+  if (!isRootWithApt()) throw new Hint("PostgreSQL is not installed. Install with: sudo apt install postgresql (or your system's way)");
+  await alone("postgres", () =>
+    progress("installing postgresql", async () => {
+      const settings = "/etc/postgresql-common/createcluster.conf";
+      if (!existsSync(settings)) {
+        mkdirSync(dirname(settings), { recursive: true });
+        writeFileSync(settings, "create_main_cluster = false\n");
+      }
+      await runQuietly("apt-get", ["update", "-q"], "refresh the list of packages");
+      await runQuietly("apt-get", ["install", "-y", "-q", "--no-install-recommends", "-o", "Dpkg::Options::=--force-confold", "postgresql"], "install postgresql");
+    }),
+  );
+  const folder = postgresFolder();
+  if (!folder) throw new Hint("PostgreSQL was installed, and its programs are not where Debian puts them");
+  return folder;
+};
+
 export const environment = (node, extra = {}) => ({ ...process.env, PATH: [dirname(node), process.env.PATH].filter(Boolean).join(delimiter), ...extra });
 
 /** Where Node keeps what it compiled: halves the time a command takes to start. */

@@ -1,26 +1,9 @@
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { accessSync, chmodSync, chownSync, constants, existsSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, chownSync, rmSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { scratch } from "./world-filesystem.ts";
-
-const canRun = (path: string): boolean => {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-};
-
-/** Folder of PostgreSQL's own programs, or null: in PATH, or where Debian puts them, the newest first. */
-export function postgresPrograms(): string | null {
-  const debian = "/usr/lib/postgresql";
-  const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : [];
-  const folders = [...versions.map((version) => join(debian, version, "bin")), ...(process.env["PATH"] ?? "").split(delimiter)];
-  return folders.find((folder) => ["initdb", "postgres", "psql"].every((name) => canRun(join(folder, name)))) ?? null;
-}
 
 /** Who runs it: it refuses to be root. */
 function unprivileged(): { uid: number; gid: number } | null {
@@ -44,7 +27,7 @@ export class Postgres implements AsyncDisposable {
     this.dsn = `postgres://clerk@127.0.0.1:${port}/postgres`;
   }
 
-  /** `programs`: see {@link postgresPrograms}. */
+  /** `programs`: the folder of its programs. */
   static async start(programs: string): Promise<Postgres> {
     const folder = scratch();
     const owner = unprivileged();

@@ -1,4 +1,5 @@
-import { Postgres, postgresPrograms } from "./postgres.ts";
+import { postgres } from "../../scripts/install.mjs";
+import { Postgres } from "./postgres.ts";
 import { FilesystemWorld } from "./world-filesystem.ts";
 import { GitWorld } from "./world-git.ts";
 import { PostgresWorld, SqliteWorld } from "./world-sql.ts";
@@ -7,15 +8,17 @@ import type { ActedWorld } from "./world.ts";
 
 /** All worlds that can be had here, one after another; each is gone when the next is asked for. `programs`: where the demo's servers are installed. */
 export async function* openWorlds(programs: string): AsyncGenerator<ActedWorld> {
-  const postgres = postgresPrograms();
+  const database = await postgres().catch((error: Error) => {
+    process.stderr.write(`skipped: the world of PostgreSQL: ${error.message}\n`);
+    return null;
+  });
   const kinds: (() => ActedWorld | Promise<ActedWorld>)[] = [
     () => new FilesystemWorld(programs),
     () => new GitWorld(programs),
     () => new SqliteWorld(programs),
-    ...(postgres === null ? [] : [async () => new PostgresWorld(programs, await Postgres.start(postgres))]),
+    ...(database === null ? [] : [async () => new PostgresWorld(programs, await Postgres.start(database))]),
     () => WebWorld.open(),
   ];
-  if (postgres === null) process.stderr.write("skipped: the world of PostgreSQL, which is not installed; root with apt gets it from `apt-get install postgresql`\n");
   for (const make of kinds) {
     await using world = await make();
     yield world;
