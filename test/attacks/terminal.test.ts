@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { cardLines } from "../../server/src/cli/approvals.ts";
+import { grantText } from "../../server/src/stages/approval/scope.ts";
 import { brief, printable, table, type Colour } from "../../server/src/cli/terminal.ts";
 import { timelineLine, type LogLine } from "../../server/src/cli/timeline.ts";
 
@@ -33,7 +34,12 @@ describe.each(texts)("%s", (_what, text) => {
     ["in the log", (name) => [timelineLine(decision(name), colour)]],
     ["as the reason in the log", (why) => [timelineLine({ ...decision("fs/read"), why } as LogLine, colour)]],
     ["in a record of the catalog", (tool) => [timelineLine({ v: 1, seq: 8, at_ms: 0, type: "catalog.quarantine", server: "s", tool, why: "first seen", definition: "d".repeat(43), approved: null }, colour)]],
-    ["on the card of an approval", (name) => cardLines({ id: "apr_1", state: "pending", action: name, args: { [name]: name }, agent: "bot", user: "ben", session: "s", groups: ["g"], expires_at_ms: 0 })],
+    ["on the card of an approval", (name) => cardLines({
+      id: "apr_1", state: "pending", action: name, args: { [name]: name }, sent: { [name]: name }, transforms: [name], beside: { [name]: name }, effect: [`- ${name}`, `  | ${name}`], resources: [name], reversibility: name, agent: name, user: name,
+      purpose: name, session: name, reasons: [{ policy: name, text: name, remedy: name }], read: [{ seq: 1, action: name, what: name }], groups: [name], missing: [name], given: [{ by: name, groups: [name] }], may_answer: [name],
+      requests: [{ id: "apr_1", session: "s" }, { id: name, session: name }], expires_at_ms: 0,
+    })],
+    ["in the text of a grant", (name) => grantText({ agent: name, user: name, action: name, scope: { [name]: { is: name }, also: { like: [name, ""] }, free: { any: true } }, reasons: [{ policy: name, text: name, remedy: name }], groups: [name], times: 2, untilMs: 0 }).split("\n")],
     ["in a table", (name) => table(["tool"], [[name]], colour)],
     ["as arguments", (name) => [brief({ [name]: [name] })]],
     ["by itself", (name) => [printable(name)]],

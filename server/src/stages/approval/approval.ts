@@ -221,7 +221,7 @@ export class Approvals {
       groups,
       bound: boundOf(facts, ruling),
       reasons: ruling.decision.reasons,
-      reversibility: facts.pin.contract.reversibility,
+      reversibility: facts.input.reversibility ?? facts.pin.contract.reversibility,
       read: readsOf(this.#store, config, session),
       of: intent.seq,
       askedAtMs: this.#clock.nowMs(),
