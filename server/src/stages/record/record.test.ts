@@ -12,7 +12,7 @@ import { recordStage, type RecordStage } from "./record.ts";
 const hash = "A".repeat(43);
 const input: DecisionInput = {
   agent: { id: "coder", team: "eng", classes: [] }, user: { id: "ana", groups: [] }, session: { id: "s_AAAAAAAAAAAAAAAA", purpose: "test", depth: 0, labels: [], isolation: "none" },
-  action: "files/write", args: { path: "/secret/path", share: 0.5 }, approvals: [], nowMs: 1,
+  action: "files/write", reversibility: "reversible", args: { path: "/secret/path", share: 0.5 }, approvals: [], nowMs: 1,
 };
 const action: Action = { protocol: "mcp", server: "files", method: "tools/call", tool: "write", name: "files/write", args: input.args, params: {}, digest: hash };
 const principal: Principal = { session: "s_AAAAAAAAAAAAAAAA", agent: "coder", user: "ana", purpose: "test", chain: [], tools: null, labels: [], isolation: "none", expiresAtMs: 1 };
