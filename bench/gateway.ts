@@ -85,7 +85,7 @@ const server = spawn(process.execPath, [join(import.meta.dirname, "../test/confo
 const [line] = (await once(server.stdout, "data")) as [Buffer];
 const url = line.toString().trim();
 using world = new World({
-  yaml: `teams: { t: {} }\nusers: { ana: {} }\nagents: { bench: { team: t } }\nservers: { reference: { url: "${url}" } }\n`,
+  yaml: `teams: { t: {} }\nusers: { ana: {} }\nagents: { bench: { team: t } }\nservers: { reference: { url: "${url}" } }\nbreakers: { loop: false }\n`,
   policies: {
     "read.cedar": '@id("simple") @reason("The simple tool is harmless.") permit (principal, action == Action::"reference/test_simple_text", resource) when { principal in Team::"t" };\n',
     "limits.cedar": '@id("depth") @reason("No grandchildren.") forbid (principal, action, resource) when { context.session.depth > 2 };\n',

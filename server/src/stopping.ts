@@ -37,7 +37,7 @@ export async function linkStop({ stop, identity, approvals, credentials, live, l
     for (const { session } of sessions) authority.tell(session);
     for (const { session } of sessions) void face.sever(session).catch(unsevered(session));
     const stopped = servers.servers.filter((server) => stop.stopOfServer(server) !== null);
-    for (const server of subject.kind === "server" || subject.kind === "all" ? stopped : []) void servers.renew(server).catch(unsevered(server));
+    for (const server of subject.kind === "server" || subject.kind === "all" ? stopped : []) void servers.renew(server, "kill").catch(unsevered(server));
   };
   const sessions = (): readonly Principal[] => identity.sessions().map(({ principal }) => principal);
   const voidApprovals: StopReach["voidApprovals"] = ({ id }, meets) => {

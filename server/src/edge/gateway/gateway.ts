@@ -85,7 +85,7 @@ export class Gateway implements AsyncDisposable {
   async sever(session: string): Promise<void> {
     this.announcements.end(session);
     this.parking.drop(session);
-    await this.options.upstreams.release(session);
+    await this.options.upstreams.release(session, "kill");
   }
 
   /** What tools are shown has changed by Lanyard's own doing: a new policy, an approval in the catalog. */

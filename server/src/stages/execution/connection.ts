@@ -138,6 +138,12 @@ export class Connection implements AsyncDisposable {
     this.#link.send(message).catch(() => {});
   }
 
+  /** Closes it without giving the server time for anything more. */
+  async kill(): Promise<void> {
+    this.#link.kill?.();
+    await this[Symbol.asyncDispose]();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#released = true;
     this.#end(new Error("closed by Lanyard"), null);

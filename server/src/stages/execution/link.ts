@@ -21,6 +21,8 @@ export interface Link extends AsyncDisposable {
   send(message: RpcMessage): Promise<void>;
   /** Stops caring about a request, and tells the server in the transport's own way. */
   cancel(id: RpcId, reason: string): void;
+  /** Ends whoever is at its other end, where that is a process of ours, at once and with all it has started. */
+  kill?(): void;
   /** Told once the handshake has settled the version. */
   speak(version: string): void;
 }

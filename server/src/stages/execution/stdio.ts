@@ -82,6 +82,10 @@ export class StdioLink implements Link {
     this.send({ jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: id, reason } }).catch(() => {});
   }
 
+  kill(): void {
+    this.#process.kill("SIGKILL");
+  }
+
   speak(): void {}
 
   /** Closes its stdin, as the protocol asks; then SIGTERM, then SIGKILL, each to all of it. */

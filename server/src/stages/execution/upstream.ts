@@ -143,11 +143,12 @@ export class Upstream implements AsyncDisposable {
     return connection && !connection.closed ? connection : null;
   }
 
-  async release(session: string): Promise<void> {
+  /** Lets a session's connection go; `end`: at once, with the process behind it. */
+  async release(session: string, end?: "kill"): Promise<void> {
     const held = this.#held.get(session);
     if (!held || session === everybody) return;
     this.#held.delete(session);
-    await (await held.catch(() => null))?.[Symbol.asyncDispose]();
+    await close(held, end);
   }
 
   /** Closes what nobody has used for the limit `upstream_idle_ms`, but for what somebody still watches. */
@@ -161,13 +162,13 @@ export class Upstream implements AsyncDisposable {
   }
 
   /** Ends all its connections: what they were given is no longer good. The next one is opened at once, whatever failed before. */
-  async renew(): Promise<void> {
+  async renew(end?: "kill"): Promise<void> {
     this.#failures = 0;
     this.#notBeforeMs = 0;
     const all = [...this.#held.values(), this.#spare];
     this.#held.clear();
     this.#spare = null;
-    await Promise.all(all.map(async (held) => (await held?.catch(() => null))?.[Symbol.asyncDispose]()));
+    await Promise.all(all.map((held) => close(held, end)));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -293,4 +294,9 @@ export class Upstream implements AsyncDisposable {
     const process = spec.enclose ? await startEnclosed({ name, command, args, cwd, environment: values }, await spec.enclose(), limits) : startChild({ name, command, args, cwd, environment: { ...environment, ...values } });
     return (events) => new StdioLink({ clock, limits, log }, { name, process, scrub }, events);
   }
+}
+
+async function close(held: Promise<Connection> | null, end?: "kill"): Promise<void> {
+  const connection = await held?.catch(() => null);
+  await (end === "kill" ? connection?.kill() : connection?.[Symbol.asyncDispose]());
 }

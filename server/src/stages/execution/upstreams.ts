@@ -133,19 +133,19 @@ export class Upstreams implements AsyncDisposable {
   }
 
   /** Ends all connections of a server: the next ones are given what is good now. */
-  async renew(server: string): Promise<void> {
-    await this.#upstreams.get(server)?.renew();
+  async renew(server: string, end?: "kill"): Promise<void> {
+    await this.#upstreams.get(server)?.renew(end);
   }
 
   /** A session has ended: so do its connections and the processes behind them. */
-  async release(session: string): Promise<void> {
+  async release(session: string, end?: "kill"): Promise<void> {
     this.#listeners.delete(session);
     for (const [key, watching] of this.#watches) {
       if (!key.startsWith(`${session}\n`)) continue;
       this.#watches.delete(key);
       (await watching.catch(() => null))?.end();
     }
-    await Promise.all([...this.#upstreams.values()].map((server) => server.release(session)));
+    await Promise.all([...this.#upstreams.values()].map((server) => server.release(session, end)));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
