@@ -53,7 +53,7 @@ test.each([["session", 1], ["server", 2], ["all", 3]] as const)("a stop of its %
   await new Promise((resolve) => setTimeout(resolve, 1500));
   expect([isThere(`effect-${n}`), isThere(`child-${n}`)]).toEqual([false, false]);
   if (subject === "all") return;
-  await world.operator().call("stop_lift", { body: { subject, name } });
+  await world.operator().call("stop_lift", { body: { subject, ...(name !== undefined && { name }) } });
   const again = callTool(daemon.url, token, "work", { n: 10 + n }).catch(() => null);
   await until(() => isThere(`effect-${10 + n}`), "it is started anew after the resume");
   await world.operator().call("session_close", { at: { id: session } });
