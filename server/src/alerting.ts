@@ -1,3 +1,4 @@
+import type { LedgerRecord } from "@lanyard/contract";
 import type { Clock } from "./base/clock.ts";
 import type { Config } from "./base/config/config.ts";
 import type { LiveConfig } from "./base/config/live.ts";
@@ -43,8 +44,8 @@ export const alerting = (rooms: AlertingRooms, outbox: Outbox, servers: Pick<Ups
   const channel = channelsOf({ clock, config, fill: (templates) => credentials.fill(templates) });
   const postman = held.use(new Postman({ clock, log, outbox, channel, limits: () => config().limits }));
   const verifier = held.use(new Verifier({ clock, log, verify: (signal) => verifyApart(config().data, store.checkpoint(), signal) }));
-  const watch = new ConditionWatch(clock, { ...told(rooms), approvals: waitingCalls(rooms, held), intents: openIntents(rooms), quarantines: quarantines(rooms), downServers: downServers(rooms, servers), verdict: (everyMs) => verifier.verdict(everyMs) });
-  return held.use(new Alerts({ store, clock, log, config, postman, watch: (isOpen) => watch.holding(config().alerts.conditions, isOpen) }));
+  const watch = new ConditionWatch(rooms, { ...told(rooms), approvals: waitingCalls(rooms, held), intents: openIntents(rooms), quarantines: quarantines(rooms), downServers: downServers(rooms, servers), verdict: (everyMs) => verifier.verdict(everyMs) });
+  return held.use(new Alerts({ store, clock, log, config, postman, watch: (isOpen) => watch.look(config().alerts.conditions, isOpen) }));
 };
 
 const told = ({ store, identity }: AlertingRooms): Pick<Sources, "sessions" | "ledgerWrites"> => ({
@@ -99,22 +100,20 @@ const downServers = ({ clock, log }: Pick<AlertingRooms, "clock" | "log">, serve
 const quarantines = ({ store, stop }: Pick<AlertingRooms, "store" | "stop">): (() => StandingOrder[]) => {
   let known = new Map<string, StandingOrder>();
   return () => {
-    const orders = stop.list().filter(({ kind }) => kind === "quarantine");
+    // One that is about to be on record is told in a moment, with what it did; its record brings on the next look.
+    const orders = stop.list().filter(({ kind, recorded }) => kind === "quarantine" && (recorded || !store.healthy()));
     const told = orders.map((order) => known.get(order.id) ?? toldOf(store, order));
     known = new Map(told.filter((_, index) => orders[index]?.recorded).map((order) => [order.id, order]));
     return told;
   };
 };
 
+/** Throws nothing: a quarantine is in force, and paged, while the ledger cannot even be read. */
 function toldOf(store: Store, { id, subject: { kind, name }, by, why, atMs }: StopOrder): StandingOrder {
-  const near = store.entries({ types: ["stop.order", "breaker.trip"], sinceMs: atMs, limit: 1000 });
-  const given = near.find((record) => record.type === "stop.order" && record.id === id);
-  const trip = near.find((record) => record.type === "breaker.trip" && record.order === id);
-  const about = kind === "session" ? { session: name } : trip?.type === "breaker.trip" ? { session: trip.session } : kind === "agent" ? { agent: name } : null;
-  const [last] = about ? store.entries({ ...about, types: ["decision"], limit: 1, newest: true, ...(given && { to: given.seq }) }) : [];
+  const { given, last } = onRecord(store, { id, kind, name, atMs });
   return {
     id,
-    subject: kind === "all" ? "everything" : `${kind} ${name}`,
+    subject: kind === "all" ? "everything" : `${kind} ${name}`.slice(0, 256).toWellFormed(),
     by,
     breaker: by === "lanyard" ? (/^breaker (\w+):/.exec(why)?.[1] ?? "unknown") : null, // Not from the record of the trip: it may not be written yet.
     why,
@@ -124,6 +123,20 @@ function toldOf(store: Store, { id, subject: { kind, name }, by, why, atMs }: St
     last: last?.seq ?? null,
     resume: `lanyard resume ${kind}${kind === "all" ? "" : ` ${word(name)}`}`,
   };
+}
+
+/** The record of an order, and the last decision of the session to look at. */
+function onRecord(store: Store, { id, kind, name, atMs }: { readonly id: string; readonly kind: string; readonly name: string; readonly atMs: number }): { given: LedgerRecord | null; last: LedgerRecord | null } {
+  try {
+    const near = store.entries({ types: ["stop.order", "breaker.trip"], sinceMs: atMs, limit: 1000 });
+    const given = near.find((record) => record.type === "stop.order" && record.id === id) ?? null;
+    const trip = near.find((record) => record.type === "breaker.trip" && record.order === id);
+    const about = kind === "session" ? { session: name } : trip?.type === "breaker.trip" ? { session: trip.session } : kind === "agent" ? { agent: name } : null;
+    const [last = null] = about ? store.entries({ ...about, types: ["decision"], limit: 1, newest: true, ...(given && { to: given.seq }) }) : [];
+    return { given, last };
+  } catch {
+    return { given: null, last: null };
+  }
 }
 
 /** As a shell takes it for one word: the name of a tool is its server's choice. */

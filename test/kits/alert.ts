@@ -58,6 +58,7 @@ export async function alertWorld({ startMs, settings = alertSettings, yaml }: { 
     sessions: [] as ReturnType<Sources["sessions"]>,
     servers: [] as ReturnType<Sources["downServers"]>,
     findings: [] as string[],
+    unreadable: false,
   };
   /** What the outbox took, by channel and id once, and what was delivered past it. */
   const taken = new Set<string>();
@@ -84,8 +85,11 @@ export async function alertWorld({ startMs, settings = alertSettings, yaml }: { 
     const outbox = yaml === undefined ? kept : new DurableOutbox({ store, clock, log: silent, config: () => config, channel: channels });
     const postman = new Postman({ clock, log: silent, limits: () => ({ channel_ms: 10_000, notices: 1000 }), outbox, channel: yaml === undefined ? past : channels });
 
-    const watch = new ConditionWatch(clock, {
-      quarantines: () => facts.quarantines,
+    const watch = new ConditionWatch({ clock, log: silent }, {
+      quarantines: () => {
+        if (facts.unreadable) throw new Fault("ledger_unavailable", "reading the ledger: the disk refused");
+        return facts.quarantines;
+      },
       approvals: () => facts.approvals,
       intents: () => facts.intents,
       sessions: () => facts.sessions,
@@ -93,7 +97,7 @@ export async function alertWorld({ startMs, settings = alertSettings, yaml }: { 
       ledgerWrites: () => store.healthy(),
       verdict: () => ({ atMs: clock.nowMs(), findings: facts.findings }),
     });
-    const alerts = new Alerts({ store, clock, log: silent, config: () => config, watch: (isOpen) => watch.holding(config.alerts.conditions, isOpen), postman });
+    const alerts = new Alerts({ store, clock, log: silent, config: () => config, watch: (isOpen) => watch.look(config.alerts.conditions, isOpen), postman });
     return { alerts, postman, outbox };
   };
   let running = start();

@@ -259,3 +259,30 @@ test("as many alerts as the limit stand open, and no more", async () => {
   await w.advance(3000);
   expect(w.alerts.list()).toHaveLength(3);
 });
+
+test("where a condition cannot be looked at, its alerts stay and go on escalating, and the others are looked at all the same", async () => {
+  await using w = await alertWorld({ startMs: noon });
+  w.facts.quarantines = [orderOf()];
+  await w.advance(1000);
+  w.facts.unreadable = true;
+  w.facts.findings = ["entry 1: gone"];
+  await w.advance(6 * minute);
+  expect(w.sent().map((line) => line.replace(/: .*/, ""))).toEqual(["ana-phone", "ana-phone", "ben-phone", "ops", "ben-phone", "ops"]);
+  expect(w.alerts.list().map((card) => card["condition"])).toEqual(["breaker", "verify_failed"]);
+});
+
+test("a route that is taken out of the file while an alert is open gives way to the one its condition has now; a condition that is taken out ends its alerts", async () => {
+  await using w = await alertWorld({ startMs: night });
+  w.facts.servers = [{ server: "notes", failures: 3 }];
+  await w.advance(3 * minute);
+  expect(w.alerts.list()).toMatchObject([{ state: "held" }]);
+  const page = w.config.alerts.routes.get("page");
+  const rule = w.config.alerts.conditions.get("upstream_down");
+  if (!page || !rule) throw new Error("no route");
+  Object.assign(w.config, { alerts: { ...w.config.alerts, routes: new Map([["page", page]]), conditions: new Map([["upstream_down", { ...rule, route: "page" }]]) } });
+  await w.advance(2000);
+  expect(w.sent()).toEqual(["ana-phone: Server notes cannot be reached"]);
+  Object.assign(w.config, { alerts: { ...w.config.alerts, routes: new Map(), conditions: new Map() } });
+  await w.advance(2 * minute);
+  expect(w.alerts.list()).toEqual([]);
+});

@@ -9,6 +9,7 @@ import { cardOf, fromState, stateOf, type Alert, type Holding, type Reach } from
 import { endOf, levelOf, pageOf, reachOf, summaryOf, takenOf } from "./pages.ts";
 import type { Postman } from "./postman.ts";
 import { isQuiet } from "./rota.ts";
+import type { IsOpen, Sighting } from "./watch.ts";
 
 const lookMs = 1000;
 /** Conditions that come and go by themselves must be away for so long before their alert is over: what flaps is one alert that came often, not many. */
@@ -29,7 +30,7 @@ interface AlertRooms {
   readonly log: Log;
   readonly config: () => Config;
   /** What holds now and for long enough. Everything that is an alert is found here; nothing else raises or resolves one. */
-  readonly watch: (isOpen: (condition: AlertCondition, subject: string) => boolean) => readonly Holding[];
+  readonly watch: (isOpen: IsOpen) => Sighting;
   readonly postman: Postman;
 }
 
@@ -103,9 +104,10 @@ export class Alerts {
     const { watch, clock, postman } = this.#rooms;
     await this.#settleDebts();
     const us = clock.monotonicUs();
-    const holding = new Map(watch((condition, subject) => this.#standing.has(keyOf({ condition, subject }))).map((one) => [keyOf(one), one]));
+    const seen = watch((condition, subject) => this.#standing.has(keyOf({ condition, subject })));
+    const holding = new Map(seen.holding.map((one) => [keyOf(one), one]));
     for (const [key, one] of holding) await this.#heed(key, one);
-    for (const [key, standing] of this.#standing) if (!holding.has(key)) await this.#away(key, standing, us);
+    for (const [key, standing] of this.#standing) if (!holding.has(key) && !seen.blind.has(standing.alert.condition)) await this.#away(key, standing, us);
     await this.#release();
     for (const standing of this.#standing.values()) if (standing.dueUs !== null && standing.dueUs <= us && standing.awayUs === null) await this.#page(standing);
     postman.go();
@@ -184,7 +186,8 @@ export class Alerts {
   async #away(key: string, standing: Standing, us: number): Promise<void> {
     standing.awayUs ??= us;
     const settled = !flapping.has(standing.alert.condition) || us - standing.awayUs >= settleMs * 1000;
-    if (!settled || (standing.alert.pages === 0 && standing.alert.acknowledgedBy === null)) return;
+    const held = standing.alert.pages === 0 && standing.alert.acknowledgedBy === null && this.#routeOf(standing.alert) !== null;
+    if (!settled || held) return;
     await this.#resolve(key, standing);
   }
 
@@ -202,7 +205,7 @@ export class Alerts {
     for (const standing of this.#standing.values()) {
       const { alert } = standing;
       const route = this.#routeOf(alert);
-      if (alert.pages > 0 || alert.acknowledgedBy !== null || (route && isQuiet(route, alert.severity, nowMs))) continue;
+      if (alert.pages > 0 || alert.acknowledgedBy !== null || !route || isQuiet(route, alert.severity, nowMs)) continue;
       byRoute.set(alert.route, [...(byRoute.get(alert.route) ?? []), standing]);
     }
     for (const held of byRoute.values()) await this.#sumUp(held);
@@ -250,8 +253,10 @@ export class Alerts {
     }
   }
 
-  #routeOf({ route }: Alert): AlertRoute | null {
-    return this.#rooms.config().alerts.routes.get(route) ?? null;
+  /** The route it was raised for; where that is gone from the file, the one its condition has now. */
+  #routeOf({ route, condition }: Alert): AlertRoute | null {
+    const { routes, conditions } = this.#rooms.config().alerts;
+    return routes.get(route) ?? routes.get(conditions.get(condition)?.route ?? "") ?? null;
   }
 
   /** Writes a record with the alert as it is now; owed when the ledger refuses. */

@@ -1,8 +1,18 @@
 import type { AlertCondition, AlertRule } from "../../base/config/alerts.ts";
 import type { Clock } from "../../base/clock.ts";
+import type { Log } from "../../base/log.ts";
 import type { Holding } from "./alert.ts";
 import { damaged, ledgerDown, nearlySpent, openIntents, quarantined, serverDown, waiting } from "./messages.ts";
 import type { Sources } from "./sources.ts";
+
+/** Whether an alert of this condition and subject is open. */
+export type IsOpen = (condition: AlertCondition, subject: string) => boolean;
+
+/** What was seen at one look. Of `blind` conditions nothing is known: whoever was asked failed, as reading does while the disk refuses. */
+export interface Sighting {
+  readonly holding: readonly Holding[];
+  readonly blind: ReadonlySet<AlertCondition>;
+}
 
 /**
  * Which conditions hold, and for long enough. How long is counted in this process, from what the clock on the wall said first: one that is set
@@ -10,25 +20,36 @@ import type { Sources } from "./sources.ts";
  */
 export class ConditionWatch {
   readonly #clock: Clock;
+  readonly #log: Log;
   readonly #sources: Sources;
   #since = new Map<string, { readonly us: number; readonly agoMs: number }>();
   #next = new Map<string, { readonly us: number; readonly agoMs: number }>();
 
-  constructor(clock: Clock, sources: Sources) {
+  constructor({ clock, log }: { readonly clock: Clock; readonly log: Log }, sources: Sources) {
     this.#clock = clock;
+    this.#log = log;
     this.#sources = sources;
   }
 
-  /** What holds now, by the rules. What `isOpen` already need not last again to count. */
-  holding(rules: ReadonlyMap<AlertCondition, AlertRule>, isOpen: (condition: AlertCondition, subject: string) => boolean): Holding[] {
-    const found = [...rules].flatMap(([condition, rule]) => this.#ofCondition(condition, rule, isOpen));
+  /** What holds now, by the rules. What `isOpen` already need not last again to count. Never throws. */
+  look(rules: ReadonlyMap<AlertCondition, AlertRule>, isOpen: IsOpen): Sighting {
+    const blind = new Set<AlertCondition>();
+    const found = [...rules].flatMap(([condition, rule]) => {
+      try {
+        return this.#ofCondition(condition, rule, isOpen);
+      } catch (error) {
+        this.#log.error("alert.unseen", { condition, error });
+        blind.add(condition);
+        return [];
+      }
+    });
     // A breaker that quarantines is one thing that happened, not two.
     const tripped = new Set(found.flatMap(({ condition, mark }) => (condition === "breaker" ? [mark] : [])));
     [this.#since, this.#next] = [this.#next, new Map()];
-    return found.filter(({ condition, mark }) => condition !== "quarantine" || !tripped.has(mark));
+    return { holding: found.filter(({ condition, mark }) => condition !== "quarantine" || !tripped.has(mark)), blind };
   }
 
-  #ofCondition(condition: AlertCondition, rule: AlertRule, isOpen: (condition: AlertCondition, subject: string) => boolean): Holding[] {
+  #ofCondition(condition: AlertCondition, rule: AlertRule, isOpen: IsOpen): Holding[] {
     switch (condition) {
       case "quarantine":
         return this.#sources.quarantines().map((order) => quarantined(order));

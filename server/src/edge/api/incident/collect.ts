@@ -67,8 +67,10 @@ class Net {
     return this.#open && this.#isAbout(String(about.kind), String(about.name));
   }
 
-  /** Whether a stop while the session was open met it. */
+  /** Whether a stop while the session was open can have met it: what is about a team, a server, a tool or a label may have. */
   #isAbout(kind: string, name: string): boolean {
-    return kind === "all" || (kind === "session" && this.sessions.has(name)) || (kind === "agent" && name === this.#agent) || (kind === "user" && name === this.#user);
+    if (kind === "session") return this.sessions.has(name);
+    if (kind === "agent") return name === this.#agent;
+    return kind === "user" ? name === this.#user : ["all", "team", "server", "tool", "label"].includes(kind);
   }
 }
