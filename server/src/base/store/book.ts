@@ -1,14 +1,14 @@
 import { hash } from "node:crypto";
 import { Fault, parseJson, type Json, type JsonObject, type LedgerRecord, type NewRecord } from "@lanyard/contract";
-import { emptyFrontier, formatProof, inclusionProof, VerifyError, type Frontier, type Signer } from "@lanyard/ledger";
+import { emptyFrontier, VerifyError, type Frontier, type Signer } from "@lanyard/ledger";
 import type { Clock } from "../clock.ts";
 import { limits } from "../limits.ts";
 import { checkBox, checked, draft, gapItem, gapReason, written, type Draft, type Item } from "./draft.ts";
 import type { Head, Medium } from "./medium.ts";
 import { Objects } from "./objects.ts";
 import { notaryOf, type Notary } from "./notary.ts";
-import type { LogFilter, Receipt, Sealed, StateChange, StateKind, Store, Unsealed } from "./port.ts";
-import { nodesOf, recall, remember, type State } from "./recall.ts";
+import type { LogFilter, Prover, Receipt, Sealed, StateChange, StateKind, Store, Unsealed } from "./port.ts";
+import { proverOf, recall, remember, type State } from "./recall.ts";
 import { scan, search, seqOfDecision } from "./search.ts";
 import { noState, type StateDigest } from "./state-digest.ts";
 import { commitmentOf, opens, Vault } from "./vault.ts";
@@ -374,10 +374,11 @@ export class Book implements Store {
   }
 
   prove(seq: number): string {
-    const bytes = this.entryBytes(seq);
-    if (bytes === null) throw new Fault("not_found", `proving record \`${seq}\`: the ledger has ${this.#head.size} records`);
-    const path = this.#reading(() => inclusionProof(seq, this.#head.size, nodesOf(this.#medium, this.#head.size)));
-    return formatProof({ extra: bytes, index: seq, path, checkpoint: this.#head.checkpoint });
+    return this.prover().prove(seq, this.entryBytes(seq));
+  }
+
+  prover(): Prover {
+    return proverOf(this.#medium, this.#head, (read) => this.#reading(read));
   }
 
   verifierKey(): string {

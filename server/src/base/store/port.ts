@@ -22,6 +22,13 @@ export interface Sealed {
   readonly commitment: string;
 }
 
+/** Proofs against one checkpoint, which hold however the tree grows. `extra`: the record itself, where the proof is to carry it. */
+export interface Prover {
+  readonly checkpoint: string;
+  /** Throws Fault `not_found`, `ledger_unavailable`. */
+  prove(seq: number, extra?: Uint8Array | null): string;
+}
+
 /** A payload opened: its value, and whether its bytes open the commitment they were asked for with; or why it cannot be opened. */
 export type Unsealed = { readonly value: Json; readonly opens: boolean } | "erased" | "changed";
 
@@ -112,6 +119,8 @@ export interface Store extends AsyncDisposable {
   checkpoint(): string;
   /** A tlog-proof file for one record: extra data line, index, inclusion proof, checkpoint. */
   prove(seq: number): string;
+  /** Proofs of many records, ask in ascending order, against the checkpoint of now. */
+  prover(): Prover;
   /** The ledger's name and public key as a C2SP verifier key, `<name>+<hash>+<base64>`. */
   verifierKey(): string;
   /** False while appends are refused. */

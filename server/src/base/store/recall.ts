@@ -1,8 +1,8 @@
 import { Fault, parseJson, type JsonObject, type LedgerRecord } from "@lanyard/contract";
-import { emptyFrontier, leafHash, nodeHash, openCheckpoint, parseVerifierKey, peaksAt, rootOf, sameBytes, type Frontier, type NodeSource, type Signer } from "@lanyard/ledger";
+import { emptyFrontier, formatProof, inclusionProof, leafHash, nodeHash, openCheckpoint, parseVerifierKey, peaksAt, rootOf, sameBytes, type Frontier, type NodeSource, type Signer } from "@lanyard/ledger";
 import { stateTag, storedLevel } from "./draft.ts";
 import type { Head, Medium, StateRow } from "./medium.ts";
-import type { StateKind } from "./port.ts";
+import type { Prover, StateKind } from "./port.ts";
 import { afterChanges, noState, type StateDigest } from "./state-digest.ts";
 import { commitmentOf } from "./vault.ts";
 
@@ -24,20 +24,41 @@ export interface Recollection {
 }
 
 const block = 2 ** storedLevel;
+const maxHashed = 16_384; // of 64 blocks: many proofs share the narrow nodes at the tree's edge
 
-/** Nodes of a medium's tree: the wide ones it stores, the narrow ones from its records. Remembers one block of leaves. */
-export const nodesOf = (medium: Medium, size: number): NodeSource => {
+/** Nodes of a medium's tree: the wide ones it stores, the narrow ones from its records. Remembers one block of leaves, and narrow nodes. */
+const nodesOf = (medium: Medium, size: number): NodeSource => {
   let known = -1;
   let leaves: Uint8Array[] = [];
+  const hashed = new Map<string, Uint8Array>();
+  const inner = (level: number, index: number): Uint8Array => {
+    const key = `${level}/${index}`;
+    const hash = hashed.get(key) ?? nodeHash(node(level - 1, index * 2), node(level - 1, index * 2 + 1));
+    if (hashed.size >= maxHashed) hashed.clear();
+    hashed.set(key, hash);
+    return hash;
+  };
   const node: NodeSource = (level, index) => {
     if (level >= storedLevel) return medium.node(level, index);
-    if (level > 0) return nodeHash(node(level - 1, index * 2), node(level - 1, index * 2 + 1));
+    if (level > 0) return inner(level, index);
     const at = Math.floor(index / block);
     if (at !== known) leaves = medium.texts(at * block, Math.min((at + 1) * block, size)).map(leafHash);
     known = at;
     return leaves[index % block] as Uint8Array;
   };
   return node;
+};
+
+/** Proofs against the checkpoint of `head`. `reading` turns what the disk throws into a Fault. */
+export const proverOf = (medium: Medium, { size, checkpoint }: Head, reading: <T>(read: () => T) => T): Prover => {
+  const nodes = nodesOf(medium, size);
+  return {
+    checkpoint,
+    prove: (seq, extra = null) => {
+      if (!Number.isSafeInteger(seq) || seq < 0 || seq >= size) throw new Fault("not_found", `proving record \`${seq}\`: the ledger has ${size} records`);
+      return reading(() => formatProof({ extra, index: seq, path: inclusionProof(seq, size, nodes), checkpoint }));
+    },
+  };
 };
 
 /** Puts a document in its place, or takes it away. */

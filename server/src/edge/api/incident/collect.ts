@@ -28,7 +28,23 @@ export async function gatherIncident({ store, clock }: { readonly store: Store; 
     await clock.pause(0);
   }
   const kept = found.length <= limit ? found : [found[0] ?? 0, ...found.slice(1 - limit)];
-  return { sessions: [...net.sessions], records: kept.flatMap((seq) => store.entry(seq) ?? []), omitted: found.length - kept.length };
+  const records = await inSlices(clock, kept, (seq) => store.entry(seq));
+  return { sessions: [...net.sessions], records: records.filter((record) => record !== null), omitted: found.length - kept.length };
+}
+
+const sliceUs = 10_000;
+
+/** Each in its order; calls that agents make go on in between. */
+export async function inSlices<T, U>(clock: Clock, items: readonly T[], make: (item: T) => U): Promise<U[]> {
+  const made: U[] = [];
+  let sinceUs = clock.monotonicUs();
+  for (const item of items) {
+    made.push(make(item));
+    if (clock.monotonicUs() - sinceUs < sliceUs) continue;
+    await clock.pause(1);
+    sinceUs = clock.monotonicUs();
+  }
+  return made;
 }
 
 /** What has been found so far, and so what belongs to it. */

@@ -1,10 +1,9 @@
 import { isObject, webServer, type Json, type JsonObject, type LedgerRecord } from "@lanyard/contract";
-import { formatProof, parseProof } from "@lanyard/ledger";
 import { hostText } from "../../../base/host.ts";
 import type { Store } from "../../../base/store/port.ts";
 import { withoutSecrets } from "../../../stages/execution/workspace/secrets.ts";
 import type { Rooms } from "../rooms.ts";
-import { gatherIncident } from "./collect.ts";
+import { gatherIncident, inSlices } from "./collect.ts";
 
 type DecisionRecord = Extract<LedgerRecord, { type: "decision" }>;
 
@@ -66,8 +65,9 @@ export async function incidentOf(rooms: Pick<Rooms, "store" | "clock" | "limits"
   const opened = records.find((record) => record.type === "session.open");
   const closed = records.find((record) => record.type === "session.close" && record.session === session);
   const undone = new Map(records.flatMap((record) => (record.type === "undo.step" ? [[record.of, { verdict: record.verdict, why: record.why }] as const] : [])));
-  const calls = records.flatMap((record) => (record.type === "decision" ? [callOf(rooms, record, undone.get(record.seq) ?? null)] : []));
-  const proved = proofsOf(store, records);
+  const decisions = records.flatMap((record) => (record.type === "decision" ? [record] : []));
+  const calls = await inSlices(rooms.clock, decisions, (record) => callOf(rooms, record, undone.get(record.seq) ?? null));
+  const proved = await proofsOf(rooms, records);
   return {
     format: "lanyard-incident/v1",
     session,
@@ -86,10 +86,10 @@ export async function incidentOf(rooms: Pick<Rooms, "store" | "clock" | "limits"
   };
 }
 
-/** All in one go: against one checkpoint, whatever is appended meanwhile. */
-function proofsOf(store: Store, records: readonly LedgerRecord[]): Pick<IncidentReport, "checkpoint" | "records" | "proofs"> {
-  const checkpoint = store.checkpoint();
-  return { checkpoint, records: records as unknown as JsonObject[], proofs: records.map(({ seq }) => formatProof({ ...parseProof(store.prove(seq)), extra: null })) };
+/** Against one checkpoint, whatever is appended meanwhile. */
+async function proofsOf({ store, clock }: Pick<Rooms, "store" | "clock">, records: readonly LedgerRecord[]): Promise<Pick<IncidentReport, "checkpoint" | "records" | "proofs">> {
+  const { checkpoint, prove } = store.prover();
+  return { checkpoint, records: records as unknown as JsonObject[], proofs: await inSlices(clock, records, ({ seq }) => prove(seq)) };
 }
 
 function callOf({ store, past }: Pick<Rooms, "store" | "past">, record: DecisionRecord, undone: IncidentCall["undone"]): IncidentCall {
