@@ -63,7 +63,7 @@ const filesIn = (tops: Json, root: Json | undefined): FilesLook => {
     tops: tops.map((top) => {
       if (!isObject(top) || typeof top["path"] !== "string") throw new Unreadable("the path of a file is no text");
       const except = Array.isArray(top["except"]) ? top["except"].map(String) : [];
-      return { path: top["path"], deep: top["deep"] === true, way: top["way"] === true, except };
+      return { path: top["path"], deep: top["deep"] === true, way: top["way"] === true, must: top["must"] === true, except };
     }),
   };
 };

@@ -139,3 +139,13 @@ test("no bytes make the reader of an index throw", () => {
     void indexEntries(Buffer.concat([head, bytes]));
   }));
 });
+
+test("no file that is in the way, of an interrupted run or of somebody who foresaw it, keeps another from coming back", async () => {
+  const root = folder();
+  writeFileSync(join(root, "a"), "1");
+  const back = await done({ root, tops: [{ path: join(root, "a") }] }, () => writeFileSync(join(root, "a"), "2"));
+  writeFileSync(join(root, "a.lanyard-undo"), "theirs");
+  await back();
+  expect(dump(root).map((line) => line.split(" ")[0])).toEqual(["a", "a.lanyard-undo"]);
+  expect(readFileSync(join(root, "a"), "utf8")).toBe("1");
+});

@@ -8,7 +8,7 @@ import { snapshot, type FileState, type Top } from "./snapshot.ts";
 /** Files and folders as one looks at them again: absolute paths below a root. */
 export interface FilesLook {
   readonly root: string;
-  readonly tops: readonly { readonly path: string; readonly deep?: boolean; /** Also the folders on the way from the root. */ readonly way?: boolean; /** When it is not there, nothing can be promised. */ readonly must?: boolean; readonly except?: readonly string[] }[];
+  readonly tops: readonly { readonly path: string; readonly deep?: boolean; /** Also the folders on the way from the root. */ readonly way?: boolean; /** When it is no folder there, nothing can be promised. */ readonly must?: boolean; readonly except?: readonly string[] }[];
 }
 
 /** Contents of files, base64 by place. */
@@ -34,10 +34,12 @@ function topsOf({ root, tops }: FilesLook): Top[] {
   });
 }
 
-/** Reads the places of a look; places are absolute paths. Throws Fault `irreversible` where they cannot be kept. */
+/** Reads the places of a look; places are absolute paths. Throws Fault `irreversible` where they cannot be kept, and where one is a link: a server would act on what it leads to. */
 export async function readFiles(look: FilesLook, keep: boolean): Promise<{ image: Image; contents: Contents }> {
   using anchor = new Anchor(look.root);
-  const { states, contents } = await snapshot(anchor, topsOf(look), keep);
+  const tops = topsOf(look);
+  const { states, contents } = await snapshot(anchor, tops, keep);
+  for (const { path } of tops) if (states.get(path)?.kind === "link") throw new Fault("irreversible", `\`${join(look.root, path)}\` is a link`);
   return {
     image: Object.fromEntries([...states].map(([path, state]) => [join(look.root, path), state as unknown as Json])),
     contents: Object.fromEntries([...contents].map(([path, bytes]) => [join(look.root, path), bytes.toString("base64")])),

@@ -1,6 +1,7 @@
-import { closeSync, constants, fchmodSync, fchownSync, fsyncSync, lchownSync, mkdirSync, openSync, readdirSync, renameSync, rmdirSync, symlinkSync, unlinkSync, writeSync } from "node:fs";
+import { closeSync, constants, fchmodSync, fchownSync, fsyncSync, lchownSync, mkdirSync, openSync, readdirSync, renameSync, rmdirSync, rmSync, symlinkSync, unlinkSync, writeSync } from "node:fs";
 import { Fault } from "@lanyard/contract";
 import type { Anchor } from "../../../base/anchor.ts";
+import { systemClock } from "../../../base/clock.ts";
 import { contentHash, stateAt, type FileState } from "./snapshot.ts";
 
 /** What one path is to become again. */
@@ -85,18 +86,28 @@ async function comes(anchor: Anchor, { path, before, after, content }: PutBack):
     dress(openSync(place, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW), before);
     return;
   }
-  const stage = anchor.reach(`${path}.lanyard-undo`);
-  if (before.kind === "link") {
-    symlinkSync(before.hash, stage);
-    given(() => lchownSync(stage, before.uid, before.gid));
-  } else {
-    if (!content || contentHash(path, content) !== before.hash) throw new Fault("conflict", `the content of \`${path}\` was not kept`);
-    const fd = openSync(stage, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
-    for (let at = 0; at < content.length; ) at += writeSync(fd, content, at);
-    dress(fd, before);
+  // A name that nobody can have taken, a run that was interrupted here neither.
+  const stage = anchor.reach(`${path.slice(0, path.lastIndexOf("/") + 1)}.lanyard-undo-${systemClock.random(12).toString("hex")}`);
+  try {
+    stageAt(stage, path, before, content);
+    renameSync(stage, place);
+  } catch (error) {
+    rmSync(stage, { force: true });
+    throw error;
   }
-  renameSync(stage, place);
   anchor.sync(path);
+}
+
+/** Makes what is to come under a name of its own. */
+function stageAt(stage: string, path: string, state: FileState, content: Buffer | null): void {
+  if (state.kind === "link") {
+    symlinkSync(state.hash, stage);
+    return given(() => lchownSync(stage, state.uid, state.gid));
+  }
+  if (!content || contentHash(path, content) !== state.hash) throw new Fault("conflict", `the content of \`${path}\` was not kept`);
+  const fd = openSync(stage, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
+  for (let at = 0; at < content.length; ) at += writeSync(fd, content, at);
+  dress(fd, state);
 }
 
 /** Owner and permissions of what is open, which is closed then. */

@@ -21,7 +21,7 @@ export interface FileState {
 export interface Top {
   /** Relative to the root, `/` between names, without `.` and `..`; empty: the root itself. */
   readonly path: string;
-  /** Without it the others say nothing: where it is not there, nothing can be promised. */
+  /** Without this folder the others say nothing: where there is none, nothing can be promised. */
   readonly must: boolean;
   /** Also what is below it, when it is a folder. */
   readonly deep: boolean;
@@ -59,7 +59,7 @@ export async function snapshot(anchor: Anchor, tops: readonly Top[], keep: boole
   const walk: Walk = { anchor, keep, states: new Map(), contents: new Map(), bytes: 0 };
   for (const { path, deep, must, except } of tops) {
     await look(walk, path, deep ? new Set(except.map((name) => join(path, name))) : null);
-    if (must && !walk.states.get(path)) throw irreversible(`there is no \`${path}\``);
+    if (must && walk.states.get(path)?.kind !== "folder") throw irreversible(`\`${path}\` is no folder`);
   }
   return walk;
 }
