@@ -127,7 +127,10 @@ export const recordBodies = {
   "undo.settle": body({ of: count, session: id, seen: z.enum(["known", "unread", "disturbed"]), after: hash, payload: id.nullable() }),
   /** Somebody takes a session's actions back, down to entry `to` (which stays); `as`: the session that acts. */
   "undo.begin": body({ undo: id, session: id, to: count.nullable(), actions: count, as: id, by: actor }),
-  /** `calls` of the calls that take `of` back are made; the next run goes on from there if the state is still as it was after them. */
+  /**
+   * `calls` of the calls that take `of` back are made; the next run goes on from there if the state is still as it was after them. Where there is no
+   * state, it is written before the last of them, and that is never made twice.
+   */
   "undo.call": body({ undo: id, of: count, session: id, calls: count }),
   /** What became of taking back the action `of`; `restored` was judged by reading its state again. */
   "undo.step": body({ undo: id, of: count, session: id, verdict: z.enum(["restored", "residue", "refused", "failed"]), why: id, calls: count }),

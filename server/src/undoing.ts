@@ -188,7 +188,7 @@ function handsOf(rooms: Undoable, held: HeldWrites): Hands {
     close: async (session) => {
       if (identity.sessions().some(({ principal }) => principal.session === session)) await identity.close("operator", session, "undo ended");
     },
-    withdrawHeld: (sessions) => held.void(({ session }) => sessions.includes(session), "undo"),
+    withdrawHeld: (sessions, to) => held.void(({ session, of }) => sessions.includes(session) && of > (to ?? -1), "undo"),
     isAtLarge: (session) => identity.sessions().some(({ principal }) => principal.session === session && !rooms.stop.isHeld(principal)),
     act: async (principal, { server, of, instead, step }): Promise<Acted> => {
       const exchange: Exchange = { ...quietly(new AbortController().signal), undoes: of };
@@ -248,7 +248,7 @@ function callOf(rooms: Undoable, principal: Principal, { server, instead, step, 
 }
 
 function actedOf(reply: Reply): Acted {
-  if (reply.kind === "done") return { kind: "carried out" };
+  if (reply.kind === "done") return { kind: "carried out", failed: "error" in reply.answer || reply.answer.result["isError"] === true };
   if (reply.kind === "uncertain" || reply.code === "result_withheld") return { kind: "uncertain" };
   return { kind: "refused", code: reply.code, text: firstLine(reply.text) };
 }

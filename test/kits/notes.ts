@@ -8,8 +8,8 @@ export interface Notes extends AsyncDisposable {
   readonly notes: Map<string, string>;
   readonly sent: string[];
   readonly calls: Rogue["calls"];
-  /** Called before each call is carried out; `skip` says that it does nothing and lies, `hang` that it never answers. */
-  before: (name: string, args: Record<string, string>) => "skip" | "hang" | void;
+  /** Called before each call is carried out; `skip` says that it does nothing and lies, `hang` that it never answers, `fail` that it says that it failed. */
+  before: (name: string, args: Record<string, string>) => "skip" | "hang" | "fail" | void;
 }
 
 const key = { type: "object", properties: { key: { type: "string" }, text: { type: "string" }, other: { type: "string" } }, required: ["key"] };
@@ -33,9 +33,9 @@ export async function notesServer(): Promise<Notes> {
     const { name, arguments: args } = message.params as { name: string; arguments: Record<string, string> };
     const what = kit.before(name, args);
     if (what === "hang") return true;
-    const result = what === "skip" ? { ok: true } : run(name, args);
+    const result = what === "skip" || what === "fail" ? { ok: true } : run(name, args);
     response.writeHead(200, { "content-type": "application/json" });
-    response.end(JSON.stringify({ jsonrpc: "2.0", id: message.id, result: { resultType: "complete", content: [{ type: "text", text: JSON.stringify(result) }], structuredContent: result } }));
+    response.end(JSON.stringify({ jsonrpc: "2.0", id: message.id, result: { resultType: "complete", ...(what === "fail" && { isError: true }), content: [{ type: "text", text: JSON.stringify(result) }], structuredContent: result } }));
     return true;
   };
   const server = await rogue({ era: "stateless", tools: ["get", "set", "remove", "swap", "send", "publish"].map((name) => ({ name, inputSchema: key })), onCall: answer });

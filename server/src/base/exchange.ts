@@ -26,7 +26,7 @@ export interface Exchange {
   readonly client?: ClientFacts;
   /** The server ended its stream in mid-call and will answer on a later one (SEP-1699): the client may be let go in the same way. */
   release?(): void;
-  /** Number of the action that this call takes back: the call is Lanyard's own, and not itself planned for. */
+  /** Number of the action that this call takes back: the call is Lanyard's own, not itself planned for, and waits for nobody. */
   readonly undoes?: number;
   /** Of a call that puts files back: what does it. Only Lanyard makes such calls. */
   readonly restore?: () => Promise<void>;

@@ -96,7 +96,8 @@ export class Approvals {
     await this.#lift(held);
     this.#announce(held);
     const { id, state, expiresAtMs } = held.request;
-    if (state === "pending" && !this.#closed && !this.#held.isOver(held)) {
+    // What takes back looked right before at what it overwrites: while people think, somebody else may change it.
+    if (state === "pending" && exchange.undoes === undefined && !this.#closed && !this.#held.isOver(held)) {
       const message = () => `waiting for approval ${id} by ${missingOf(held.request).join(", ")}`;
       await waitForPeople(this.#clock, exchange, { untilMs: Math.min(untilMs, expiresAtMs), wakers: held.waiting, message });
     }

@@ -240,7 +240,7 @@ export class Upstream implements AsyncDisposable {
       this.#places.set(connection, { place, sinceMs: clock.nowMs() });
       prepare(connection);
       if (connection.closed) connection.onClose(connection.closed);
-      if (this.#disposed) await connection[Symbol.asyncDispose]();
+      if (this.#disposed || this.#tools.stopOf?.(this.spec.name)) await connection[Symbol.asyncDispose]();
       return connection;
     } catch (error) {
       place[Symbol.dispose]();

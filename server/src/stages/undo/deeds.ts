@@ -24,6 +24,8 @@ export interface Done {
   readonly settled: { readonly seq: number; readonly state: "known" | "unread" | "disturbed" } | null;
   /** How it was taken back before; null when nobody did. */
   readonly verdict: UndoVerdict | null;
+  /** Calls that were made for that; of the last of them, whether anybody knows what became of it. */
+  readonly made: { readonly calls: number; readonly known: boolean };
 }
 
 type Ledger = Pick<Store, "scan" | "outcomeOf">;
@@ -63,7 +65,7 @@ const doneIn = (store: Ledger, session: string, to: number | null): Done[] => {
     if (one) found.set(of, { ...one, ...more });
   };
   const from = to === null ? 0 : to + 1;
-  for (const run of store.scan({ session, from, types: ["decision", "undo.plan", "undo.settle", "undo.step"] })) {
+  for (const run of store.scan({ session, from, types: ["decision", "undo.plan", "undo.settle", "undo.call", "undo.step"] })) {
     for (const record of run) {
       if (record.type === "decision") {
         const one = doneOf(store, record);
@@ -71,7 +73,8 @@ const doneIn = (store: Ledger, session: string, to: number | null): Done[] => {
       }
       if (record.type === "undo.plan") note(record.of, { plan: record.seq });
       if (record.type === "undo.settle") note(record.of, { settled: { seq: record.seq, state: record.seen } });
-      if (record.type === "undo.step") note(record.of, { verdict: record.verdict });
+      if (record.type === "undo.call") note(record.of, { made: { calls: record.calls, known: false } });
+      if (record.type === "undo.step") note(record.of, { verdict: record.verdict, made: { calls: found.get(record.of)?.made.calls ?? 0, known: record.why !== "interrupted" } });
     }
   }
   return [...found.values()];
@@ -83,5 +86,5 @@ const doneOf = (store: Ledger, record: Extract<LedgerRecord, { type: "decision" 
   const status = outcome?.type === "outcome" ? outcome.status : "open";
   if (status === "refused") return null;
   const { seq, session, agent, user, action, reversibility, at_ms: atMs } = record;
-  return { seq, session, agent, user, action, class: reversibility, atMs, status, plan: null, settled: null, verdict: null };
+  return { seq, session, agent, user, action, class: reversibility, atMs, status, plan: null, settled: null, verdict: null, made: { calls: 0, known: true } };
 };

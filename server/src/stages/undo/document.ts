@@ -63,6 +63,7 @@ export const readPlan = (store: Pick<Store, "entry" | "scan" | "unsealAll">, pla
       for (const piece of run) if (piece.type === "undo.piece" && piece.of === record.of) parts[piece.at] = { payload: piece.payload, commitment: piece.piece };
     }
   }
+  if (Object.keys(parts).length !== record.pieces + 1) return "changed";
   const text = opened(store, parts);
   if (text === "erased" || text === "changed") return text;
   const value = parseJson(text.join("")) as { undo: JsonObject } & Omit<PlanDocument, "undo">;

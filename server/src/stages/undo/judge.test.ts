@@ -50,6 +50,20 @@ describe("a state held against what it was", () => {
   });
 });
 
+describe("an action whose end nobody saw", () => {
+  const one = plan({ f: files }, { f: there({ x: 1, y: 1 }) });
+  const standing = (now: Record<string, Json>, after: Record<string, Json>) => standingOf(seen(files, { f: now as JsonObject }), one, seen(files, { f: after as JsonObject }), false);
+  it.each([
+    [{ x: 1, y: 1 }, { x: 1, y: 1 }, "before"],
+    [{ x: 2, y: 1 }, { x: 2, y: 1 }, "after"],
+    [{ x: 2, y: 2 }, { x: 2, y: 2 }, "after"],
+    [{ x: 1, y: 2 }, { x: 2, y: 2 }, "after"],
+    [{ x: 2, y: 1 }, { x: 1, y: 1 }, "other"],
+    [{ x: 1, y: 2 }, { x: 2, y: 1 }, "other"],
+    [{ x: 2, y: 2 }, { x: 2, y: 1 }, "other"],
+  ] as const)("may have changed places after they were read: %j, right after it %j, is %s", (now, after, is) => expect(standing(now, after)).toBe(is));
+});
+
 describe("the calls that take back", () => {
   const inverse = (more: Partial<UndoCase["inverse"][number]>) => ({ when: [], tool: "put", args: { k: { $: "/item" } }, each: null, restore: null, ...more });
   const of = (one: ReturnType<typeof inverse>, list: Json) => stepsOf(plan({}, {}, { inverse: [one] }), {}, null, { before: { list }, args: {} });

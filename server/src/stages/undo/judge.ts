@@ -21,12 +21,13 @@ export type StateStanding =
 
 /**
  * Compares states by name. Of files and rows only places count that the action changed; some may be as before while others are as after: so an
- * interrupted run leaves them. Invariant: nothing but equality makes `before`.
+ * interrupted run leaves them. Of an action whose end nobody saw (not `ended`) all places count: it may have changed them after they were read.
+ * Invariant: nothing but equality makes `before`.
  */
-export const standingOf = (now: Readonly<Record<string, SeenState>>, { before, undo }: PlanDocument, after: Settlement["after"]): StateStanding => {
+export const standingOf = (now: Readonly<Record<string, SeenState>>, { before, undo }: PlanDocument, after: Settlement["after"], ended = true): StateStanding => {
   const states = [...undo.state].map(([name, reading]) => {
     const [is, was] = [now[name], after?.[name]];
-    return { standing: standingIn(isPlaces(reading), is, before?.[name] ?? { there: false }, was), isAfter: isPlaces(reading) || is?.digest === was?.digest };
+    return { standing: standingIn(isPlaces(reading), ended, is, before?.[name] ?? { there: false }, was), isAfter: isPlaces(reading) || is?.digest === was?.digest };
   });
   if (before !== null && states.every(({ standing }) => standing === "before")) return "before";
   if (after === null) return "unknown";
@@ -34,10 +35,10 @@ export const standingOf = (now: Readonly<Record<string, SeenState>>, { before, u
   return states.every(({ standing, isAfter }) => standing !== "other" && isAfter) ? "after" : "other";
 };
 
-const standingIn = (places: boolean, now: SeenState | undefined, before: StateSnapshot, after: SeenState | undefined): StateStanding => {
+const standingIn = (places: boolean, ended: boolean, now: SeenState | undefined, before: StateSnapshot, after: SeenState | undefined): StateStanding => {
   if (now?.digest === digestOf(before)) return "before";
   if (!places || !after) return now?.digest === after?.digest ? "after" : "other";
-  const changed = changesBetween(imageOf(before), imageIn(after));
+  const changed = [...changesBetween(imageOf(before), imageIn(after)), ...(ended ? [] : changesBetween(imageOf(before), imageIn(now)))];
   const [still, gone] = [new Set(changesBetween(imageIn(now), imageIn(after)).map(({ place }) => place)), new Set(changesBetween(imageIn(now), imageOf(before)).map(({ place }) => place))];
   if (changed.every(({ place }) => !gone.has(place))) return "before";
   return changed.every(({ place }) => !still.has(place) || !gone.has(place)) ? "after" : "other";

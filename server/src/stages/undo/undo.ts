@@ -17,16 +17,16 @@ export interface Hands {
   /** A session of the agent that takes back, for that user; or the one given, while it is open. Throws Fault. */
   open(user: string, purpose: string, before: string | null): Promise<Principal>;
   close(session: string): Promise<void>;
-  /** Withdraws what these sessions have staged; returns how many. */
-  withdrawHeld(sessions: readonly string[]): Promise<number>;
+  /** Withdraws what these sessions have staged after entry `to` (null: from the beginning); returns how many. */
+  withdrawHeld(sessions: readonly string[], to: number | null): Promise<number>;
   /** Whether a session could still do something itself that is not only read. */
   isAtLarge(session: string): boolean;
   /** Carries a call out as that session's, in place of the session that the action was of. */
   act(principal: Principal, call: { readonly server: string; readonly of: number; readonly instead: string; readonly step: UndoCall }): Promise<Acted>;
 }
 
-/** How a call ended. What the server said of its success counts for nothing: the state is read again. */
-export type Acted = { readonly kind: "carried out" } | { readonly kind: "uncertain" } | { readonly kind: "refused"; readonly code: ErrorCode; readonly text: string };
+/** How a call ended. What the server said of its success (`failed`) counts for nothing where there is a state: that is read again. */
+export type Acted = { readonly kind: "carried out"; readonly failed: boolean } | { readonly kind: "uncertain" } | { readonly kind: "refused"; readonly code: ErrorCode; readonly text: string };
 
 /** One line of an undo: what was, or with `dry` would be, done about one action. */
 export interface UndoLine {
@@ -88,13 +88,14 @@ export class Undo {
     const { store } = this.#options;
     await store.settled();
     const { ids, user } = familyOf(store, session);
-    if (!dry) this.#mayRun(session, ids);
-    this.#running.add(session);
+    if (!dry) this.#mayRun(ids);
+    const busy = dry ? [] : ids;
+    for (const id of busy) this.#running.add(id);
     try {
+      const withdrawn = dry ? 0 : await this.#options.hands.withdrawHeld(ids, to);
       const done = doneBy(store, ids, to);
       await store.append({ type: "access.read", by, what: "undo", from: done.at(-1)?.seq ?? 0, to: done[0]?.seq ?? 0, times: 1 });
       const run = await this.#begin(session, user, { to, dry, by, actions: done.length });
-      const withdrawn = dry ? 0 : await this.#options.hands.withdrawHeld(ids);
       yield { kind: "begin", undo: run.undo, session, actions: done.length, as: run.principal?.session ?? null, dry, withdrawn, applied: ids.filter((id) => store.get("workspace", id)?.["state"] === "applied") };
       const count = { restored: 0, residue: 0, refused: 0, failed: 0 };
       let pending = false;
@@ -107,7 +108,7 @@ export class Undo {
       await this.#end(run, count, pending);
       yield { kind: "end", ...count };
     } finally {
-      this.#running.delete(session);
+      for (const id of busy) this.#running.delete(id);
     }
   }
 
@@ -119,9 +120,10 @@ export class Undo {
     if (!undo.by.some((group) => groups.includes(group))) throw new Fault("forbidden", `\`${who.user}\` is in none of the groups that may take back what an agent did: \`undo: { by: [...] }\` of lanyard.yaml names them`);
   }
 
-  #mayRun(session: string, ids: readonly string[]): void {
+  #mayRun(ids: readonly string[]): void {
     if (this.#options.config().undo.agent === null) throw new Fault("invalid_config", "lanyard.yaml does not say whose policies decide what is taken back: write `undo: { agent: <name> }`", { remedy: "" });
-    if (this.#running.has(session)) throw new Fault("conflict", `session \`${session}\` is being taken back already`);
+    const busy = ids.find((id) => this.#running.has(id));
+    if (busy !== undefined) throw new Fault("conflict", `session \`${busy}\` is being taken back already`);
     const atLarge = ids.find((id) => this.#options.hands.isAtLarge(id));
     if (atLarge !== undefined) throw new Fault("conflict", `session \`${atLarge}\` still runs and could go on meanwhile: stop it first, \`lanyard quarantine session ${atLarge} --why ...\` or \`lanyard sessions close ${atLarge}\``, { remedy: "" });
   }
@@ -189,18 +191,20 @@ export class Undo {
     };
     const keys = places.map(({ place }) => place.key);
     const now = places.every(({ place }) => run.imagined?.has(place.key)) && places.length > 0 ? imaginedOf(run.imagined, places, settled) : await read();
-    const standing = standingOf(now, plan, settled.after);
+    const standing = standingOf(now, plan, settled.after, hasEnded(one));
     const blocked = this.#blocked(run, one, plan, standing, now, keys);
     if (blocked) {
       for (const key of keys) run.kept.set(key, one.seq);
       return blocked;
     }
     if (standing === "before" && places.length > 0) return { ...good(plan), why: "as_before", says: "its state is what it was before it", calls: 0 };
+    if (plan.undo.state.size === 0 && !one.made.known) return refused("interrupted", "it was interrupted in a call that makes it good, and nobody knows whether that was made; it is not made twice");
     const steps = stepsOf(plan, now, settled.after, roots);
     if (run.imagined) {
       for (const { name, place } of places) run.imagined.set(place.key, new Map([[viewKey(place), seenOf(place.reading, plan.before?.[name] ?? { there: false })]]));
       return { ...good(plan), why: "would", calls: steps.length };
     }
+    if (plan.undo.state.size === 0) return this.#makeGood(run, one, plan, steps);
     return this.#act(run, one, plan, { steps, read, now, after: settled.after, from: this.#reached(run, one, now) });
   }
 
@@ -231,11 +235,30 @@ export class Undo {
       calls += 1;
       if (calls < steps.length) await this.#progress(run, one, calls, await read());
     }
-    if (plan.undo.state.size === 0) return { verdict: "residue", why: "unverified", says: `${plan.undo.residue || "it was made good"}; its contract names no state to check that by`, calls };
     const seen = await read();
-    if (standingOf(seen, plan, after) === "before") return { ...good(plan), why: "verified", calls };
+    if (standingOf(seen, plan, after, hasEnded(one)) === "before") return { ...good(plan), why: "verified", calls };
     if (JSON.stringify(seen) === JSON.stringify(now)) return refused("no_effect", "what should have taken it back changed nothing; somebody else may hold on to it");
     return { verdict: "failed", why: "not_as_before", says: "the calls were made, and read again its state is not what it was before", calls };
+  }
+
+  /** Calls of which no state tells whether they were made: on record before they are, so that none is made twice. */
+  async #makeGood(run: Run, one: Done, { server, undo }: PlanDocument, steps: readonly UndoCall[]): Promise<Judged> {
+    const { hands, store } = this.#options;
+    if (run.principal === null) throw new Fault("internal", "an undo acts for nobody");
+    const note = (calls: number) => store.append({ type: "undo.call", undo: run.undo ?? "", of: one.seq, session: one.session, calls });
+    let { calls } = one.made;
+    for (const step of steps.slice(calls)) {
+      await note(calls + 1);
+      const acted = await hands.act(run.principal, { server, of: one.seq, instead: one.session, step });
+      if (acted.kind === "uncertain") return { verdict: "failed", why: "interrupted", says: "nobody knows whether a call that makes it good was made; it is not made twice", calls: calls + 1 };
+      if (acted.kind === "refused" || acted.failed) {
+        await note(calls);
+        const [why, says] = acted.kind === "refused" ? [acted.code, acted.text] : ["call_failed", "the server says that it failed"];
+        return calls === 0 ? refused(why, says) : { verdict: "failed", why, says: `stopped after ${calls} of ${steps.length} calls: ${says}`, calls };
+      }
+      calls += 1;
+    }
+    return { verdict: "residue", why: "unverified", says: `${undo.residue || "it was made good"}; its contract names no state to check that by`, calls };
   }
 
   async #progress({ session, undo }: Run, one: Done, calls: number, state: Seen): Promise<void> {
@@ -298,6 +321,9 @@ const keptOf = (name: string, { before }: PlanDocument, { after }: Settlement): 
   const was = before?.[name];
   return after?.[name]?.kept ?? (was?.there ? was.kept : undefined);
 };
+
+/** Whether its server said how it ended, so that nothing of it is still to come. */
+const hasEnded = ({ status }: Done): boolean => status === "done" || status === "failed";
 
 const refused = (why: string, says: string): Judged => ({ verdict: "refused", why, says, calls: 0 });
 

@@ -65,7 +65,11 @@ export class SqlRows {
   async again({ watches }: RowsImage, query: Query, { result }: { readonly result?: JsonObject | null } = {}): Promise<RowsImage> {
     const counts = result ? answersOf(textOf(result)) : null;
     const found: Watch[] = [];
-    for (const one of watches) found.push("rows" in one && result !== undefined ? await this.#touched(one, counts?.[one.at]?.count ?? null, query) : one);
+    for (const one of watches) {
+      const touched = "rows" in one && result !== undefined ? await this.#touched(one, counts?.[one.at]?.count ?? null, query) : one;
+      if (result === null && "rows" in touched && touched.most > 0 && touched.rows.length === 0) throw cannot("nobody knows whether its rows are still to come");
+      found.push(touched);
+    }
     return { watches: found, image: await this.#image(found, query) };
   }
 
