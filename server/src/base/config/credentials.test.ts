@@ -35,7 +35,7 @@ test("an entry with all it can have", () => {
     from: { kind: "file", path: "/srv/keys/a" },
     serves: {
       hosts: [{ scheme: "https", host: "api.example.com", port: 443 }, { scheme: "https", host: "*.example.org", port: 8443 }, { scheme: "http", host: "127.0.0.1", port: 4010 }],
-      paths: ["/v1/*"], methods: ["GET", "POST"], servers: [], agents: ["coder"],
+      paths: ["/v1/*"], methods: ["GET", "POST"], servers: [], agents: ["coder"], channels: [],
     },
     inject: { kind: "header", name: "x-api-key", prefix: "Key " }, as: "API_KEY", shape: "sk-ant-",
   });
