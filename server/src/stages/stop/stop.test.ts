@@ -84,6 +84,23 @@ test("what cannot be recorded is not lifted", async () => {
   expect(state.stop.stopOf(principalOf("s1"))).toMatchObject({ code: "stopped" });
 });
 
+test("a stop that comes while the last one is being lifted outlives the lifting", async () => {
+  const { state, clock } = await world();
+  const give = async () => {
+    const ordered = state.stop.order("stop", coder, "x", "operator");
+    await clock.advance(1000);
+    return ordered;
+  };
+  await give();
+  const lifting = state.stop.lift(coder, "operator");
+  const second = state.stop.order("stop", coder, "again", "operator");
+  await lifting;
+  await clock.advance(1000);
+  expect(await second).toMatchObject({ already: false, recorded: true });
+  expect(state.stop.stopOf(principalOf("s1"))).toMatchObject({ code: "stopped" });
+  expect(state.stop.list()).toMatchObject([{ why: "again" }]);
+});
+
 test("orders survive a restart, the first yes to lifting everything too; it counts for an hour", async () => {
   const play = await world();
   const { clock } = play;

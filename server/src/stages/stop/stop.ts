@@ -71,6 +71,8 @@ export class StopStage implements AsyncDisposable {
   readonly canaries = new Canaries();
   /** In force, but the ledger does not know yet. */
   readonly #owed = new Map<string, Promise<boolean>>();
+  /** About to be lifted: in force until that is on record. */
+  readonly #lifting = new Set<string>();
   readonly #following: { stop(): void };
   #reach: StopReach | null = null;
   #closed = false;
@@ -154,7 +156,7 @@ export class StopStage implements AsyncDisposable {
   async order(kind: StopKind, subject: StopSubject, why: string, by: StopActor): Promise<StopEffect> {
     this.#mayOrder(by);
     const user = this.#check(subject, why);
-    const [same] = this.#orders.of(subject).filter((order) => order.kind === kind);
+    const [same] = this.#orders.of(subject).filter((order) => order.kind === kind && !this.#lifting.has(order.id)); // One that is being lifted is no stop: this one outlives it.
     const { clock } = this.#rooms;
     const order = same ?? { id: clock.id("stp"), kind, subject, by: actorOf(by), why, atMs: clock.nowMs(), user, approved: null };
     return this.#give(order, same !== undefined);
@@ -233,14 +235,16 @@ export class StopStage implements AsyncDisposable {
   /** Tries until it is written. False when the daemon ended before. */
   async #write(order: StopOrder, before: readonly NewRecord[], record: NewRecord): Promise<boolean> {
     const { store, clock, log } = this.#rooms;
+    let first = before;
     for (let waitMs = firstRetryMs; ; waitMs = Math.min(2 * waitMs, lastRetryMs)) {
       try {
-        const first = before.map((each) => store.append(each));
-        await Promise.all([...first, store.append(record, { state: [{ kind: "stop", key: order.id, value: stateOf(order) }] })]);
+        await Promise.all(first.map((each) => store.append(each)));
+        first = [];
+        await store.append(record, { state: [{ kind: "stop", key: order.id, value: stateOf(order) }] });
         return true;
       } catch (error) {
         log.error("stop.unrecorded", { order: order.id, error });
-        if (this.#closed || !(error instanceof Fault && error.code === "ledger_unavailable")) return false;
+        if (this.#closed) return false; // Whatever is wrong with it, it is in force and has to be on record.
       }
       await new Promise<void>((resolve) => clock.after(waitMs, resolve));
     }
@@ -261,8 +265,13 @@ export class StopStage implements AsyncDisposable {
 
   async #lift(order: StopOrder, by: string, second: string | null): Promise<void> {
     const { id, kind, subject } = order;
-    await this.#rooms.store.append({ type: "stop.lift", id, kind, subject, by, second }, { state: [{ kind: "stop", key: id, value: null }] });
-    this.#orders.delete(order);
+    this.#lifting.add(id);
+    try {
+      await this.#rooms.store.append({ type: "stop.lift", id, kind, subject, by, second }, { state: [{ kind: "stop", key: id, value: null }] });
+      this.#orders.delete(order);
+    } finally {
+      this.#lifting.delete(id);
+    }
   }
 
   /** Throws Fault `not_found`, `invalid_request`, `limit_exceeded`. Returns the user that a stopped session works for. */
