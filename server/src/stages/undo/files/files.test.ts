@@ -101,6 +101,22 @@ test("no link leads out of the root, neither when reading nor when a name become
   expect(readFileSync(join(secret, "a"), "utf8")).toBe("secret");
 });
 
+test("a folder that must be one is refused where it is missing, a file or a link, and where a link in it leads elsewhere", async () => {
+  const root = folder();
+  const read = () => readFiles({ root, tops: [{ path: join(root, ".git"), must: true, deep: true }] }, false);
+  await expect(read()).rejects.toMatchObject({ code: "irreversible" });
+  writeFileSync(join(root, ".git"), "gitdir: /elsewhere\n");
+  await expect(read()).rejects.toMatchObject({ code: "irreversible" });
+  rmSync(join(root, ".git"));
+  symlinkSync("/elsewhere", join(root, ".git"));
+  await expect(read()).rejects.toMatchObject({ code: "irreversible" });
+  rmSync(join(root, ".git"));
+  mkdirSync(join(root, ".git"));
+  expect(Object.keys((await read()).image)).toEqual([join(root, ".git")]);
+  symlinkSync("/elsewhere", join(root, ".git/refs"));
+  await expect(read()).rejects.toMatchObject({ code: "irreversible" });
+});
+
 test.each(["relative", "/etc/passwd", "ROOT/../x", "ROOT//a", "ROOT/./a", "ROOTx/a", "ROOT/a\0b"])("%s is no path below the root", async (path_) => {
   const root = folder();
   await expect(readFiles({ root, tops: [{ path: path_.replace("ROOT", root) }] }, true)).rejects.toMatchObject({ code: "irreversible" });

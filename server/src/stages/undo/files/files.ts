@@ -8,7 +8,7 @@ import { snapshot, type FileState, type Top } from "./snapshot.ts";
 /** Files and folders as one looks at them again: absolute paths below a root. */
 export interface FilesLook {
   readonly root: string;
-  readonly tops: readonly { readonly path: string; readonly deep?: boolean; /** Also the folders on the way from the root. */ readonly way?: boolean; /** When it is no folder there, nothing can be promised. */ readonly must?: boolean; readonly except?: readonly string[] }[];
+  readonly tops: readonly { readonly path: string; readonly deep?: boolean; /** Also the folders on the way from the root. */ readonly way?: boolean; /** It must be a folder without links. */ readonly must?: boolean; readonly except?: readonly string[] }[];
 }
 
 /** Contents of files, base64 by place. */

@@ -21,7 +21,7 @@ export interface FileState {
 export interface Top {
   /** Relative to the root, `/` between names, without `.` and `..`; empty: the root itself. */
   readonly path: string;
-  /** Without this folder the others say nothing: where there is none, nothing can be promised. */
+  /** It must be a folder, and no link in it may lead elsewhere: else what happens there would not be seen, and nothing can be promised. */
   readonly must: boolean;
   /** Also what is below it, when it is a folder. */
   readonly deep: boolean;
@@ -58,8 +58,11 @@ interface Walk {
 export async function snapshot(anchor: Anchor, tops: readonly Top[], keep: boolean): Promise<FolderImage> {
   const walk: Walk = { anchor, keep, states: new Map(), contents: new Map(), bytes: 0 };
   for (const { path, deep, must, except } of tops) {
+    const known = new Set(walk.states.keys());
     await look(walk, path, deep ? new Set(except.map((name) => join(path, name))) : null);
-    if (must && walk.states.get(path)?.kind !== "folder") throw irreversible(`\`${path}\` is no folder`);
+    if (!must) continue;
+    if (walk.states.get(path)?.kind !== "folder") throw irreversible(`\`${path}\` is no folder`);
+    for (const [found, state] of walk.states) if (state?.kind === "link" && !known.has(found)) throw irreversible(`\`${found}\` leads elsewhere`);
   }
   return walk;
 }
