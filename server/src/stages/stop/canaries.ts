@@ -26,7 +26,10 @@ export class Canaries {
 
   /** The canary in what came back and is whole; null when there is none. */
   inAnswer(answer: Answer): string | null {
-    return this.#detector?.find(JSON.stringify("result" in answer ? answer.result : answer.error)) ?? null;
+    const detector = this.#detector;
+    if (!detector) return null;
+    if ("error" in answer) return detector.find(JSON.stringify(answer.error));
+    return detector.find(JSON.stringify(answer.result)) ?? (answer.web ? detector.find(answer.web.headers.flat().join("\n")) : null);
   }
 
   /** The same answer, whose body and what is sent back on it are looked at as they pass; `seen` is called with the first canary, and the stream breaks off. */

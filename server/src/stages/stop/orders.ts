@@ -108,7 +108,7 @@ export function fromState(id: string, value: JsonObject): StopOrder {
   return {
     id,
     kind,
-    subject: { kind: subject, name: String(value["name"]) },
+    subject: { kind: subject, name: subject === "all" ? "all" : String(value["name"]) },
     by: String(value["by"]),
     why: String(value["why"]),
     atMs: Number(value["at_ms"]),

@@ -9,6 +9,8 @@ export class OpenPassage implements Passage {
   readonly exchange: Exchange;
   /** Whether its contract says that it reads and does nothing else; not until its contract is known. */
   reads = false;
+  /** Whether it carries what may go nowhere. */
+  tainted = false;
   /** Resolves when it has ended. */
   readonly ended: Promise<void>;
   cut: Fault | null = null;

@@ -25,11 +25,11 @@ const ben = { kind: "user", name: "ben" } as const;
 const all: StopSubject = { kind: "all", name: "all" };
 const coder: StopSubject = { kind: "agent", name: "coder" };
 
-async function world() {
+async function world(more = "") {
   const clock = stillClock();
   const disk = { medium: new MemoryMedium(), signer: newSigner("lanyard.local/test"), tenant: clock.random(32) };
   let store = await openMemory({ clock, ...disk });
-  const config = yamlConfig(yaml);
+  const config = yamlConfig(`${yaml}${more}\n`);
   const start = () => {
     const stage = new StopStage({ store, clock, log: silent, config: () => config });
     stage.reach = { sessions: () => [principalOf("s1"), principalOf("s2")], voidApprovals: () => 2, sever: () => {} };
@@ -140,6 +140,18 @@ test("at the limit stops the last one fits, the next does not, and `all` always 
   expect((await ordered).order.subject).toEqual(all);
 });
 
+test("what is done on one's own behalf is not let go on by oneself, also when a breaker held it", async () => {
+  const { state, clock } = await world("breakers: { quarantines: session }");
+  state.stop.canaries.set(new Map([["honey", "nobody-has-this"]]));
+  using passage = state.stop.enter({ ...actionOf(), params: { text: "nobody-has-this" } }, principalOf("s1"), exchange);
+  await clock.advance(1000);
+  // Seen whatever else speaks against the call: nothing but its coming was needed.
+  expect(passage.cut).toMatchObject({ code: "session_quarantined" });
+  expect(state.stop.list()).toMatchObject([{ kind: "quarantine", subject: { kind: "session", name: "s1" }, user: principalOf("s1").user }]);
+  const self = { kind: "user", name: principalOf("s1").user } as const;
+  await expect(state.stop.lift({ kind: "session", name: "s1" }, self)).rejects.toMatchObject({ code: "forbidden", message: expect.stringContaining("is done for") as string });
+});
+
 test("an order about a session goes with it", async () => {
   const { state, store, clock, records } = await world();
   const ordered = state.stop.order("stop", { kind: "session", name: "s1" }, "x", "operator");
@@ -185,6 +197,7 @@ test("a state that cannot be read is the strictest there is", async () => {
   await store.append({ type: "stop.approve", id: "stp_x", by: "operator" }, { state: [{ kind: "stop", key: "stp_x", value: { kind: "?", subject: "?", name: 7 } }] });
   const again = new StopStage({ store, clock: stillClock(), log: silent, config: () => yamlConfig(yaml) });
   expect(again.list()).toMatchObject([{ kind: "stop", subject: { kind: "all" } }]);
+  expect(again.stopOf(principalOf("s1"))).toMatchObject({ code: "stopped" });
   expect(state.stop.list()).toEqual([]);
 });
 

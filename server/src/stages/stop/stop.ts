@@ -94,15 +94,19 @@ export class StopStage implements AsyncDisposable {
 
   // The path takes its steps as plain functions, so these are bound.
 
-  readonly enter = (action: Action, principal: Principal, exchange: Exchange): Passage =>
-    this.#passages.enter(action, principal, this.canaries.line(exchange, (name) => this.#sighted(principal, name)));
+  readonly enter = (action: Action, principal: Principal, exchange: Exchange): Passage => {
+    const passage = this.#passages.enter(action, principal, this.canaries.line(exchange, (name) => this.#sighted(principal, name)));
+    const canary = this.canaries.inCall(passage);
+    if (canary === null) return passage;
+    passage.tainted = true;
+    this.#sighted(principal, canary);
+    return passage;
+  };
 
   /** Why the call may not happen whatever policy says; null when nothing speaks against it. */
   readonly standing = (passage: Passage, { pin }: Pick<Facts, "pin">): Pin["refuse"] => {
     if (passage instanceof OpenPassage) passage.reads = readsOnly(pin);
-    const canary = this.canaries.inCall(passage);
-    if (canary !== null) this.#sighted(passage.principal, canary);
-    const fault = this.#against(passage) ?? (canary === null ? null : notPassed);
+    const fault = this.#against(passage) ?? (passage instanceof OpenPassage && passage.tainted ? notPassed : null);
     return fault && { code: fault.code, text: fault.message };
   };
 
@@ -156,7 +160,7 @@ export class StopStage implements AsyncDisposable {
   async order(kind: StopKind, subject: StopSubject, why: string, by: StopActor): Promise<StopEffect> {
     this.#mayOrder(by);
     const user = this.#check(subject, why);
-    const [same] = this.#orders.of(subject).filter((order) => order.kind === kind && !this.#lifting.has(order.id)); // One that is being lifted is no stop: this one outlives it.
+    const [same] = this.#standing(subject).filter((order) => order.kind === kind); // One that is being lifted is no stop: this one outlives it.
     const { clock } = this.#rooms;
     const order = same ?? { id: clock.id("stp"), kind, subject, by: actorOf(by), why, atMs: clock.nowMs(), user, approved: null };
     return this.#give(order, same !== undefined);
@@ -190,9 +194,10 @@ export class StopStage implements AsyncDisposable {
   /** An agent's conduct met a limit: quarantines the agent, or its session. Never throws; in force at once. */
   #trip(trip: Trip, quarantines: "agent" | "session"): void {
     const subject: StopSubject = quarantines === "agent" ? { kind: "agent", name: trip.agent } : { kind: "session", name: trip.session };
-    if (this.#orders.of(subject).length > 0) return; // It is held already, and counted by nobody.
+    if (this.#standing(subject).length > 0) return; // It is held already, and counted by nobody.
+    const user = subject.kind === "session" ? (this.#reach?.sessions().find((one) => one.session === subject.name)?.user ?? null) : null;
     const { agent, session, breaker, count, limit, windowMs, what } = trip;
-    const order: StopOrder = { id: this.#rooms.clock.id("stp"), kind: "quarantine", subject, by: "lanyard", why: `breaker ${breaker}: ${tripText(trip)}`, atMs: this.#rooms.clock.nowMs(), user: null, approved: null };
+    const order: StopOrder = { id: this.#rooms.clock.id("stp"), kind: "quarantine", subject, by: "lanyard", why: `breaker ${breaker}: ${tripText(trip)}`, atMs: this.#rooms.clock.nowMs(), user, approved: null };
     const record: NewRecord = { type: "breaker.trip", order: order.id, agent, session, breaker, count, limit, window_ms: windowMs, what };
     void this.#give(order, false, record).catch((error: unknown) => this.#rooms.log.error("breaker.unfinished", { error }));
   }
@@ -206,6 +211,11 @@ export class StopStage implements AsyncDisposable {
     if (this.#orders.size === 0) return null;
     const order = this.#orders.meeting(this.#standingOf(passage.principal), passage.action);
     return order && (order.kind === "stop" || !(passage instanceof OpenPassage && passage.reads)) ? faultOf(order) : null;
+  }
+
+  /** Orders about a subject that nobody is lifting. */
+  #standing(subject: StopSubject): StopOrder[] {
+    return this.#orders.of(subject).filter(({ id }) => !this.#lifting.has(id));
   }
 
   #standingOf(principal: StopTarget["principal"]): StopTarget {
