@@ -131,6 +131,31 @@ test("what people said yes to counts when its time comes, and not for anything e
   expect(notes.sent).toEqual(["asked"]);
 });
 
+test("is told as going while it goes, however often the agent asks, and is not staged a second time", async () => {
+  const { session, token } = await open();
+  let went = 0;
+  notes.before = (name) => (name === "send" && ++went > 0 ? "hang" : undefined);
+  expect(await send(token, { key: "soon", text: "once" })).toContain("Staged:");
+  await until(() => went === 1, "it goes");
+  for (let asked = 0; asked < 3; asked++) expect(await send(token, { key: "soon", text: "once" })).toContain("it is being carried out as hld_");
+  await operator.call("stop_order", { body: { kind: "stop", subject: "session", name: session, why: "it hangs" } });
+  await until(async () => (await outcomes(session)).length === 1, "it was cut");
+  notes.before = () => {};
+  expect(await outcomes(session)).toEqual(["uncertain uncertain"]);
+  expect((await held()).filter((one) => one.session === session)).toEqual([]);
+});
+
+test("an undo down to an entry leaves what was staged by then", async () => {
+  const { session, token } = await open();
+  for (const text of ["stays", "goes"]) await send(token, { key: "x", text });
+  await world.operator(token).call("session_close", { at: { id: session } });
+  const of = (await operator.call<{ held: { session: string; of: number; args: { text: string } }[] }>("held_list")).held.find((one) => one.session === session && one.args.text === "stays")?.of ?? 0;
+  const lines: Record<string, unknown>[] = [];
+  for await (const line of operator.lines<Record<string, unknown>>("undo", { at: { id: session }, body: { to: of } })) lines.push(line);
+  expect(lines[0]).toMatchObject({ kind: "begin", withdrawn: 1 });
+  expect((await held()).filter((one) => one.session === session).map(({ args }) => args["text"])).toEqual(["stays"]);
+});
+
 test("survives kill -9, and is let go by the next daemon", async () => {
   const { session, token } = await open();
   await send(token, { key: "soon", text: "after" });

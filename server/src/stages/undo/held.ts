@@ -41,6 +41,8 @@ export class HeldWrites implements Disposable {
   readonly #held = new Map<string, HeldWrite>();
   /** The same by session and digest. */
   readonly #byCall = new Map<string, HeldWrite>();
+  /** Those that are being carried out, by session and digest. */
+  readonly #going = new Map<string, string>();
   /** How those ended that nobody has asked about since, by session and digest. */
   readonly #told = new Map<string, string>();
   #timer: { cancel(): void } | null = null;
@@ -64,6 +66,8 @@ export class HeldWrites implements Disposable {
     const key = keyOf(session, digest);
     const open = this.#byCall.get(key);
     if (open) return { code: "staged", text: `it is staged as ${open.id}, and carried out at ${new Date(open.untilMs).toISOString()} unless somebody withdraws it` };
+    const going = this.#going.get(key);
+    if (going !== undefined) return { code: "staged", text: `its time has come, and it is being carried out as ${going}` };
     const ended = this.#told.get(key);
     this.#told.delete(key);
     return ended === undefined ? null : { code: "staged", text: ended };
@@ -186,10 +190,21 @@ export class HeldWrites implements Disposable {
     this.#arm();
   }
 
-  /** Taken off the disk first: a crash in between loses it rather than sending it twice, and its record says that it was about to go. */
+  /** Whoever asks meanwhile is told that it goes: it is not staged again. */
   async #letGo(held: HeldWrite): Promise<void> {
-    const { store, release } = this.#options;
     if (!this.#drop(held)) return;
+    const key = keyOf(held.session, held.digest);
+    this.#going.set(key, held.id);
+    try {
+      await this.#carryOut(held);
+    } finally {
+      this.#going.delete(key);
+    }
+  }
+
+  /** Taken off the disk first: a crash in between loses it rather than sending it twice, and its record says that it was about to go. */
+  async #carryOut(held: HeldWrite): Promise<void> {
+    const { store, release } = this.#options;
     const call = callFrom(store, held);
     try {
       await store.append({ type: "held.release", id: held.id, session: held.session, erased: call === null }, { state: [{ kind: "held", key: held.id, value: null }] });
@@ -199,8 +214,8 @@ export class HeldWrites implements Disposable {
     }
     if (call === null) return;
     const { of, status, code } = await release(held, call);
-    await store.append({ type: "held.outcome", id: held.id, session: held.session, of, status, code });
     this.#tell(held, status === "done" ? `it was carried out (entry ${of ?? ""})` : `its time came, and it ended \`${status}\`${code === "" ? "" : ` (${code})`}${of === null ? "" : `, entry ${of}`}`);
+    await store.append({ type: "held.outcome", id: held.id, session: held.session, of, status, code });
   }
 }
 

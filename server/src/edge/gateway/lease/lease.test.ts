@@ -63,8 +63,8 @@ async function wire(): Promise<Wire> {
   return Object.assign(state, { door, port: (proxy.address() as AddressInfo).port });
 }
 
-function lease(port: number, token = "t"): { lease: AuthorityLease; heard: AuthorityState[] } {
-  const held = open.use(new AuthorityLease({ at: { host: "127.0.0.1", port }, token, termMs, clock: systemClock }));
+function lease(port: number, token = "t", clock = systemClock): { lease: AuthorityLease; heard: AuthorityState[] } {
+  const held = open.use(new AuthorityLease({ at: { host: "127.0.0.1", port }, token, termMs, clock }));
   const heard: AuthorityState[] = [];
   held.onChange((state) => heard.push(state));
   return { lease: held, heard };
@@ -108,6 +108,22 @@ test("a stop is told without being asked, is no renewal, and ends with the resum
   stopped = null;
   await expect.poll(() => held.refusal(), { timeout: 10_000 }).toBeNull();
   expect(heard).toEqual(["held", "stopped", "held"]);
+});
+
+test("a machine that slept wakes without it: what the daemon said before counts by the wall clock too", async () => {
+  const net = await wire();
+  let sleptMs = 0;
+  const { lease: held } = lease(net.port, "t", { ...systemClock, nowMs: () => Date.now() + sleptMs });
+  await held.ready();
+  expect(held.refusal()).toBeNull();
+  net.silent = true;
+  sleptMs = termMs; // which the monotonic clock says nothing of
+  expect(held.refusal()).toMatchObject({ code: "authority_lost" });
+  net.silent = false;
+  await expect.poll(() => held.refusal(), { timeout: 10_000 }).toBeNull();
+  sleptMs = -3_600_000; // put back, it lengthens nothing
+  net.silent = true;
+  await expect.poll(() => held.refusal()?.code, { timeout: 10_000 }).toBe("authority_lost");
 });
 
 test("an ended session loses it at once, for good", async () => {

@@ -31,15 +31,17 @@ const pokeMs = 250;
  * The right of an enforcement point outside the daemon to act. It is renewed five times a term, and counts from when it was asked for; what is not
  * renewed in time is lost, whatever the reason: a daemon that is gone, frozen, or cut off without a word. It comes back by itself.
  *
- * Invariant: nothing but an answer of the daemon gives it, and only for nine tenths of one term.
+ * Invariant: nothing but an answer of the daemon gives it, and only for nine tenths of one term, by both clocks.
  */
 export class AuthorityLease implements Disposable {
   readonly #options: LeaseOptions;
   readonly #listeners = new Set<(state: AuthorityState, why: string) => void>();
-  readonly #asked = new Map<number, number>();
+  readonly #asked = new Map<number, { readonly us: number; readonly ms: number }>();
   #termUs: number;
   /** Monotonic time at which it is lost. */
   #untilUs = 0;
+  /** The same by the wall clock: the monotonic one stands still while the machine sleeps, the daemon elsewhere does not. */
+  #untilMs = 0;
   #state: AuthorityState | null = null;
   #why = "";
   #socket: Duplex | null = null;
@@ -102,7 +104,8 @@ export class AuthorityLease implements Disposable {
   }
 
   #isFresh(): boolean {
-    return this.#options.clock.monotonicUs() < this.#untilUs;
+    const { clock } = this.#options;
+    return clock.monotonicUs() < this.#untilUs && clock.nowMs() < this.#untilMs;
   }
 
   #hangUp(): void {
@@ -122,14 +125,15 @@ export class AuthorityLease implements Disposable {
     const nowUs = clock.monotonicUs();
     const [oldest] = this.#asked.values();
     // A line that says nothing for a term may be one that leads nowhere any more.
-    if ((oldest !== undefined && nowUs - oldest > this.#termUs) || (this.#dialling && nowUs - this.#dialledUs > this.#termUs)) this.#hangUp();
+    if ((oldest !== undefined && nowUs - oldest.us > this.#termUs) || (this.#dialling && nowUs - this.#dialledUs > this.#termUs)) this.#hangUp();
     if (this.#socket) this.#renew(this.#socket);
     else if (!this.#dialling) this.#dial();
   }
 
   #renew(socket: Duplex): void {
     if (this.#asked.size > 4 * renewals) return;
-    this.#asked.set(++this.#number, this.#options.clock.monotonicUs());
+    const { clock } = this.#options;
+    this.#asked.set(++this.#number, { us: clock.monotonicUs(), ms: clock.nowMs() });
     socket.write(`${JSON.stringify({ renew: this.#number })}\n`);
   }
 
@@ -174,19 +178,25 @@ export class AuthorityLease implements Disposable {
     if (news === null) return this.#hangUp();
     if ("stopped" in news) {
       this.#asked.clear();
-      this.#untilUs = this.#options.clock.monotonicUs() + this.#termUs;
+      this.#hold({ us: this.#options.clock.monotonicUs(), ms: this.#options.clock.nowMs() }, this.#termUs);
       return this.#become("stopped", news.stopped);
     }
     if ("ended" in news) {
       this.#untilUs = 0;
       return this.#become("lost", news.ended);
     }
-    const askedUs = this.#asked.get(news.renewed);
-    if (askedUs === undefined) return;
+    const asked = this.#asked.get(news.renewed);
+    if (asked === undefined) return;
     for (const number of this.#asked.keys()) if (number <= news.renewed) this.#asked.delete(number);
     this.#termUs = news.term_ms * 1000;
-    this.#untilUs = Math.max(this.#untilUs, askedUs + share * this.#termUs);
+    this.#hold(asked, share * this.#termUs);
     if (this.#isFresh()) this.#become("held", "");
+  }
+
+  /** Answers come in the order that they were asked for in; a later one counts. */
+  #hold({ us, ms }: { readonly us: number; readonly ms: number }, forUs: number): void {
+    this.#untilUs = us + forUs;
+    this.#untilMs = ms + forUs / 1000;
   }
 
   #become(state: AuthorityState, why: string): void {
