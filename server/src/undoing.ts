@@ -8,6 +8,7 @@ import type { InboundCall, Lease } from "./base/path.ts";
 import type { Store } from "./base/store/port.ts";
 import { classOf } from "./base/undo/resolve.ts";
 import { webArguments, type WebRequest } from "./base/web.ts";
+import { targetOf } from "./edge/gateway/egress/request.ts";
 import { mediate } from "./mediation/mediate.ts";
 import { normalise } from "./mediation/normalise.ts";
 import type { Reply, Stages } from "./mediation/stages.ts";
@@ -119,13 +120,22 @@ function placeholdersOf({ credentials, store }: Undoable, of: string, principal:
   return (text) => pairs.reduce((made, [from, to]) => made.replaceAll(from, to), text);
 }
 
-/** A request out of the arguments that a policy sees. */
-function requestOf(tool: string, args: JsonObject, placeholders: (text: string) => string): WebRequest {
-  const { scheme = "https", host, port, path = "/", query = "", headers, body = "" } = args;
-  if (typeof host !== "string" || typeof path !== "string" || typeof query !== "string" || typeof body !== "string" || (scheme !== "https" && scheme !== "http")) throw new Fault("no_preimage", "the arguments of a request do not make one");
+/** A request out of the arguments that a policy sees, where a server may have had a hand in its path: held to what the door holds requests to. Throws Fault `no_preimage`. */
+export function requestOf(tool: string, args: JsonObject, placeholders: (text: string) => string): WebRequest {
+  const { scheme = "https", host, port, path: at = "/", query: asked = "", headers, body = "" } = args;
+  if (typeof host !== "string" || typeof at !== "string" || typeof asked !== "string" || typeof body !== "string" || (scheme !== "https" && scheme !== "http")) throw new Fault("no_preimage", "the arguments of a request do not make one");
   if (args["body_cut"] === true) throw new Fault("no_preimage", "the body of the request was not kept whole");
+  const { path, query } = targetFrom(asked === "" ? at : `${at}?${asked}`);
   const lines = Object.entries(isObject(headers) ? headers : {}).filter(([name]) => !unsent.has(name.toLowerCase()));
   return { tool, scheme, host, port: typeof port === "number" ? port : scheme === "https" ? 443 : 80, path, query, headers: lines.map(([name, value]) => [name.toLowerCase(), placeholders(String(value))]), body: Buffer.from(body) };
+}
+
+function targetFrom(target: string): Pick<WebRequest, "path" | "query"> {
+  try {
+    return targetOf(target);
+  } catch (cause) {
+    throw new Fault("no_preimage", "the path of a request could be read in two ways", { cause });
+  }
 }
 
 const unsent: ReadonlySet<string> = new Set(["host", "content-length", "transfer-encoding", "connection", "accept-encoding", "expect", "upgrade", "te", "trailer"]);
@@ -192,7 +202,12 @@ function handsOf(rooms: Undoable, held: HeldWrites): Hands {
     isAtLarge: (session) => identity.sessions().some(({ principal }) => principal.session === session && !rooms.stop.isHeld(principal)),
     act: async (principal, { server, of, instead, step }): Promise<Acted> => {
       const exchange: Exchange = { ...quietly(new AbortController().signal), undoes: of };
-      return actedOf(await carry(rooms, principal, callOf(rooms, principal, { server, instead, step, exchange }), async (answer) => void (await webResult(rooms.limits, answer))));
+      try {
+        return actedOf(await carry(rooms, principal, callOf(rooms, principal, { server, instead, step, exchange }), async (answer) => void (await webResult(rooms.limits, answer))));
+      } catch (error) {
+        if (!(error instanceof Fault)) throw error;
+        return { kind: "refused", code: error.code, text: error.message }; // Nothing was decided, so nothing has happened.
+      }
     },
   };
 }

@@ -33,3 +33,8 @@ test("no text makes the reader throw, nor does any that is made of SQL's own wor
   const words = fc.constantFrom("SELECT", "INSERT INTO", "UPDATE", "DELETE FROM", "t", "SET", "a", "=", "1", "'x'", "(", ")", ",", ";", "WHERE", "VALUES", "lower", "now", "AND", '"q"', ".", "FROM", "*", "DEFAULT", "RETURNING", "CREATE TABLE", "CREATE INDEX", "ON");
   fc.assert(fc.property(fc.oneof(fc.string({ unit: "binary" }), fc.array(words, { maxLength: 20 }).map((parts) => parts.join(" "))), (sql) => void statementsOf(sql)));
 });
+
+test("an index is where its table is", () => {
+  expect(statementsOf("CREATE INDEX i ON shop.t (a)")).toMatchObject([{ kind: "index", table: { schema: "shop", name: "i" } }]);
+  expect(statementsOf("CREATE INDEX i ON t (a)")).toMatchObject([{ kind: "index", table: { schema: null, name: "i" } }]);
+});

@@ -195,14 +195,14 @@ function createTable(reader: Reader): Statement {
 
 function createIndex(reader: Reader): Statement {
   if (reader.takes("if")) reader.expect("not", "exists");
-  const table = { schema: null, name: reader.name() };
+  const name = reader.name();
   reader.expect("on");
-  reader.table();
+  const { schema } = reader.table(); // in which the index is, too
   reader.expect("(");
   do reader.expression();
   while (reader.takes(","));
   reader.expect(")");
-  return { kind: "index", table };
+  return { kind: "index", table: { schema, name } };
 }
 
 /** A query: nothing in it may do anything, and only functions that we know are called. */

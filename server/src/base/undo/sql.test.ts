@@ -14,6 +14,7 @@ describe("kinds of SQL statements", () => {
     ["explain select 1", ["explain"]],
     ["select pg_terminate_backend(1)", ["call"]],
     ['select "lo_unlink"(1)', ["call"]],
+    ["select evil.lower(1)", ["call"]], // somebody's own, whatever it is called
     ["select lower(name), max(cents) from orders group by 1", ["select"]],
     ["savepoint a; rollback to a", ["savepoint", "rollback"]],
     ["", []],

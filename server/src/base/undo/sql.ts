@@ -64,7 +64,7 @@ const kindOf = (statement: Statement): string => {
   const words = statement.filter(({ kind }) => kind === "word");
   const change = words.find(({ text: one }) => changing.has(one));
   if (change) return first.text === "with" && change.text !== "into" ? change.text : "unknown";
-  const calls = statement.some(({ kind, text: one }, index) => (kind === "word" || kind === "quoted") && statement[index + 1]?.text === "(" && !(kind === "word" && harmless.has(one)) && !namesColumns(statement, index));
+  const calls = statement.some(({ kind, text: one }, index) => (kind === "word" || kind === "quoted") && statement[index + 1]?.text === "(" && !(kind === "word" && harmless.has(one) && statement[index - 1]?.text !== ".") && !namesColumns(statement, index));
   if (calls) return "call";
   return first.text === "explain" ? "explain" : "select";
 };

@@ -44,3 +44,20 @@ test("whoever goes away while it waits lets the next one by", async () => {
   first[Symbol.dispose]();
   (await third)[Symbol.dispose]();
 });
+
+test("whoever works on a folder is alone with all below it", async () => {
+  const locks = new Locks();
+  const waits = async (held: string, wanted: string) => {
+    const first = await locks.take([held]);
+    let got = false;
+    const second = locks.take([wanted]).then((lock) => ((got = true), lock));
+    await breathe();
+    const waited = !got;
+    first[Symbol.dispose]();
+    (await second)[Symbol.dispose]();
+    return waited;
+  };
+  for (const [one, other, meet] of [["/r", "/r/a", true], ["/r/a", "/r/a/b/c", true], ["/r/a", "/r/ab", false], ["/r/a", "/r/b", false], ["/", "/r", true], ["r", "r/a", false]] as const) {
+    expect([await waits(one, other), await waits(other, one)], `${one} ${other}`).toEqual([meet, meet]);
+  }
+});

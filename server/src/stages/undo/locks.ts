@@ -1,30 +1,28 @@
-/** Who works on a state keeps others off it: from before it is read until it is read again. In the order of coming, and without deadlock. */
+interface Holder {
+  readonly keys: readonly string[];
+  readonly over: Promise<void>;
+}
+
+/**
+ * Who works on a state keeps others off it: from before it is read until it is read again. In the order of coming, and without deadlock, for
+ * whoever waits waits only for those that came before. A key that begins with `/` is a path, and stands for all below it.
+ */
 export class Locks {
-  readonly #last = new Map<string, Promise<void>>();
+  readonly #holders = new Set<Holder>();
 
   /** Resolves once all of them are free and taken. Rejects with the signal's reason when it aborts before. */
   async take(keys: readonly string[], signal?: AbortSignal): Promise<Disposable> {
-    const taken = new DisposableStack();
-    try {
-      for (const key of [...new Set(keys)].sort()) taken.use(await this.#one(key, signal));
-      return taken;
-    } catch (error) {
-      taken.dispose();
-      throw error;
-    }
-  }
-
-  async #one(key: string, signal?: AbortSignal): Promise<Disposable> {
-    const before = this.#last.get(key);
+    const before = [...this.#holders].filter((other) => other.keys.some((one) => keys.some((key) => within(one, key) || within(key, one))));
     const { promise, resolve } = Promise.withResolvers<void>();
-    const mine = (before ?? Promise.resolve()).then(() => promise);
-    this.#last.set(key, mine);
+    const mine: Holder = { keys, over: promise };
+    this.#holders.add(mine);
     const free = () => {
+      this.#holders.delete(mine);
       resolve();
-      void mine.then(() => void (this.#last.get(key) === mine && this.#last.delete(key)));
     };
     try {
-      await (before && signal ? Promise.race([before, aborted(signal)]) : before);
+      const turn = Promise.all(before.map(({ over }) => over));
+      if (before.length > 0) await (signal ? Promise.race([turn, aborted(signal)]) : turn);
     } catch (error) {
       free();
       throw error;
@@ -32,6 +30,8 @@ export class Locks {
     return { [Symbol.dispose]: free };
   }
 }
+
+const within = (key: string, of: string): boolean => key === of || (of.startsWith("/") && key.startsWith(of.endsWith("/") ? of : `${of}/`));
 
 const aborted = (signal: AbortSignal): Promise<never> =>
   new Promise((_, reject) => {

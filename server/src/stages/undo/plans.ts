@@ -175,7 +175,7 @@ export const lockKeys = (server: string, undo: UndoCase, roots: JsonObject): str
 
 const keyOf = (server: string, reading: StatePlace["reading"], roots: JsonObject): string[] => {
   try {
-    return [placeOf(server, reading, roots).key];
+    return [...placeOf(server, reading, roots).locks];
   } catch (error) {
     if (error instanceof Unreadable) return [];
     throw error;

@@ -5,6 +5,7 @@ import type { JsonObject } from "@lanyard/contract";
 import { afterAll, expect, test } from "vitest";
 import { readyContract } from "../../base/config/ready.ts";
 import { undoCaseOf } from "../../base/config/undo.ts";
+import { lockKeys } from "./plans.ts";
 import { look, placeOf, Unreadable, type StateSnapshot, type Viewer } from "./state.ts";
 
 // The state of what ready contracts look at, where an agent made the place something else than it looks like.
@@ -41,4 +42,25 @@ test("a folder that only lies in a repository, or whose `.git` leads elsewhere, 
   for (const tool of ["git_commit", "git_reset"]) {
     for (const path of ["repo/sub", "tree", "linked", "none"]) await expect(stateOf("git", tool, { path: at(path) }), `${tool} ${path}`).rejects.toBeInstanceOf(Unreadable);
   }
+});
+
+test("only what a POST has made is what is deleted again, not what some other answer leads to", () => {
+  const reading = undoCaseOf(readyContract("http")?.tools["POST"]?.undo?.[0] ?? { class: "unknown" }).state.get("resource");
+  const pathAfter = (status: number) => {
+    const { at: where } = placeOf("web", reading!, { args: { scheme: "https", host: "h", port: 443, path: "/notes" }, root: null, before: {}, result: { status, headers: { location: "/users/1" } } });
+    return "args" in where ? where.args["path"] : undefined;
+  };
+  expect([201, 200, 202, 303].map(pathAfter)).toEqual(["/users/1", null, null, null]);
+});
+
+test("what is locked of files is where they are, whatever tool of whatever server works on them", () => {
+  const locks = (contract: string, tool: string, args: JsonObject) => {
+    const last = readyContract(contract)?.tools[tool]?.undo?.at(-1) ?? { class: "unknown" as const };
+    return lockKeys("s", undoCaseOf(last), { args, root: "/w", before: {} });
+  };
+  expect(locks("filesystem", "write_file", { path: "/w/a/b" })).toEqual(["/w/a/b"]);
+  expect(locks("filesystem", "move_file", { source: "/w/a/", destination: "/w/c" })).toEqual(["/w/a", "/w/c"]);
+  expect(locks("filesystem", "create_directory", { path: "/w/a/b/c" })).toEqual(["/w/a"]);
+  expect(locks("git", "git_commit", { path: "/w/repo" })).toEqual(["/w/repo/.git"]);
+  expect(locks("git", "git_reset", { path: "/w/repo" })).toEqual(["/w/repo/.git", "/w/repo"]);
 });

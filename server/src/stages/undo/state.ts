@@ -37,13 +37,18 @@ export class Unreadable extends Error {}
 /** Where a state is: one reading with its arguments worked out. `key` is the same for the same place. */
 export interface StatePlace {
   readonly key: string;
+  /** What is locked while it is worked on: of files their paths, for other tools, and servers, have a hand in them too. */
+  readonly locks: readonly string[];
   readonly reading: StateReading;
   readonly at: { readonly tool: string; readonly args: JsonObject } | { readonly files: FilesLook } | { readonly tool: string; readonly rows: { readonly of: string; readonly on: DialectName } };
 }
 
 /** Works out where a reading looks. Throws Unreadable. */
 export const placeOf = (server: string, reading: StateReading, roots: JsonObject): StatePlace => {
-  const keyed = (at: StatePlace["at"]): StatePlace => ({ key: hash("sha256", canonicalize([server, at as unknown as Json], "doubles"), "base64url"), reading, at });
+  const keyed = (at: StatePlace["at"]): StatePlace => {
+    const key = hash("sha256", canonicalize([server, at as unknown as Json], "doubles"), "base64url");
+    return { key, locks: "files" in at ? lockedPaths(at.files) : [key], reading, at };
+  };
   if (reading.tool === null) return keyed({ files: filesIn(worked(reading.files, roots), roots["root"]) });
   if (reading.rows !== null) {
     const of = worked(reading.rows.of, roots);
@@ -54,6 +59,10 @@ export const placeOf = (server: string, reading: StateReading, roots: JsonObject
   if (!isObject(args)) throw new Unreadable(`the arguments of \`${reading.tool}\` are no object`);
   return keyed({ tool: reading.tool, args });
 };
+
+/** With the folders on the way, all below the first of them. */
+const lockedPaths = ({ root, tops }: FilesLook): string[] =>
+  tops.map(({ path, way }) => (way === true && path.startsWith(`${root}/`) ? path.split("/", root.split("/").length + 1).join("/") : path.replace(/(?<=.)\/$/, "")));
 
 const filesIn = (tops: Json, root: Json | undefined): FilesLook => {
   if (typeof root !== "string") throw new Unreadable("files are to be read, and the server's contract names no `root` that they lie in");

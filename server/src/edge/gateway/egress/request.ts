@@ -100,7 +100,7 @@ const unreserved = /^[A-Za-z0-9._~-]$/;
  * A target in the one form that policies see and that is sent. What servers are known to read as a step up or aside is refused in every spelling,
  * because whoever wrote a policy on paths did not mean it. Throws TurnedAway.
  */
-function targetOf(target: string): Pick<RequestHead, "path" | "query"> {
+export function targetOf(target: string): Pick<RequestHead, "path" | "query"> {
   const wrong = (why: string) => new TurnedAway("target", `the path ${why}`);
   if (!target.startsWith("/") || !/^[\x21-\x7e]*$/.test(target)) throw wrong("does not begin with `/`, or has what must be escaped");
   if (target.includes("#")) throw wrong("has a `#`");
