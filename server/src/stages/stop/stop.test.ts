@@ -65,7 +65,9 @@ test("an order is in force before anything waits, with the disk down too; it is 
   await clock.advance(1000);
   expect(await ordering).toMatchObject({ recorded: false, sessions: 2, cancelled: 1, voided: 2, order: { by: "user:ana" } });
   expect(state.stop.list()).toMatchObject([{ recorded: false }]);
-  await expect(state.stop.lift(coder, ben)).rejects.toMatchObject({ code: "ledger_unavailable" });
+  const early = expect(state.stop.lift(coder, ben)).rejects.toMatchObject({ code: "ledger_unavailable" });
+  await clock.advance(1000);
+  await early;
   disk.medium.failure = null;
   await clock.advance(10_000);
   expect(records()).toMatchObject([{ type: "stop.order", kind: "stop", subject: coder, by: "user:ana", why: "runs wild", cancelled: 1 }]);

@@ -174,6 +174,9 @@ export class StopStage implements AsyncDisposable {
     const orders = this.#orders.of(subject);
     if (orders.length === 0) throw new Fault("not_found", `${subjectText(subject)} is neither stopped nor quarantined; \`lanyard stops\` shows what is`);
     this.#mayLift(subject, orders, by);
+    const late = new Promise<void>((resolve) => this.#rooms.clock.after(answerMs, resolve));
+    const owed = orders.flatMap(({ id }) => this.#owed.get(id) ?? []);
+    if (owed.length > 0) await Promise.race([Promise.all(owed), late]); // One that was given this moment is being written.
     for (const { id } of orders) if (this.#owed.has(id)) throw new Fault("ledger_unavailable", `order ${id} is not on record yet, and what is not cannot be lifted`);
     const lifted: StopOrder[] = [];
     for (const order of orders) {
