@@ -31,6 +31,7 @@ export const factsOf = (definition = "H"): Facts => ({
     session: { id: "s1", purpose: "p", depth: 0, labels: [], isolation: "none" },
     action: "files/write",
     args: { path: "a" },
+    reversibility: "reversible",
     approvals: [],
     nowMs: 0,
   },

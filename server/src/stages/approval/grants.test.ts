@@ -118,6 +118,33 @@ test("it lifts the rules it was made for, asked of the same groups for the same 
   expect((await w.call({ session: "s4", mark: "q", ruling: rulingOf(["leads"], "C") })).ended()).toMatchObject({ kind: "approved" });
 });
 
+test("it covers no call that can be taken back less far than the one it was made from", async () => {
+  const w = await world(roomy);
+  await w.call();
+  const { text } = await give(w);
+  expect(text).toContain('context.reversibility == "reversible"');
+  const facts = factsOf();
+  for (const reversibility of ["irreversible", "unknown", "compensable"] as const) expect((await w.call({ session: reversibility, mark: "q", facts: { ...facts, input: { ...facts.input, reversibility } } })).ended()).toBeNull();
+  expect(w.approvals.list().map(({ reversibility }) => reversibility)).toEqual(["reversible", "irreversible", "unknown", "compensable"]);
+  await w.restart();
+  expect((await w.call({ session: "s2", mark: "q" })).ended()).toMatchObject({ kind: "approved" });
+});
+
+test("what is erased is on no card and in no grant any more, at once", async () => {
+  const w = await world(roomy);
+  await w.read("https://example.com/a");
+  await w.call();
+  await give(w);
+  await w.call({ mark: "b", ruling: rulingOf(["sre"]) });
+  expect(w.approvals.list()).toMatchObject([{ args: { path: "a" } }, { args: { path: "b" }, read: [{ what: '{"url":"https://example.com/a"}' }] }]);
+  await w.store.erase("user:ana", "operator", "asked for");
+  await settled();
+  expect(w.approvals.list()).toMatchObject([{ args: null, purpose: "" }, { args: null, purpose: "" }]);
+  expect(JSON.stringify([w.approvals.list(), w.approvals.grants.list()])).not.toContain("example.com");
+  expect(w.approvals.grants.list()).toEqual([]);
+  expect(w.records("grant.expire")).toMatchObject([{ why: "erased" }]);
+});
+
 test("a revocation that cannot be written is told, and the grant stays", async () => {
   const w = await world(roomy);
   await w.call({ mark: "b" });

@@ -20,6 +20,7 @@ interface Grant {
   readonly action: string;
   readonly definition: string | null;
   readonly transforms: readonly string[];
+  readonly reversibility: string;
   /** The rules it lifts, as they stood; another one that asks is not lifted. */
   readonly reasons: readonly Reason[];
   readonly groups: readonly string[];
@@ -102,9 +103,9 @@ export class Grants {
       if (textHash(made.text) !== shown) throw new Fault("conflict", "the grant would say something else than what was shown");
       if (this.#grants.size >= grants) throw new Fault("limit_exceeded", `${grants} grants are in force or proposed, the limit grants`);
       const sealed = store.seal(`user:${request.user}`, made.scope as unknown as Json);
-      const { agent, user: actedFor, action, groups, bound, reasons } = request;
+      const { agent, user: actedFor, action, groups, bound, reasons, reversibility } = request;
       const grant: Grant = {
-        id: clock.id("gr"), agent, user: actedFor, action, definition: bound.definition, transforms: bound.transforms, reasons, groups, scope: made.scope, payload: sealed.payload,
+        id: clock.id("gr"), agent, user: actedFor, action, definition: bound.definition, transforms: bound.transforms, reversibility, reasons, groups, scope: made.scope, payload: sealed.payload,
         given: [{ by: user, groups: made.voice, comment: null }], times: wish.times, left: wish.times, untilMs: wish.untilMs,
       };
       await store.append(
@@ -178,6 +179,12 @@ export class Grants {
     }
   }
 
+  /** Ends those of which nothing is left to say what they cover. */
+  forgetErased(): void {
+    for (const grant of this.#grants.values()) if (this.#rooms.store.unseal(grant.payload) === null) this.#grants.set(grant.id, { ...grant, scope: null });
+    this.sweep();
+  }
+
   #live(id: string): Grant {
     this.sweep();
     const grant = this.#grants.get(id);
@@ -185,9 +192,9 @@ export class Grants {
     return grant;
   }
 
-  #covers(grant: Grant, { agent, user, action, sent, bound, groups, reasons }: ApprovalRequest): boolean {
+  #covers(grant: Grant, { agent, user, action, sent, bound, groups, reasons, reversibility }: ApprovalRequest): boolean {
     if (!isComplete(grant) || grant.scope === null || sent === null || sent.beside !== null) return false;
-    const same = grant.agent === agent && grant.user === user && grant.action === action && grant.definition === bound.definition && JSON.stringify(grant.transforms) === JSON.stringify(bound.transforms);
+    const same = grant.agent === agent && grant.user === user && grant.action === action && grant.reversibility === reversibility && grant.definition === bound.definition && JSON.stringify(grant.transforms) === JSON.stringify(bound.transforms);
     const lifted = new Set(grant.reasons.map(reasonKey));
     return same && groups.every((term) => grant.groups.includes(term)) && reasons.every((reason) => lifted.has(reasonKey(reason))) && scopeCovers(grant.scope, sent.args);
   }
@@ -230,6 +237,7 @@ function fromState(store: Pick<Store, "unseal">, id: string, value: JsonObject):
     action: text("action"),
     definition: typeof value["definition"] === "string" ? value["definition"] : null,
     transforms: textsOf(value["transforms"]),
+    reversibility: text("reversibility"),
     reasons: reasonsOf(value["reasons"]),
     groups: textsOf(value["groups"]),
     scope: isObject(scope) ? (scope as unknown as GrantScope) : null,

@@ -8,7 +8,7 @@ import { foldOf, keyOf, type ApprovalRequest } from "./request.ts";
 export interface Held {
   request: ApprovalRequest;
   /** What the session read before it asked. */
-  readonly read: readonly ReadBefore[];
+  read: readonly ReadBefore[];
   /** Taken by a call that is about to be decided again. */
   claimed: boolean;
   /** Of a denial: who, and why. */

@@ -34,6 +34,7 @@ export interface ApprovalRequest {
   readonly bound: Bound;
   /** The rules that ask, in their authors' words. */
   readonly reasons: readonly Reason[];
+  /** How far this very call can be taken back: its arguments choose, where the tool's contract lets them. */
   readonly reversibility: string;
   /** Numbers of the decisions by which the session read something before, oldest first. */
   readonly read: readonly number[];

@@ -8,7 +8,7 @@ const properties = { path: { type: "string" }, note: { type: "string" }, n: { ty
 const rule = `@id("review") @remedy("approval:leads") forbid (principal, action == Action::"files/write", resource) unless { context.approvals.contains(Group::"leads") }`;
 const untilMs = Date.parse("2026-11-27T18:00:00Z");
 const terms = (scope: GrantTerms["scope"]): GrantTerms => ({
-  agent: "bot", user: "ana", action: "files/write", scope, reasons: [{ policy: "review", text: "", remedy: "approval:leads" }], groups: ["leads"], times: 3, untilMs,
+  agent: "bot", user: "ana", action: "files/write", scope, reversibility: "reversible", reasons: [{ policy: "review", text: "", remedy: "approval:leads" }], groups: ["leads"], times: 3, untilMs,
 });
 
 /** The rule with the text of a grant as a clause of its own, decided. */
@@ -22,7 +22,7 @@ const decider = (scope: GrantTerms["scope"]) => {
   if (!compiled.ok) throw new Error(compiled.errors.map(({ message }) => message).join("; "));
   const snapshot = openSnapshot(compiled.bytes);
   return (args: JsonObject, over: Partial<DecisionInput> = {}) =>
-    snapshot.decide({ agent: { id: "bot", team: "t", classes: [] }, user: { id: "ana", groups: [] }, session: { id: "s", purpose: "", depth: 0, labels: [], isolation: "none" }, action: "files/write", args, approvals: [], nowMs: untilMs - 1, ...over }).effect;
+    snapshot.decide({ agent: { id: "bot", team: "t", classes: [] }, user: { id: "ana", groups: [] }, session: { id: "s", purpose: "", depth: 0, labels: [], isolation: "none" }, action: "files/write", reversibility: "reversible", args, approvals: [], nowMs: untilMs - 1, ...over }).effect;
 };
 
 test("the text says who, what, until when, how often, and what is free", () => {
@@ -34,6 +34,7 @@ test("the text says who, what, until when, how often, and what is free", () => {
       '  principal == Agent::"bot" &&',
       '  action == Action::"files/write" &&',
       '  context.user == User::"ana" &&',
+      '  context.reversibility == "reversible" &&',
       "  context.input has path &&",
       '  context.input.path like "docs/*" &&',
       "  context.input has note &&",

@@ -75,6 +75,8 @@ export interface GrantTerms {
   readonly user: string;
   readonly action: string;
   readonly scope: GrantScope;
+  /** Of the call it was made from: one that can be taken back less far, or otherwise, is outside. */
+  readonly reversibility: string;
   readonly reasons: readonly Reason[];
   readonly groups: readonly string[];
   readonly times: number;
@@ -85,7 +87,7 @@ export interface GrantTerms {
  * What a grant says, as the Cedar clause that stands for it: as though each of the rules named had this clause, for so many calls. Names and texts
  * in it are foreign and are escaped.
  */
-export function grantText({ agent, user, action, scope, reasons, groups, times, untilMs }: GrantTerms): string {
+export function grantText({ agent, user, action, scope, reversibility, reasons, groups, times, untilMs }: GrantTerms): string {
   const input = "context.input";
   const conditions = Object.entries(scope).flatMap(([name, part]) => {
     if ("any" in part) return [];
@@ -97,6 +99,7 @@ export function grantText({ agent, user, action, scope, reasons, groups, times, 
     `principal == ${cedarEntity("Agent", agent)}`,
     `action == ${cedarEntity("Action", action)}`,
     `context.user == ${cedarEntity("User", user)}`,
+    `context.reversibility == ${cedarString(reversibility)}`,
     ...conditions,
     `context.now < datetime("${new Date(untilMs).toISOString()}")`,
   ];
