@@ -27,7 +27,7 @@ export const limits = {
   grant_ms: { value: 30 * 24 * 3_600_000, unit: "ms", why: "how long a grant holds at most; what is to hold for longer is a change of policy" },
   grant_uses: { value: 1000, unit: "uses", why: "calls that one grant may answer for, for the same reason" },
   approval_streams: { value: 64, unit: "readers", why: "connections that follow approvals by server-sent events" },
-  notices: { value: 1000, unit: "messages", why: "messages to people that wait for one channel; past it something is wrong that more messages do not mend" },
+  notices: { value: 1000, unit: "messages", why: "messages to people that wait for one channel, alerts and all others each; past it something is wrong that more messages do not mend" },
   notices_kept: { value: 4096, unit: "messages", why: "delivered or given up, and known again when they are posted once more; the oldest make room" },
   notice_bytes: { value: 64 * 1024, unit: "bytes", why: "one message to people, as JSON; nobody reads more on a telephone" },
   notice_ms: { value: 24 * 3_600_000, unit: "ms", why: "how long a message is retried; a day covers a night's outage, and what is older is no news" },

@@ -100,6 +100,8 @@ test("pagerduty: triggers, acknowledges and resolves by the dedup key; tried aga
     { event_action: "acknowledge", dedup_key: "alr_1" },
     { event_action: "resolve", dedup_key: "alr_1" },
   ]);
+  await deliver({ ...question, lines: ["too long: cut here"], fields: [["what", "bank/pay"], ["lines", "forged"]] });
+  expect(receiver.json(3)).toMatchObject({ payload: { custom_details: { lines: ["too long: cut here"], what: "bank/pay" } } });
   receiver.queued.push({ status: 400 }, { status: 429, headers: { "retry-after": "30" } }, { status: 500 }, { status: 200 });
   expect([await failing(alarm), await failing(alarm), await failing(alarm), await failing(alarm)]).toMatchObject([{ passing: false }, { passing: true, afterMs: 30_000 }, { passing: true }, { passing: false }]);
 });

@@ -225,6 +225,27 @@ test("limits notices and notice_bytes: at the limit yes, one past it no; an unkn
   expect(await w.codeOf("two", noticeOf("x".repeat(129)))).toBe("invalid_request");
 });
 
+test("a page is neither refused for the many questions that wait, nor waits for them", async () => {
+  const w = await world();
+  w.doing["one"] = () => passing();
+  for (const id of ["a", "b", "c"]) await w.post("one", noticeOf(id, { kind: "approval" }));
+  expect(await w.codeOf("one", noticeOf("d", { kind: "approval" }))).toBe("limit_exceeded");
+  await w.post("one", noticeOf("page"));
+  w.doing["one"] = () => Promise.resolve(null);
+  await w.clock.advance(600_000);
+  expect(w.records("notice.deliver").map((record) => (record.type === "notice.deliver" ? record.id : ""))[0]).toBe("page");
+  expect(w.records("notice.deliver")).toHaveLength(4);
+});
+
+test("a page that always fails holds nothing else up for ever", async () => {
+  const w = await world();
+  w.doing["one"] = ({ notice }) => (notice.id === "page" ? passing() : Promise.resolve(null));
+  await w.post("one", noticeOf("page"));
+  await w.post("one", noticeOf("a", { kind: "approval" }));
+  await w.clock.advance(3_600_000);
+  expect(w.records("notice.deliver")).toMatchObject([{ id: "a" }]);
+});
+
 test("limit notices_kept: what is known of ended notices is bounded, in memory and on disk", async () => {
   const w = await world();
   for (let n = 0; n < 20; n++) await w.post("one", noticeOf(`n${n}`));

@@ -11,6 +11,8 @@ const longestPauseMs = 300_000;
 const longestAskedPauseMs = 3_600_000;
 const owedPauseMs = 5000;
 const idChars = 128;
+/** How often an alert is tried for each time that anything else is. */
+const alertTries = 8;
 /** Old documents that go with one record: fewer than state_changes allows, for the record brings its own. */
 const droppedAtOnce = 64;
 
@@ -69,8 +71,8 @@ interface Rooms {
 
 /**
  * The outbox in the daemon's own ledger: posting is a record, and so is the end of each notice. Each channel is a lane of its own with one delivery at
- * a time; after a failure the lane pauses, twice as long each time, and the notice tried least goes first. Notices about one thing keep
- * their order.
+ * a time; after a failure the lane pauses, twice as long each time, and the notice tried least goes first, alerts before all else. Notices about
+ * one thing keep their order.
  *
  * Invariant: what was posted is delivered or recorded as failed, whatever happens to the process in between.
  */
@@ -138,7 +140,8 @@ export class DurableOutbox implements Outbox {
     if (!isName(notice.id) || !isName(notice.dedup)) throw new Fault("invalid_request", `a notice has an id and a dedup of 1 to ${idChars} characters`);
     const bytes = Buffer.byteLength(JSON.stringify(notice));
     if (bytes > limits.notice_bytes) throw new Fault("limit_exceeded", `a notice of ${bytes} bytes is over the limit notice_bytes (${limits.notice_bytes})`);
-    const queued = [...this.#waiting.values()].filter((one) => one.channel === channel).length;
+    // Alerts have a limit of their own: whoever asks for much must not keep a page from being sent.
+    const queued = [...this.#waiting.values()].filter((one) => one.channel === channel && isAlert(one) === isAlert(notice)).length;
     if (queued >= limits.notices) throw new Fault("limit_exceeded", `${limits.notices} notices wait for the channel \`${channel}\`, the limit notices`);
     const { id, dedup, kind, about = "lanyard" } = notice;
     const sealed = store.seal(about, notice as unknown as JsonObject);
@@ -188,11 +191,11 @@ export class DurableOutbox implements Outbox {
     this.#running.add(run);
   }
 
-  /** What the ledger is owed; else the one tried least, and of those the first, that no earlier notice about the same thing is before. */
+  /** What the ledger is owed; else the one whose turn it is, see {@link turnOf}, and of those the first, that no earlier notice about the same thing is before. */
   #nextOf(channel: string): Waiting | null {
     const firsts = new Map<string, Waiting>();
     for (const one of this.#waiting.values()) if (one.channel === channel && !firsts.has(one.dedup)) firsts.set(one.dedup, one);
-    const [next = null] = [...firsts.values()].sort((a, b) => Number(a.ended === null) - Number(b.ended === null) || a.attempts - b.attempts || a.order - b.order);
+    const [next = null] = [...firsts.values()].sort((a, b) => Number(a.ended === null) - Number(b.ended === null) || turnOf(a) - turnOf(b) || a.order - b.order);
     return next;
   }
 
@@ -270,6 +273,11 @@ export class DurableOutbox implements Outbox {
 }
 
 const keyOf = (channel: string, id: string): string => `${channel} ${id}`;
+
+const isAlert = ({ kind }: { readonly kind: string }): boolean => kind === "alert";
+
+/** The lower, the sooner: what was tried least. An alert is before everything else, but one that always fails holds nothing up for ever. */
+const turnOf = (one: Waiting): number => (isAlert(one) ? one.attempts / alertTries - 1 : one.attempts);
 
 const isName = (text: string): boolean => text.length >= 1 && text.length <= idChars && text.isWellFormed();
 

@@ -11,9 +11,9 @@ export const pagerDutyChannel = ({ url, routingKey, source }: { readonly url: st
   return async ({ notice, signal }) => {
     const { id, kind, severity, dedup, title, lines, fields, commands, link } = notice;
     const details = {
-      notice: id,
-      what: lines.map(visible),
       ...Object.fromEntries(fields.map(([name, value]) => [visible(name), visibleLines(value)])),
+      notice: id,
+      lines: lines.map(visible),
       ...(commands.length > 0 && { commands }),
     };
     const event = {

@@ -179,6 +179,10 @@ test("a card says what would happen: differences, texts line by line, everything
   expect(renderingOf({ path: "a.md", edits: [{ oldText: "one\ntwo", newText: "three" }], note: "x\ny", n: 1, flags: ["a"], deep: { old: "p", new: "q", at: true } })).toEqual([
     "path: a.md", "edits[0]: oldText -> newText", "- one", "- two", "+ three", "note:", "  | x", "  | y", "n: 1", 'flags: ["a"]', "deep.at: true", "deep: old -> new", "- p", "+ q",
   ]);
+  // Nothing disappears, and nothing passes for something else.
+  expect(renderingOf({ force: {}, deep: { all: {}, "": [{}] }, n: "1", list: '["a"]', none: "null", empty: "", end: "x ", "to: ana": "b", "deep.all": 2 })).toEqual([
+    "force: {}", "deep.all: {}", 'deep.""[0]: {}', 'n: "1"', 'list: "[\\"a\\"]"', 'none: "null"', 'empty: ""', 'end: "x "', '"to: ana": b', '"deep.all": 2',
+  ]);
   const long = renderingOf({ text: Array.from({ length: 300 }, (_, at) => `${at}`).join("\n"), wide: "w".repeat(1000) });
   expect(long).toHaveLength(201);
   expect(long.at(-1)).toBe("... 102 lines more");
