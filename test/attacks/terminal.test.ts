@@ -39,7 +39,7 @@ describe.each(texts)("%s", (_what, text) => {
       purpose: name, session: name, reasons: [{ policy: name, text: name, remedy: name }], read: [{ seq: 1, action: name, what: name }], groups: [name], missing: [name], given: [{ by: name, groups: [name] }], may_answer: [name],
       requests: [{ id: "apr_1", session: "s" }, { id: name, session: name }], expires_at_ms: 0,
     })],
-    ["in the text of a grant", (name) => grantText({ agent: name, user: name, action: name, scope: { [name]: { is: name }, also: { like: [name, ""] }, free: { any: true } }, reasons: [{ policy: name, text: name, remedy: name }], groups: [name], times: 2, untilMs: 0 }).split("\n")],
+    ["in the text of a grant", (name) => grantText({ agent: name, user: name, action: name, reversibility: name, scope: { [name]: { is: name }, also: { like: [name, ""] }, free: { any: true } }, reasons: [{ policy: name, text: name, remedy: name }], groups: [name], times: 2, untilMs: 0 }).split("\n")],
     ["in a table", (name) => table(["tool"], [[name]], colour)],
     ["as arguments", (name) => [brief({ [name]: [name] })]],
     ["by itself", (name) => [printable(name)]],
