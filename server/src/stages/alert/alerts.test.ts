@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
 import { alertSettings, alertWorld, orderOf } from "../../../../test/kits/alert.ts";
+import type { Alert } from "./alert.ts";
+import { summaryOf } from "./pages.ts";
 
 const noon = Date.parse("2026-11-25T12:00:00Z");
 const night = Date.parse("2026-11-25T06:45:00Z");
@@ -133,6 +135,45 @@ test("quiet hours hold, and sum up when they end: what is over by then is told, 
   w.facts.sessions = [];
   await w.advance(2 * minute);
   expect(w.sent()).toEqual(["ops: Resolved: 1 session of agent clerk has nearly spent its calls"]);
+});
+
+test("however many were held, the summary is no longer than a message may be, and says how many more there are", async () => {
+  await using w = await alertWorld({ startMs: noon });
+  const message = { title: `Server ${"n".repeat(64)} cannot be reached`, lines: [], fields: [], commands: [] };
+  const all = Array.from({ length: 1000 }, (_, at): Alert => ({
+    id: `al_${at}`, condition: "upstream_down", subject: `server ${"n".repeat(64)}`, severity: "warning", route: "calm", sinceMs: noon, raisedAtMs: noon, times: 1, mark: "", pages: 1, nextAtMs: null, acknowledgedBy: null,
+    ...{ channels: [], people: [], lastPage: { channels: [], people: [] }, thread: "al_0", message },
+  }));
+  const { title, lines, ...more } = summaryOf(all.slice(0, 400), all.slice(400));
+  expect([title, lines.length, lines.at(-1)]).toEqual(["1000 alerts held in quiet hours, 400 still open", 51, "and 950 more: `lanyard alerts` and `lanyard log` name them"]);
+  expect(Buffer.byteLength(JSON.stringify([title, lines, more]))).toBeLessThan(w.config.limits.notice_bytes);
+});
+
+test("a summary that was recorded but not posted when the daemon died is posted at the next start, with all that it names", async () => {
+  await using w = await alertWorld({ startMs: night });
+  w.facts.servers = ["a", "b"].map((server) => ({ server, failures: 3 }));
+  await w.advance(14 * minute);
+  w.post.refuses = true;
+  w.post.channelFails = true;
+  await w.advance(2 * minute);
+  expect(w.sent()).toEqual([]);
+  w.post.refuses = false;
+  await w.restart({ orderly: false });
+  expect(w.sent()).toEqual(["ops: 2 alerts held in quiet hours, 2 still open"]);
+});
+
+test("a quarantine that follows on another between two looks is another alert, and pages whoever acknowledged the first", async () => {
+  await using w = await alertWorld({ startMs: noon });
+  w.facts.quarantines = [orderOf()];
+  await w.advance(1000);
+  await w.alerts.acknowledge(w.only(), "ana");
+  w.sent();
+  w.facts.quarantines = [orderOf(), orderOf({ id: "st_2" })]; // While the first holds, another is nothing new.
+  await w.advance(2000);
+  expect(w.sent()).toEqual([]);
+  w.facts.quarantines = [orderOf({ id: "st_2" })];
+  await w.advance(1000);
+  expect(w.sent()).toEqual(["ana-phone: Resolved: Breaker denials tripped: agent clerk is quarantined", "ana-phone: Breaker denials tripped: agent clerk is quarantined"]);
 });
 
 test("what alone was held is paged as itself; critical is not held", async () => {

@@ -59,9 +59,8 @@ export class Alerts {
       // A clock that was set meanwhile neither pages all levels at once nor holds the next one back for longer than its time.
       const leftMs = alert.nextAtMs === null ? null : Math.min(Math.max(0, alert.nextAtMs - nowMs), level?.ms ?? 0);
       this.#standing.set(keyOf(alert), { alert, dueUs: leftMs === null ? null : us + leftMs * 1000, awayUs: null });
-      // Posted before it ended, or not: the outbox knows, by the page's id.
-      if (alert.thread === key && alert.pages > 0 && alert.acknowledgedBy === null) this.#post(alert, alert.lastPage, pageOf(alert, alert.lastPage, nowMs));
     }
+    this.#postAgain(nowMs);
     this.#following = rooms.store.follow(({ type }) => {
       if (/^(?:stop|breaker)\./.test(type)) this.#arm(0);
     });
@@ -105,7 +104,8 @@ export class Alerts {
     await this.#settleDebts();
     const us = clock.monotonicUs();
     const seen = watch((condition, subject) => this.#standing.has(keyOf({ condition, subject })));
-    const holding = new Map(seen.holding.map((one) => [keyOf(one), one]));
+    // Of several about one subject the one that is known goes on, while it holds.
+    const holding = new Map(seen.holding.toSorted((a, b) => Number(this.#isKnown(a)) - Number(this.#isKnown(b))).map((one) => [keyOf(one), one]));
     for (const [key, one] of holding) await this.#heed(key, one);
     for (const [key, standing] of this.#standing) if (!holding.has(key) && !seen.blind.has(standing.alert.condition)) await this.#away(key, standing, us);
     await this.#release();
@@ -113,11 +113,27 @@ export class Alerts {
     postman.go();
   }
 
+  #isKnown(one: Holding): boolean {
+    return this.#standing.get(keyOf(one))?.alert.mark === one.mark;
+  }
+
+  /** The last pages, at a start: posted before the daemon ended, or not. The outbox knows, by their ids. */
+  #postAgain(nowMs: number): void {
+    const paged = [...this.#standing.values()].flatMap(({ alert }) => (alert.pages > 0 && alert.acknowledgedBy === null ? [alert] : []));
+    for (const alert of paged) {
+      const leads = alert.thread === alert.id;
+      const together = leads && alert.pages === 1 ? paged.filter(({ thread, pages }) => thread === alert.id && pages === 1) : [];
+      if (leads || alert.pages > 1) this.#post(alert, alert.lastPage, together.length > 1 ? summaryOf(together, []) : pageOf(alert, alert.lastPage, nowMs));
+    }
+  }
+
   /** A condition holds. */
   async #heed(key: string, holding: Holding): Promise<void> {
     const { config, log } = this.#rooms;
     const standing = this.#standing.get(key);
-    if (standing) {
+    const another = standing !== undefined && standing.alert.pages > 0 && standing.alert.mark !== holding.mark;
+    if (another) await this.#resolve(key, standing); // Whoever has the one need not know of the other.
+    else if (standing) {
       const { alert } = standing;
       const again = standing.awayUs !== null || alert.mark !== holding.mark;
       standing.alert = { ...alert, times: alert.times + (again ? 1 : 0), mark: holding.mark, message: holding.message };

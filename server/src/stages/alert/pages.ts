@@ -39,10 +39,15 @@ export function pageOf(alert: Alert, reach: Reach, atMs: number): Notice {
   };
 }
 
+/** Alerts that one page names: more would make it longer than a message may be. */
+const namedAtOnce = 50;
+
 /** What quiet hours held of one route, in one page. `ended` are over by themselves. */
 export function summaryOf(open: readonly Alert[], ended: readonly Alert[]): Notice {
   const all = [...open, ...ended];
   const [first] = all as [Alert, ...Alert[]];
+  const [openOnes, endedOnes] = [open.slice(0, namedAtOnce), ended.slice(0, Math.max(0, namedAtOnce - open.length))];
+  const more = all.length - openOnes.length - endedOnes.length;
   const worst = alertSeverities.findLast((severity) => all.some((alert) => alert.severity === severity)) ?? "info";
   return {
     id: `${first.id}.1`,
@@ -50,11 +55,11 @@ export function summaryOf(open: readonly Alert[], ended: readonly Alert[]): Noti
     severity: worst,
     dedup: first.thread,
     title: `${all.length} alert${all.length === 1 ? "" : "s"} held in quiet hours, ${open.length} still open`,
-    lines: [...open.map(({ message, id }) => `${message.title} (${id})`), ...ended.map(({ message }) => `Over by now: ${message.title}`)],
+    lines: [...openOnes.map(({ message, id }) => `${message.title} (${id})`), ...endedOnes.map(({ message }) => `Over by now: ${message.title}`), ...(more > 0 ? [`and ${more} more: \`lanyard alerts\` and \`lanyard log\` name them`] : [])],
     fields: [],
-    commands: ["lanyard alerts", ...open.map(({ id }) => acknowledging(id))],
+    commands: ["lanyard alerts", ...openOnes.map(({ id }) => acknowledging(id))],
     link: null,
-    data: { alerts: all.map(dataOf) },
+    data: { alerts: [...openOnes, ...endedOnes].map(dataOf) },
   };
 }
 
