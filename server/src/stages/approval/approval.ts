@@ -10,7 +10,7 @@ import type { Answerer } from "./answer.ts";
 import { cardOf, readBefore, readsOf, type ApprovalCard } from "./card.ts";
 import { Grants, type GrantCard, type GrantWish } from "./grants.ts";
 import { HeldRequests, type Held } from "./held.ts";
-import { approvalOf, boundHash, foldOf, fromState, sentOf, stateOf, type ApprovalRequest } from "./request.ts";
+import { approvalOf, boundHash, foldOf, fromState, stateOf, type ApprovalRequest } from "./request.ts";
 import { Turns } from "./turns.ts";
 import { areHeard, missingOf, voiceOf, whyMute, type Asked } from "./voice.ts";
 import { waitForPeople } from "./waiting.ts";
@@ -354,18 +354,12 @@ export class Approvals {
       const held = this.#held.get(record.approval);
       if (held) this.#drop(held, "used");
     }
-    if (record.type === "erase") this.#forgetErased();
+    if (record.type === "erase") {
+      this.#held.reread(this.#store);
+      this.grants.forgetErased();
+    }
     if (record.type !== "session.close") return;
     for (const held of this.#held.all()) if (held.request.session === record.session) this.#end(held, "session");
-  }
-
-  /** Invariant: what was erased is in no memory either, and so on no card. */
-  #forgetErased(): void {
-    for (const held of this.#held.all()) {
-      held.request = { ...held.request, sent: sentOf(this.#store, held.request.of) };
-      held.read = readBefore(this.#store, held.request.read);
-    }
-    this.grants.forgetErased();
   }
 
   #keep(request: ApprovalRequest, written: Promise<void>): Held {

@@ -1,8 +1,9 @@
 import { Fault } from "@lanyard/contract";
 import type { Clock } from "../../base/clock.ts";
 import type { Limits } from "../../base/limits.ts";
-import type { ReadBefore } from "./card.ts";
-import { foldOf, keyOf, type ApprovalRequest } from "./request.ts";
+import type { Store } from "../../base/store/port.ts";
+import { readBefore, type ReadBefore } from "./card.ts";
+import { foldOf, keyOf, sentOf, type ApprovalRequest } from "./request.ts";
 
 /** A request with what is only of this process. */
 export interface Held {
@@ -63,6 +64,14 @@ export class HeldRequests {
 
   isOver({ request }: Held): boolean {
     return !this.#held.has(request.id) || request.expiresAtMs <= this.#clock.nowMs();
+  }
+
+  /** Reads what was sealed anew. Invariant: what was erased is in no memory either, and so on no card. */
+  reread(store: Pick<Store, "entry" | "unseal">): void {
+    for (const held of this.#held.values()) {
+      held.request = { ...held.request, sent: sentOf(store, held.request.of) };
+      held.read = readBefore(store, held.request.read);
+    }
   }
 
   all(): Held[] {
