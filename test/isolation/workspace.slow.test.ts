@@ -165,7 +165,7 @@ describe.skipIf(lacking !== null)("what a session changed is a proposal", () => 
       ["escapes", ["AUX.txt: its name is a device's on Windows", "out: it is a link that leads to an absolute path", "pipe: it is a fifo"]],
       ["protected", [".husky/pre-commit: it is protected", ".husky: it is protected"]],
       ["secrets", ["conf:1: an AWS access key"]],
-      ["commands", ["they do not run on what may not come out"]],
+      ["commands", ["nothing is run on what may not come out"]],
     ]);
     await expect(applyProposal(options, broken.kept, broken.proposal)).rejects.toThrow("did not pass: escapes, protected, secrets, commands");
     expect((await judged(options, failing.kept, failing.proposal)).results.at(-1)).toEqual({ gate: "command 1", passed: false, findings: ["`test ! -e broken && cat note.txt > /dev/null` exited with 1", ""] });
