@@ -302,6 +302,16 @@ describe("what is changed can be taken back, or waits", () => {
     expect((await mediate(stages, { ...call(), released: { approval: null } })).kind).toBe("done");
   });
 
+  test("what was stopped between decision and staging is not staged", async () => {
+    const cut = new Fault("stopped", "agent `bot` is stopped");
+    const { stages, trace } = world({
+      enter: (action, _principal, line) => ({ action, principal, exchange: line, cut, [Symbol.dispose]: () => {} }),
+      stage: async () => (trace.push("stage"), { id: "hld_1", until_ms: 0 }),
+    });
+    expect(await mediate(stages, call())).toMatchObject({ kind: "refused", code: "stopped" });
+    expect(trace).toEqual(["gather", "decide", "intend allow by policy", "conclude refused stopped", "leave"]);
+  });
+
   test("what cannot be staged is not carried out instead", async () => {
     const { stages, trace } = world({ stage: () => Promise.reject(new Fault("limit_exceeded", "too many")) });
     expect(await mediate(stages, call())).toMatchObject({ kind: "refused", code: "limit_exceeded" });

@@ -85,11 +85,12 @@ export function rule(stages: Pick<Stages, "gather" | "decide">, action: Action, 
 const changedSince = ({ bound }: Approval, { facts, ruling }: Verdict): keyof Bound | null => (facts === null ? "facts" : changedIn(bound, boundOf(facts, ruling)));
 
 /** A call that is staged has not happened: its intent ends here, and when its time has come it is decided anew. Null when it is not to be staged. */
-async function stageOf(stages: Stages, changed: Action, { action, principal }: Passage, intent: Intent, facts: Facts, approval: Approval | null): Promise<Reply | null> {
+async function stageOf(stages: Stages, changed: Action, { action, principal, cut }: Passage, intent: Intent, facts: Facts, approval: Approval | null): Promise<Reply | null> {
   if (facts.input.reversibility === "read") return null;
   const startedUs = stages.monotonicUs();
   const end = (code: ErrorCode): void => void stages.conclude(intent, principal, "refused", code, null, startedUs);
   try {
+    if (cut) throw cut; // Stopped since it was decided: what a stop voids must not come after it.
     const card = await stages.stage(action, changed, principal, intent, facts, approval);
     if (card) end("staged");
     return card && refusal.staged(action, intent, card);

@@ -48,6 +48,15 @@ test("what is refused because of a stop is no conduct, and a person's word begin
   expect(trips).toEqual([]);
 });
 
+test("a staged call is no error, and asking for it anew no denial, but it can be a loop", () => {
+  const { decide, end, trips } = world("breakers: { denials: { count: 2, seconds: 60 }, errors: { count: 2, seconds: 60 }, loop: { count: 6, seconds: 60 } }");
+  for (let n = 0; n < 3; n++) end(decide("allow", 1), "refused", 1, "staged");
+  for (let n = 0; n < 5; n++) decide("deny", 1, { by: "staged", digest: "x" });
+  expect(trips).toEqual([]);
+  decide("deny", 1, { by: "staged", digest: "x" });
+  expect(trips).toMatchObject([{ breaker: "loop", count: 6 }]);
+});
+
 test("errors are what failed, was not reached or is uncertain", () => {
   const { decide, end, trips } = world("breakers: { errors: { count: 3, seconds: 60 } }");
   for (const status of ["done", "failed", "done", "refused"] as const) end(decide("allow", 1), status, 1);

@@ -121,7 +121,8 @@ export class Breakers {
     const { rules, conduct } = this.#conductOf(actor);
     if (effect === "allow") this.#open.set(seq, actor);
     if (held.has(by)) return; // Refused because it is stopped: that is no conduct of its own.
-    const denials = effect === "deny" && rules.denials ? conduct.add("denials", rules.denials, 1, atMs) : 0;
+    // Whoever staged a call was told to ask for it anew: that is no denial, though it can be a loop.
+    const denials = effect === "deny" && by !== "staged" && rules.denials ? conduct.add("denials", rules.denials, 1, atMs) : 0;
     // One call that people were asked about is two decisions.
     const equal = effect !== "ask" && approval === null && rules.loop ? conduct.repeat(digest, rules.loop, atMs) : 0;
     if (silently) return;
@@ -132,7 +133,7 @@ export class Breakers {
   #ended({ of, status, code, at_ms: atMs }: Extract<LedgerRecord, { type: "outcome" }>, silently: boolean): void {
     const actor = this.#open.get(of);
     this.#open.delete(of);
-    if (!actor || status === "done" || held.has(code)) return;
+    if (!actor || status === "done" || code === "staged" || held.has(code)) return;
     const { rules, conduct } = this.#conductOf(actor);
     const errors = rules.errors ? conduct.add("errors", rules.errors, 1, atMs) : 0;
     if (!silently && rules.errors && errors >= rules.errors.count) this.#trip(actor, "errors", rules.errors, errors, null, rules);

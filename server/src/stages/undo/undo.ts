@@ -299,8 +299,9 @@ export class Undo {
         if (outcome?.type === "outcome" && outcome.status === "refused") continue;
         const value = record.payload === null ? null : store.unseal(record.payload)?.value;
         const input = isObject(value) ? value["input"] : null;
-        found.push(isObject(input) && isObject(input["args"]) ? input["args"] : {});
-        if (found.length >= limits.undo_actions.value) return found;
+        // What was erased, or is more than can be looked through, may be the event of a gate.
+        if (!isObject(input) || !isObject(input["args"]) || found.length >= limits.undo_actions.value) throw new Unreadable("not all that came later can be read");
+        found.push(input["args"]);
       }
     }
     return found;
