@@ -30,7 +30,7 @@ const conditions = z.array(condition).max(64);
 
 const reading = z
   .strictObject({ tool: text.optional(), args: template.optional(), files: template.optional(), rows: z.strictObject({ of: template, on: z.enum(dialectNames) }).optional(), keep: template.optional(), absent: conditions.optional(), before: z.literal("absent").optional() })
-  .refine(({ tool, files }) => (tool === undefined) !== (files === undefined), "a reading has `tool`, which is called, or `files`, a list of `{path, deep, way, except}`")
+  .refine(({ tool, files }) => (tool === undefined) !== (files === undefined), "a reading has `tool`, which is called, or `files`, a list of `{path, deep, way, must, except}`")
   .refine(({ tool, rows }) => rows === undefined || tool !== undefined, "`rows` needs the `tool` that takes SQL")
   .refine(({ files, rows, args, keep, absent, before }) => (files ?? rows) === undefined || (args ?? keep ?? absent ?? before) === undefined, "nothing else goes with `files` or `rows`");
 

@@ -31,7 +31,7 @@ export interface StateReading {
   readonly tool: string | null;
   readonly args: UndoTemplate;
   /**
-   * Files and folders of this machine, below the server's `root`: a list of `{path, deep, way, except}` (see files/files.ts), paths absolute.
+   * Files and folders of this machine, below the server's `root`: a list of `{path, deep, way, must, except}` (see files/files.ts), paths absolute.
    * Read by the daemon itself, following no link, with contents, owners and permissions. Null: `tool` is called.
    */
   readonly files: UndoTemplate | null;
