@@ -208,10 +208,16 @@ test("a call that was over before the stop is not met by it; one that reads is l
   const reads = state.stop.enter({ ...actionOf(), name: "files/read" } satisfies Action, principalOf("s1") satisfies Principal, exchange);
   const over = state.stop.enter(actionOf(), principalOf("s1"), exchange);
   state.stop.standing(reads, { pin: { ...factsOf().pin, contract: { effects: ["read"], reversibility: "read" } } });
+  using queries = state.stop.enter({ ...actionOf(), name: "files/query" }, principalOf("s1"), exchange);
+  const query = { definition: "H", contract: { effects: ["read"], reversibility: "irreversible", classes: ["read", "irreversible"] }, refuse: null } as const;
+  state.stop.standing(queries, { pin: query, input: { ...factsOf().input, reversibility: "irreversible" } });
   over[Symbol.dispose]();
   const ordered = state.stop.order("quarantine", coder, "x", "operator");
+  queries[Symbol.dispose]();
   await clock.advance(1000);
-  expect(await ordered).toMatchObject({ cancelled: 0 });
+  expect(await ordered).toMatchObject({ cancelled: 1 });
+  expect(queries.cut).toMatchObject({ code: "session_quarantined" }); // its tool reads, these arguments of it do not
+  expect(state.stop.standing(queries, { pin: query, input: { ...factsOf().input, reversibility: "read" } })).toBeNull();
   expect([over.cut, reads.cut]).toEqual([null, null]);
   expect(() => state.stop.look(reads, reads.action)).not.toThrow();
   const strict = state.stop.order("stop", coder, "x", "operator");

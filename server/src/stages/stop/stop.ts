@@ -1,4 +1,4 @@
-import { Fault, isObject, webServer, type Action, type Json, type LedgerRecord, type NewRecord, type Principal, type StopKind, type StopSubject, type StopSubjectKind } from "@lanyard/contract";
+import { Fault, isObject, webServer, type Action, type Json, type LedgerRecord, type NewRecord, type Principal, type Reversibility, type StopKind, type StopSubject, type StopSubjectKind } from "@lanyard/contract";
 import type { Clock } from "../../base/clock.ts";
 import type { Config } from "../../base/config/config.ts";
 import type { Log } from "../../base/log.ts";
@@ -104,8 +104,8 @@ export class StopStage implements AsyncDisposable {
   };
 
   /** Why the call may not happen whatever policy says; null when nothing speaks against it. */
-  readonly standing = (passage: Passage, { pin }: Pick<Facts, "pin">): Pin["refuse"] => {
-    if (passage instanceof OpenPassage) passage.reads = readsOnly(pin);
+  readonly standing = (passage: Passage, { pin, input }: Pick<Facts, "pin"> & Partial<Pick<Facts, "input">>): Pin["refuse"] => {
+    if (passage instanceof OpenPassage) passage.reads = readsOnly(pin, input?.reversibility ?? pin.contract.reversibility);
     const fault = this.#against(passage) ?? (passage instanceof OpenPassage && passage.tainted ? notPassed : null);
     return fault && { code: fault.code, text: fault.message };
   };
@@ -352,7 +352,9 @@ function amountIn({ args }: Action, path: readonly string[]): number {
   return typeof at === "number" ? at : typeof at === "string" && at.trim() !== "" ? Number(at) : Number.NaN;
 }
 
-const readsOnly = ({ contract }: Pin): boolean => contract.effects.length > 0 && contract.effects.every((effect) => effect === "read");
+/** By its effects, and by what its contract says of these very arguments, where it tells calls apart. */
+const readsOnly = ({ contract }: Pin, of: Reversibility): boolean =>
+  contract.effects.length > 0 && contract.effects.every((effect) => effect === "read") && (of === "read" || (of === "unknown" && contract.classes === undefined));
 
 function tripText({ breaker, count, limit, windowMs, what }: Trip): string {
   if (breaker === "canary") return `canary ${what} was seen`;
