@@ -102,3 +102,19 @@ test("what its server says that it failed has not made anything good, and is tri
   expect(await undo(session)).toEqual(["residue already"]);
   expect(notes.sent).toEqual(["hello", "sorry: hello"]);
 });
+
+test("what was put back and cannot be read again is not said to be left as it was", async () => {
+  notes.notes.set("a", "0");
+  const { session, call } = await open();
+  await call("set", { key: "a", text: "1" });
+  await close(session);
+  let made = false;
+  notes.before = (name) => {
+    made ||= name === "set";
+    return name === "get" && made ? "fail" : undefined;
+  };
+  expect(await undo(session)).toEqual(["failed unread"]);
+  notes.before = () => {};
+  expect(await undo(session)).toEqual(["restored as_before"]);
+  expect(Object.fromEntries(notes.notes)).toEqual({ a: "0" });
+});

@@ -10,7 +10,7 @@ import { readPlan, readSettlement, seenOf, type PlanDocument, type SeenState, ty
 import { rootsOf, standingOf, stepsOf, type StateStanding, type UndoCall } from "./judge.ts";
 import type { Locks } from "./locks.ts";
 import { lockKeys } from "./plans.ts";
-import { look, placeOf, Unreadable, type Eyes, type StatePlace, type Viewer } from "./state.ts";
+import { look, placeOf, Unreadable, type Eyes, type Since, type StatePlace, type StateSnapshot, type Viewer } from "./state.ts";
 
 /** What carries calls out for the engine, on the path that every action takes. */
 export interface Hands {
@@ -167,8 +167,7 @@ export class Undo {
     const settled = one.settled === null ? { after: null, result: null } : readSettlement(this.#options.store, one.settled.seq);
     if (settled === "erased" || settled === "changed") return refused("changed_record", "the record of the state right after it is gone or changed");
     if (run.principal === null) return refused("no_agent", "lanyard.yaml does not say whose policies decide what is taken back: `undo: { agent: <name> }`");
-    const over = new AbortController();
-    const viewer: Viewer = { principal: run.principal, lease: null, of: one.session, signal: over.signal };
+    const viewer: Viewer = { principal: run.principal, lease: null, of: one.session, signal: new AbortController().signal };
     using _held = await this.#options.locks.take(lockKeys(plan.server, plan.undo, rootsOf(plan, settled)));
     try {
       return await this.#takeBack(run, one, plan, settled, viewer);
@@ -186,7 +185,7 @@ export class Undo {
     const places = [...plan.undo.state].map(([name, reading]) => ({ name, place: placeOf(plan.server, reading, roots) }));
     const read = async (): Promise<Seen> => {
       const seen: Record<string, SeenState> = {};
-      for (const { name, place } of places) seen[name] = seenOf(place.reading, await look(this.#options.eyes, plan.server, place, viewer, roots, { kept: keptOf(name, plan, settled) }));
+      for (const { name, place } of places) seen[name] = seenOf(place.reading, await this.#look(plan.server, place, viewer, roots, { kept: keptOf(name, plan, settled) }));
       return seen;
     };
     const keys = places.map(({ place }) => place.key);
@@ -233,9 +232,13 @@ export class Undo {
       const acted = await hands.act(run.principal, { server: plan.server, of: one.seq, instead: one.session, step });
       if (acted.kind === "refused") return calls === 0 ? refused(acted.code, acted.text) : { verdict: "failed", why: acted.code, says: `stopped after ${calls} of ${steps.length} calls: ${acted.text}`, calls };
       calls += 1;
-      if (calls < steps.length) await this.#progress(run, one, calls, await read());
+      if (calls === steps.length) break;
+      const between = await readable(read);
+      if (between === null) return { verdict: "failed", why: "unread", says: `stopped after ${calls} of ${steps.length} calls: its state cannot be read`, calls };
+      await this.#progress(run, one, calls, between);
     }
-    const seen = await read();
+    const seen = await readable(read);
+    if (seen === null) return { verdict: "failed", why: "unread", says: "the calls were made, and its state cannot be read; undo again when it can be", calls };
     if (standingOf(seen, plan, after, hasEnded(one)) === "before") return { ...good(plan), why: "verified", calls };
     if (JSON.stringify(seen) === JSON.stringify(now)) return refused("no_effect", "what should have taken it back changed nothing; somebody else may hold on to it");
     return { verdict: "failed", why: "not_as_before", says: "the calls were made, and read again its state is not what it was before", calls };
@@ -270,6 +273,18 @@ export class Undo {
     await store.append({ type: "undo.call", undo: undo ?? "", of: seq, session: one.session, calls }, { state: [{ kind: "undo", key: session, value }] });
   }
 
+  /** A server that does not answer holds nobody up for longer than the limit undo_ms. */
+  async #look(server: string, place: StatePlace, viewer: Viewer, roots: JsonObject, since?: Since): Promise<StateSnapshot> {
+    const { eyes, clock } = this.#options;
+    const over = new AbortController();
+    const timer = clock.after(limits.undo_ms.value, () => over.abort());
+    try {
+      return await look(eyes, server, place, { ...viewer, signal: over.signal }, roots, since);
+    } finally {
+      timer.cancel();
+    }
+  }
+
   /** The first event after which it is too late. */
   async #closedGate(plan: PlanDocument, one: Done, roots: JsonObject, viewer: Viewer): Promise<Gate | null> {
     for (const gate of plan.undo.gates) if (await this.#isClosed(gate, plan, one, roots, viewer)) return gate;
@@ -280,7 +295,7 @@ export class Undo {
     try {
       if ("olderThanMs" in gate) return this.#options.clock.nowMs() - one.atMs > gate.olderThanMs && holds(gate.when, roots);
       if ("after" in gate) return this.#happened(gate.after, one.seq).some((later) => holds(gate.when, { ...roots, later }));
-      const seen = await look(this.#options.eyes, plan.server, placeOf(plan.server, { ...gate.read, keep: { $: "/answer" } }, roots), viewer, roots);
+      const seen = await this.#look(plan.server, placeOf(plan.server, { ...gate.read, keep: { $: "/answer" } }, roots), viewer, roots);
       return !seen.there || holds(gate.when, { ...roots, answer: seen.value });
     } catch (error) {
       if (error instanceof Unreadable || error instanceof MappingError) return true; // What cannot be known is as good as too late.
@@ -321,6 +336,16 @@ const digestsOf = (seen: Seen): Record<string, string> => Object.fromEntries(Obj
 const keptOf = (name: string, { before }: PlanDocument, { after }: Settlement): Json | undefined => {
   const was = before?.[name];
   return after?.[name]?.kept ?? (was?.there ? was.kept : undefined);
+};
+
+/** What is read, null when it cannot be: for when calls were made already, so that nothing is left as it was. */
+const readable = async (read: () => Promise<Seen>): Promise<Seen | null> => {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof Unreadable) return null;
+    throw error;
+  }
 };
 
 /** Whether its server said how it ended, so that nothing of it is still to come. */
