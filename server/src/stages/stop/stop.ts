@@ -90,6 +90,8 @@ export class StopStage implements AsyncDisposable {
   /** What is done beside refusing and cancelling; without it an order does these two. */
   set reach(reach: StopReach) {
     this.#reach = reach;
+    // What an order voided before the daemon ended may not have been written any more: a yes from then must not count once the order is lifted.
+    for (const order of this.#orders.list()) reach.voidApprovals(order, this.#meeting(order));
   }
 
   // The path takes its steps as plain functions, so these are bound.
@@ -225,15 +227,20 @@ export class StopStage implements AsyncDisposable {
     return { principal, team: this.#rooms.config().agents.get(principal.agent)?.team ?? null };
   }
 
+  /** Whether one order is about a session, or what it does. */
+  #meeting(order: StopOrder): (principal: StopTarget["principal"], action: Pick<Action, "server" | "name"> | null) => boolean {
+    const only = new Orders();
+    only.set(order);
+    return (principal, action) => only.meeting(this.#standingOf(principal), action) !== null;
+  }
+
   /** Invariant: from its first line on nothing of the subject begins; what does not wait comes before what does. */
   async #give(order: StopOrder, already: boolean, before?: NewRecord): Promise<StopEffect> {
     this.#orders.set(order);
     const cut = this.#passages.stop((passage) => this.#against(passage));
-    const only = new Orders();
-    only.set(order);
-    const meets = (principal: StopTarget["principal"], action: Pick<Action, "server" | "name"> | null) => only.meeting(this.#standingOf(principal), action) !== null;
+    const meets = this.#meeting(order);
     const sessions = (this.#reach?.sessions() ?? []).filter((principal) => meets(principal, null));
-    const voided = this.#reach?.voidApprovals(order, (principal, action) => meets(principal, action)) ?? 0;
+    const voided = this.#reach?.voidApprovals(order, meets) ?? 0;
     this.#reach?.sever(order, sessions);
     const effect = { order, sessions: sessions.length, cancelled: cut.length, voided, already };
     const { kind, subject, id, by, why } = order;
