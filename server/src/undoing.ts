@@ -12,6 +12,7 @@ import { targetOf } from "./edge/gateway/egress/request.ts";
 import { mediate } from "./mediation/mediate.ts";
 import { normalise } from "./mediation/normalise.ts";
 import type { Reply, Stages } from "./mediation/stages.ts";
+import { isHeard } from "./stages/approval/voice.ts";
 import type { CredentialStage } from "./stages/credential/credential.ts";
 import type { Identity } from "./stages/identity/identity.ts";
 import type { Upstreams } from "./stages/execution/upstreams.ts";
@@ -226,9 +227,10 @@ async function releaseHeld(rooms: Undoable, write: HeldWrite, call: HeldCall): P
   const { principal, isOpen } = stagedBy(rooms, write, call);
   const { server, method, tool, params } = call;
   if (tool !== null && rooms.catalog.pin(server, tool).definition !== write.definition) return { of: null, status: "refused", code: "quarantined" };
+  const approval = write.approval && isHeard(rooms.config(), { ...principal, groups: write.approval.groups }, write.approval.given) ? write.approval : null;
   const stages: Stages = { ...rooms.stages(), identify: () => principal, ...(!isOpen && { admit: () => ({ [Symbol.dispose]: () => {} }) }) };
   try {
-    const reply = await mediate(stages, { token: null, audience: `mcp/${server}`, server, method, ...(tool !== null && { tool }), params, exchange: quietly(new AbortController().signal), released: { approval: write.approval } });
+    const reply = await mediate(stages, { token: null, audience: `mcp/${server}`, server, method, ...(tool !== null && { tool }), params, exchange: quietly(new AbortController().signal), released: { approval } });
     if (reply.kind === "done") return { of: reply.intent.seq, status: "error" in reply.answer || reply.answer.result["isError"] === true ? "failed" : "done", code: "" };
     if (reply.kind === "uncertain") return { of: reply.intent.seq, status: "uncertain", code: "uncertain" };
     return { of: reply.intent?.seq ?? null, status: reply.code === "result_withheld" ? "uncertain" : "refused", code: reply.code };

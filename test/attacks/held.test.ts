@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Client } from "../../server/src/cli/client.ts";
 import { approveCatalog, callTool, DaemonProcess, until, World } from "../daemon.ts";
@@ -167,4 +168,18 @@ test("survives kill -9, and is let go by the next daemon", async () => {
   await until(async () => (await outcomes(session)).length === 1, "it went out");
   expect(notes.sent).toEqual(["after"]);
   expect((await held()).filter((one) => one.session === session).length).toBe(1);
+});
+
+test("a yes of somebody who may not give it any more when its time comes does not count", async () => {
+  const { session, token } = await open();
+  const asked = send(token, { key: "soon", text: "by whom?", other: "ask" });
+  const mine = async () => (await operator.call<{ approvals: { session: string; id: string; state: string }[] }>("approval_list")).approvals.filter((one) => one.session === session);
+  await until(async () => (await mine()).length === 1, "it asks");
+  await world.operator(credentials["ben"]).call("approval_decide", { at: { id: (await mine())[0]?.id ?? "" }, body: { verdict: "approve" } });
+  expect(await asked).toContain("Staged:");
+  await daemon.kill();
+  writeFileSync(world.config, readFileSync(world.config, "utf8").replace("ben: { groups: [oncall] }", "ben: {}"));
+  daemon = await DaemonProcess.start(world);
+  await until(async () => (await mine()).some(({ state }) => state === "pending"), "people are asked anew");
+  expect(notes.sent).toEqual([]);
 });

@@ -65,6 +65,8 @@ export interface Approval {
   /** What was asked for and given, as policies write it: `leads`, `2 of sre`. */
   readonly groups: readonly string[];
   readonly bound: Bound;
+  /** Who said yes, and for which of `groups`. */
+  readonly given: readonly { readonly by: string; readonly groups: readonly string[] }[];
   /** Comments it was given with: the agent reads them. */
   readonly said: readonly { readonly by: string; readonly comment: string }[];
 }

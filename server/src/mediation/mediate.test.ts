@@ -26,7 +26,7 @@ const facts = (approvals: readonly string[]): Facts => ({
   pin: { definition: "d1", contract: { effects: ["write"], reversibility: "unknown" }, refuse: null },
 });
 const bound = boundOf(facts([]), { decision: says("ask"), bundle: "b1" });
-const approval: Approval = { id: "a1", groups: ["leads"], bound, said: [{ by: "lea", comment: "only this once" }] };
+const approval: Approval = { id: "a1", groups: ["leads"], bound, given: [], said: [{ by: "lea", comment: "only this once" }] };
 
 /** The path with every room a lambda; `trace` is the order in which they were entered. */
 function world(over: Partial<Stages> = {}): { stages: Stages; trace: string[] } {

@@ -52,7 +52,7 @@ export const approvalOf = (store: Pick<Store, "unseal">, { id, groups, bound, gi
     const text = comment === null ? null : store.unseal(comment)?.value;
     return typeof text === "string" ? [{ by, comment: text }] : [];
   });
-  return { id, groups, bound, said };
+  return { id, groups, bound, given: given.map(({ by, groups: terms }) => ({ by, groups: terms })), said };
 };
 
 /** Two calls are identical when they come from one session and have one digest. */

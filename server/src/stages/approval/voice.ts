@@ -36,15 +36,18 @@ export const voiceOf = ({ users, agents }: People, { agent, user, groups }: Aske
 export const votersOf = (people: People, question: Asked): string[] => [...people.users.keys()].filter((by) => voiceOf(people, question, by).length > 0).sort();
 
 /** Terms that lack a yes. One person counts once a term. */
-export const missingOf = ({ groups, given }: { readonly groups: readonly string[]; readonly given: readonly Voice[] }): string[] =>
+export const missingOf = ({ groups, given }: { readonly groups: readonly string[]; readonly given: readonly Omit<Voice, "comment">[] }): string[] =>
   groups.filter((term) => new Set(given.filter((voice) => voice.groups.includes(term)).map(({ by }) => by)).size < (parseQuorum(term)?.count ?? Number.POSITIVE_INFINITY));
 
 /** True when everybody who said yes still has that voice: a group can lose a member between the answer and the act. */
-export const areHeard = (people: People, question: Asked, given: readonly Voice[]): boolean =>
+export const areHeard = (people: People, question: Asked, given: readonly Omit<Voice, "comment">[]): boolean =>
   given.every(({ by, groups }) => {
     const has = voiceOf(people, question, by);
     return groups.every((term) => has.includes(term));
   });
+
+/** The same of what was granted for good: every term is given, and by people who still may. */
+export const isHeard = (people: People, question: Asked, given: readonly Omit<Voice, "comment">[]): boolean => missingOf({ ...question, given }).length === 0 && areHeard(people, question, given);
 
 /** Why a user has no voice. */
 export const whyMute = ({ agents }: People, { agent, user, groups }: Asked, by: string): string => {

@@ -68,7 +68,7 @@ describe("an intent", () => {
   });
 
   test("names the approval that lifted an ask", async () => {
-    const { seq } = await stage.intend(action, principal, facts, ruling, "policy", { id: "ap_1", groups: ["leads"], bound: { bundle: hash, definition: hash, transforms: [], facts: hash }, said: [] });
+    const { seq } = await stage.intend(action, principal, facts, ruling, "policy", { id: "ap_1", groups: ["leads"], bound: { bundle: hash, definition: hash, transforms: [], facts: hash }, given: [], said: [] });
     expect(store.entry(seq)).toMatchObject({ approval: "ap_1" });
   });
 

@@ -54,12 +54,12 @@ export const heldState = ({ id: _id, untilMs, chain, tools, labels, approval, ..
   labels: [...labels],
   until_ms: untilMs,
   // The comments of whoever approved lie sealed elsewhere; the agent has read them.
-  approval: approval && { id: approval.id, groups: [...approval.groups], bound: { ...approval.bound, transforms: [...approval.bound.transforms] } },
+  approval: approval && { id: approval.id, groups: [...approval.groups], bound: { ...approval.bound, transforms: [...approval.bound.transforms] }, given: approval.given.map(({ by, groups }) => ({ by, groups: [...groups] })) },
 });
 
 export const fromHeldState = (id: string, value: JsonObject): HeldWrite => {
   const strings = (list: unknown): string[] => (Array.isArray(list) ? list.map(String) : []);
-  const approval = isObject(value["approval"]) ? ({ ...value["approval"], said: [] } as unknown as Approval) : null;
+  const approval = isObject(value["approval"]) ? ({ given: [], ...value["approval"], said: [] } as unknown as Approval) : null;
   return {
     id,
     session: String(value["session"]),
