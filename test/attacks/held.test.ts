@@ -146,6 +146,19 @@ test("is told as going while it goes, however often the agent asks, and is not s
   expect((await held()).filter((one) => one.session === session)).toEqual([]);
 });
 
+test("a server that does not answer one holds up nobody else's", async () => {
+  const [stuck, other] = [await open(), await open()];
+  notes.before = (_name, { text }) => (text === "stuck" ? "hang" : undefined);
+  await send(stuck.token, { key: "soon", text: "stuck" });
+  await send(other.token, { key: "soon", text: "on time" });
+  await until(async () => (await outcomes(other.session)).length === 1, "the other went out");
+  expect(notes.sent).toEqual(["on time"]);
+  expect(await outcomes(stuck.session)).toEqual([]);
+  await operator.call("stop_order", { body: { kind: "stop", subject: "session", name: stuck.session, why: "it hangs" } });
+  await until(async () => (await outcomes(stuck.session)).length === 1, "it was cut");
+  notes.before = () => {};
+});
+
 test("an undo down to an entry leaves what was staged by then", async () => {
   const { session, token } = await open();
   for (const text of ["stays", "goes"]) await send(token, { key: "x", text });

@@ -43,9 +43,12 @@ export class HeldWrites implements Disposable {
   readonly #byCall = new Map<string, HeldWrite>();
   /** Those that are being carried out, by session and digest. */
   readonly #going = new Map<string, string>();
+  /** Sessions of these. */
+  readonly #busy = new Set<string>();
   /** How those ended that nobody has asked about since, by session and digest. */
   readonly #told = new Map<string, string>();
   #timer: { cancel(): void } | null = null;
+  #closed = false;
   readonly #following: { stop(): void };
 
   constructor(options: HeldOptions) {
@@ -118,6 +121,7 @@ export class HeldWrites implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#closed = true;
     this.#timer?.cancel();
     this.#following.stop();
   }
@@ -179,14 +183,25 @@ export class HeldWrites implements Disposable {
 
   #arm(): void {
     this.#timer?.cancel();
-    const next = Math.min(...[...this.#held.values()].map(({ untilMs }) => untilMs));
-    if (Number.isFinite(next)) this.#timer = this.#options.clock.after(Math.max(0, next - this.#options.clock.nowMs()), () => void this.#due());
+    if (this.#closed) return;
+    const next = Math.min(...[...this.#held.values()].filter(({ session }) => !this.#busy.has(session)).map(({ untilMs }) => untilMs));
+    if (Number.isFinite(next)) this.#timer = this.#options.clock.after(Math.max(0, next - this.#options.clock.nowMs()), () => this.#due());
   }
 
-  async #due(): Promise<void> {
+  /** One after another of each session; a server that does not answer one holds up nobody else's. */
+  #due(): void {
     const now = this.#options.clock.nowMs();
     const due = [...this.#held.values()].filter(({ untilMs }) => untilMs <= now).toSorted((a, b) => a.untilMs - b.untilMs);
-    for (const held of due) await this.#letGo(held).catch((error: unknown) => this.#options.log.error("held.unreleased", { id: held.id, error }));
+    for (const held of due) {
+      if (this.#busy.has(held.session)) continue;
+      this.#busy.add(held.session);
+      void this.#letGo(held)
+        .catch((error: unknown) => this.#options.log.error("held.unreleased", { id: held.id, error }))
+        .finally(() => {
+          this.#busy.delete(held.session);
+          this.#arm();
+        });
+    }
     this.#arm();
   }
 
