@@ -4,7 +4,7 @@ import type { Config } from "./base/config/config.ts";
 import type { LiveConfig } from "./base/config/live.ts";
 import type { Log } from "./base/log.ts";
 import { channelsOf } from "./base/notify/channels.ts";
-import type { Outbox } from "./base/notify/notice.ts";
+import type { DurableOutbox } from "./base/notify/outbox.ts";
 import type { Store } from "./base/store/port.ts";
 import { verifyApart } from "./base/store/verify-apart.ts";
 import { Alerts } from "./stages/alert/alerts.ts";
@@ -38,14 +38,14 @@ const staleUs = 5_000_000;
 const mostIntents = 1000;
 
 /** Alerts over everything that can go wrong here. */
-export const alerting = (rooms: AlertingRooms, outbox: Outbox, servers: Pick<Upstreams, "state" | "probe">, held: AsyncDisposableStack): Alerts => {
+export const alerting = (rooms: AlertingRooms, outbox: Pick<DurableOutbox, "post" | "open">, servers: Pick<Upstreams, "state" | "probe">, held: AsyncDisposableStack): Alerts => {
   const { store, clock, log, live, credentials } = rooms;
   const config = (): Config => live.current();
   const channel = channelsOf({ clock, config, fill: (templates) => credentials.fill(templates) });
   const postman = held.use(new Postman({ clock, log, outbox, channel, limits: () => config().limits }));
   const verifier = held.use(new Verifier({ clock, log, verify: (signal) => verifyApart(config().data, store.checkpoint(), signal) }));
   const watch = new ConditionWatch(rooms, { ...told(rooms), approvals: waitingCalls(rooms, held), intents: openIntents(rooms), quarantines: quarantines(rooms), downServers: downServers(rooms, servers), verdict: (everyMs) => verifier.verdict(everyMs) });
-  return held.use(new Alerts({ store, clock, log, config, postman, watch: (isOpen) => watch.look(config().alerts.conditions, isOpen) }));
+  return held.use(new Alerts({ store, clock, log, config, postman, told: () => outbox.open("alert"), watch: (isOpen) => watch.look(config().alerts.conditions, isOpen) }));
 };
 
 const told = ({ store, identity }: AlertingRooms): Pick<Sources, "sessions" | "ledgerWrites"> => ({

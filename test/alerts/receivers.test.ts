@@ -44,6 +44,34 @@ alerts:
   expect(events[0]?.payload?.custom_details.commands).toEqual(["lanyard explain 41", "lanyard undo ses_1", "lanyard resume st_1", "lanyard incident ses_1", `lanyard alerts ack ${id}`]);
 });
 
+test("an incident is resolved at the next start when the daemon died before it could say that it was over", async () => {
+  await using pager = await HttpReceiver.start();
+  pager.usual = { status: 202 };
+  const yaml = `
+version: 1
+users: { ana: {} }
+channels: { pager: { kind: pagerduty, routing_key: "\${env:PD}", url: "${pager.url}/v2/enqueue" } }
+alerts:
+  contacts: { ana: [pager] }
+  routes: { page: { levels: [{ users: [ana], minutes: 5 }] } }
+  conditions: { breaker: { route: page } }
+`;
+  await using w = await alertWorld({ startMs: at("2026-11-22T02:13:00Z"), yaml });
+  w.facts.quarantines = [orderOf({ sinceMs: w.clock.nowMs() })];
+  await w.advance(1000);
+  await until(() => pager.received.length === 1, "it was triggered");
+  const id = w.only();
+  // It went on record, and nothing more.
+  await w.store.append({ type: "alert.resolve", id, times: 1 }, { state: [{ kind: "alert", key: id, value: null }] });
+  w.facts.quarantines = [];
+  for (const start of [1, 2]) {
+    await w.restart({ orderly: false });
+    await w.advance(start * 1000);
+    await until(() => pager.received.length === 2, "it was resolved");
+  }
+  expect(pager.json(1)).toMatchObject({ event_action: "resolve", dedup_key: id });
+});
+
 test("a webhook that fails and recovers gets the page once, with one id, and a restart in between sends it to nobody twice", async () => {
   await using hook = await HttpReceiver.start();
   hook.usual = { status: 503 };

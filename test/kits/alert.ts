@@ -97,7 +97,7 @@ export async function alertWorld({ startMs, settings = alertSettings, yaml }: { 
       ledgerWrites: () => store.healthy(),
       verdict: () => ({ atMs: clock.nowMs(), findings: facts.findings }),
     });
-    const alerts = new Alerts({ store, clock, log: silent, config: () => config, watch: (isOpen) => watch.look(config.alerts.conditions, isOpen), postman });
+    const alerts = new Alerts({ store, clock, log: silent, config: () => config, watch: (isOpen) => watch.look(config.alerts.conditions, isOpen), postman, told: () => (outbox instanceof DurableOutbox ? outbox.open("alert") : []) });
     return { alerts, postman, outbox };
   };
   let running = start();

@@ -4,9 +4,10 @@ import type { Config } from "../../base/config/config.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
 import type { Notice } from "../../base/notify/notice.ts";
+import type { OpenThread } from "../../base/notify/outbox.ts";
 import type { Store } from "../../base/store/port.ts";
 import { cardOf, fromState, stateOf, type Alert, type Holding, type Reach } from "./alert.ts";
-import { endOf, levelOf, pageOf, reachOf, summaryOf, takenOf } from "./pages.ts";
+import { endOf, forgottenEnd, levelOf, pageOf, reachOf, summaryOf, takenOf } from "./pages.ts";
 import type { Postman } from "./postman.ts";
 import { isQuiet } from "./rota.ts";
 import type { IsOpen, Sighting } from "./watch.ts";
@@ -32,6 +33,8 @@ interface AlertRooms {
   /** What holds now and for long enough. Everything that is an alert is found here; nothing else raises or resolves one. */
   readonly watch: (isOpen: IsOpen) => Sighting;
   readonly postman: Postman;
+  /** What people were told of and not told the end of. */
+  readonly told: () => readonly OpenThread[];
 }
 
 /**
@@ -117,7 +120,7 @@ export class Alerts {
     return this.#standing.get(keyOf(one))?.alert.mark === one.mark;
   }
 
-  /** The last pages, at a start: posted before the daemon ended, or not. The outbox knows, by their ids. */
+  /** The last pages and ends, at a start: posted before the daemon ended, or not. The outbox knows, by their ids. */
   #postAgain(nowMs: number): void {
     const paged = [...this.#standing.values()].flatMap(({ alert }) => (alert.pages > 0 && alert.acknowledgedBy === null ? [alert] : []));
     for (const alert of paged) {
@@ -125,6 +128,8 @@ export class Alerts {
       const together = leads && alert.pages === 1 ? paged.filter(({ thread, pages }) => thread === alert.id && pages === 1) : [];
       if (leads || alert.pages > 1) this.#post(alert, alert.lastPage, together.length > 1 ? summaryOf(together, []) : pageOf(alert, alert.lastPage, nowMs));
     }
+    const threads = new Set([...this.#standing.values()].map(({ alert }) => alert.thread));
+    for (const { channel, dedup } of this.#rooms.told()) if (isAlertId(dedup) && !threads.has(dedup)) this.#rooms.postman.post(channel, forgottenEnd(dedup));
   }
 
   /** A condition holds. */
@@ -324,5 +329,8 @@ export const storedAlerts = (store: Store): Pick<Alerts, "list" | "acknowledge">
 
 /** As a record names them, which has its limits. */
 const named = (reach: Reach | null): { channels: string[]; people: string[] } => ({ channels: (reach?.channels ?? []).slice(0, 256), people: (reach?.people ?? []).slice(0, 256) });
+
+/** As {@link Clock.id} makes them; a test of a channel is no alert. */
+const isAlertId = (id: string): boolean => id.startsWith("al_");
 
 const keyOf = ({ condition, subject }: { readonly condition: string; readonly subject: string }): string => `${condition} ${subject}`;

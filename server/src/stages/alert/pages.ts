@@ -91,6 +91,11 @@ export const endOf = (alert: Alert, atMs: number): Notice => ({
   data: dataOf(alert),
 });
 
+/** The same of an alert of which only its id is left: its end went on record, and then the daemon died. */
+export const forgottenEnd = (id: string): Notice => ({
+  id: `${id}.resolved`, kind: "resolved", severity: "info", dedup: id, title: `Resolved: alert ${id}`, lines: ["It was over when the daemon ended, and nobody was told."], fields: [["Alert", id]], commands: [], link: null, data: { alert: id },
+});
+
 const lasting = (fromMs: number, toMs: number): string => {
   const minutes = Math.floor((toMs - fromMs) / 60_000);
   return minutes < 1 ? "less than a minute" : `${minutes} minute${minutes === 1 ? "" : "s"}`;
