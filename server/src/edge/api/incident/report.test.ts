@@ -84,6 +84,18 @@ test("a secret in a purpose, a comment, a resource or the name of an argument is
   expect(JSON.stringify(await w.report("ses_1"))).not.toContain(key);
 });
 
+test("of a private key nothing is left, whole or cut off; nor of arguments whose names say that they are secret", async () => {
+  const w = await incidentWorld();
+  await w.open("ses_1");
+  const body = "MIIEvQIBADANBgkqhkiG9w0BAQEF";
+  const pem = `-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\n${body}\n-----END RSA PRIVATE KEY-----`;
+  const named = Object.fromEntries(["private_key", "passphrase", "clientSecretValue", "passwords", "db_pwd", "access-key", "session_cookies"].map((name) => [name, "hunter2"]));
+  await w.outcome(await w.call("ses_1", "notes/write", { text: `before ${pem} after`, cut: pem.slice(0, 80), json: JSON.stringify({ key: pem }), monkey: "kept", keys: ["kept too"], ...named }));
+  const text = JSON.stringify((await w.report("ses_1")).calls);
+  expect(text).not.toMatch(/MIIEv|hunter2/);
+  for (const kept of ["before [a private key, left out] after", '"monkey":"kept"', "kept too"]) expect(text).toContain(kept);
+});
+
 test("what was erased is told as erased, what does not match its commitment as that", async () => {
   const w = await incidentWorld();
   await w.open("ses_1");

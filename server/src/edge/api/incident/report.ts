@@ -129,7 +129,7 @@ function resourcesOf(input: JsonObject | null): string[] {
 const longestText = 500;
 const deepest = 8;
 const mostItems = 50;
-const secretName = /(?:token|secret|password|passwd|authorization|cookie|credential|api[_-]?key)$/i;
+const secretName = /(?:token|secret|password|passwd|passphrase|pwd|authorization|cookie|credential|(?:api|access|private|secret|signing|encryption)[_-]?key)(?:s|[_-]?value)?$/i;
 
 /** A value as it may leave the daemon: without secrets, and no longer than a person reads. */
 function scrubbed(value: Json, depth = 0): Json {

@@ -52,5 +52,8 @@ export function newSecrets(text: string, before: string, most = 100): SecretFind
   });
 }
 
+/** What tells of a private key is its first line; what is secret comes after it, up to its last line or as far as it could be one. */
+const wholeKey = /-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----(?:[^-]|-(?!----)){0,65536}(?:-----END [A-Z0-9 ]{1,60}-----)?/g;
+
 /** The text with every secret that a rule finds taken out, and said so. */
-export const withoutSecrets = (text: string): string => rules.reduce((rest, [rule, pattern]) => rest.replace(pattern, `[${rule}, left out]`), text);
+export const withoutSecrets = (text: string): string => rules.reduce((rest, [rule, pattern]) => rest.replace(pattern, `[${rule}, left out]`), text.replace(wholeKey, "[a private key, left out]"));
