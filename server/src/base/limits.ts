@@ -23,6 +23,7 @@ export const limits = {
   approvals: { value: 1000, unit: "requests", why: "open requests for approval of one daemon; more than people can read" },
   approvals_per_session: { value: 32, unit: "requests", why: "open requests of one session, so that one agent cannot bury all others' cards" },
   approvals_per_agent: { value: 250, unit: "requests", why: "open requests of all sessions of one agent, for the same reason" },
+  approval_bytes_per_agent: { value: 16 * 1024 * 1024, unit: "bytes", why: "what all open requests of one agent hold of its calls, as JSON: an agent must not fill the memory with what nobody can read" },
   grants: { value: 1000, unit: "grants", why: "approvals given beforehand, in force or proposed" },
   grant_ms: { value: 30 * 24 * 3_600_000, unit: "ms", why: "how long a grant holds at most; what is to hold for longer is a change of policy" },
   grant_uses: { value: 1000, unit: "uses", why: "calls that one grant may answer for, for the same reason" },

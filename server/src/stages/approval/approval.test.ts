@@ -249,6 +249,17 @@ test("limits approvals_per_session and approvals: at the limit yes, one past it 
   expect(w.approvals.list().flatMap(({ requests }) => requests)).toHaveLength(4);
 });
 
+test("limit approval_bytes_per_agent: what all requests of one agent hold, also those from before a restart", async () => {
+  const bytes = (mark: string): number => JSON.stringify({ args: { path: mark }, beside: null, resources: [], purpose: "p" }).length;
+  const w = await world();
+  w.live.config = yamlConfig(approvalYaml.replace("approvals: 4", `approvals: 4, approval_bytes_per_agent: ${bytes("a") + bytes("b".repeat(500))}`));
+  await w.call();
+  await w.restart();
+  expect((await w.call({ session: "s2", mark: "b".repeat(501) })).ended()).toMatchObject({ code: "limit_exceeded" });
+  expect((await w.call({ session: "s2", mark: "b".repeat(500) })).ended()).toBeNull();
+  expect((await w.call({ session: "s3", mark: "c" })).ended()).toMatchObject({ code: "limit_exceeded" });
+});
+
 test("limit approvals_per_agent: an agent does not get more room by opening more sessions", async () => {
   const w = await world();
   w.live.config = yamlConfig(approvalYaml.replace("approvals: 4", "approvals: 4, approvals_per_agent: 3"));

@@ -208,7 +208,8 @@ export class Approvals {
 
   #ask(action: Action, principal: Principal, intent: Intent, facts: Facts, ruling: Ruling, groups: readonly string[]): Held {
     const { session, agent, user, purpose } = principal;
-    this.#held.checkRoom(this.#config().limits, session, agent);
+    const sent = { args: action.args, beside: action.beside ?? null, resources: facts.input.resources ?? [], purpose };
+    this.#held.checkRoom(this.#config().limits, session, agent, sent);
     if (ruling.bundle === null || groups.length === 0) throw new Fault("internal", "a call is held that no policy asked about");
     const config = this.#config();
     const request: ApprovalRequest = {
@@ -218,7 +219,7 @@ export class Approvals {
       session,
       action: action.name,
       digest: action.digest,
-      sent: { args: action.args, beside: action.beside ?? null, resources: facts.input.resources ?? [], purpose },
+      sent,
       groups,
       bound: boundOf(facts, ruling),
       reasons: ruling.decision.reasons,

@@ -3,13 +3,15 @@ import type { Clock } from "../../base/clock.ts";
 import type { Limits } from "../../base/limits.ts";
 import type { Store } from "../../base/store/port.ts";
 import { readBefore, type ReadBefore } from "./card.ts";
-import { foldOf, keyOf, sentOf, type ApprovalRequest } from "./request.ts";
+import { foldOf, keyOf, sentOf, type ApprovalRequest, type SentCall } from "./request.ts";
 
 /** A request with what is only of this process. */
 export interface Held {
   request: ApprovalRequest;
   /** What the session read before it asked. */
   read: readonly ReadBefore[];
+  /** Of what is kept of the call. */
+  readonly bytes: number;
   /** Taken by a call that is about to be decided again. */
   claimed: boolean;
   /** Of a denial: who, and why. */
@@ -35,7 +37,7 @@ export class HeldRequests {
   }
 
   keep(request: ApprovalRequest, read: readonly ReadBefore[], written: Promise<void>): Held {
-    const held: Held = { request, read, claimed: false, denial: null, announced: false, voided: false, waiting: new Set(), written };
+    const held: Held = { request, read, bytes: sizeOf(request.sent), claimed: false, denial: null, announced: false, voided: false, waiting: new Set(), written };
     this.#held.set(request.id, held);
     this.#byCall.set(keyOf(request), held);
     return held;
@@ -97,12 +99,16 @@ export class HeldRequests {
   }
 
   /** Throws Fault `limit_exceeded` when there is no room for another. */
-  checkRoom({ approvals, approvals_per_session, approvals_per_agent }: Limits, session: string, agent: string): void {
+  checkRoom({ approvals, approvals_per_session, approvals_per_agent, approval_bytes_per_agent: most }: Limits, session: string, agent: string, sent: SentCall): void {
     if (this.#held.size >= approvals) throw new Fault("limit_exceeded", `${approvals} requests for approval are open, the limit approvals`);
     const ofAgent = this.all().filter(({ request }) => request.agent === agent);
     if (ofAgent.length >= approvals_per_agent) throw new Fault("limit_exceeded", `agent \`${agent}\` has ${approvals_per_agent} requests for approval open, the limit approvals_per_agent`);
+    const bytes = ofAgent.reduce((sum, held) => sum + held.bytes, sizeOf(sent));
+    if (bytes > most) throw new Fault("limit_exceeded", `with this one the requests for approval of agent \`${agent}\` would hold ${bytes} bytes, more than the limit approval_bytes_per_agent (${most})`);
     if (ofAgent.filter(({ request }) => request.session === session).length >= approvals_per_session) {
       throw new Fault("limit_exceeded", `session \`${session}\` has ${approvals_per_session} requests for approval open, the limit approvals_per_session`);
     }
   }
 }
+
+const sizeOf = (sent: SentCall | null): number => Buffer.byteLength(JSON.stringify(sent));
