@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Fault } from "@lanyard/contract";
 import type { Command } from "commander";
@@ -25,11 +25,14 @@ export function incidentVerb(program: Command, context: Context): void {
     });
 }
 
-/** For its owner alone: it holds what agents sent. */
+/** For its owner alone: it holds what agents sent. What lies there before, such as a link that an agent left, is replaced and never written through. */
 function write(file: string, text: string): void {
+  const fresh = `${file}.${process.pid}`;
   try {
-    writeFileSync(file, text, { mode: 0o600 });
+    writeFileSync(fresh, text, { mode: 0o600, flag: "wx" });
+    renameSync(fresh, file);
   } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== "EEXIST") rmSync(fresh, { force: true });
     throw new Fault("invalid_request", `\`${file}\` cannot be written (${(cause as NodeJS.ErrnoException).code ?? "unknown error"})`, { cause });
   }
 }
