@@ -41,7 +41,9 @@ export const rulingOf = (groups = ["leads"], bundle = "B"): Ruling => ({ decisio
 
 /** An approval stage on a store in memory, with mediation's part of the play. */
 export async function approvalWorld(yaml = approvalYaml) {
-  const clock = stillClock();
+  const still = stillClock();
+  const wall = { offMs: 0 };
+  const clock = { ...still, nowMs: () => still.nowMs() + wall.offMs };
   const disk = { medium: new MemoryMedium(), signer: newSigner("lanyard.local/test"), tenant: clock.random(32) };
   const live = { config: yamlConfig(yaml) };
   let store = await openMemory({ clock, ...disk });
@@ -60,6 +62,8 @@ export async function approvalWorld(yaml = approvalYaml) {
   };
   return {
     clock,
+    /** How far the clock on the wall was set from where it was. */
+    wall,
     disk,
     live,
     get approvals() {

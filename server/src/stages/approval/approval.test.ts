@@ -249,6 +249,21 @@ test("limits approvals_per_session and approvals: at the limit yes, one past it 
   expect(w.approvals.list().flatMap(({ requests }) => requests)).toHaveLength(4);
 });
 
+test("a clock that is set back lengthens no approval's life, running or over a restart", async () => {
+  for (const restarts of [false, true]) {
+    const w = await world();
+    await w.call({ aborted: true });
+    await w.approvals.decide(w.only(), "approve", as("lea"), "");
+    w.wall.offMs = -24 * 3_600_000;
+    if (restarts) await w.restart();
+    expect(w.only()).not.toBe("");
+    await w.clock.advance(3_600_000 + 10_000);
+    expect([w.only(), w.claim()]).toEqual(["", null]);
+    await settled();
+    expect(w.records("approval.expire")).toMatchObject([{ why: "time" }]);
+  }
+});
+
 test("limit approval_bytes_per_agent: what all requests of one agent hold, also those from before a restart", async () => {
   const bytes = (mark: string): number => JSON.stringify({ args: { path: mark }, beside: null, resources: [], purpose: "p" }).length;
   const w = await world();

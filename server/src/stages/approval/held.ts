@@ -10,6 +10,8 @@ export interface Held {
   request: ApprovalRequest;
   /** What the session read before it asked. */
   read: readonly ReadBefore[];
+  /** When it is over whatever the clock on the wall says: one that is set back lengthens nothing. Monotonic. */
+  readonly endsUs: number;
   /** Of what is kept of the call. */
   readonly bytes: number;
   /** Taken by a call that is about to be decided again. */
@@ -37,7 +39,9 @@ export class HeldRequests {
   }
 
   keep(request: ApprovalRequest, read: readonly ReadBefore[], written: Promise<void>): Held {
-    const held: Held = { request, read, bytes: sizeOf(request.sent), claimed: false, denial: null, announced: false, voided: false, waiting: new Set(), written };
+    const { askedAtMs, expiresAtMs } = request;
+    const leftMs = Math.min(expiresAtMs - this.#clock.nowMs(), expiresAtMs - askedAtMs);
+    const held: Held = { request, read, endsUs: this.#clock.monotonicUs() + leftMs * 1000, bytes: sizeOf(request.sent), claimed: false, denial: null, announced: false, voided: false, waiting: new Set(), written };
     this.#held.set(request.id, held);
     this.#byCall.set(keyOf(request), held);
     return held;
@@ -64,8 +68,8 @@ export class HeldRequests {
     return this.#byCall.get(keyOf({ session, digest }));
   }
 
-  isOver({ request }: Held): boolean {
-    return !this.#held.has(request.id) || request.expiresAtMs <= this.#clock.nowMs();
+  isOver({ request, endsUs }: Held): boolean {
+    return !this.#held.has(request.id) || request.expiresAtMs <= this.#clock.nowMs() || endsUs <= this.#clock.monotonicUs();
   }
 
   /** Reads what was sealed anew. Invariant: what was erased is in no memory either, and so on no card. */
