@@ -9,8 +9,8 @@ export default defineConfig({
     pool: "forks",
     maxWorkers: 2,
     projects: [
-      { test: { name: "fast", include: everything, exclude: [slow, "**/node_modules/**"], testTimeout: 60_000, hookTimeout: 60_000 } },
-      { test: { name: "slow", include: [slow], exclude: ["**/node_modules/**"], testTimeout: 240_000, hookTimeout: 300_000 } },
+      { test: { name: "fast", include: everything, exclude: [slow, "**/node_modules/**"], testTimeout: 180_000, hookTimeout: 180_000 } },
+      { test: { name: "slow", include: [slow], exclude: ["**/node_modules/**"], testTimeout: 360_000, hookTimeout: 360_000 } },
     ],
   },
 });
