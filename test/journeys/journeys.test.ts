@@ -7,7 +7,7 @@ const root = join(import.meta.dirname, "../..");
 const world = join(import.meta.dirname, "world");
 
 // `npm test -- -u journeys` writes what really happened into the texts; the diff is then read like any other change.
-describe("journeys", { timeout: 240_000 }, () => {
+describe("journeys", { timeout: 480_000 }, () => {
   for (const name of globSync("*.txt", { cwd: import.meta.dirname }).sort()) {
     it(name, async () => {
       const path = join(import.meta.dirname, name);

@@ -7,7 +7,7 @@ const root = join(import.meta.dirname, "../..");
 const world = join(import.meta.dirname, "world");
 
 // What a page tells the reader to type is typed here, and must print what the page says it prints.
-describe("commands in the documentation", { timeout: 120_000 }, () => {
+describe("commands in the documentation", { timeout: 360_000 }, () => {
   const pages = globSync("docs/*.md", { cwd: root }).filter((page) => consoleBlocks(readFileSync(join(root, page), "utf8")).length > 0);
   for (const page of pages.sort()) {
     it(page, async () => {

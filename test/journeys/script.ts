@@ -8,7 +8,7 @@ import { delimiter, dirname, join } from "node:path";
 //
 //   $ lanyard limits | head -2        run by sh in a scratch folder; `lanyard` is the real program
 //   & lanyard serve                   started in the background; goes on after its first line
-//   $ eventually test -s out.txt      tries until it succeeds, ten seconds at most
+//   $ eventually test -s out.txt      tries until it succeeds, half a minute at most
 //
 // The runner plays the commands and writes the text anew with what they really printed; the test compares the two texts. What differs
 // from run to run is replaced by a name: <id>, <time>, <dir>, ... Files for the scratch folder follow as in txtar: `-- name --`.
@@ -61,7 +61,7 @@ const settle = (output: string, folder: string): string =>
   volatile.reduce((text, [pattern, name]) => text.replaceAll(pattern, name), output.replaceAll(folder, "<dir>")).replace(/\n{2,}/g, "\n").replace(/^\n|\n$/g, "");
 
 /** A command that takes longer hangs; it is ended with all it started, and `[exit SIGKILL]` fails the journey. */
-const commandLimitMs = 20_000;
+const commandLimitMs = 60_000;
 
 const killGroup = ({ pid }: ChildProcess): void => {
   if (pid === undefined) return;
@@ -90,7 +90,7 @@ export function openScratch(root: string, files: Readonly<Record<string, string>
   mkdirSync(bin);
   const launcher = (name: string, line: string): void => writeFileSync(join(bin, name), `#!/bin/sh\nexec ${line} "$@"\n`, { mode: 0o755 });
   launcher("lanyard", `'${process.execPath}' '${join(root, "server/src/cli/main.ts")}'`);
-  writeFileSync(join(bin, "eventually"), '#!/bin/sh\nn=0; until "$@" >/dev/null 2>&1; do n=$((n+1)); [ $n -lt 100 ] || { echo "never: $*"; exit 1; }; sleep 0.1; done\n', { mode: 0o755 });
+  writeFileSync(join(bin, "eventually"), '#!/bin/sh\nn=0; until "$@" >/dev/null 2>&1; do n=$((n+1)); [ $n -lt 300 ] || { echo "never: $*"; exit 1; }; sleep 0.1; done\n', { mode: 0o755 });
   launcher("node", `'${process.execPath}'`);
   const { NODE_COMPILE_CACHE } = process.env; // a journey starts the program some ten times
   const env = { ...(NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE }), PATH: [bin, process.env["PATH"]].join(delimiter), HOME: folder, TZ: "UTC", NO_COLOR: "1", LANYARD_HOME: join(folder, ".lanyard-home"), LANYARD_LOG: "error", LANYARD_SOURCE: root };
