@@ -338,6 +338,12 @@ static void carry_in(struct stream *it) {
   grant(it, (uint32_t)done);
 }
 
+/* A limit that a command met in its last moment is told before its end. */
+static void look_at_groups(int something_runs) {
+  const char *met = is_vm ? vm_limit(something_runs) : NULL;
+  if (met) say(LIMIT, 0, met, (uint32_t)strlen(met));
+}
+
 /* Ends what has ended. */
 static void settle(struct stream *it) {
   if (it->in_ended == 1 && it->pending == 0) {
@@ -349,6 +355,7 @@ static void settle(struct stream *it) {
   else if (it->is_exec && it->end.kind && it->out < 0 && it->err < 0) {
     unsigned char bytes[8];
     put32(bytes, (uint32_t)it->end.kind), put32(bytes + 4, (uint32_t)it->end.value);
+    look_at_groups(0);
     say(EXIT, it->id, bytes, 8);
     release(it);
   }
@@ -395,8 +402,7 @@ static void listen_to_host(void) {
 }
 
 static void look_at_limits(void) {
-  const char *met = is_vm ? vm_limit() : NULL;
-  if (met) say(LIMIT, 0, met, (uint32_t)strlen(met));
+  look_at_groups(1);
   for (int at = 0; at < watched_count; at++) {
     struct statvfs now;
     if (watched[at].told || statvfs(watched[at].path, &now) || now.f_bavail > 0) continue;

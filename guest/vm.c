@@ -362,10 +362,10 @@ static int files_are_used_up(void) {
   return yes;
 }
 
-const char *vm_limit(void) {
+const char *vm_limit(int something_runs) {
   static int told_memory, told_processes, told_files;
   if (!told_memory && counted(GROUP "/memory.events", "oom_kill")) { told_memory = 1; return "memory"; }
   if (!told_processes && process_limit && number_in(GROUP "/pids.peak") >= process_limit) { told_processes = 1; return "processes"; }
-  if (!told_files && file_limit && files_are_used_up()) { told_files = 1; return "files"; }
+  if (something_runs && !told_files && file_limit && files_are_used_up()) { told_files = 1; return "files"; }
   return NULL;
 }

@@ -17,4 +17,4 @@ void vm_enter(uint32_t id);
 /* In the command's supervisor: ends whatever is left in the group. */
 void vm_sweep(uint32_t id);
 /* The next limit that the session met and that was not told yet, or NULL. */
-const char *vm_limit(void);
+const char *vm_limit(int something_runs);

@@ -11,7 +11,7 @@ import { shrink } from "./shrink.ts";
 const seed = Math.floor(Date.now() / 86_400_000);
 
 /** What one minute of the suite is for; most of it Cedar's. One of so many mutants is tried. */
-const budget = { policies: 15_000, batch: 100, bundles: 150, mutants: 5 } as const;
+const budget = { policies: 15_000, batch: 100, bundles: 400, mutants: 5 } as const;
 
 describe(`Lanyard's evaluator beside Cedar's, seed ${seed}`, () => {
   it(`agrees on ${budget.policies} policies: which hold, which err, and with what words`, async () => {

@@ -53,7 +53,8 @@ function join(connection: Duplex, socket: Duplex, whyLost: () => string): void {
   });
   socket.on("error", () => {}); // told by `close`
   socket.once("close", () => {
-    if (waits && inTunnel !== "yes") refuse(connection, `${whyLost()}; the request may have been carried out`);
+    if (inTunnel === null) refuse(connection, whyLost()); // It went before the first byte came: whoever is about to ask is told.
+    else if (waits && inTunnel !== "yes") refuse(connection, `${whyLost()}; the request may have been carried out`);
     else connection.end(); // what was read already still goes in
   });
   connection.once("close", () => socket.destroy());
