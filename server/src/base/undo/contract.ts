@@ -71,7 +71,7 @@ export type Gate = { readonly says: string; readonly when: readonly UndoConditio
 export interface UndoCase {
   readonly when: readonly UndoCondition[];
   readonly class: Reversibility;
-  /** Read once before the action for what it needs (keys, a savepoint), in this order; each may use those above it. Not compared. */
+  /** Read once before the action for what it needs (keys, the name of a savepoint), in this order; each may use those above it. Not compared. */
   readonly before: ReadonlyMap<string, StateReading>;
   /** The state: read before the action, right after it, and again when it is taken back. */
   readonly state: ReadonlyMap<string, StateReading>;
