@@ -1,7 +1,8 @@
-import { createCipheriv, createDecipheriv, createSecretKey, hash, timingSafeEqual, type KeyObject } from "node:crypto";
+import { createCipheriv, createDecipheriv, createSecretKey, hash, type KeyObject } from "node:crypto";
 import { Fault, type Json } from "@lanyard/contract";
 import { canonicalize } from "@lanyard/ledger";
 import type { Clock } from "../clock.ts";
+import { isSame } from "../same.ts";
 import type { Sealed } from "./port.ts";
 
 // Lengths in bytes. A box is nonce, ciphertext of (salt, plaintext), tag; a wrapped key is nonce, ciphertext of the key, tag.
@@ -248,7 +249,6 @@ export class Vault {
 
 /** True when `value` and `salt` (base64url) open `commitment`. Constant time in the commitment. */
 export const opens = (commitment: string, salt: string, value: Json): boolean => {
-  const made = Buffer.from(commitmentOf(Buffer.from(salt, "base64url"), Buffer.from(canonicalize(value, "doubles"))));
-  const given = Buffer.from(commitment);
-  return made.length === given.length && timingSafeEqual(made, given);
+  const made = commitmentOf(Buffer.from(salt, "base64url"), Buffer.from(canonicalize(value, "doubles")));
+  return isSame(made, commitment);
 };

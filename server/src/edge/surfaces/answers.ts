@@ -1,4 +1,5 @@
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { createHmac } from "node:crypto";
+import { isSame } from "../../base/same.ts";
 import type { Store } from "../../base/store/port.ts";
 
 /** A question as it was shown: one request, and the digest of the call it is about. */
@@ -36,7 +37,7 @@ export class AnswerValues {
   readButton(channel: string, value: string): ButtonValue | null {
     const [, verdict, id = "", digest = "", mac = ""] = /^(approve|deny)\.([\w-]{1,64})\.([\w-]{43})\.([\w-]{43})$/.exec(value) ?? [];
     if (verdict !== "approve" && verdict !== "deny") return null;
-    return same(mac, this.#mac(["button", channel, verdict, id, digest])) ? { verdict, id, digest } : null;
+    return isSame(mac, this.#mac(["button", channel, verdict, id, digest])) ? { verdict, id, digest } : null;
   }
 
   /** One path segment. */
@@ -49,16 +50,10 @@ export class AnswerValues {
     if (!/^[\w-]{1,512}$/.test(segment)) return null;
     const text = Buffer.from(segment, "base64url").toString("latin1");
     const [, id = "", digest = "", user = "", channel = "", mac = ""] = /^([\w-]{1,64}) ([\w-]{43}) ([\w.-]{1,64}) ([\w.-]{1,64}) ([\w-]{43})$/.exec(text) ?? [];
-    return same(mac, this.#mac(["link", channel, user, id, digest])) ? { id, digest, user, channel } : null;
+    return isSame(mac, this.#mac(["link", channel, user, id, digest])) ? { id, digest, user, channel } : null;
   }
 
   #mac(parts: readonly string[]): string {
     return createHmac("sha256", this.#key).update(parts.join("\n")).digest("base64url");
   }
 }
-
-/** In a time that does not depend on where two texts differ. */
-export const same = (a: string, b: string): boolean => {
-  const [one, other] = [Buffer.from(a), Buffer.from(b)];
-  return one.length === other.length && timingSafeEqual(one, other);
-};

@@ -4,7 +4,8 @@ import type { Config } from "../../base/config/config.ts";
 import type { Approvals } from "../../stages/approval/approval.ts";
 import type { ApprovalCard } from "../../stages/approval/card.ts";
 import type { Identity } from "../../stages/identity/identity.ts";
-import { same, type AnswerValues, type LinkValue } from "./answers.ts";
+import { isSame } from "../../base/same.ts";
+import type { AnswerValues, LinkValue } from "./answers.ts";
 import { bodyBytes, formOf } from "./body.ts";
 import { fieldsOf } from "./card-notice.ts";
 import { html, page } from "./html.ts";
@@ -87,7 +88,7 @@ export class ApprovalPage {
     const { identity } = this.#rooms;
     const { link, segment, path, request } = visit;
     const entryKey = this.#signIns.entryKey(segment);
-    if (!same(form.get("form") ?? "", entryKey)) return signInPage(visit, entryKey, "This form is out of date. Please try once more.");
+    if (!isSame(form.get("form") ?? "", entryKey)) return signInPage(visit, entryKey, "This form is out of date. Please try once more.");
     const again = (why: string) => signInPage(visit, entryKey, why);
     try {
       const caller = identity.authenticate((form.get("credential") ?? "").trim(), "page");
@@ -109,7 +110,7 @@ export class ApprovalPage {
     const { link, segment, path } = visit;
     const signIn = this.#signedIn(visit);
     if (!signIn) return signInPage(visit, this.#signIns.entryKey(segment), "Your sign-in is over. Please sign in once more.");
-    if (!same(form.get("form") ?? "", signIn.formKey)) {
+    if (!isSame(form.get("form") ?? "", signIn.formKey)) {
       identity.turnedAway("forbidden", "page");
       throw new Fault("forbidden", "the form was not sent from this page");
     }

@@ -6,9 +6,10 @@ import type { Config } from "../../base/config/config.ts";
 import type { Log } from "../../base/log.ts";
 import { Undelivered } from "../../base/notify/channel.ts";
 import { httpPost } from "../../base/notify/http-post.ts";
+import { isSame } from "../../base/same.ts";
 import type { Approvals } from "../../stages/approval/approval.ts";
 import type { Doors } from "../../stages/identity/doors.ts";
-import { same, type AnswerValues } from "./answers.ts";
+import type { AnswerValues } from "./answers.ts";
 import { bodyBytes, formOf } from "./body.ts";
 
 const windowMs = 300_000;
@@ -81,7 +82,7 @@ export class SlackCallback {
     const { signing_secret: secret } = secretsOf(entry);
     const { signing_secret: key = "" } = await fill({ signing_secret: secret ?? "" });
     const made = slackSignature(key, time, bytes);
-    if (key === "" || !same(given, made)) throw new Fault("unauthenticated", "the signature does not fit");
+    if (key === "" || !isSame(given, made)) throw new Fault("unauthenticated", "the signature does not fit");
     for (const [signature, untilMs] of this.#seen) if (untilMs < nowMs) this.#seen.delete(signature);
     if (this.#seen.has(made)) throw new Fault("conflict", "the request was sent before");
     if (this.#seen.size >= config().limits.callbacks) throw new Fault("limit_exceeded", `${config().limits.callbacks} callbacks came in five minutes, the limit callbacks`);

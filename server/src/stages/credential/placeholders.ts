@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { createHmac } from "node:crypto";
 import { finder } from "../../base/patterns/encodings.ts";
 
 /** What every placeholder has in it: this word, and 128 bits as base32. Whatever looks so is one, be it another session's or one that is long gone. */
@@ -14,12 +14,6 @@ export const placeholderOf = (key: Buffer, session: string, name: string, shape:
 
 /** Where there is a placeholder in a text, anybody's, in whatever form tools give it: its decoded surroundings; null when there is none. */
 export const findPlaceholder = finder("lanyard-", (text) => looks.test(text));
-
-/** In constant time, so that an answer's delay says nothing of how much was right. */
-export function isSame(one: string, other: string): boolean {
-  const [a, b] = [Buffer.from(one), Buffer.from(other)];
-  return a.length === b.length && timingSafeEqual(a, b);
-}
 
 function base32(bytes: Buffer): string {
   let text = "";

@@ -1,6 +1,7 @@
 import type { CredentialEntry, HostPattern, Injection } from "../../base/config/credentials.ts";
 import type { Outgoing } from "../../base/path.ts";
-import { findPlaceholder, isSame } from "./placeholders.ts";
+import { isSame } from "../../base/same.ts";
+import { findPlaceholder } from "./placeholders.ts";
 
 /** A credential that a session may use, with what stands for it there. */
 export interface Usable {
