@@ -35,10 +35,14 @@ export type Reversibility = (typeof reversibilities)[number];
 /** The one of several that promises least. */
 export const worstOf = (classes: readonly Reversibility[]): Reversibility => classes.reduce((worst, one) => (reversibilities.indexOf(one) > reversibilities.indexOf(worst) ? one : worst), "read");
 
+/** What an action can do; destructive and money are kinds of write. */
+export const callEffects = ["read", "write", "egress", "destructive", "money", "exec"] as const;
+export type CallEffect = (typeof callEffects)[number];
+
 /** What a tool does, as the organisation (not the server) says: `tools:` in lanyard.yaml. */
 export interface ToolContract {
   /** Cedar effect groups; empty means unknown, which no policy on effects permits. */
-  readonly effects: readonly ("read" | "write" | "egress" | "destructive" | "money" | "exec")[];
+  readonly effects: readonly CallEffect[];
   /** The resource a call touches: its entity type, and the argument (a path of names) that names it; an array names several. */
   readonly resource?: { readonly type: string; readonly argument: readonly string[] };
   /** The worst that a call of it can be: what its group `reversibility:...` says. A call's own is `DecisionInput.reversibility`. */

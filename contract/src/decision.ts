@@ -1,4 +1,5 @@
-import type { Reversibility } from "./catalog.ts";
+import type { CallEffect, Reversibility } from "./catalog.ts";
+import type { ArgumentFacts, BudgetFacts, HistoryFacts } from "./facts.ts";
 import type { JsonObject } from "./json.ts";
 
 /** What stands between an agent's process and the machine, strongest first; the tier of a session, which policies can ask for. */
@@ -32,6 +33,12 @@ export type DecisionInput = {
   readonly resources?: readonly ResourceFact[];
   /** How far this very call can be taken back, as the tool's contract says for these arguments. Absent counts as `unknown`. */
   readonly reversibility?: Reversibility;
+  /** What this call does: its contract's effects, those its arguments show, and where the contract is silent what its name suggests. Sorted; absent counts as none known. */
+  readonly effects?: readonly CallEffect[];
+  /** What the arguments mean, by the name of the top-level argument. Absent (entries from before there were facts) counts as nothing found. */
+  readonly facts?: Readonly<Record<string, ArgumentFacts>>;
+  readonly budget?: BudgetFacts;
+  readonly history?: HistoryFacts;
   /** Tool arguments as sent by the agent. */
   readonly args: JsonObject;
   /** Groups that have approved this very action. */

@@ -3,6 +3,7 @@ export * from "./catalog.ts";
 export * from "./decision.ts";
 export * from "./registry.ts";
 export * from "./errors.ts";
+export * from "./facts.ts";
 export * from "./json.ts";
 export * from "./quorum.ts";
 export * from "./records.ts";

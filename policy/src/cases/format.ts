@@ -1,4 +1,4 @@
-import { isolations, parseJson, reversibilities, type JsonObject } from "@lanyard/contract";
+import { callEffects, isolations, parseJson, reversibilities, type JsonObject } from "@lanyard/contract";
 import { z } from "zod";
 
 // The shape of a file of cases, key by key. Unknown keys are refused, so that a misspelt expectation is no pass.
@@ -11,7 +11,7 @@ const time = z.string().refine((text) => /^\d{4}-\d\d-\d\dT/.test(text) && !Numb
 
 const tool = z
   .strictObject({
-    effects: z.array(z.enum(["read", "write", "egress", "destructive", "money", "exec"])).max(6).optional(),
+    effects: z.array(z.enum(callEffects)).max(6).optional(),
     reversibility: z.enum(reversibilities).optional().describe("the worst that a call of it can be; default unknown"),
     classes: z.array(z.enum(reversibilities)).min(1).max(5).optional().describe("all that a call of it can be, where its arguments choose"),
     resource: z.strictObject({ type: name, argument: name }).optional(),

@@ -1,4 +1,4 @@
-import { Fault, isObject, reservedEntityTypes, reversibilities, webServer, type Registry, type JsonObject, type ToolContract } from "@lanyard/contract";
+import { callEffects, Fault, isObject, reservedEntityTypes, reversibilities, webServer, type Registry, type JsonObject, type ToolContract } from "@lanyard/contract";
 import { shapeOfInput, type Note, type RecordShape, type Shape } from "./shape.ts";
 
 /** An approved tool, as the catalog hands it to policy. */
@@ -44,7 +44,7 @@ export interface ActionShape {
 export type CedarSchema = JsonObject;
 
 /** Groups by what an action does; a tool's contract names them. Destructive and money are kinds of write. */
-const effectGroups = ["read", "write", "egress", "destructive", "money", "exec", "mcp"] as const;
+const effectGroups = [...callEffects, "mcp"] as const;
 const reversibilityGroups = reversibilities.map((kind) => `reversibility:${kind}`);
 
 /**

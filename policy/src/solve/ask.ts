@@ -1,4 +1,4 @@
-import { Fault, type Registry } from "@lanyard/contract";
+import { callEffects, Fault, type Registry } from "@lanyard/contract";
 import { nearest } from "../author/problem.ts";
 import type { ActionShape } from "../schema/schema.ts";
 
@@ -37,8 +37,6 @@ export const askForms: readonly string[] = [
   "what can agent X do",
   "is any EFFECT allowed",
 ];
-
-const effects = ["read", "write", "egress", "destructive", "money", "exec"] as const;
 
 /** Ways to say what is done. */
 const deeds: readonly (readonly [RegExp, AskedActions])[] = [
@@ -107,8 +105,8 @@ const deed = (words: string, text: string, actions: readonly ActionShape[]): Ask
   const [, verb, name] = /^(call|use server|use)\s+(\S+)$/.exec(words) ?? [];
   if (name !== undefined) return { of: verb === "use server" || (verb === "use" && !name.includes("/")) ? "server" : "tool", name };
   if (actions.some((action) => action.name === words)) return { of: "tool", name: words };
-  const near = nearest(plain, [...effects, "run a shell", "send data out", "move money", "delete data", "write", "read"]);
-  throw misunderstood(text, near === null ? `after \`can\` comes ${effects.join(", ")}, \`call SERVER/TOOL\`, \`use server NAME\` or \`do anything\`` : `did you mean \`${near}\`?`);
+  const near = nearest(plain, [...callEffects, "run a shell", "send data out", "move money", "delete data", "write", "read"]);
+  throw misunderstood(text, near === null ? `after \`can\` comes ${callEffects.join(", ")}, \`call SERVER/TOOL\`, \`use server NAME\` or \`do anything\`` : `did you mean \`${near}\`?`);
 };
 
 const unknown = (text: string, what: string, name: string, known: readonly string[]): Fault => {

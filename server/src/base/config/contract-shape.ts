@@ -1,4 +1,4 @@
-import { reservedEntityTypes, reversibilities } from "@lanyard/contract";
+import { callEffects, reservedEntityTypes, reversibilities } from "@lanyard/contract";
 import { z } from "zod";
 import { undoShape } from "./undo.ts";
 
@@ -10,7 +10,7 @@ export const entityTypeShape = z
 
 /** What is said of one tool under `tools:`, or in a ready contract. */
 export const contractShape = z.strictObject({
-  effects: z.array(z.enum(["read", "write", "egress", "destructive", "money", "exec"])).max(6).optional(),
+  effects: z.array(z.enum(callEffects)).max(6).optional(),
   reversibility: z.enum(reversibilities).optional(),
   resource: z.strictObject({ type: entityTypeShape, argument: z.string().max(256).regex(/^[^.]+(\.[^.]+)*$/s, "write the argument's name, or a path of names with dots between them") }).optional(),
   amount: z.string().max(256).regex(/^[^.]+(\.[^.]+)*$/s, "write the argument's name, or a path of names with dots between them").optional(),

@@ -1,0 +1,139 @@
+/**
+ * What the gateway reads off a call's arguments before policy sees it: meaning instead of strings. Everything here is made by the gateway and
+ * recorded with the decision, so that `replay` needs neither the extractors nor the session's memory (invariant I3).
+ *
+ * Facts stand per top-level argument; policy sees them united over the call (`context.facts`, `context.labels`, `context.origins`). A call whose
+ * argument is dropped by a change loses that argument's facts with it.
+ *
+ * Lists are sorted, without repeats, and bounded; where a bound is met the class is `unknown`, which no rule that permits by class accepts.
+ */
+
+/** Where a value came from, best first: what is known from several places counts as the best of them. */
+export const valueOrigins = ["task", "directory", "trusted", "untrusted", "model"] as const;
+export type ValueOrigin = (typeof valueOrigins)[number];
+
+/** What an argument is for, by the tool's contract or, where that is silent, by its name and what lies in it. */
+export const argumentRoles = ["recipient", "target", "amount", "content", "command", "other"] as const;
+export type ArgumentRole = (typeof argumentRoles)[number];
+
+/** Classes stand from harmless to worst; united over a call the worst counts. `none` is said by policy's context where nothing of the kind is there. */
+export const sqlClasses = ["none", "read", "write", "schema", "admin", "unknown"] as const;
+export const shellClasses = ["none", "read", "write", "network", "exec", "unknown"] as const;
+export const urlClasses = ["none", "public", "private", "unknown"] as const;
+export const plainClasses = ["none", "plain", "unknown"] as const;
+export const codeClasses = ["none", "plain", "network", "exec", "unknown"] as const;
+
+/** Kinds of places in a file system that rules speak of. */
+export const pathKinds = ["agent-config", "ci", "credential", "env", "hidden", "hook", "memory", "system", "temporary"] as const;
+
+export interface SqlFacts {
+  readonly class: Exclude<(typeof sqlClasses)[number], "none">;
+  readonly statements: number;
+  /** All that is touched, as `schema.table` or `table`, folded as the dialect folds names. */
+  readonly tables: readonly string[];
+  /** Those of them that are written, created, altered or dropped. */
+  readonly writes: readonly string[];
+  /** Functions called, lower case. */
+  readonly functions: readonly string[];
+  /** A DELETE or UPDATE without a condition that says which rows, a TRUNCATE, a DROP. */
+  readonly unbounded: boolean;
+}
+
+export interface ShellFacts {
+  readonly class: Exclude<(typeof shellClasses)[number], "none">;
+  /** Programs that are started, as their last path component. */
+  readonly programs: readonly string[];
+  /** Words that name files, normalised as far as they can be. */
+  readonly paths: readonly string[];
+  readonly hosts: readonly string[];
+  /** Deletes, overwrites whole trees, formats: what cannot be had back. */
+  readonly destructive: boolean;
+}
+
+export interface UrlFacts {
+  readonly class: Exclude<(typeof urlClasses)[number], "none">;
+  /** Lower case, as WHATWG URL gives them; addresses in their canonical form. */
+  readonly hosts: readonly string[];
+  /** Registrable domains (eTLD+1); the host itself where there is none. */
+  readonly domains: readonly string[];
+  /** Without the colon. */
+  readonly schemes: readonly string[];
+  readonly ports: readonly number[];
+  /** Some URL carries a user or password. */
+  readonly userinfo: boolean;
+}
+
+export interface PathFacts {
+  readonly class: Exclude<(typeof plainClasses)[number], "none">;
+  /** Absolute where the contract gives a root, normalised (posix, NFC). */
+  readonly paths: readonly string[];
+  /** The deepest folder that holds them all, with a slash at its end: `common like "/work/*"` says that all are below /work. Empty when there is none. */
+  readonly common: string;
+  /** Each path and every folder above any of them, without a slash at the end: `folders.contains("/etc")` says that one is below /etc. */
+  readonly folders: readonly string[];
+  /** Last components. */
+  readonly names: readonly string[];
+  readonly kinds: readonly (typeof pathKinds)[number][];
+}
+
+export interface EmailFacts {
+  readonly class: Exclude<(typeof plainClasses)[number], "none">;
+  /** Lower case, without display names. */
+  readonly addresses: readonly string[];
+  readonly domains: readonly string[];
+}
+
+export interface MoneyFacts {
+  readonly class: Exclude<(typeof plainClasses)[number], "none">;
+  /** Sum in the smallest unit of the currency, such as cents; 0 when the class is `unknown`. */
+  readonly minor: number;
+  /** ISO 4217, upper case; empty strings where nothing says which. */
+  readonly currencies: readonly string[];
+}
+
+export interface CodeFacts {
+  readonly class: Exclude<(typeof codeClasses)[number], "none">;
+  readonly languages: readonly string[];
+  readonly imports: readonly string[];
+}
+
+/** Where a leaf of an argument was found before, for the explanation. */
+export interface ValueSource {
+  /** JSON pointer of the leaf within the arguments. */
+  readonly at: string;
+  readonly origin: ValueOrigin;
+  /** The decision (its seq) whose result it came from; null when it is no result. */
+  readonly seq: number | null;
+  /** JSON pointer within that result; empty when it is no result. */
+  readonly field: string;
+}
+
+/** Of one top-level argument; what is absent was not found in it. */
+export interface ArgumentFacts {
+  readonly role: ArgumentRole;
+  readonly sql?: SqlFacts;
+  readonly shell?: ShellFacts;
+  readonly url?: UrlFacts;
+  readonly path?: PathFacts;
+  readonly email?: EmailFacts;
+  readonly money?: MoneyFacts;
+  readonly code?: CodeFacts;
+  /** Encodings that were unfolded to read it (`base64`, `percent`, `gzip`, `json`, `data-url`, `hex` ...); `deep` where there were more layers than are looked through. */
+  readonly encodings?: readonly string[];
+  /** Data classes and labels that its values carry: found by detectors, or brought along from where they were read. */
+  readonly labels: readonly string[];
+  /** Of all values in it. Empty when it holds nothing but constants no one could have steered (null, true, false, empty). */
+  readonly origins: readonly ValueOrigin[];
+  /** At most 16, those from results first. */
+  readonly sources?: readonly ValueSource[];
+}
+
+/** Budgets, by name, that this call would take past a threshold; each budget that is in `over` is also in `ask` and `warn` where it has these. */
+export interface BudgetFacts {
+  readonly warn: readonly string[];
+  readonly ask: readonly string[];
+  readonly over: readonly string[];
+}
+
+/** Values of the temporal conditions that the bundle's policies ask for, by their id in the bundle. */
+export type HistoryFacts = Readonly<Record<string, boolean | number>>;
