@@ -19,6 +19,7 @@ import type { Rooms } from "./edge/api/rooms.ts";
 import { EgressDoor } from "./edge/gateway/egress/door.ts";
 import { AuthorityDoor } from "./edge/gateway/lease/door.ts";
 import { enclosing } from "./enclosing.ts";
+import { gathering } from "./gathering.ts";
 import { Gateway } from "./edge/gateway/gateway.ts";
 import { listen, type Listening } from "./listen.ts";
 import { Changes } from "./mediation/changes.ts";
@@ -40,7 +41,7 @@ import type { UpstreamSpec } from "./stages/execution/upstream.ts";
 import { Upstreams } from "./stages/execution/upstreams.ts";
 import { executeWeb } from "./stages/execution/web.ts";
 import { Catalog } from "./stages/facts/catalog.ts";
-import { gather, reachableServers } from "./stages/facts/gather.ts";
+import { reachableServers } from "./stages/facts/gather.ts";
 import { webDefinitions, webGround } from "./stages/facts/web-tools.ts";
 import { identityStage, type Identity } from "./stages/identity/identity.ts";
 import { inspect } from "./stages/inspection/inspect.ts";
@@ -212,7 +213,7 @@ function pathOf({ clock, log, store, live, identity, catalog, decision, approval
     enter: stop.enter,
     standing: stop.standing,
     look: stop.look,
-    gather: (action, principal, approval) => gather({ config: () => live.current(), catalog, clock }, action, principal, approval),
+    gather: gathering({ config: () => live.current(), catalog, clock }),
     decide: (input) => decision.decide(input),
     intend: record.intend,
     conclude: record.conclude,

@@ -66,6 +66,12 @@ export class TrialWorld {
     return { definition: null, refuse: { code: "not_found", text } };
   }
 
+  /** As the catalog's. */
+  definition(server: string, tool: string): ToolDefinition | null {
+    const known = this.#tools.get(`${server}/${tool}`);
+    return known ? { name: tool, inputSchema: known.inputSchema, ...(known.annotations && { annotations: known.annotations }) } : null;
+  }
+
   ground(): Ground {
     return { registry: registryOf(this.config), servers: [...this.#servers.keys()], tools: [...this.#tools.values()] };
   }

@@ -3,9 +3,9 @@ import { boundOf, changedIn } from "../../base/bound.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Answer, Exchange } from "../../base/exchange.ts";
 import type { Approval } from "../../base/path.ts";
+import { gathering } from "../../gathering.ts";
 import { rule } from "../../mediation/mediate.ts";
 import { normalise } from "../../mediation/normalise.ts";
-import { gather } from "../../stages/facts/gather.ts";
 import { inspect } from "../../stages/inspection/inspect.ts";
 import type { Guesser } from "./infer.ts";
 import { definitionsOf, readLine, type TraceLine } from "./line.ts";
@@ -108,7 +108,7 @@ export class Trial {
     };
     const world = this.#world;
     const stages = {
-      gather: (one: Action, principal: TrialSession["principal"], given: Approval | null) => gather({ config: () => world.config, catalog: world, clock: this.#clock }, one, principal, given),
+      gather: gathering({ config: () => world.config, catalog: world, clock: this.#clock }),
       decide: (input: Parameters<typeof snapshot.decide>[0]) => ({ decision: snapshot.decide(input), bundle: snapshot.hash }),
     };
     const first = rule(stages, action, session.principal, approvalBy(isGood ? given.groups : []), () => null);

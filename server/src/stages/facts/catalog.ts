@@ -90,6 +90,11 @@ export class Catalog {
     return { definition: slot.approved?.hash ?? null, refuse: { code: "quarantined", text: `tool \`${server}/${tool}\` is quarantined: ${why}` } };
   }
 
+  /** The definition that calls of a tool are pinned to; null where none was ever approved. */
+  definition(server: string, tool: string): ToolDefinition | null {
+    return this.#servers.get(server)?.get(tool)?.approved?.definition ?? null;
+  }
+
   /** Those of a server's tools, as it just showed them, whose definition is the approved one. Order is kept. */
   approvedAmong(server: string, tools: readonly ToolDefinition[]): ToolDefinition[] {
     const slots = this.#slots(server);

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
-import { webServer, webTools, type ToolContract } from "@lanyard/contract";
+import { webServer, webTools, type ToolContract, type ToolDefinition } from "@lanyard/contract";
 import type { ApprovedTool } from "@lanyard/policy";
 import { pinnedBytes } from "./definition.ts";
 
 interface PinnedWebTool {
+  readonly definition: ToolDefinition;
   readonly bytes: Uint8Array;
   readonly hash: string;
   readonly contract: ToolContract;
@@ -12,7 +13,7 @@ interface PinnedWebTool {
 const pinned: ReadonlyMap<string, PinnedWebTool> = new Map(
   webTools.map(({ definition, contract }) => {
     const bytes = pinnedBytes(definition);
-    return [definition.name, { bytes, hash: createHash("sha256").update(bytes).digest("base64url"), contract }];
+    return [definition.name, { definition, bytes, hash: createHash("sha256").update(bytes).digest("base64url"), contract }];
   }),
 );
 

@@ -1,0 +1,36 @@
+import type { ArgumentRole } from "@lanyard/contract";
+import { wordsOf } from "./words.ts";
+
+// What an argument is for, by its name. The last word says what it is, those before it which: `recipient_email`, `emailBody`.
+
+const rows: readonly (readonly [ArgumentRole, string])[] = [
+  ["recipient", "to cc bcc recipient recipients iban account accounts payee beneficiary webhook channel channels email emails address addresses participant participants attendee attendees invitee invitees receiver receivers phone mobile bic swift assignee assignees reviewer reviewers member members contact contacts audience wallet destinee callback"],
+  ["target", "id ids path paths file files filename folder directory dir repo repository owner table database db name names key keys resource resources host hostname hosts url urls uri uris href link domain branch issue project bucket source destination ref sha record customer order user users ticket page document doc collection index queue topic instance cluster namespace service event thread server port origin remote scheme location cwd root"],
+  ["amount", "amount amounts price total sum cost fee budget cents quantity"],
+  ["content", "body text message messages content contents subject description title comment comments html markdown data payload note notes summary prompt value values query q question caption reason memo template input attachments attachment details instructions keywords headers metadata old new replacement"],
+  ["command", "sql command commands cmd script shell bash code argv statement statements expression program snippet args"],
+];
+const byWord: ReadonlyMap<string, ArgumentRole> = new Map(rows.flatMap(([role, words]) => words.split(" ").map((word) => [word, role] as const)));
+
+/** Words that are nothing by themselves and take the meaning of what comes before: `account_number`, `channel_id`, `to_address`. */
+const suffixes = new Set(["id", "ids", "number", "no", "name", "names", "list", "text", "value", "address", "addresses", "handle", "key"]);
+const leading = new Set<string>(["recipient", "recipients", "to", "cc", "bcc", "iban", "account", "payee", "beneficiary", "webhook", "channel", "attendee", "participant", "receiver", "assignee", "reviewer", "invitee", "callback", "amount", "sql"]);
+
+/** Worst last: what an object is for that has several of them in it. */
+const order: readonly ArgumentRole[] = ["other", "content", "target", "command", "amount", "recipient"];
+
+export function roleOfName(name: string): ArgumentRole {
+  const words = wordsOf(name);
+  const last = words.at(-1);
+  if (last === undefined) return "other";
+  const before = words.at(-2);
+  if (before !== undefined && leading.has(before) && suffixes.has(last)) return byWord.get(before) ?? "other";
+  if (words.length > 1 && (words[0] === "recipient" || words[0] === "to")) return "recipient";
+  return byWord.get(last) ?? (before !== undefined && suffixes.has(last) ? byWord.get(before) : undefined) ?? "other";
+}
+
+export const weightiest = (roles: Iterable<ArgumentRole>): ArgumentRole => {
+  let at = 0;
+  for (const role of roles) at = Math.max(at, order.indexOf(role));
+  return order[at] ?? "other";
+};

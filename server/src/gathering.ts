@@ -1,0 +1,39 @@
+import { webServer, type Action, type DecisionInput, type Principal, type ToolDefinition } from "@lanyard/contract";
+import type { Clock } from "./base/clock.ts";
+import type { Config } from "./base/config/config.ts";
+import { extract } from "./base/extract/extract.ts";
+import type { Approval, Facts, Pin } from "./base/path.ts";
+import { gather } from "./stages/facts/gather.ts";
+import { webTool } from "./stages/facts/web-tools.ts";
+
+/** What step 4 asks. */
+export interface GatheringRooms {
+  readonly config: () => Config;
+  readonly clock: Clock;
+  readonly catalog: {
+    pin(server: string, tool: string): Pick<Pin, "definition" | "refuse">;
+    /** The definition that calls of it are pinned to; null where there is none. */
+    definition(server: string, tool: string): ToolDefinition | null;
+  };
+}
+
+/**
+ * Step 4 as a whole: who calls what, then what the arguments mean, and then what is known of their values. Each part is one line here, takes
+ * what those above it found, and gives its own part of the decision's input; none of them waits for anything. Throws as {@link gather} does.
+ */
+export const gathering =
+  (rooms: GatheringRooms) =>
+  (action: Action, principal: Principal, approval: Approval | null): Facts => {
+    const known = gather(rooms, action, principal, approval);
+    if (known.pin.refuse) return known; // Nobody will decide: what it means does not matter.
+    const meaning = meaningOf(rooms, action);
+    const input: DecisionInput = { ...known.input, effects: meaning.effects, facts: meaning.facts };
+    return { input, pin: known.pin };
+  };
+
+/** Of the arguments, by the tool's contract and definition. */
+function meaningOf({ config, catalog }: GatheringRooms, { server, tool, method, name, args }: Action): ReturnType<typeof extract> {
+  const shape = tool === undefined ? null : server === webServer ? (webTool(tool)?.definition ?? null) : catalog.definition(server, tool);
+  const contract = config().tools.get(name) ?? (server === webServer ? webTool(tool ?? "")?.contract : undefined);
+  return extract({ tool: tool ?? method, args, declared: new Map(), effects: contract && contract.effects.length > 0 ? contract.effects : null, shape });
+}
