@@ -4,6 +4,7 @@ import type { ChannelEntry } from "./channels.ts";
 import type { UndoContract } from "../undo/contract.ts";
 import type { AlertRules } from "./alerts.ts";
 import type { CredentialEntry } from "./credentials.ts";
+import type { OwnLabels, YieldsFile } from "./labels.ts";
 import type { StopRules } from "./stop.ts";
 
 /** lanyard.yaml as the daemon uses it: checked, references resolved, defaults filled in, paths absolute. Immutable. */
@@ -40,6 +41,10 @@ export interface Config {
   readonly notify: ReadonlyMap<string, readonly string[]>;
   /** Contracts by Cedar action id: `<server>/<tool>`. */
   readonly tools: ReadonlyMap<string, ToolContract>;
+  /** What results are, by the name of a server or the Cedar action id of a tool: see `yieldsOf`. */
+  readonly yields: ReadonlyMap<string, YieldsFile>;
+  /** Data classes beside the built-in ones. */
+  readonly labels: OwnLabels;
   /**
    * `agent`: whose policies decide the calls that take actions back, in a session of its own; null: nothing is taken back. `by`: groups whose members
    * may ask for it, beside the operator. `contracts`: by Cedar action id.

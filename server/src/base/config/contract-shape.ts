@@ -1,5 +1,6 @@
 import { callEffects, reservedEntityTypes, reversibilities } from "@lanyard/contract";
 import { z } from "zod";
+import { yieldsShape } from "./labels.ts";
 import { undoShape } from "./undo.ts";
 
 /** The type of a resource, as Cedar writes it. */
@@ -14,6 +15,7 @@ export const contractShape = z.strictObject({
   reversibility: z.enum(reversibilities).optional(),
   resource: z.strictObject({ type: entityTypeShape, argument: z.string().max(256).regex(/^[^.]+(\.[^.]+)*$/s, "write the argument's name, or a path of names with dots between them") }).optional(),
   amount: z.string().max(256).regex(/^[^.]+(\.[^.]+)*$/s, "write the argument's name, or a path of names with dots between them").optional(),
+  yields: yieldsShape.optional(),
   undo: undoShape.optional(),
 });
 

@@ -2,6 +2,7 @@ import { isAbsolute } from "node:path";
 import { webServer, webTools, type Reversibility, type ToolContract } from "@lanyard/contract";
 import type { UndoContract } from "../undo/contract.ts";
 import type { ContractFile } from "./contract-shape.ts";
+import type { YieldsFile } from "./labels.ts";
 import { readyContract, readyContracts } from "./ready.ts";
 import type { ConfigFile } from "./schema.ts";
 import { nearest, type Path, type YamlSource } from "./source.ts";
@@ -84,4 +85,11 @@ export function undoContracts(shape: ConfigFile): ReadonlyMap<string, UndoContra
     if (cases.length > 0) found.set(action, { cases, otherwise: otherwiseOf(action, both), root });
   }
   return found;
+}
+
+/** What results are, by Cedar action id of a tool and by name of a server, as far as anything is said. */
+export function yieldsOfAll(shape: ConfigFile): ReadonlyMap<string, YieldsFile> {
+  const servers = Object.entries(shape.servers ?? {}).map(([name, { yields }]) => [name, yields] as const);
+  const tools = [...spoken(shape)].map(([action, { own, ready }]) => [action, own.yields ?? ready.yields] as const);
+  return new Map([...servers, ...tools].flatMap(([name, yields]) => (yields === undefined ? [] : [[name, yields]])));
 }

@@ -7,9 +7,10 @@ import { defaultLimits, limits } from "../limits.ts";
 import { alertRules, checkAlerts } from "./alerts.ts";
 import type { AgentEntry, Config, IsolatedServer, OauthServer, ServerDefinition } from "./config.ts";
 import { channelEntry, checkChannels } from "./channels.ts";
-import { checkContracts, toolContracts, undoContracts } from "./contracts.ts";
+import { checkContracts, toolContracts, undoContracts, yieldsOfAll } from "./contracts.ts";
 import { credentialEntry, neededBy } from "./credentials.ts";
 import { credentialsIn } from "./environment.ts";
+import { checkLabels, ownLabels } from "./labels.ts";
 import { configShape, knownKeys, type ConfigFile } from "./schema.ts";
 import { stopRules } from "./stop.ts";
 import { nearest, yamlSource, type Path, type YamlSource } from "./source.ts";
@@ -49,6 +50,7 @@ export function parseConfig(bytes: Uint8Array, file: string): Config {
     checkCredentials(shape, source);
     checkChannels(shape, (path, message, at) => source.problem(path, message, at), missingName);
     checkContracts(shape, source);
+    checkLabels(shape.labels ?? {}, (path, message) => source.problem(path, message));
     checkAlerts(shape.alerts ?? {}, { users: shape.users ?? {}, channels: shape.channels ?? {} }, (path, message, at) => source.problem(path, message, at), missingName);
   }
   const listen = shape ? listenOf(shape, source) : null;
@@ -234,6 +236,8 @@ function build(shape: ConfigFile, listen: Config["listen"], file: string, hash: 
     publicUrl: shape.public_url?.replace(/\/$/, "") ?? null,
     notify: new Map(Object.entries(Array.isArray(shape.approvals?.notify) ? { "*": shape.approvals.notify } : (shape.approvals?.notify ?? {}))),
     tools: toolContracts(shape),
+    yields: yieldsOfAll(shape),
+    labels: ownLabels(shape.labels ?? {}, (path) => resolve(folder, path)),
     undo: { agent: shape.undo?.agent ?? null, by: shape.undo?.by ?? [], contracts: undoContracts(shape) },
     egress: { tcp: endpoints(shape.egress?.tcp), private: endpoints(shape.egress?.private), ca: shape.egress?.ca === undefined ? null : resolve(folder, shape.egress.ca) },
     gates: gatesOf(shape.gates ?? {}),

@@ -6,6 +6,7 @@ import { channelShape, emailAddress, isSafeUrl, notifyShape, slackUser } from ".
 import { contractShape, entityTypeShape } from "./contract-shape.ts";
 import { alertShape } from "./alerts.ts";
 import { credentialShape } from "./credentials.ts";
+import { labelsShape, yieldsShape } from "./labels.ts";
 import { stopShape } from "./stop.ts";
 import { maxTextChars, noControl, template } from "./template.ts";
 import { contractUseShape } from "./undo.ts";
@@ -61,6 +62,7 @@ const server = z
     isolated: z.union([z.boolean(), isolated], "`true`, or what it is given: `{driver, readable, egress: {agent, on_behalf_of}}`").optional(),
     oauth: z.union([z.literal(true), oauth], "`true`, or `{grant, issuer, client_id, client_secret, scope}`").optional(),
     url: plain.optional(),
+    yields: yieldsShape.optional(),
     headers: z.record(z.string().regex(/^[!#$%&'*+.^_`|~A-Za-z0-9-]+$/, "not the name of an HTTP header"), template).optional(),
   })
   .superRefine((entry, context) => {
@@ -118,6 +120,7 @@ export const configShape = z.strictObject({
   public_url: publicUrl.optional(),
   approvals: z.strictObject({ notify: notifyShape(name).optional() }).optional(),
   tools: z.record(contractName, contractShape).optional(),
+  labels: labelsShape.optional(),
   contracts: z.record(serverName, contractUseShape).optional(),
   undo: z.strictObject({ agent: name, by: names.optional() }).optional(),
   egress: egress.optional(),

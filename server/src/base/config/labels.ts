@@ -1,0 +1,55 @@
+import { z } from "zod";
+import { patternProblem } from "../labels/patterns.ts";
+import type { Path } from "./source.ts";
+
+/** What the results of a server or a tool are, as the organisation says. */
+export interface Yields {
+  /** Sorted. */
+  readonly labels: readonly string[];
+  /** Whether what it gives may be acted on as if it came from the organisation: recipients, amounts. */
+  readonly trust: "trusted" | "untrusted";
+}
+
+/** Data classes of the organisation's own. */
+export interface OwnLabels {
+  /** By name, RE2 patterns. */
+  readonly patterns: ReadonlyMap<string, { readonly re2: string; readonly label: string }>;
+  /** By name, files of values, one a line. `file`: absolute. */
+  readonly sets: ReadonlyMap<string, { readonly file: string; readonly label: string }>;
+}
+
+export const labelShape = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, "a label is 1 to 64 letters, digits, `.`, `_` or `-`, and starts with a letter or digit");
+
+export const yieldsShape = z.strictObject({ labels: z.array(labelShape).max(64).optional(), trust: z.enum(["trusted", "untrusted"]).optional() });
+export type YieldsFile = z.infer<typeof yieldsShape>;
+
+export const labelsShape = z.strictObject({
+  patterns: z.record(labelShape, z.strictObject({ re2: z.string().min(1), label: labelShape })).optional(),
+  sets: z.record(labelShape, z.strictObject({ file: z.string().min(1).max(4096), label: labelShape })).optional(),
+});
+type LabelsFile = z.infer<typeof labelsShape>;
+
+/** Patterns of one daemon: each is run over everything that is looked at. */
+const mostPatterns = 64;
+
+/** That every pattern can be run. */
+export function checkLabels({ patterns = {} }: LabelsFile, problem: (path: Path, message: string) => void): void {
+  const named = Object.entries(patterns);
+  if (named.length > mostPatterns) problem(["labels", "patterns"], `there are ${named.length} patterns; ${mostPatterns} are allowed`);
+  for (const [name, { re2 }] of named.slice(0, mostPatterns)) {
+    const wrong = patternProblem(re2);
+    if (wrong !== null) problem(["labels", "patterns", name, "re2"], wrong);
+  }
+}
+
+export const ownLabels = ({ patterns = {}, sets = {} }: LabelsFile, absolute: (path: string) => string): OwnLabels => ({
+  patterns: new Map(Object.entries(patterns)),
+  sets: new Map(Object.entries(sets).map(([name, { file, label }]) => [name, { file: absolute(file), label }])),
+});
+
+/** A tool's own words count before its server's, each by itself; where both are silent, nothing is trusted. */
+export function yieldsOf({ yields }: { readonly yields: ReadonlyMap<string, YieldsFile> }, server: string, action: string): Yields {
+  const own = yields.get(action);
+  const all = yields.get(server);
+  return { labels: [...new Set(own?.labels ?? all?.labels ?? [])].sort(), trust: own?.trust ?? all?.trust ?? "untrusted" };
+}
