@@ -6,6 +6,7 @@ import { registryOf, type Config, type ServerDefinition } from "./base/config/co
 import type { Answer } from "./base/exchange.ts";
 import type { Environment } from "./base/config/environment.ts";
 import { LiveConfig } from "./base/config/live.ts";
+import type { Classifier } from "./base/labels/classifier.ts";
 import type { Limits } from "./base/limits.ts";
 import type { Log } from "./base/log.ts";
 import { toolsCover } from "./base/mandate.ts";
@@ -21,6 +22,7 @@ import { AuthorityDoor } from "./edge/gateway/lease/door.ts";
 import { enclosing } from "./enclosing.ts";
 import { gathering } from "./gathering.ts";
 import { Gateway } from "./edge/gateway/gateway.ts";
+import { labelling } from "./labelling.ts";
 import { listen, type Listening } from "./listen.ts";
 import { Changes } from "./mediation/changes.ts";
 import { mediate } from "./mediation/mediate.ts";
@@ -93,6 +95,7 @@ interface Core {
   readonly limits: Limits;
   readonly credentials: CredentialStage;
   readonly stop: StopStage;
+  readonly classifier: () => Classifier;
 }
 
 async function core({ config, environment, log, clock = systemClock }: ComposeOptions, held: AsyncDisposableStack): Promise<Core> {
@@ -126,7 +129,7 @@ async function core({ config, environment, log, clock = systemClock }: ComposeOp
   const releases = releasing({ store, clock, log, limits, config: current, ground, decision, solver });
   const approvals = held.use(approvalStage({ store, clock, log, config: current }));
   const credentials = new CredentialStage({ store, clock, log, config: current, environment });
-  return { clock, log, store, live, identity, catalog, ground, decision, releases, approvals, limits, credentials, stop };
+  return { clock, log, store, live, identity, catalog, ground, decision, releases, approvals, limits, credentials, stop, classifier: labelling({ store, live, log }, held) };
 }
 
 /** Builds and starts a daemon. Throws Fault `conflict` when another holds the data folder, `ledger_unavailable`, `invalid_config`. */
@@ -202,7 +205,7 @@ export async function composeOffline(options: ComposeOptions): Promise<Offline> 
 }
 
 /** The path's collaborators, out of the rooms. */
-function pathOf({ clock, log, store, live, identity, catalog, decision, approvals, limits, credentials, stop }: Core, servers: Upstreams, ownUrl: () => string): Omit<Stages, "plan" | "staged" | "stage"> {
+function pathOf({ clock, log, store, live, identity, catalog, decision, approvals, limits, credentials, stop, classifier }: Core, servers: Upstreams, ownUrl: () => string): Omit<Stages, "plan" | "staged" | "stage"> {
   const record = recordStage({ store, clock, log });
   const executor = { upstreams: servers, limits, pin: (server: string, tool: string) => catalog.pin(server, tool) };
   const web = { limits, rules: () => live.current().egress, ownUrl };
@@ -213,7 +216,7 @@ function pathOf({ clock, log, store, live, identity, catalog, decision, approval
     enter: stop.enter,
     standing: stop.standing,
     look: stop.look,
-    gather: gathering({ config: () => live.current(), catalog, clock }),
+    gather: gathering({ config: () => live.current(), catalog, clock, classifier }),
     decide: (input) => decision.decide(input),
     intend: record.intend,
     conclude: record.conclude,

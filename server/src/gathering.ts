@@ -2,6 +2,9 @@ import { webServer, type Action, type DecisionInput, type Principal, type ToolDe
 import type { Clock } from "./base/clock.ts";
 import type { Config } from "./base/config/config.ts";
 import { extract } from "./base/extract/extract.ts";
+import { unfold } from "./base/extract/unfold.ts";
+import type { Classifier } from "./base/labels/classifier.ts";
+import { labelled } from "./base/labels/labels-of.ts";
 import type { Approval, Facts, Pin } from "./base/path.ts";
 import { gather } from "./stages/facts/gather.ts";
 import { webTool } from "./stages/facts/web-tools.ts";
@@ -10,6 +13,7 @@ import { webTool } from "./stages/facts/web-tools.ts";
 export interface GatheringRooms {
   readonly config: () => Config;
   readonly clock: Clock;
+  readonly classifier: () => Classifier;
   readonly catalog: {
     pin(server: string, tool: string): Pick<Pin, "definition" | "refuse">;
     /** The definition that calls of it are pinned to; null where there is none. */
@@ -27,7 +31,7 @@ export const gathering =
     const known = gather(rooms, action, principal, approval);
     if (known.pin.refuse) return known; // Nobody will decide: what it means does not matter.
     const meaning = meaningOf(rooms, action);
-    const input: DecisionInput = { ...known.input, effects: meaning.effects, facts: meaning.facts };
+    const input: DecisionInput = { ...known.input, effects: meaning.effects, facts: labelled(rooms.classifier(), unfold, action.args, meaning.facts) };
     return { input, pin: known.pin };
   };
 

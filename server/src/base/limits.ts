@@ -40,6 +40,8 @@ export const limits = {
   callbacks: { value: 4096, unit: "callbacks", why: "of Slack that are remembered for five minutes, so that none counts twice; past it they are refused" },
   sign_ins: { value: 256, unit: "sign-ins", why: "at the page for approvals, open at once; the oldest makes room" },
   sign_in_ms: { value: 600_000, unit: "ms", why: "a sign-in at the page for approvals: time to read a card and to answer" },
+  label_values: { value: 100_000, unit: "values", why: "in one file of values that are looked for; each is kept as a keyed hash" },
+  label_file_bytes: { value: 16 * 1024 * 1024, unit: "bytes", why: "one such file" },
   config_bytes: { value: 1024 * 1024, unit: "bytes", why: "lanyard.yaml; a hundred times what a large organisation writes" },
   catalog_refresh_ms: { value: 60_000, unit: "ms", why: "how long a server in use can change its tools without saying so before Lanyard looks" },
   definition_bytes: { value: 256 * 1024, unit: "bytes", why: "one tool's definition; past it the tool stays out of the catalog" },

@@ -5,9 +5,6 @@ import { cardsIn, emailsIn, ibansIn, nationalIdsIn, phonesIn } from "./personal.
 import { formatsIn, privateKeysIn } from "./secrets.ts";
 import type { Span } from "./span.ts";
 
-/** Data classes that are looked for everywhere. What has a dot is also of the class before it: `personal.email` is `personal`. */
-export const builtInClasses = ["secret", "personal", "personal.card", "personal.email", "personal.iban", "personal.national-id", "personal.phone"] as const;
-
 /** Digits enough for a number that somebody could be known by. */
 const hasNumber = /\d(?:[ .()/-]{0,2}\d){5}|[A-Za-z]{6}\d{2}/;
 
@@ -63,31 +60,29 @@ export class Classifier {
   /** Classes of all texts, numbers and names in a value, also of secrets that were split over several of its texts. */
   detectIn(value: Json, field = ""): readonly string[] {
     const found = new Set<string>();
-    const pieces: string[] = [];
-    for (const leaf of leavesOf(value, field)) {
-      for (const { label } of this.spans(leaf.text, leaf.field)) found.add(label);
-      pieces.push(leaf.text);
-    }
-    if (!found.has("secret") && joinedSecrets(pieces).length > 0) found.add("secret");
+    const leaves = [...textsOf(value, field)];
+    for (const leaf of leaves) for (const { label } of this.spans(leaf.text, leaf.field)) found.add(label);
+    if (!found.has("secret") && splitSecrets(leaves).size > 0) found.add("secret");
     return impliedBy(found);
   }
 }
 
 /** A text of a value, or the name of one of its fields; `field`: the name it stands under. */
-export interface Leaf {
+export interface LabelledText {
   readonly text: string;
   readonly field: string;
+  readonly isName: boolean;
 }
 
 /** All texts in a value, numbers as texts, names of fields before what they hold. */
-export function* leavesOf(value: Json, field: string): Generator<Leaf> {
-  if (typeof value === "string") yield { text: value, field };
-  else if (typeof value === "number" && Math.abs(value) > 99_999) yield { text: String(value), field };
-  else if (Array.isArray(value)) for (const item of value) yield* leavesOf(item, field);
+export function* textsOf(value: Json, field: string): Generator<LabelledText> {
+  if (typeof value === "string") yield { text: value, field, isName: false };
+  else if (typeof value === "number" && Math.abs(value) > 99_999) yield { text: String(value), field, isName: false };
+  else if (Array.isArray(value)) for (const item of value) yield* textsOf(item, field);
   else if (isObject(value)) {
     for (const [name, item] of Object.entries(value)) {
-      yield { text: name, field: "" };
-      yield* leavesOf(item, name);
+      yield { text: name, field: "", isName: true };
+      yield* textsOf(item, name);
     }
   }
 }
@@ -95,23 +90,25 @@ export function* leavesOf(value: Json, field: string): Generator<Leaf> {
 const mostPieces = 4096;
 const longestPiece = 200;
 
-/** Which of several texts hold parts of one key, when they are read one after the other. */
-export function joinedSecrets(texts: readonly string[]): readonly number[] {
-  const pieces = texts.slice(0, mostPieces).map((text) => fold(text.length > 2 * longestPiece ? `${text.slice(0, longestPiece)} ${text.slice(-longestPiece)}` : text).text.trim());
-  if (pieces.length < 2) return [];
+/** Texts that hold parts of one key, when they are read one after the other: values alone, or with the names that they stand under. */
+export function splitSecrets<L extends LabelledText>(leaves: readonly L[]): Set<L> {
+  const few = leaves.slice(0, mostPieces);
+  return new Set([...joined(few.filter(({ isName }) => !isName)), ...joined(few)]);
+}
+
+function joined<L extends LabelledText>(leaves: readonly L[]): L[] {
+  if (leaves.length < 2) return [];
+  const pieces = leaves.map(({ text }) => fold(text.length > 2 * longestPiece ? `${text.slice(0, longestPiece)} ${text.slice(-longestPiece)}` : text).text.trim());
   const starts: number[] = [];
-  let joined = "";
+  let whole = "";
   for (const piece of pieces) {
-    starts.push(joined.length);
-    joined += piece;
+    starts.push(whole.length);
+    whole += piece;
   }
-  const parts = new Set<number>();
-  for (const { start, end } of formatsIn(joined, new Set(starts))) {
-    starts.forEach((from, at) => {
-      const to = from + (pieces[at]?.length ?? 0);
-      const whole = start >= from && end <= to;
-      if (!whole && from < end && to > start) parts.add(at);
-    });
-  }
-  return [...parts];
+  const found = formatsIn(whole, new Set([...starts, whole.length]));
+  return leaves.filter((_leaf, at) => {
+    const from = starts[at] ?? 0;
+    const to = from + (pieces[at]?.length ?? 0);
+    return found.some(({ start, end }) => start < to && end > from && (start < from || end > to));
+  });
 }

@@ -1,6 +1,6 @@
 import { isObject, type ArgumentFacts, type Json, type JsonObject, type ResourceFact } from "@lanyard/contract";
 import type { Answer } from "../exchange.ts";
-import { impliedBy, joinedSecrets, leavesOf, type Classifier } from "./classifier.ts";
+import { impliedBy, textsOf, splitSecrets, type Classifier } from "./classifier.ts";
 
 /** Reads a text with its encodings taken off: itself first, then what lies behind them. */
 export type Unfolding = (text: string) => readonly { readonly text: string }[];
@@ -11,15 +11,14 @@ export type Unfolding = (text: string) => readonly { readonly text: string }[];
  */
 export function labelled(classifier: Classifier, unfold: Unfolding, args: JsonObject, facts: Readonly<Record<string, ArgumentFacts>>): Readonly<Record<string, ArgumentFacts>> {
   const found = new Map(Object.entries(args).map(([name, value]) => [name, new Set(labelsIn(classifier, unfold, name, value))]));
-  const pieces: { readonly name: string; readonly text: string }[] = [];
-  for (const [name, value] of Object.entries(args)) for (const { text } of leavesOf(value, name)) pieces.push({ name, text });
-  for (const at of joinedSecrets(pieces.map(({ text }) => text))) found.get(pieces[at]?.name ?? "")?.add("secret");
+  const leaves = Object.entries(args).flatMap(([name, value]) => [{ text: name, field: "", isName: true, name }, ...textsOf(value, name).map((leaf) => ({ ...leaf, name }))]);
+  for (const { name } of splitSecrets(leaves)) found.get(name)?.add("secret");
   return Object.fromEntries(Object.entries(facts).map(([name, fact]) => [name, { ...fact, labels: impliedBy([...fact.labels, ...(found.get(name) ?? [])]) }]));
 }
 
 function labelsIn(classifier: Classifier, unfold: Unfolding, name: string, value: Json): readonly string[] {
   const found = new Set(classifier.detect(name));
-  for (const { text, field } of leavesOf(value, name)) {
+  for (const { text, field } of textsOf(value, name)) {
     for (const view of unfold(text)) for (const label of classifier.detect(view.text, field)) found.add(label);
   }
   return [...found];

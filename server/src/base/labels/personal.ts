@@ -107,7 +107,7 @@ export function cardsIn(text: string, context: string): Span[] {
   const found: Span[] = [];
   for (const { 0: written, index } of text.matchAll(card)) {
     const digits = written.replace(/\D/g, "");
-    if (!cardGroups.test(written) || !luhn(digits) || /^(.)\1+$/.test(digits.slice(2))) continue;
+    if (!cardGroups.test(written) || !luhn(digits) || /^(.)\1+$/.test(digits)) continue;
     if (!issuers.some(([range, lengths]) => range.test(digits) && lengths.includes(digits.length))) continue;
     const usual = digits.length === 16 || (digits.length === 15 && digits.startsWith("3")) || written.length > digits.length;
     const words = around(text, context, index, index + written.length);

@@ -5,9 +5,6 @@ export interface Span {
   readonly end: number;
 }
 
-/** Finds values of one kind in a text that was folded. `context`: words that stand before it elsewhere, such as the name of its field. */
-export type Finder = (text: string, context: string) => Span[];
-
 const before = 56;
 
 /** The words around a place: its field's name and what stands shortly before and after it, lower case. */

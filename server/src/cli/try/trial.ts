@@ -2,6 +2,8 @@ import { completeWebArguments, Fault, isObject, webServer, type Action, type Err
 import { boundOf, changedIn } from "../../base/bound.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Answer, Exchange } from "../../base/exchange.ts";
+import type { Classifier } from "../../base/labels/classifier.ts";
+import { classifierOf } from "../../base/labels/own.ts";
 import type { Approval } from "../../base/path.ts";
 import { gathering } from "../../gathering.ts";
 import { rule } from "../../mediation/mediate.ts";
@@ -38,6 +40,7 @@ export class Trial {
   readonly #sessions: TrialSessions;
   readonly #clock: Clock;
   readonly #explain: boolean;
+  readonly #classifier: Classifier;
   /** The time of the line that is being run; null for the present. */
   #atMs: number | null = null;
 
@@ -48,6 +51,7 @@ export class Trial {
     this.#clock = { ...clock, nowMs: () => this.#atMs ?? clock.nowMs() };
     this.#sessions = new TrialSessions({ clock: this.#clock, config: () => world.config });
     this.#explain = explain;
+    this.#classifier = classifierOf(world.config.labels, clock.random(32)); // Nothing of it outlives the trial.
   }
 
   /** `number` counts from 1. Throws Fault `invalid_config` when policies do not compile against tools that the trace brought along. */
@@ -108,7 +112,7 @@ export class Trial {
     };
     const world = this.#world;
     const stages = {
-      gather: gathering({ config: () => world.config, catalog: world, clock: this.#clock }),
+      gather: gathering({ config: () => world.config, catalog: world, clock: this.#clock, classifier: () => this.#classifier }),
       decide: (input: Parameters<typeof snapshot.decide>[0]) => ({ decision: snapshot.decide(input), bundle: snapshot.hash }),
     };
     const first = rule(stages, action, session.principal, approvalBy(isGood ? given.groups : []), () => null);

@@ -1,0 +1,29 @@
+import { expect, test } from "vitest";
+import { Classifier } from "../labels/classifier.ts";
+import { labelsOfResult } from "../labels/labels-of.ts";
+import { yieldsOf } from "./labels.ts";
+import { parseConfig } from "./read.ts";
+
+const configOf = (text: string) => parseConfig(new TextEncoder().encode(`version: 1\n${text}`), "/srv/lanyard.yaml");
+
+test("what results are: a tool's own words before its server's, each by itself; nothing is trusted that nobody calls so", () => {
+  const config = configOf(`
+servers: { crm: { command: x, yields: { labels: [customer], trust: trusted } }, web-search: { command: x } }
+tools: { crm/export: { effects: [read], yields: { labels: [customer.bulk] } }, crm/status: { effects: [read], yields: { labels: [] } } }
+`);
+  expect(yieldsOf(config, "crm", "crm/get")).toEqual({ labels: ["customer"], trust: "trusted" });
+  expect(yieldsOf(config, "crm", "crm/export")).toEqual({ labels: ["customer.bulk"], trust: "trusted" });
+  expect(yieldsOf(config, "crm", "crm/status")).toEqual({ labels: [], trust: "trusted" });
+  expect(yieldsOf(config, "web-search", "web-search/find")).toEqual({ labels: [], trust: "untrusted" });
+  const touched = [{ type: "Table", id: "a", labels: ["internal"], owner: null }];
+  const answer = { result: { content: [{ type: "text", text: "ana@example.com" }] } };
+  expect(labelsOfResult(new Classifier(), yieldsOf(config, "crm", "crm/export"), touched, answer)).toEqual(["customer", "customer.bulk", "internal", "personal", "personal.email"]);
+});
+
+test("patterns that cannot be run are refused with their place", () => {
+  expect(() => configOf('labels: { patterns: { a: { re2: "(x", label: a } } }')).toThrow("/srv/lanyard.yaml:2:33: no pattern in RE2 syntax: missing closing )");
+  expect(() => configOf('labels: { patterns: { a: { re2: "(?=x)", label: a } } }')).toThrow("no pattern in RE2 syntax");
+  expect(() => configOf('labels: { patterns: { a: { re2: "x*", label: a } } }')).toThrow("matches the empty text");
+  expect(() => configOf('labels: { patterns: { a: { re2: "((a{100}){10}){10}", label: a } } }')).toThrow(/instructions|RE2/);
+  expect(() => configOf('labels: { patterns: { a: { re2: "E-[0-9]{6}", label: "no label" } } }')).toThrow("a label is 1 to 64");
+});
