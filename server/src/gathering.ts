@@ -39,5 +39,5 @@ export const gathering =
 function meaningOf({ config, catalog }: GatheringRooms, { server, tool, method, name, args }: Action): ReturnType<typeof extract> {
   const shape = tool === undefined ? null : server === webServer ? (webTool(tool)?.definition ?? null) : catalog.definition(server, tool);
   const contract = config().tools.get(name) ?? (server === webServer ? webTool(tool ?? "")?.contract : undefined);
-  return extract({ tool: tool ?? method, args, declared: new Map(), effects: contract && contract.effects.length > 0 ? contract.effects : null, shape });
+  return extract({ server, tool: tool ?? method, args, declared: new Map(), effects: contract && contract.effects.length > 0 ? contract.effects : null, shape });
 }

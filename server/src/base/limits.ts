@@ -110,6 +110,9 @@ export const limits = {
   undo_files: { value: 10_000, unit: "files", why: "files and folders that one action may change and that are looked at before and after it" },
   undo_file_bytes: { value: 16 * 1024 * 1024, unit: "bytes", why: "their contents, which are kept before; past it nothing is promised" },
   undo_rows: { value: 200, unit: "rows", why: "rows that one statement of SQL changes and that can be put back; past it nothing is promised" },
+  unfold_layers: { value: 4, unit: "layers", why: "encodings in each other that an argument is looked through; past them its facts say `deep`" },
+  unfold_views: { value: 64, unit: "texts", why: "that one text unfolds to; past them its facts say `deep`" },
+  unfold_chars: { value: 512 * 1024, unit: "characters", why: "of all that one text unfolds to; what is packed grows a thousandfold" },
   sandbox_cpu_ms: { value: 4 * 3_600_000, unit: "ms", why: "processor time of all processes of one sandbox" },
 } as const satisfies Record<string, { value: number; unit: string; why: string }>;
 

@@ -1,11 +1,17 @@
 import { isObject, type ArgumentFacts, type ArgumentRole, type CallEffect, type Json, type JsonObject } from "@lanyard/contract";
-import type { DeclaredArguments, ToolShape } from "./declared.ts";
+import type { ArgumentKind, DeclaredArgument, DeclaredArguments, ToolShape } from "./declared.ts";
+import { hintsOf, isMinor, isMoney, kindsOfText, type ToolHints } from "./detect.ts";
 import { effectsOfAnnotations, effectsOfFacts, effectsOfName, sortedEffects } from "./effects.ts";
+import { emailFacts } from "./email.ts";
+import { moneyFacts, type Amount } from "./money.ts";
+import { pathFacts } from "./path.ts";
 import { roleOfName, weightiest } from "./roles.ts";
 import { unfold } from "./unfold.ts";
+import { urlFacts } from "./url.ts";
 
 /** A call, as far as it says what its arguments mean. */
 export interface ExtractedCall {
+  readonly server: string;
   /** Name of the tool at its server; a method of MCP where the call is of no tool. */
   readonly tool: string;
   readonly args: JsonObject;
@@ -25,23 +31,104 @@ export interface Extracted {
 }
 
 /** What the arguments of a call mean and what it does: synchronous, without I/O, linear in the arguments. */
-export function extract({ tool, args, declared, effects, shape }: ExtractedCall): Extracted {
-  const facts = Object.fromEntries(Object.entries(args).map(([name, value]) => [name, factsOf(name, value, declared)]));
+export function extract({ server, tool, args, declared, effects, shape }: ExtractedCall): Extracted {
+  const reading: Reading = { args, declared, hints: hintsOf(server, tool), choices: choicesOf(shape) };
+  const facts = Object.fromEntries(Object.entries(args).map(([name, value]) => [name, factsOf(name, value, reading)]));
   const told = effects ?? [...effectsOfName(tool), ...effectsOfAnnotations(shape?.annotations)];
   return { facts, effects: sortedEffects([...told, ...effectsOfFacts(Object.values(facts), told)]) };
 }
 
-function factsOf(name: string, value: Json, declared: DeclaredArguments): ArgumentFacts {
-  const encodings = textsIn(value).flatMap((text) => unfold(text).flatMap((view) => view.encodings));
-  return { role: declared.get(name)?.role ?? roleOf(name, value), ...(encodings.length > 0 && { encodings: [...new Set(encodings)].sort() }), labels: [], origins: [] };
+interface Reading {
+  readonly args: JsonObject;
+  readonly declared: DeclaredArguments;
+  readonly hints: ToolHints;
+  /** Arguments whose values the tool's schema names all. */
+  readonly choices: ReadonlySet<string>;
 }
 
-const textsIn = (value: Json): readonly string[] => (typeof value === "string" ? [value] : Array.isArray(value) ? value.flatMap(textsIn) : isObject(value) ? Object.values(value).flatMap(textsIn) : []);
+/** What one argument holds, by kind. */
+interface Found {
+  readonly url: string[];
+  readonly email: string[];
+  readonly money: Amount[];
+  readonly path: string[];
+  readonly encodings: Set<string>;
+  readonly roles: Set<ArgumentRole>;
+  root: string | null;
+}
 
-/** Of an argument with others in it, the weightiest of theirs. */
-const roleOf = (name: string, value: Json, depth = 0): ArgumentRole => {
-  const own = roleOfName(name);
-  if (depth >= 8 || value === null || typeof value !== "object") return own;
-  if (Array.isArray(value)) return weightiest([own, ...value.slice(0, 64).filter(isObject).map((item) => roleOf(name, item, depth + 1))]);
-  return weightiest([own, ...Object.entries(value).slice(0, 64).map(([key, item]) => roleOf(key, item, depth + 1))]);
-};
+/** A value on the way down: the names that lead to it, and what the contract says of the nearest of them that it speaks of. */
+interface Place {
+  readonly names: readonly string[];
+  readonly said: DeclaredArgument | null;
+}
+
+function factsOf(name: string, value: Json, reading: Reading): ArgumentFacts {
+  const found: Found = { url: [], email: [], money: [], path: [], encodings: new Set(), roles: new Set(), root: null };
+  look(value, { names: [name], said: reading.declared.get(name) ?? null }, reading, found);
+  const { url, email, money, path, encodings, roles, root } = found;
+  return {
+    role: reading.declared.get(name)?.role ?? weightiest(roles),
+    ...(url.length > 0 && { url: urlFacts(url) }),
+    ...(path.length > 0 && { path: pathFacts(path, root) }),
+    ...(email.length > 0 && { email: emailFacts(email) }),
+    ...(money.length > 0 && { money: moneyFacts(money) }),
+    ...(encodings.size > 0 && { encodings: [...encodings].sort() }),
+    labels: [],
+    origins: [],
+  };
+}
+
+/** Takes note of a value and of all that is in it. */
+function look(value: Json, place: Place, reading: Reading, found: Found): void {
+  const name = place.names.at(-1) ?? "";
+  if (place.said?.role) found.roles.add(place.said.role);
+  else if (!Array.isArray(value)) found.roles.add(roleOfName(name));
+  if (Array.isArray(value)) for (const item of value) look(item, place, reading, found);
+  else if (isObject(value)) {
+    for (const [key, item] of Object.entries(value)) {
+      const names = [...place.names, key];
+      look(item, { names, said: reading.declared.get(names.join(".")) ?? place.said }, reading, found);
+    }
+  } else if (typeof value === "string") lookAtText(value, place, reading, found);
+  else if (typeof value === "number" && (place.said ? place.said.kind === "money" : isMoney(name))) found.money.push(amountOf(value, place, reading));
+}
+
+function lookAtText(text: string, place: Place, reading: Reading, found: Found): void {
+  const { names, said } = place;
+  const name = names.at(-1) ?? "";
+  const isChoice = names.length === 1 && reading.choices.has(name);
+  const views = unfold(text);
+  for (const { encodings } of views) for (const encoding of encodings) found.encodings.add(encoding);
+  if (said?.kind) return note(said.kind, text, place, reading, found);
+  for (const kind of kindsOfText(name, text, reading.hints, isChoice)) note(kind, text, place, reading, found);
+  for (const view of views.slice(1)) for (const kind of kindsOfText("", view.text, reading.hints, false)) note(kind, view.text, place, reading, found);
+}
+
+function note(kind: ArgumentKind, text: string, place: Place, reading: Reading, found: Found): void {
+  if (kind === "url" || kind === "email") found[kind].push(text);
+  else if (kind === "money") found.money.push(amountOf(text, place, reading));
+  else if (kind === "path") {
+    found.path.push(text);
+    found.root ??= place.said?.root ?? null;
+  }
+}
+
+/** With what the contract, or else a neighbour called `currency`, says of its unit. */
+function amountOf(value: number | string, { names, said }: Place, { args }: Reading): Amount {
+  const currency = said?.currency ?? { argument: [...names.slice(0, -1), "currency"] };
+  const code = typeof currency === "string" ? currency : textAt(args, currency.argument);
+  return { value, currency: code, unit: said ? said.unit : isMinor(names.at(-1) ?? "") ? "minor" : "major" };
+}
+
+function textAt(args: JsonObject, path: readonly string[]): string {
+  let at: Json | undefined = args;
+  for (const step of path) at = isObject(at) && Object.hasOwn(at, step) ? at[step] : undefined;
+  return typeof at === "string" ? at : "";
+}
+
+/** Top-level arguments that the tool's schema gives a list of values for. */
+function choicesOf(shape: ToolShape | null): ReadonlySet<string> {
+  const properties = shape?.inputSchema["properties"];
+  return new Set(isObject(properties) ? Object.entries(properties).flatMap(([name, schema]) => (isObject(schema) && (Array.isArray(schema["enum"]) || Object.hasOwn(schema, "const")) ? [name] : [])) : []);
+}

@@ -1,9 +1,179 @@
+import { isUtf8 } from "node:buffer";
+import { gunzipSync, inflateSync } from "node:zlib";
+import { isObject, parseJson, type Json } from "@lanyard/contract";
+import { defaultLimits, type Limits } from "../limits.ts";
+
 /** What a text says once encodings are taken off. */
 export interface Unfolded {
   readonly text: string;
-  /** Taken off to get here, outermost first; empty for the text as it came. `deep` at the end: there are more layers than are looked through. */
+  /** Taken off to get here, outermost first; empty for the text as it came. `deep` at the end: there is more in it than was looked through. */
   readonly encodings: readonly string[];
 }
 
-/** The text itself, then what lies in it behind encodings, one in the other as far as the limits go. */
-export const unfold = (text: string): readonly Unfolded[] => [{ text, encodings: [] }];
+/** What is left to spend on one text. */
+interface Purse {
+  chars: number;
+  views: number;
+  inflations: number;
+  /** Something was left out because the purse was empty. */
+  isShort: boolean;
+}
+
+type Found = readonly [encoding: string, text: string];
+
+/**
+ * The text itself, then what lies in it behind encodings, one in the other as far as the limits unfold_layers, unfold_views and unfold_chars go: percent
+ * signs, character references of HTML, escapes of programs, JSON in a string, `data:` URLs, quoted-printable, base64 (also as URLs and mails have it, and
+ * of UTF-16), hexadecimal, gzip and zlib. Of base64 and hexadecimal only what decodes to text counts. Linear in the text and what it unfolds to.
+ */
+export function unfold(text: string, limits: Pick<Limits, "unfold_layers" | "unfold_views" | "unfold_chars"> = defaultLimits): readonly Unfolded[] {
+  const first: Unfolded = { text, encodings: [] };
+  if (!mayHide(text)) return [first];
+  const purse: Purse = { chars: Math.max(limits.unfold_chars, 2 * text.length), views: limits.unfold_views, inflations: 16, isShort: false };
+  const seen = new Set([text]);
+  const views: Unfolded[] = [first];
+  let layer: readonly Unfolded[] = views.slice();
+  for (let depth = 0; layer.length > 0; depth++) {
+    const next: Unfolded[] = [];
+    for (const view of layer) {
+      const found = decoders.flatMap((decode) => decode(view.text, purse)).filter(([, inner]) => inner !== "" && !seen.has(inner));
+      if (found.length > 0 && depth >= limits.unfold_layers) purse.isShort = true;
+      for (const [encoding, inner] of depth >= limits.unfold_layers ? [] : found) {
+        if (seen.has(inner)) continue;
+        if (purse.views === 0 || purse.chars < inner.length) {
+          purse.isShort = true;
+          break;
+        }
+        seen.add(inner);
+        purse.views -= 1;
+        purse.chars -= inner.length;
+        next.push({ text: inner, encodings: [...view.encodings, ...encoding.split(" ")] });
+      }
+    }
+    views.push(...next);
+    layer = next;
+  }
+  return purse.isShort ? [...views, { text: "", encodings: ["deep"] }] : views;
+}
+
+const percent = /%[0-9a-f]{2}/i;
+const reference = /&(?:#\d|#x[0-9a-f]|[a-z]{2,8};)/i;
+const escape = /\\(?:u[0-9a-f{]|U[0-9a-f]|x[0-9a-f]{2}|[0-3][0-7]{2})/i;
+const run = /[A-Za-z0-9+/_-]{12}/;
+
+/** Whether any encoding can be in it at all: what most texts are asked and nothing more. One look at each character. */
+function mayHide(text: string): boolean {
+  let digits = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (marks[code] === 1) return true;
+    digits = marks[code] === 2 ? digits + 1 : 0;
+    if (digits === 12 || (code === 0x3a && text.slice(at - 4, at).toLowerCase() === "data")) return true;
+  }
+  return mayBeJson(text);
+}
+
+/** By character: 1 begins an encoding, 2 is a digit of base64. */
+const marks: readonly number[] = Array.from({ length: 128 }, (_, code) => ("%&\\=".includes(String.fromCharCode(code)) ? 1 : /[A-Za-z0-9+/_-]/.test(String.fromCharCode(code)) ? 2 : 0));
+
+const mayBeJson = (text: string): boolean => /^\s*[[{"]/.test(text) && /[\]}"]\s*$/.test(text.slice(-64));
+
+/** Each finds what one encoding hides, and pays for what it makes. */
+const decoders: readonly ((text: string, purse: Purse) => readonly Found[])[] = [
+  (text) => (percent.test(text) ? [["percent", text.replace(/(?:%[0-9a-f]{2})+/gi, (bytes) => Buffer.from(bytes.replaceAll("%", ""), "hex").toString("utf8"))]] : []),
+  (text) => (reference.test(text) ? [["html", text.replace(/&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|([a-z]{2,8}))(?:;|(?![a-z0-9]))/gi, named)]] : []),
+  (text) => (escape.test(text) ? [["escape", text.replace(/\\(?:u\{([0-9a-f]{1,6})\}|u([0-9a-f]{4})|U([0-9a-f]{8})|x([0-9a-f]{2})|([0-3][0-7]{2}))/gi, (_, braced, four, eight, two, octal) => letter(octal === undefined ? Number.parseInt(String(braced ?? four ?? eight ?? two), 16) : Number.parseInt(String(octal), 8)))]] : []),
+  (text) => (mayBeJson(text) ? stringsIn(text).map((inner) => ["json", inner]) : []),
+  (text) => ((text.match(/=[0-9A-F]{2}/g)?.length ?? 0) >= 3 ? [["quoted-printable", Buffer.from(text.replace(/=\r?\n/g, "").replace(/=([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))), "latin1").toString("utf8")]] : []),
+  (text) => (/data:/i.test(text) ? Array.from(text.matchAll(/\bdata:([a-z0-9.+/;=-]{0,128}),([^\s"'<>`]{1,65536})/gi), ([, head = "", body = ""]): Found => (/;base64$/i.test(head) ? ["data-url", body] : ["data-url percent", percentDecoded(body)])) : []),
+  (text, purse) => (run.test(text) ? inRuns(text, /[A-Za-z0-9+/_-]{8,}(?:\r?\n[A-Za-z0-9+/_-]{2,})*/g, purse, base64) : []),
+  (text, purse) => (/[0-9a-f]{16}/i.test(text) ? inRuns(text, /[0-9a-f]{16,}/gi, purse, hexadecimal) : []),
+];
+
+/** What each run of digits hides, each run once, and no more than can be shown. */
+function inRuns(text: string, runs: RegExp, purse: Purse, decode: (digits: string, purse: Purse) => readonly Found[]): readonly Found[] {
+  const seen = new Set<string>();
+  const found: Found[] = [];
+  for (const [digits] of text.matchAll(runs)) {
+    if (seen.has(digits)) continue;
+    seen.add(digits);
+    found.push(...decode(digits, purse));
+    if (found.length > purse.views) break;
+  }
+  return found;
+}
+
+const percentDecoded = (text: string): string => text.replace(/(?:%[0-9a-f]{2})+/gi, (bytes) => Buffer.from(bytes.replaceAll("%", ""), "hex").toString("utf8"));
+
+const entities: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: " ", sol: "/", bsol: "\\", colon: ":", semi: ";", period: ".", comma: ",", commat: "@", num: "#", percnt: "%", lpar: "(", rpar: ")", equals: "=", dollar: "$", grave: "`", lowbar: "_", hyphen: "-", plus: "+", excl: "!", quest: "?", vert: "|", verbar: "|", newline: "\n", tab: "\t", ast: "*" };
+
+const named = (whole: string, decimal?: string, hex?: string, name?: string): string => (name === undefined ? letter(Number.parseInt(decimal ?? hex ?? "", decimal === undefined ? 16 : 10)) : (entities[name.toLowerCase()] ?? whole));
+
+const letter = (code: number): string => (code > 0x10_ffff || (code >= 0xd800 && code <= 0xdfff) ? "\ufffd" : String.fromCodePoint(code));
+
+/** Of a JSON document that is a text here; none when it is none. */
+function stringsIn(text: string): readonly string[] {
+  let value: Json;
+  try {
+    value = parseJson(text) as Json;
+  } catch {
+    return [];
+  }
+  const found: string[] = [];
+  const open: Json[] = [value];
+  for (let at = open.pop(); at !== undefined; at = open.pop()) {
+    if (typeof at === "string") found.push(at);
+    else if (Array.isArray(at)) for (const item of at) open.push(item);
+    else if (isObject(at)) for (const item of Object.values(at)) open.push(item);
+  }
+  return found.reverse();
+}
+
+/** A run can begin before the encoded text does, since `/` and `-` are digits too: then it is one, two or three digits off. */
+function base64(digits: string, purse: Purse): readonly Found[] {
+  const close = digits.replace(/[\r\n]+/g, "");
+  if (close.length < 11) return [];
+  for (const skipped of close.length < 24 ? [0] : [0, 1, 2, 3]) {
+    const bytes = Buffer.from(skipped === 0 ? close : close.slice(skipped), "base64");
+    const packed = inflated(bytes, purse);
+    if (packed) return [[`base64 ${packed[0]}`, packed[1]]];
+    const text = textOf(bytes);
+    if (text !== null) return [["base64", text]];
+  }
+  return [];
+}
+
+function hexadecimal(digits: string): readonly Found[] {
+  for (const skipped of [0, 1]) {
+    const text = textOf(Buffer.from(digits.slice(skipped), "hex"));
+    if (text !== null) return [["hex", text]];
+  }
+  return [];
+}
+
+/** What bytes say that are text, in UTF-8 or UTF-16; null when they are none. */
+function textOf(bytes: Buffer): string | null {
+  if (bytes.length >= 8 && bytes.length % 2 === 0 && bytes[1] === 0 && bytes[3] === 0 && bytes[5] === 0) return printable(bytes.toString("utf16le"));
+  return isUtf8(bytes) ? printable(bytes.toString("utf8")) : null;
+}
+
+const printable = (text: string): string | null => (/[^\P{C}\t\n\r\u200b-\u200f\u2060\ufeff]/u.test(text) ? null : text);
+
+/** Bytes that are packed, unpacked within what the purse has left; null when they are not. */
+function inflated(bytes: Buffer, purse: Purse): Found | null {
+  const isGzip = bytes[0] === 0x1f && bytes[1] === 0x8b;
+  const isZlib = bytes[0] === 0x78 && (((bytes[0] << 8) | (bytes[1] ?? 0)) % 31 === 0) && bytes.length > 8;
+  if (!isGzip && !isZlib) return null;
+  if (purse.inflations === 0 || purse.chars <= 0) {
+    purse.isShort = true;
+    return null;
+  }
+  purse.inflations -= 1;
+  try {
+    const plain = (isGzip ? gunzipSync : inflateSync)(bytes, { maxOutputLength: purse.chars, finishFlush: 2 });
+    return plain.length === 0 ? null : [isGzip ? "gzip" : "zlib", plain.toString("utf8")];
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE") purse.isShort = true;
+    return null;
+  }
+}

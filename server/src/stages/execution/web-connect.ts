@@ -7,7 +7,7 @@ import { Fault } from "@lanyard/contract";
 import type { EgressRules } from "../../base/config/config.ts";
 import { endpointText, type Endpoint } from "../../base/host.ts";
 import type { Limits } from "../../base/limits.ts";
-import { whyRefused } from "./web-address.ts";
+import { whyRefused } from "../../base/address.ts";
 
 /** What a connection to the outside must know. */
 export interface WebConnector {

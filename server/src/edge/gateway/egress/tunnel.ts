@@ -4,7 +4,7 @@ import { isIP } from "node:net";
 import type { Duplex } from "node:stream";
 import { createServer, type Server, type TLSSocket } from "node:tls";
 import { endpointText, parseAuthority, type Endpoint } from "../../../base/host.ts";
-import { whyRefused } from "../../../stages/execution/web-address.ts";
+import { whyRefused } from "../../../base/address.ts";
 import { overSocket, overStream } from "./answer.ts";
 import type { EgressWays, Occupant } from "./occupant.ts";
 import { headOfStream, type TunnelEnd } from "./request.ts";
