@@ -1,6 +1,7 @@
 import { webServer, type Action, type DecisionInput, type Principal, type ToolDefinition } from "@lanyard/contract";
 import type { Clock } from "./base/clock.ts";
 import type { Config } from "./base/config/config.ts";
+import type { DeclaredArguments } from "./base/extract/declared.ts";
 import { extract } from "./base/extract/extract.ts";
 import { unfold } from "./base/extract/unfold.ts";
 import type { Classifier } from "./base/labels/classifier.ts";
@@ -35,9 +36,11 @@ export const gathering =
     return { input, pin: known.pin };
   };
 
+const nothingDeclared: DeclaredArguments = new Map();
+
 /** Of the arguments, by the tool's contract and definition. */
 function meaningOf({ config, catalog }: GatheringRooms, { server, tool, method, name, args }: Action): ReturnType<typeof extract> {
   const shape = tool === undefined ? null : server === webServer ? (webTool(tool)?.definition ?? null) : catalog.definition(server, tool);
   const contract = config().tools.get(name) ?? (server === webServer ? webTool(tool ?? "")?.contract : undefined);
-  return extract({ server, tool: tool ?? method, args, declared: new Map(), effects: contract && contract.effects.length > 0 ? contract.effects : null, shape });
+  return extract({ server, tool: tool ?? method, args, declared: config().arguments.get(name) ?? nothingDeclared, effects: contract && contract.effects.length > 0 ? contract.effects : null, shape });
 }

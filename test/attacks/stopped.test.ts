@@ -39,7 +39,7 @@ groups: { oncall: {}, sre: {}, leads: {} }
 users: { ben: { groups: [sre, oncall] }, ana: { groups: [sre] }, lea: { groups: [leads, oncall] }, cleo: {} }
 agents: { bot: { team: t }, other: { team: u }, wild: { team: u }, thief: { team: u } }
 servers: { files: { url: "${upstream.url}" } }
-tools: { files/read: { effects: [read], reversibility: read }, files/write: { effects: [write] }, files/transfer: { effects: [money], amount: sum.eur } }
+tools: { files/read: { effects: [read], reversibility: read }, files/write: { effects: [write] }, files/transfer: { effects: [money], arguments: { sum.eur: money } } }
 stop: { may_stop: [oncall], may_resume: [sre] }
 breakers:
   denials: false

@@ -1,5 +1,6 @@
 import type { Registry, ToolContract } from "@lanyard/contract";
 import type { Limits } from "../limits.ts";
+import type { DeclaredArguments } from "../extract/declared.ts";
 import type { ChannelEntry } from "./channels.ts";
 import type { UndoContract } from "../undo/contract.ts";
 import type { AlertRules } from "./alerts.ts";
@@ -55,8 +56,8 @@ export interface Config {
   readonly gates: Gates;
   /** Who may stop and resume, for how long an enforcement point acts on its own, and what stops an agent by itself. */
   readonly stop: StopRules;
-  /** Where a call names the money it moves, by Cedar action id: the path of the argument. */
-  readonly amounts: ReadonlyMap<string, readonly string[]>;
+  /** What arguments are, by Cedar action id; actions of which nothing is said are absent. */
+  readonly arguments: ReadonlyMap<string, DeclaredArguments>;
   /** What is worth waking somebody, and whom. */
   readonly alerts: AlertRules;
   readonly limits: Limits;

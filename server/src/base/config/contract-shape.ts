@@ -1,5 +1,6 @@
 import { callEffects, reservedEntityTypes, reversibilities } from "@lanyard/contract";
 import { z } from "zod";
+import { argumentsShape } from "./arguments.ts";
 import { yieldsShape } from "./labels.ts";
 import { undoShape } from "./undo.ts";
 
@@ -14,7 +15,7 @@ export const contractShape = z.strictObject({
   effects: z.array(z.enum(callEffects)).max(6).optional(),
   reversibility: z.enum(reversibilities).optional(),
   resource: z.strictObject({ type: entityTypeShape, argument: z.string().max(256).regex(/^[^.]+(\.[^.]+)*$/s, "write the argument's name, or a path of names with dots between them") }).optional(),
-  amount: z.string().max(256).regex(/^[^.]+(\.[^.]+)*$/s, "write the argument's name, or a path of names with dots between them").optional(),
+  arguments: argumentsShape.optional(),
   yields: yieldsShape.optional(),
   undo: undoShape.optional(),
 });

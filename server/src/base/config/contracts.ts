@@ -1,6 +1,8 @@
 import { isAbsolute } from "node:path";
 import { webServer, webTools, type Reversibility, type ToolContract } from "@lanyard/contract";
 import type { UndoContract } from "../undo/contract.ts";
+import type { DeclaredArguments } from "../extract/declared.ts";
+import { declaredArguments } from "./arguments.ts";
 import type { ContractFile } from "./contract-shape.ts";
 import type { YieldsFile } from "./labels.ts";
 import { readyContract, readyContracts } from "./ready.ts";
@@ -39,7 +41,8 @@ export function checkContracts(shape: ConfigFile, source: YamlSource): void {
   }
   const all = spoken(shape);
   for (const [action, { own, ready }] of all) {
-    if (own.effects === undefined && ready.effects === undefined && webContract(action) === undefined) source.problem(["tools", action], "`effects` is missing: what the tool does, such as `[write]`");
+    // Who says what arguments are need not say what the tool does: its name and its arguments tell, as of a tool without any contract.
+    if (own.effects === undefined && own.arguments === undefined && ready.effects === undefined && webContract(action) === undefined) source.problem(["tools", action], "`effects` is missing: what the tool does, such as `[write]`");
     const at: Path = own.undo ? ["tools", action, "undo"] : ["contracts", action.slice(0, action.indexOf("/"))];
     for (const [index, one] of (own.undo ?? ready.undo ?? []).entries()) {
       for (const { tool, path } of toolsRead(one)) {
@@ -74,6 +77,18 @@ const contractOf = (action: string, { own, ready }: Spoken): ToolContract => {
     ...(resource && { resource: { type: resource.type, argument: resource.argument.split(".") } }),
   };
 };
+
+/** What arguments are, by Cedar action id; the organisation's own words on an argument count before a ready contract's. */
+export function argumentsOfAll(shape: ConfigFile): ReadonlyMap<string, DeclaredArguments> {
+  const found = new Map<string, DeclaredArguments>();
+  for (const [action, { own, ready }] of spoken(shape)) {
+    const use = shape.contracts?.[action.slice(0, action.indexOf("/"))];
+    const { root } = use === undefined ? { root: null } : contractUseOf(use);
+    const all = { ...ready.arguments, ...own.arguments };
+    if (Object.keys(all).length > 0) found.set(action, declaredArguments(all, root));
+  }
+  return found;
+}
 
 /** How calls are taken back, by Cedar action id: what has cases at all. */
 export function undoContracts(shape: ConfigFile): ReadonlyMap<string, UndoContract> {

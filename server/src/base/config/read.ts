@@ -7,7 +7,7 @@ import { defaultLimits, limits } from "../limits.ts";
 import { alertRules, checkAlerts } from "./alerts.ts";
 import type { AgentEntry, Config, IsolatedServer, OauthServer, ServerDefinition } from "./config.ts";
 import { channelEntry, checkChannels } from "./channels.ts";
-import { checkContracts, toolContracts, undoContracts, yieldsOfAll } from "./contracts.ts";
+import { argumentsOfAll, checkContracts, toolContracts, undoContracts, yieldsOfAll } from "./contracts.ts";
 import { credentialEntry, neededBy } from "./credentials.ts";
 import { credentialsIn } from "./environment.ts";
 import { checkLabels, ownLabels } from "./labels.ts";
@@ -242,7 +242,7 @@ function build(shape: ConfigFile, listen: Config["listen"], file: string, hash: 
     egress: { tcp: endpoints(shape.egress?.tcp), private: endpoints(shape.egress?.private), ca: shape.egress?.ca === undefined ? null : resolve(folder, shape.egress.ca) },
     gates: gatesOf(shape.gates ?? {}),
     stop: stopRules(shape, (path) => resolve(folder, path)),
-    amounts: new Map(Object.entries(shape.tools ?? {}).flatMap(([action, { amount }]) => (amount === undefined ? [] : [[action, amount.split(".")]]))),
+    arguments: argumentsOfAll(shape),
     alerts: alertRules(shape.alerts ?? {}),
     limits: { ...defaultLimits, ...lowered },
   };

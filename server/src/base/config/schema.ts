@@ -145,4 +145,4 @@ export function knownKeys(path: readonly PropertyKey[]): string[] {
   return end instanceof z.ZodObject ? Object.keys(end.shape) : [];
 }
 
-const bare = (schema: unknown): unknown => (schema instanceof z.ZodOptional ? schema.unwrap() : schema);
+const bare = (schema: unknown): unknown => (schema instanceof z.ZodOptional ? bare(schema.unwrap()) : schema instanceof z.ZodPipe ? bare(schema.out) : schema);

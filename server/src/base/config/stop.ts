@@ -15,7 +15,7 @@ export interface BreakerRules {
   readonly errors: Threshold | null;
   /** The same call: one action with the same arguments. */
   readonly loop: Threshold | null;
-  /** The sum of the arguments that contracts declare as `amount`. */
+  /** The sum of the arguments that contracts declare as `money`. */
   readonly spend: Threshold | null;
   /** What is quarantined: the agent, or only the session that did it. */
   readonly quarantines: "agent" | "session";

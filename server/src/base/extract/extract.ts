@@ -1,10 +1,11 @@
-import { isObject, type ArgumentFacts, type ArgumentRole, type CallEffect, type Json, type JsonObject } from "@lanyard/contract";
+import { isObject, webServer, type ArgumentFacts, type ArgumentRole, type CallEffect, type Json, type JsonObject } from "@lanyard/contract";
+import { hostText } from "../host.ts";
 import type { ArgumentKind, DeclaredArgument, DeclaredArguments, ToolShape } from "./declared.ts";
 import { hintsOf, isMinor, isMoney, kindsOfText, type ToolHints } from "./detect.ts";
 import { effectsOfAnnotations, effectsOfFacts, effectsOfName, sortedEffects } from "./effects.ts";
 import { emailFacts } from "./email.ts";
 import { moneyFacts, type Amount } from "./money.ts";
-import { pathFacts } from "./path.ts";
+import { pathFacts, urlPathFacts } from "./path.ts";
 import { roleOfName, weightiest } from "./roles.ts";
 import { unfold } from "./unfold.ts";
 import { urlFacts } from "./url.ts";
@@ -32,11 +33,37 @@ export interface Extracted {
 
 /** What the arguments of a call mean and what it does: synchronous, without I/O, linear in the arguments. */
 export function extract({ server, tool, args, declared, effects, shape }: ExtractedCall): Extracted {
+  if (server === webServer) return { facts: webFacts(tool, args), effects: sortedEffects(effects ?? []) };
   const reading: Reading = { args, declared, hints: hintsOf(server, tool), choices: choicesOf(shape) };
   const facts = Object.fromEntries(Object.entries(args).map(([name, value]) => [name, factsOf(name, value, reading)]));
   const told = effects ?? [...effectsOfName(tool), ...effectsOfAnnotations(shape?.annotations)];
   return { facts, effects: sortedEffects([...told, ...effectsOfFacts(Object.values(facts), told)]) };
 }
+
+/** What leaves a sandbox: its URL lies in several arguments, all else is what is said. */
+function webFacts(tool: string, args: JsonObject): Record<string, ArgumentFacts> {
+  const asks = tool === "GET" || tool === "HEAD" || tool === "OPTIONS";
+  const roles: Readonly<Record<string, ArgumentRole>> = { host: asks ? "target" : "recipient", path: "target", query: "content", headers: "content", body: "content" };
+  const { host = "", scheme = "tcp", port, path } = args;
+  return Object.fromEntries(
+    Object.entries(args).map(([name, value]): [string, ArgumentFacts] => {
+      const encodings = new Set(textsIn(value).flatMap((text) => unfold(text).flatMap((view) => view.encodings)));
+      return [
+        name,
+        {
+          role: roles[name] ?? "other",
+          ...(name === "host" && typeof host === "string" && { url: urlFacts([`${String(scheme)}://${hostText(host)}:${String(port)}/`]) }),
+          ...(name === "path" && typeof path === "string" && { path: urlPathFacts(path) }),
+          ...(encodings.size > 0 && { encodings: [...encodings].sort() }),
+          labels: [],
+          origins: [],
+        },
+      ];
+    }),
+  );
+}
+
+const textsIn = (value: Json): readonly string[] => (typeof value === "string" ? [value] : isObject(value) || Array.isArray(value) ? Object.values(value).flatMap(textsIn) : []);
 
 interface Reading {
   readonly args: JsonObject;

@@ -34,6 +34,17 @@ function readPath(text: string, root: string | null): { readonly path: string; r
   return { path, isPlain: plain === text.normalize("NFC") && !path.startsWith("..") && isOrdinary(text) };
 }
 
+/**
+ * The path of a URL, as the most lenient server would take it: escapes undone, `;x`, `.`, `..` and doubled slashes worked out. The class is `plain` only when no
+ * server could take it for another path.
+ */
+export function urlPathFacts(text: string): PathFacts {
+  const path = text.length > mostChars ? "" : posix.normalize(`/${spelled(text)}`).replace(/^\/+/, "/").replace(/(?<=.)\/$/, "");
+  const isPlain = path !== "" && !/%(?:2e|2f|5c|25|3b|0|1|7f)|\/\/|[\\;]|\/\.{1,2}(?:\/|$)/i.test(text) && !hidden.test(text) && text.startsWith("/");
+  const paths = path === "" ? [] : [path];
+  return { class: isPlain ? "plain" : "unknown", paths, common: commonOf(paths), folders: listed(paths.flatMap(above)), names: listed(paths.map((one) => posix.basename(one)).filter((name) => name !== "")), kinds: [] };
+}
+
 /** As what is most lenient would read it. */
 function spelled(text: string): string {
   let at = text.normalize("NFC");

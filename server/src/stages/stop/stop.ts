@@ -1,6 +1,7 @@
 import { Fault, isObject, webServer, type Action, type Json, type LedgerRecord, type NewRecord, type Principal, type Reversibility, type StopKind, type StopSubject, type StopSubjectKind } from "@lanyard/contract";
 import type { Clock } from "../../base/clock.ts";
 import type { Config } from "../../base/config/config.ts";
+import type { DeclaredArguments } from "../../base/extract/declared.ts";
 import type { Log } from "../../base/log.ts";
 import type { Facts, Passage, Pin } from "../../base/path.ts";
 import type { Store } from "../../base/store/port.ts";
@@ -114,8 +115,8 @@ export class StopStage implements AsyncDisposable {
 
   /** The last look before an effect, `action` as it is carried out. Throws Fault `stopped`, `session_quarantined`. */
   readonly look = (passage: Passage, action: Action): void => {
-    const path = this.#rooms.config().amounts.get(action.name);
-    const spends = path !== undefined && !this.#breakers.spend(passage.principal, amountIn(action, path), this.#rooms.clock.nowMs());
+    const paths = amountsOf(this.#rooms.config().arguments.get(action.name));
+    const spends = paths.length > 0 && !this.#breakers.spend(passage.principal, paths.reduce((sum, path) => sum + amountIn(action, path), 0), this.#rooms.clock.nowMs());
     const fault = passage.cut ?? this.#against(passage) ?? (spends ? notPassed : null);
     if (fault) throw fault;
   };
@@ -352,7 +353,11 @@ const actorOf = (by: StopActor): string => (typeof by === "string" ? by : `user:
 /** For a call that reads and carries a canary, or money past a limit: what is quarantined by now may not make it. */
 const notPassed = new Fault("session_quarantined", "the call is not let through, and what it belongs to is quarantined");
 
-/** The amount where the contract says it is; not a number where there is none. */
+/** The paths of the arguments that the contract says are money that is moved. */
+const amountsOf = (declared: DeclaredArguments | undefined): readonly (readonly string[])[] =>
+  declared ? [...declared].flatMap(([name, { kind, role }]) => (kind === "money" && (role === null || role === "amount") ? [name.split(".")] : [])) : [];
+
+/** The amount where the contract says it is, as it is written; not a number where there is none. */
 function amountIn({ args }: Action, path: readonly string[]): number {
   let at: Json | undefined = args;
   for (const step of path) at = isObject(at) && Object.hasOwn(at, step) ? at[step] : undefined;
