@@ -3,6 +3,7 @@ import { Fault, isObject, parseJson, type Json, type JsonObject } from "@lanyard
 import type { ArgumentRead } from "./decide/reads.ts";
 import type { PolicyFile } from "./author/split.ts";
 import type { ActionShape, CedarSchema } from "./schema/schema.ts";
+import type { HistoryLeaf } from "./temporal/leaf.ts";
 
 /** A reference to an entity, as Cedar's JSON form has it. */
 export interface EntityRef {
@@ -52,6 +53,9 @@ export interface Policy {
   readonly reads: readonly ArgumentRead[];
   /** Its clauses in Cedar's JSON form (EST): all must hold, a `when` by being true, an `unless` by being false. */
   readonly conditions: readonly Condition[];
+  /** Its text as Cedar reads it, and its questions to history, by name; absent where it has none: then Cedar reads `text`. */
+  readonly cedar?: string;
+  readonly leaves?: readonly HistoryLeaf[];
   readonly head: { readonly principal: Scope; readonly action: Scope; readonly resource: Scope };
 }
 

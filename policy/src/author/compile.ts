@@ -6,6 +6,8 @@ import { Memory } from "./memory.ts";
 import type { PolicyProblem } from "./problem.ts";
 import { flawAt, problemIn, readPolicy, type Meaning, type Reading } from "./reading.ts";
 import { placeAt, splitPolicies, type Chunk, type PolicyFile } from "./split.ts";
+import { checkTemporal } from "../temporal/check.ts";
+import type { HistoryLeaf } from "../temporal/leaf.ts";
 import { teamOf, tierObjections } from "./tiers.ts";
 import { namesOf, unmatched } from "./unmatched.ts";
 import { openWorld, validateAll, type ActionWorld, type Validity } from "./validate.ts";
@@ -84,6 +86,7 @@ export const compile = (source: Source, memory: CompilerMemory = newMemory(), pr
   const names = namesOf(source.registry, source.servers);
   for (const { chunk, text, meaning } of written) {
     errors.push(...tierObjections(chunk.file.file, meaning, source.registry).map((objection) => problemIn(chunk, flawAt(text, objection))));
+    errors.push(...checkTemporal(meaning, world).map((flaw) => problemIn(chunk, flaw)));
     warnings.push(...unmatched(meaning, names, world).map((objection) => problemIn(chunk, flawAt(text, objection))));
   }
   const verdicts = guarded(written, () => validateAll(written, world, memory.verdicts, (done) => progress(Math.floor((chunks.length + done) / 2), chunks.length)));
@@ -96,10 +99,17 @@ export const compile = (source: Source, memory: CompilerMemory = newMemory(), pr
   if (errors.length > 0) return refused();
   const policies = written.map(toPolicy).sort((left, right) => (left.id < right.id ? -1 : 1));
   const unknown = new Set(written.flatMap(({ meaning }) => meaning.actions.filter((name) => !world.known.has(name))));
-  const schema = recalled(schemas, [...unknown].sort(), (names) => schemaOf(actions, { unknown: names, types: world.types }));
+  const leaves = leavesIn(policies);
+  const schema = recalled(schemas, [[...unknown].sort(), leaves] as const, ([names]) => schemaOf(actions, { unknown: names, types: world.types, leaves }));
   const tests = (source.tests ?? []).toSorted((left, right) => (left.file < right.file ? -1 : 1));
   const encoded = encodeBundle({ v: 3, engine: engineName, policies, actions, schema, tests });
   return { ok: true, ...encoded, warnings: inOrder(warnings), notes };
+};
+
+/** Each question to history once, by name. */
+const leavesIn = (policies: readonly Policy[]): Pick<HistoryLeaf, "id" | "type">[] => {
+  const found = new Map(policies.flatMap(({ leaves = [] }) => leaves.map(({ id, type }) => [id, { id, type }] as const)));
+  return [...found.values()].sort((left, right) => (left.id < right.id ? -1 : 1));
 };
 
 /** The same catalog gives the same objects, so that what was made of them need not be made again. */
@@ -169,7 +179,7 @@ const refuseDuplicates = (written: readonly Written[], errors: PolicyProblem[]):
 };
 
 const toPolicy = ({ chunk, text, meaning }: Written): Policy => {
-  const { id, reason, remedy, approvers, severity, effect, head, conditions, reads, keyword } = meaning;
+  const { id, reason, remedy, approvers, severity, effect, head, conditions, reads, keyword, hoisted } = meaning;
   const { file, line, column } = placeAt(chunk.file, chunk.offset);
-  return { id, reason, remedy, approvers, severity, effect, head, conditions, reads, file, line, column, text, keyword, unconditional: conditions.length === 0, team: teamOf(file) };
+  return { id, reason, remedy, approvers, severity, effect, head, conditions, reads, file, line, column, text, keyword, unconditional: conditions.length === 0, team: teamOf(file), ...(hoisted.leaves.length > 0 && { cedar: hoisted.text, leaves: hoisted.leaves }) };
 };

@@ -11,6 +11,15 @@ export interface PolicyProblem {
   readonly excerpt: string;
 }
 
+/** What is wrong with a policy, placed in its own text (UTF-16 offset), so that it holds wherever the policy stands. */
+export interface Flaw {
+  readonly at: number;
+  /** 0 shows one caret. */
+  readonly length: number;
+  readonly message: string;
+  readonly help: string;
+}
+
 /** Length is in UTF-16 units; 0 shows one caret. */
 export const problemAt = (file: PolicyFile, offset: number, length: number, message: string, help = ""): PolicyProblem => ({
   place: placeAt(file, offset),

@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { actionsOf, resourceTypesOf, schemaOf, type ApprovedTool } from "../schema/schema.ts";
 import { Memory } from "./memory.ts";
-import { flawOf, readPolicy, type Flaw } from "./reading.ts";
+import type { Flaw } from "./problem.ts";
+import { flawOf, readPolicy } from "./reading.ts";
 import { splitPolicies } from "./split.ts";
 import { openWorld, validateAll, type Parsed, type Validity } from "./validate.ts";
 
@@ -55,7 +56,7 @@ const wholly = (policies: readonly Parsed[]): Validity[] => {
     const mine = found.filter(({ policyId }) => policyId === `${index}`).map(({ error }) => error);
     for (const error of mine.toSorted((left, right) => (left.message < right.message ? -1 : 1))) {
       const key = JSON.stringify([error.sourceLocations, error.message.replace(named, "")]);
-      groups.set(key, [...(groups.get(key) ?? []), flawOf(policies[index]?.text ?? "", error, /^for policy `[^`]*`, /)]);
+      groups.set(key, [...(groups.get(key) ?? []), flawOf(policies[index]?.meaning.hoisted ?? { text: "", place: (at) => at }, error, /^for policy `[^`]*`, /)]);
     }
     return [...groups.values()].map(([first, ...more]) => ({ ...(first as Flaw), message: `${first?.message}${more.length > 0 ? ` (and for ${more.length} more actions)` : ""}` }));
   };

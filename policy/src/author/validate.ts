@@ -6,8 +6,8 @@ import type { Policy, Scope } from "../bundle.ts";
 import { schemaOf, standingGroups, type ActionShape } from "../schema/schema.ts";
 import type { RecordShape, Shape } from "../schema/shape.ts";
 import type { Memory } from "./memory.ts";
-import { nearest } from "./problem.ts";
-import { entitiesIn, flawAt, flawOf, type Flaw, type Meaning } from "./reading.ts";
+import { nearest, type Flaw } from "./problem.ts";
+import { entitiesIn, flawAt, flawOf, type Meaning } from "./reading.ts";
 
 /** What strict validation found in one policy. */
 export interface Validity {
@@ -171,8 +171,9 @@ const validateGroup = (group: readonly Case[], world: ActionWorld): Validity[] =
   const actions = new Map(group.flatMap(({ part }) => part.delegates.map(({ action }) => [action.name, action])));
   const unknown = group.flatMap(({ policy }) => policy.meaning.actions).filter((name) => !actions.has(name));
   const mentioned = group.flatMap(({ part }) => part.mentioned).filter(({ name }) => !actions.has(name));
-  const schema = schemaOf([...actions.values()], { types: world.types, unknown, mentioned });
-  const staticPolicies = Object.fromEntries(group.map(({ policy }, index) => [`${index}`, policy.text]));
+  const leaves = group.flatMap(({ policy }) => policy.meaning.hoisted.leaves);
+  const schema = schemaOf([...actions.values()], { types: world.types, unknown, mentioned, leaves });
+  const staticPolicies = Object.fromEntries(group.map(({ policy }, index) => [`${index}`, policy.meaning.hoisted.text]));
   const answer = cedar().validate({ validationSettings: { mode: "strict" }, schema: schema as never, policies: { staticPolicies } });
   if (answer.type === "failure") {
     const errors = answer.errors.map(({ message, help }) => ({ at: 0, length: 1, message, help: help ?? "" }));
@@ -187,7 +188,7 @@ const verdictOf = ({ policy: { text, meaning }, part }: Case, errors: readonly D
   const unknown = unknownActions(text, meaning, world);
   // A policy that names an unknown action or is in error matches nothing either; that is said already, with a better place.
   const isSaid = errors.length > 0 || unknown.length > 0 || awaitsTools(meaning, world);
-  return { errors: folded(text, errors, part), warnings: [...unknown, ...(isSaid ? [] : plainly(meaning.keyword, folded(text, warnings, part)))] };
+  return { errors: folded(meaning, errors, part), warnings: [...unknown, ...(isSaid ? [] : plainly(meaning.keyword, folded(meaning, warnings, part)))] };
 };
 
 /** A head on a standing group that has no action yet, such as `money`: the rule is there before the first tool is, as it should be. */
@@ -216,7 +217,7 @@ const unknownActions = (text: string, { actions }: Meaning, { known }: ActionWor
 const actionName = /Action::("(?:[^"\\]|\\.)*")/g;
 
 /** Cedar reports a fault once for every action that the policy applies to, in any order: one of each kind and place is enough. */
-const folded = (text: string, found: readonly DetailedError[], { delegates }: Part): Flaw[] => {
+const folded = ({ hoisted }: Meaning, found: readonly DetailedError[], { delegates }: Part): Flaw[] => {
   const groups = new Map<string, { error: DetailedError; times: number }>();
   for (const error of found.toSorted((left, right) => order(left.message, right.message))) {
     const names = new Set([...error.message.matchAll(actionName)].map(([, name]) => name));
@@ -228,7 +229,7 @@ const folded = (text: string, found: readonly DetailedError[], { delegates }: Pa
     else group.times += times;
   }
   return [...groups.values()].map(({ error, times }) => {
-    const flaw = flawOf(text, error, /^for policy `[^`]*`, /);
+    const flaw = flawOf(hoisted, error, /^for policy `[^`]*`, /);
     return times <= 1 ? flaw : { ...flaw, message: `${flaw.message} (and for ${times - 1} more actions)` };
   });
 };

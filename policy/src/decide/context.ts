@@ -65,7 +65,7 @@ export class CallRequest implements EvaluationRequest {
   }
 }
 
-const contextNames = ["input", "user", "session", "approvals", "remedies", "reversibility", "now"] as const;
+const contextNames = ["input", "user", "session", "approvals", "remedies", "reversibility", "history", "now"] as const;
 
 class CallContext extends RecordValue {
   readonly #input: RoundInput;
@@ -73,6 +73,7 @@ class CallContext extends RecordValue {
   #user: Entity | null = null;
   #session: RecordValue | null = null;
   #approvals: SetValue | null = null;
+  #history: RecordValue | null = null;
 
   constructor(input: RoundInput, args: RecordValue) {
     super();
@@ -98,6 +99,8 @@ class CallContext extends RecordValue {
         return setOfText(this.#input.remedies ?? []);
       case "reversibility":
         return this.#input.reversibility ?? "unknown";
+      case "history":
+        return (this.#history ??= new FieldsValue(new Map(Object.entries(this.#input.history ?? {}))));
       case "now":
         return new DatetimeValue(Math.trunc(this.#input.nowMs) + 0);
       default:

@@ -142,14 +142,14 @@ const mayNameAction = ({ head: { action } }: Policy, { name, groups }: ActionSha
 };
 
 /** Both words have six letters, so that every other place in the text stays where it is. */
-const asPermit = ({ text, keyword }: Policy): string => `${text.slice(0, keyword)}permit${text.slice(keyword + 6)}`;
+const asPermit = ({ text, cedar = text, keyword }: Policy): string => `${cedar.slice(0, keyword)}permit${cedar.slice(keyword + 6)}`;
 
 const headOf = ({ head }: Policy): PolicyJson => ({ effect: "permit", ...head, conditions: [] }) as unknown as PolicyJson;
 
 const ref = (type: string, id: string): { type: string; id: string } => ({ type, id });
 const value = (type: string, id: string): CedarValueJson => ({ __entity: { type, id } });
 
-const requestOf = (action: ActionShape, { agent, user, session, approvals, remedies = [], reversibility = "unknown", nowMs }: RoundInput, typed: CedarValueJson, resource: ResourceFact | null): CedarRequest => ({
+const requestOf = (action: ActionShape, { agent, user, session, approvals, remedies = [], reversibility = "unknown", history = {}, nowMs }: RoundInput, typed: CedarValueJson, resource: ResourceFact | null): CedarRequest => ({
   principal: ref("Agent", agent.id),
   action: ref("Action", action.name),
   resource: resource === null ? ref("Server", action.server) : ref(resource.type, resource.id),
@@ -160,6 +160,7 @@ const requestOf = (action: ActionShape, { agent, user, session, approvals, remed
     approvals: approvals.map((group) => value("Group", group)),
     remedies: [...remedies],
     reversibility,
+    history: { ...history },
     // By hand, because Cedar reads no year past 9999.
     now: { __extn: { fn: "offset", args: [{ __extn: { fn: "datetime", arg: "1970-01-01" } }, { __extn: { fn: "duration", arg: `${Math.trunc(nowMs)}ms` } }] } },
   },

@@ -190,7 +190,7 @@ describe("any tool at all", () => {
         for (const args of several) {
           const input = typedOrRefused(action?.input ?? { kind: "record", fields: [] }, args);
           if (input === "malformed_call") continue;
-          const context = { input, user: { __entity: { type: "User", id: "u" } }, session: { id: "", purpose: "", depth: 0, labels: [], isolation: "" }, approvals: [], remedies: [], reversibility: "", now: { __extn: { fn: "datetime", arg: "2026-01-01" } } };
+          const context = { input, user: { __entity: { type: "User", id: "u" } }, session: { id: "", purpose: "", depth: 0, labels: [], isolation: "" }, approvals: [], remedies: [], reversibility: "", history: {}, now: { __extn: { fn: "datetime", arg: "2026-01-01" } } };
           const answer = checkParseContext({ context: context as never, schema: cedar as never, action: { type: "Action", id: "s/do" } });
           expect(answer).toEqual({ type: "success" });
         }

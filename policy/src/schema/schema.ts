@@ -1,4 +1,5 @@
 import { callEffects, Fault, isObject, reservedEntityTypes, reversibilities, webServer, type Registry, type JsonObject, type ToolContract } from "@lanyard/contract";
+import type { HistoryLeaf } from "../temporal/leaf.ts";
 import { shapeOfInput, type Note, type RecordShape, type Shape } from "./shape.ts";
 
 /** An approved tool, as the catalog hands it to policy. */
@@ -187,13 +188,16 @@ interface Extra {
   readonly unknown?: readonly string[];
   /** The same with the groups they are in. */
   readonly mentioned?: readonly { readonly name: string; readonly groups: readonly string[] }[];
+  /** What policies ask of history. */
+  readonly leaves?: readonly Pick<HistoryLeaf, "id" | "type">[];
   /** Types of resources; by default those of the actions. */
   readonly types?: readonly string[];
 }
 
 /** Cedar's JSON schema over these actions. */
-export const schemaOf = (actions: readonly ActionShape[], { unknown = [], mentioned = [], types = resourceTypesOf(actions) }: Extra): CedarSchema => {
+export const schemaOf = (actions: readonly ActionShape[], { unknown = [], mentioned = [], types = resourceTypesOf(actions), leaves = [] }: Extra): CedarSchema => {
   const bare = new Set([...standingGroups, ...[...actions, ...mentioned].flatMap(({ groups }) => groups), ...unknown]);
+  const history = recordOf(Object.fromEntries(leaves.map(({ id, type }) => [id, { type: type === "Bool" ? "Boolean" : "Long" }])));
   const declared: [string, JsonObject][] = [...bare].map((name) => [name, {}]);
   for (const { name, groups } of mentioned) declared.push([name, { memberOf: groups.map((id) => ({ id })) }]);
   for (const action of actions) {
@@ -204,6 +208,7 @@ export const schemaOf = (actions: readonly ActionShape[], { unknown = [], mentio
       approvals: setOf(entity("Group")),
       remedies: setOf(text),
       reversibility: text,
+      history,
       now: { type: "Extension", name: "datetime" },
     });
     const memberOf = action.groups.map((id) => ({ id }));
