@@ -4,7 +4,7 @@ import type { Meaning } from "../author/reading.ts";
 import { actionsFor, type ActionWorld } from "../author/validate.ts";
 import { schemaOf, type ActionShape } from "../schema/schema.ts";
 import { eventOwnFields } from "./event.ts";
-import type { TemporalCondition, EventPattern, Span, TemporalTerm } from "./syntax.ts";
+import type { TemporalCondition, EventPattern, TextSpan, TemporalTerm } from "./syntax.ts";
 
 /** The name of a type: `String`, `Long`, `Bool`, `decimal`, `datetime`, `Agent`, `Set<String>`, `record`; null when nobody knows. */
 type TypeName = string | null;
@@ -127,11 +127,11 @@ class Checker {
     return type;
   }
 
-  #same(left: TypeName, right: TypeName, place: Span): void {
+  #same(left: TypeName, right: TypeName, place: TextSpan): void {
     if (left !== null && right !== null && left !== right) this.#flaw(`a ${left} is never a ${right}`, place);
   }
 
-  #flaw(message: string, { at, end }: Span, help = ""): void {
+  #flaw(message: string, { at, end }: TextSpan, help = ""): void {
     if (!this.#flaws.some((flaw) => flaw.at === at && flaw.message === message)) this.#flaws.push({ at, length: Math.max(1, end - at), message, help });
   }
 }

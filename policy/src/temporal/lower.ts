@@ -1,19 +1,19 @@
 import { leafOf, type EventQuery, type HistoryLeaf, type LeafQuestion } from "./leaf.ts";
 import { alternativesOf, type Alternative } from "./query.ts";
-import { TemporalError, type Aggregate, type Binder, type CompareOp, type TemporalCondition, type HistoryScope, type SinceCondition, type Span, type TemporalTerm, type Windowed } from "./syntax.ts";
+import { TemporalError, type Aggregate, type Binder, type CompareOp, type TemporalCondition, type HistoryScope, type SinceCondition, type TextSpan, type TemporalTerm, type Windowed } from "./syntax.ts";
 
 /** What becomes of a temporal condition: questions to history, put together in Cedar. */
 export type Formula =
   | { readonly is: "leaf"; readonly leaf: HistoryLeaf }
   | { readonly is: "and" | "or"; readonly of: readonly Formula[] }
   | { readonly is: "not"; readonly of: Formula }
-  | { readonly is: "compare"; readonly op: CompareOp; readonly left: Amount; readonly right: Amount };
+  | { readonly is: "compare"; readonly op: CompareOp; readonly left: HistoryAmount; readonly right: HistoryAmount };
 
-export type Amount =
+export type HistoryAmount =
   | { readonly is: "leaf"; readonly leaf: HistoryLeaf }
   /** A value that Cedar knows: a span of the text. */
-  | { readonly is: "cedar"; readonly span: Span }
-  | { readonly is: "sum"; readonly op: "+" | "-" | "*"; readonly left: Amount; readonly right: Amount };
+  | { readonly is: "cedar"; readonly span: TextSpan }
+  | { readonly is: "sum"; readonly op: "+" | "-" | "*"; readonly left: HistoryAmount; readonly right: HistoryAmount };
 
 const mostLeaves = 64;
 
@@ -83,7 +83,7 @@ class Lowering {
   }
 
   /** What holds of one of several alternatives holds of this one or of that one. */
-  #each(at: Span, op: "formerly" | "previous" | "now", windowMs: number | null, body: TemporalCondition, declared: Declared): Formula {
+  #each(at: TextSpan, op: "formerly" | "previous" | "now", windowMs: number | null, body: TemporalCondition, declared: Declared): Formula {
     return joined("or", alternativesOf(body, declared).map((one) => this.#leaf(at, { op, windows: [windowMs], current: one.current, queries: [bare(one)] })));
   }
 
@@ -118,7 +118,7 @@ class Lowering {
   }
 
   /** Conditions that share variables. */
-  #together(at: Span, group: readonly TemporalCondition[], declared: Declared): Formula {
+  #together(at: TextSpan, group: readonly TemporalCondition[], declared: Declared): Formula {
     const filters = group.filter(isFilter);
     const [first, ...others] = group.filter((part) => !isFilter(part));
     if (first === undefined) throw new TemporalError("nothing says which values the variable can have", at, "bind it by a field of an event");
@@ -147,11 +147,11 @@ class Lowering {
 
   #compare(condition: TemporalCondition & { readonly is: "compare" }, known: Known): Formula {
     const guards: Formula[] = [];
-    const [left, right] = [condition.left, condition.right].map((term) => this.#amount(term, known, guards)) as [Amount, Amount];
+    const [left, right] = [condition.left, condition.right].map((term) => this.#amount(term, known, guards)) as [HistoryAmount, HistoryAmount];
     return joined("and", [...guards, { is: "compare", op: condition.op, left, right }]);
   }
 
-  #amount(term: TemporalTerm, known: Known, guards: Formula[]): Amount {
+  #amount(term: TemporalTerm, known: Known, guards: Formula[]): HistoryAmount {
     switch (term.term) {
       case "aggregate":
         return this.#aggregate(term, guards);
@@ -169,7 +169,7 @@ class Lowering {
     }
   }
 
-  #aggregate(term: Aggregate & Span, guards: Formula[]): Amount {
+  #aggregate(term: Aggregate & TextSpan, guards: Formula[]): HistoryAmount {
     const { of: op, value, binders, where } = term;
     const declared = new Map(binders.map((binder) => [binder.name, binder]));
     const parts = flatten(where, declared);
@@ -192,7 +192,7 @@ class Lowering {
     return this.#leaf(term, { ...question, op });
   }
 
-  #leaf(span: Span, question: Omit<LeafQuestion, "across" | "left"> & { readonly left?: LeafQuestion["left"] }): { readonly is: "leaf"; readonly leaf: HistoryLeaf } {
+  #leaf(span: TextSpan, question: Omit<LeafQuestion, "across" | "left"> & { readonly left?: LeafQuestion["left"] }): { readonly is: "leaf"; readonly leaf: HistoryLeaf } {
     this.leaves += 1;
     return { is: "leaf", leaf: leafOf({ left: null, ...question, across: this.#across }, this.#text.slice(span.at, span.end)) };
   }
@@ -269,7 +269,7 @@ const variablesIn = (condition: TemporalCondition): string[] => {
 };
 
 /** Every leaf of a formula. */
-export const leavesOf = (formula: Formula | Amount): HistoryLeaf[] => {
+export const leavesOf = (formula: Formula | HistoryAmount): HistoryLeaf[] => {
   switch (formula.is) {
     case "leaf":
       return [formula.leaf];
@@ -287,7 +287,7 @@ export const leavesOf = (formula: Formula | Amount): HistoryLeaf[] => {
 };
 
 /** A formula in Cedar; `text` is what spans are in. */
-export const cedarOf = (formula: Formula | Amount, text: string): string => {
+export const cedarOf = (formula: Formula | HistoryAmount, text: string): string => {
   switch (formula.is) {
     case "leaf":
       return `context.history.${formula.leaf.id}`;

@@ -1,5 +1,5 @@
 import { nearest } from "../author/problem.ts";
-import { eventKinds, TemporalError, type Aggregate, type Binder, type CompareOp, type TemporalCondition, type EventKind, type EventPattern, type FieldPattern, type Span, type TemporalTerm } from "./syntax.ts";
+import { eventKinds, TemporalError, type Aggregate, type Binder, type CompareOp, type TemporalCondition, type EventKind, type EventPattern, type FieldPattern, type TextSpan, type TemporalTerm } from "./syntax.ts";
 import { tokensOf, type TemporalToken } from "./token.ts";
 
 /** Nesting past this is refused; longest window, which state is kept for. */
@@ -68,7 +68,7 @@ class Parser {
     return new TemporalError(`expected ${wanted}, but ${found}`, { at: token.at, end: Math.max(token.end, token.at + 1) }, near === null || near === token.text ? "" : `did you mean \`${near}\`?`);
   }
 
-  #since(at: number): Span {
+  #since(at: number): TextSpan {
     return { at, end: this.#tokens[this.#at - 1]?.end ?? at };
   }
 

@@ -8,7 +8,7 @@ export type EventKind = (typeof eventKinds)[number];
 export const scopes = ["session", "agent", "user", "team", "all"] as const;
 export type HistoryScope = (typeof scopes)[number];
 
-export interface Span {
+export interface TextSpan {
   readonly at: number;
   readonly end: number;
 }
@@ -39,7 +39,7 @@ export interface Aggregate {
   readonly where: TemporalCondition;
 }
 
-export type TemporalTerm = Span &
+export type TemporalTerm = TextSpan &
   (
     | Literal
     | Reference
@@ -49,18 +49,18 @@ export type TemporalTerm = Span &
     | { readonly term: "sum"; readonly op: "+" | "-" | "*"; readonly left: TemporalTerm; readonly right: TemporalTerm }
   );
 
-export interface Binder extends Span {
+export interface Binder extends TextSpan {
   readonly name: string;
   /** As written: `Long`, `String`, `Timepoint` ... */
   readonly type: string;
 }
 
-export interface FieldPattern extends Span {
+export interface FieldPattern extends TextSpan {
   readonly path: readonly string[];
   readonly term: TemporalTerm;
 }
 
-export interface EventPattern extends Span {
+export interface EventPattern extends TextSpan {
   readonly is: "event";
   /** An action or a group of actions. */
   readonly action: string;
@@ -68,7 +68,7 @@ export interface EventPattern extends Span {
   readonly fields: readonly FieldPattern[];
 }
 
-export interface TermComparison extends Span {
+export interface TermComparison extends TextSpan {
   readonly is: "compare";
   readonly op: CompareOp;
   readonly left: TemporalTerm;
@@ -76,13 +76,13 @@ export interface TermComparison extends Span {
 }
 
 /** `formerly`, `previous` and `eventually`, with their window. */
-export interface Windowed extends Span {
+export interface Windowed extends TextSpan {
   readonly is: "formerly" | "previous" | "eventually";
   readonly windowMs: number;
   readonly of: TemporalCondition;
 }
 
-export interface SinceCondition extends Span {
+export interface SinceCondition extends TextSpan {
   readonly is: "since";
   readonly windowMs: number;
   readonly left: TemporalCondition;
@@ -94,17 +94,17 @@ export type TemporalCondition =
   | TermComparison
   | Windowed
   | SinceCondition
-  | (Span & { readonly is: "and" | "or"; readonly of: readonly TemporalCondition[] })
-  | (Span & { readonly is: "not"; readonly of: TemporalCondition })
-  | (Span & { readonly is: "exists"; readonly binder: Binder; readonly of: TemporalCondition })
-  | (Span & { readonly is: "timepoint"; readonly name: string });
+  | (TextSpan & { readonly is: "and" | "or"; readonly of: readonly TemporalCondition[] })
+  | (TextSpan & { readonly is: "not"; readonly of: TemporalCondition })
+  | (TextSpan & { readonly is: "exists"; readonly binder: Binder; readonly of: TemporalCondition })
+  | (TextSpan & { readonly is: "timepoint"; readonly name: string });
 
 /** Why a text is no temporal condition. */
-export class TemporalError extends Error implements Span {
+export class TemporalError extends Error implements TextSpan {
   readonly at: number;
   readonly end: number;
   readonly help: string;
-  constructor(message: string, { at, end }: Span, help = "") {
+  constructor(message: string, { at, end }: TextSpan, help = "") {
     super(message);
     this.at = at;
     this.end = end;

@@ -1,7 +1,7 @@
-import { TemporalError, type Span } from "./syntax.ts";
+import { TemporalError, type TextSpan } from "./syntax.ts";
 
 /** `text` of a string is what it means, of anything else what is written. */
-export interface TemporalToken extends Span {
+export interface TemporalToken extends TextSpan {
   readonly kind: "word" | "number" | "string" | "mark" | "end";
   readonly text: string;
 }
@@ -20,7 +20,7 @@ const end = (pattern: RegExp, text: string, at: number): number => {
 };
 
 /** Cedar's escapes. */
-const unquote = (text: string, place: Span): string =>
+const unquote = (text: string, place: TextSpan): string =>
   text.slice(1, -1).replaceAll(escape, (whole, unicode: string | undefined, byte: string | undefined, letter: string | undefined) => {
     const code = unicode ?? byte;
     const plain = code === undefined ? simple[letter ?? ""] : Number.parseInt(code, 16) <= 0x10ffff ? String.fromCodePoint(Number.parseInt(code, 16)) : undefined;
