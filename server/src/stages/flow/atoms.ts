@@ -1,0 +1,230 @@
+import { has, type Lexer } from "./lexemes.ts";
+import { tags, type Printer, type Tag } from "./print.ts";
+
+/** Is told the fingerprint that lies in the printer. */
+export type Sink = () => void;
+
+/** A phrase is known as a whole up to so many lexemes. */
+export const phraseLexemes = 8;
+const wordChars = 3;
+const piecesOfOne = 16;
+/** Characters of a shingle, and how many in a row one is chosen from: a copy of `shingleChars + windowShingles - 1` letters and digits is always seen. */
+const shingleChars = 24;
+const windowShingles = 40;
+export const copyChars = shingleChars + windowShingles - 1;
+
+const [zero, nine, dot, colon, slash, backslash, at, underscore] = [0x30, 0x39, 0x2e, 0x3a, 0x2f, 0x5c, 0x40, 0x5f] as const;
+const isDigit = (code: number): boolean => code >= zero && code <= nine;
+const isPlain = (code: number): boolean => isDigit(code) || (code >= 0x61 && code <= 0x7a) || code >= 0x80 || code === underscore;
+
+/** Says the fingerprints of the values in a text that a lexer has read, each to a sink. One of them is told of one text after another. */
+export class Atoms {
+  readonly printer: Printer;
+  readonly #lexer: Lexer;
+  readonly #scratch = new Uint16Array(64);
+  readonly #roll = new Uint32Array(0x100);
+  readonly #window = new Uint32Array(windowShingles);
+
+  constructor(printer: Printer, lexer: Lexer) {
+    this.printer = printer;
+    this.#lexer = lexer;
+    for (let code = 0; code < this.#roll.length; code++) {
+      this.#scratch[0] = code;
+      printer.print(this.#scratch, 0, 1, tags.shingle);
+      this.#roll[code] = printer.low;
+    }
+  }
+
+  /** Lexemes `first` to `last`, as one value. */
+  phrase(first: number, last: number, sink: Sink, tag: Tag = tags.word): void {
+    const { norm, from, to } = this.#lexer;
+    this.printer.print(norm, from[first] ?? 0, to[last] ?? 0, tag);
+    sink();
+  }
+
+  /** All forms under which one lexeme is the same value elsewhere, beside its own: as a number, an account, a host, a URL. */
+  forms(index: number, sink: Sink): void {
+    const flags = this.#lexer.flags[index] ?? 0;
+    if (flags & has.digit) {
+      this.#numbers(index, sink);
+      this.account(index, index, sink);
+    }
+    if (flags & (has.dot | has.scheme) && !(flags & has.at && !(flags & has.scheme))) this.#web(index, sink);
+  }
+
+  /** Its parts, which do not stand for the whole: runs of letters and digits. */
+  pieces(index: number, sink: Sink): void {
+    const { norm, from, to } = this.#lexer;
+    const end = to[index] ?? 0;
+    let told = 0;
+    for (let start = from[index] ?? 0, next = start; start < end && told < piecesOfOne; start = next + 1) {
+      next = start;
+      while (next < end && isPlain(norm[next] ?? 0)) next++;
+      if (next - start < wordChars) continue;
+      this.printer.print(norm, start, next, tags.piece);
+      sink();
+      told++;
+    }
+  }
+
+  /** The last component of a path; nothing where there is none. */
+  base(index: number, sink: Sink): void {
+    const { norm, from, to } = this.#lexer;
+    const end = to[index] ?? 0;
+    let start = end;
+    while (start > (from[index] ?? 0) && norm[start - 1] !== slash && norm[start - 1] !== backslash) start--;
+    if (start === from[index] || end - start < wordChars) return;
+    this.printer.print(norm, start, end, tags.word);
+    sink();
+  }
+
+  /** Both halves of an address; what is no address has none. */
+  halves(index: number, sink: Sink): void {
+    const { norm, from, to } = this.#lexer;
+    const [start, end] = [from[index] ?? 0, to[index] ?? 0];
+    const middle = norm.subarray(start, end).indexOf(at) + start;
+    if (middle <= start || middle + 1 >= end || norm.subarray(middle + 1, end).includes(at)) return;
+    this.printer.print(norm, start, middle, tags.piece);
+    sink();
+    this.printer.print(norm, middle + 1, end, tags.domain);
+    sink();
+  }
+
+  /** Lexemes `first` to `last` as an account, a card or a telephone number: an IBAN, or seven digits and more, whatever parts them. */
+  account(first: number, last: number, sink: Sink): void {
+    const { norm, from, to } = this.#lexer;
+    let [length, digits] = [0, 0];
+    for (let index = from[first] ?? 0; index < (to[last] ?? 0); index++) {
+      const code = norm[index] ?? 0;
+      if (!isPlain(code) || code === underscore) continue;
+      if (length === 40 || code >= 0x80) return;
+      this.#scratch[length++] = code;
+      if (isDigit(code)) digits++;
+    }
+    const [a = 0, b = 0, c = 0, d = 0] = this.#scratch;
+    const isIban = length >= 15 && length <= 34 && !isDigit(a) && !isDigit(b) && isDigit(c) && isDigit(d);
+    if (!(isIban || (digits === length && digits >= 7))) return;
+    const skip = !isIban && a === zero && b === zero ? 2 : 0; // 0049 is +49
+    this.printer.print(this.#scratch, skip, length, tags.account);
+    sink();
+  }
+
+  /** Accounts that lie in several lexemes of one phrase, from `first` on. */
+  accounts(first: number, last: number, sink: Sink): void {
+    const { flags, from, to } = this.#lexer;
+    const has0 = flags[first] ?? 0;
+    if (!(has0 & has.digit) || last === first) return;
+    const isNumber = !(has0 & has.letter);
+    if (isNumber && first > 0 && this.#lexer.begins[first] === 0 && !((flags[first - 1] ?? 0) & has.letter)) return; // in the midst of one
+    let end = first;
+    while (end < last && end - first < 10) {
+      const [own, chars] = [flags[end + 1] ?? 0, (to[end + 1] ?? 0) - (from[end + 1] ?? 0)];
+      if (isNumber ? own & has.letter : chars > 4 || (!(own & has.digit) && !(end === first && chars === 4))) break;
+      end++;
+    }
+    if (end > first) this.account(first, end, sink);
+  }
+
+  /** Of the whole text, so that copied sentences are known though they are parted, re-cased or embedded otherwise. */
+  shingles(sink: Sink): void {
+    const { solid, solidCount } = this.#lexer;
+    let [roll, chosen, chosenAt, told] = [0, 0, -1, -1];
+    for (let end = 1; end <= solidCount; end++) {
+      roll = ((roll << 1) | (roll >>> 31)) ^ (this.#roll[(solid[end - 1] ?? 0) & 0xff] ?? 0);
+      const start = end - shingleChars;
+      if (start > 0) {
+        const gone = this.#roll[(solid[start - 1] ?? 0) & 0xff] ?? 0;
+        roll ^= (gone << shingleChars) | (gone >>> (32 - shingleChars));
+      }
+      if (start < 0) continue;
+      roll >>>= 0;
+      this.#window[start % windowShingles] = roll;
+      const oldest = start - windowShingles + 1;
+      if (chosenAt < 0 || roll <= chosen) [chosen, chosenAt] = [roll, start];
+      else if (chosenAt < oldest) [chosen, chosenAt] = this.#least(oldest, start);
+      if (chosenAt === told || (oldest < 0 && end < solidCount)) continue;
+      told = chosenAt;
+      this.printer.print(solid, chosenAt, chosenAt + shingleChars, tags.shingle);
+      sink();
+    }
+  }
+
+  #least(oldest: number, newest: number): [number, number] {
+    let at0 = newest;
+    for (let start = newest - 1; start >= oldest; start--) if ((this.#window[start % windowShingles] ?? 0) < (this.#window[at0 % windowShingles] ?? 0)) at0 = start;
+    return [this.#window[at0 % windowShingles] ?? 0, at0];
+  }
+
+  /** A host without `www.`, and what stands behind it. */
+  #web(index: number, sink: Sink): void {
+    const { norm, from, to, flags } = this.#lexer;
+    const end = to[index] ?? 0;
+    let start = from[index] ?? 0;
+    if ((flags[index] ?? 0) & has.scheme) {
+      while (start < end && norm[start] !== colon) start++;
+      start += 3;
+    }
+    let stop = start;
+    for (; stop < end; stop++) {
+      const code = norm[stop] ?? 0;
+      if (code === at) start = stop + 1;
+      else if (code === slash || code === backslash || code === 0x3f || code === 0x23) break;
+    }
+    if (norm[start] === 0x77 && norm[start + 1] === 0x77 && norm[start + 2] === 0x77 && norm[start + 3] === dot) start += 4;
+    let host = start;
+    while (host < stop && norm[host] !== colon) host++;
+    if (host - start < wordChars) return;
+    this.printer.print(norm, start, host, tags.host);
+    sink();
+    if (end === host) return;
+    this.printer.print(norm, start, end, tags.url);
+    sink();
+  }
+
+  /** `1,234.50`, `1.234,50`, `eur1234.5`: one number; and as an amount in hundredths. */
+  #numbers(index: number, sink: Sink): void {
+    const { norm, from, to } = this.#lexer;
+    const written = String.fromCharCode(...norm.subarray(from[index], Math.min(to[index] ?? 0, (from[index] ?? 0) + 40)));
+    for (const number of numbersOf(written)) {
+      if (number.replace(".", "").length >= 3) this.#text(number, tags.number, sink);
+      const minor = inHundredths(number);
+      if (minor !== null && minor.length >= 3) this.#text(minor, tags.minor, sink);
+    }
+  }
+
+  #text(text: string, tag: Tag, sink: Sink): void {
+    for (let index = 0; index < text.length; index++) this.#scratch[index] = text.charCodeAt(index);
+    this.printer.print(this.#scratch, 0, text.length, tag);
+    sink();
+  }
+}
+
+const numeral = /^[a-z]{0,3}(\d[\d.,]*)[a-z]{0,3}$/;
+
+/** The plain forms of a written number; two where it is not told whether a mark parts thousands. */
+function numbersOf(written: string): string[] {
+  const [, body] = numeral.exec(written) ?? [];
+  if (body === undefined) return [];
+  const [dots, commas] = [body.split(".").length - 1, body.split(",").length - 1];
+  const mark = dots + commas === 0 ? "" : body.lastIndexOf(".") > body.lastIndexOf(",") ? "." : ",";
+  const parts = body.split(/[.,]/);
+  const isGrouped = parts.slice(1).every((part) => part.length === 3) && (parts[0]?.length ?? 0) <= 3;
+  const one = (whole: string, fraction: string): string => {
+    const tail = fraction.replace(/0+$/, "");
+    return `${whole.replace(/^0+/, "")}${tail === "" ? "" : `.${tail}`}`;
+  };
+  if (mark === "") return [one(body, "")];
+  const forms = [];
+  if (isGrouped && !(dots > 0 && commas > 0)) forms.push(one(parts.join(""), ""));
+  const marks = mark === "." ? dots : commas;
+  if (marks === 1) forms.push(one(parts.slice(0, -1).join(""), parts.at(-1) ?? ""));
+  return forms;
+}
+
+/** Null where it is no amount: more than two places. */
+function inHundredths(number: string): string | null {
+  const [whole = "", fraction = ""] = number.split(".");
+  return fraction.length > 2 ? null : `${whole}${fraction.padEnd(2, "0")}`.replace(/^0+/, "");
+}
+
+export const isComma = (code: number): boolean => code === comma;
