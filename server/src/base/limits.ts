@@ -113,6 +113,8 @@ export const limits = {
   unfold_layers: { value: 4, unit: "layers", why: "encodings in each other that an argument is looked through; past them its facts say `deep`" },
   unfold_views: { value: 64, unit: "texts", why: "that one text unfolds to; past them its facts say `deep`" },
   unfold_chars: { value: 512 * 1024, unit: "characters", why: "of all that one text unfolds to; what is packed grows a thousandfold" },
+  flow_values: { value: 600_000, unit: "values", why: "that are remembered of what one session and its children have read and said, some 5 MB of text in 10 MB of memory; past it what is not known counts as untrusted" },
+  flow_task_values: { value: 100_000, unit: "values", why: "words and phrases of a session's task; past it what people add is not known to be theirs" },
   sandbox_cpu_ms: { value: 4 * 3_600_000, unit: "ms", why: "processor time of all processes of one sandbox" },
 } as const satisfies Record<string, { value: number; unit: string; why: string }>;
 

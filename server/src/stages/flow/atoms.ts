@@ -1,8 +1,8 @@
 import { has, type Lexer } from "./lexemes.ts";
 import { tags, type Printer, type Tag } from "./print.ts";
 
-/** Is told the fingerprint that lies in the printer. */
-export type Sink = () => void;
+/** Is told that the fingerprint of a value lies in the printer, and what kind of value it is. */
+export type Sink = (tag: Tag) => void;
 
 /** A phrase is known as a whole up to so many lexemes. */
 export const phraseLexemes = 8;
@@ -38,8 +38,7 @@ export class Atoms {
   /** Lexemes `first` to `last`, as one value. */
   phrase(first: number, last: number, sink: Sink, tag: Tag = tags.word): void {
     const { norm, from, to } = this.#lexer;
-    this.printer.print(norm, from[first] ?? 0, to[last] ?? 0, tag);
-    sink();
+    this.#tell(norm, from[first] ?? 0, to[last] ?? 0, tag, sink);
   }
 
   /** All forms under which one lexeme is the same value elsewhere, beside its own: as a number, an account, a host, a URL. */
@@ -49,7 +48,7 @@ export class Atoms {
       this.#numbers(index, sink);
       this.account(index, index, sink);
     }
-    if (flags & (has.dot | has.scheme) && !(flags & has.at && !(flags & has.scheme))) this.#web(index, sink);
+    this.#web(index, sink);
   }
 
   /** Its parts, which do not stand for the whole: runs of letters and digits. */
@@ -61,8 +60,7 @@ export class Atoms {
       next = start;
       while (next < end && isPlain(norm[next] ?? 0)) next++;
       if (next - start < wordChars) continue;
-      this.printer.print(norm, start, next, tags.piece);
-      sink();
+      this.#tell(norm, start, next, tags.piece, sink);
       told++;
     }
   }
@@ -74,20 +72,18 @@ export class Atoms {
     let start = end;
     while (start > (from[index] ?? 0) && norm[start - 1] !== slash && norm[start - 1] !== backslash) start--;
     if (start === from[index] || end - start < wordChars) return;
-    this.printer.print(norm, start, end, tags.word);
-    sink();
+    this.#tell(norm, start, end, tags.word, sink);
   }
 
-  /** Both halves of an address; what is no address has none. */
+  /** Both halves of an address, the second as a domain and as a host; what is no address has none. */
   halves(index: number, sink: Sink): void {
     const { norm, from, to } = this.#lexer;
     const [start, end] = [from[index] ?? 0, to[index] ?? 0];
     const middle = norm.subarray(start, end).indexOf(at) + start;
     if (middle <= start || middle + 1 >= end || norm.subarray(middle + 1, end).includes(at)) return;
-    this.printer.print(norm, start, middle, tags.piece);
-    sink();
-    this.printer.print(norm, middle + 1, end, tags.domain);
-    sink();
+    this.#tell(norm, start, middle, tags.piece, sink);
+    this.#tell(norm, middle + 1, end, tags.domain, sink);
+    this.#tell(norm, middle + 1, end, tags.host, sink);
   }
 
   /** Lexemes `first` to `last` as an account, a card or a telephone number: an IBAN, or seven digits and more, whatever parts them. */
@@ -105,8 +101,7 @@ export class Atoms {
     const isIban = length >= 15 && length <= 34 && !isDigit(a) && !isDigit(b) && isDigit(c) && isDigit(d);
     if (!(isIban || (digits === length && digits >= 7))) return;
     const skip = !isIban && a === zero && b === zero ? 2 : 0; // 0049 is +49
-    this.printer.print(this.#scratch, skip, length, tags.account);
-    sink();
+    this.#tell(this.#scratch, skip, length, tags.account, sink);
   }
 
   /** Accounts that lie in several lexemes of one phrase, from `first` on. */
@@ -144,8 +139,7 @@ export class Atoms {
       else if (chosenAt < oldest) [chosen, chosenAt] = this.#least(oldest, start);
       if (chosenAt === told || (oldest < 0 && end < solidCount)) continue;
       told = chosenAt;
-      this.printer.print(solid, chosenAt, chosenAt + shingleChars, tags.shingle);
-      sink();
+      this.#tell(solid, chosenAt, chosenAt + shingleChars, tags.shingle, sink);
     }
   }
 
@@ -155,30 +149,41 @@ export class Atoms {
     return [this.#window[at0 % windowShingles] ?? 0, at0];
   }
 
-  /** A host without `www.`, and what stands behind it. */
-  #web(index: number, sink: Sink): void {
+  /** Where the host of a URL stands, without `www.` and port, with a scheme or without; null where there is none. */
+  hostOf(index: number): { readonly from: number; readonly to: number; readonly hasUser: boolean; /** Where what stands before it begins, the scheme left out. */ readonly start: number } | null {
     const { norm, from, to, flags } = this.#lexer;
+    const own = flags[index] ?? 0;
+    if (!(own & (has.dot | has.scheme)) || (own & has.at && !(own & has.scheme))) return null;
     const end = to[index] ?? 0;
     let start = from[index] ?? 0;
-    if ((flags[index] ?? 0) & has.scheme) {
+    if (own & has.scheme) {
       while (start < end && norm[start] !== colon) start++;
       start += 3;
     }
+    const authority = start;
+    let hasUser = false;
+    let hasDot = (own & has.scheme) !== 0;
     let stop = start;
     for (; stop < end; stop++) {
       const code = norm[stop] ?? 0;
-      if (code === at) start = stop + 1;
+      hasDot ||= code === dot && stop > start;
+      if (code === at) [start, hasUser] = [stop + 1, true];
       else if (code === slash || code === backslash || code === 0x3f || code === 0x23) break;
     }
     if (norm[start] === 0x77 && norm[start + 1] === 0x77 && norm[start + 2] === 0x77 && norm[start + 3] === dot) start += 4;
     let host = start;
     while (host < stop && norm[host] !== colon) host++;
-    if (host - start < wordChars) return;
-    this.printer.print(norm, start, host, tags.host);
-    sink();
-    if (end === host) return;
-    this.printer.print(norm, start, end, tags.url);
-    sink();
+    return hasDot && host - start >= wordChars ? { from: start, to: host, hasUser, start: authority } : null;
+  }
+
+  /** A host, and with what stands behind it. */
+  #web(index: number, sink: Sink): void {
+    const host = this.hostOf(index);
+    if (!host) return;
+    const { norm, to } = this.#lexer;
+    const end = to[index] ?? 0;
+    this.#tell(norm, host.from, host.to, tags.host, sink);
+    if (end > host.to || host.hasUser) this.#tell(norm, host.hasUser ? host.start : host.from, end, tags.url, sink);
   }
 
   /** `1,234.50`, `1.234,50`, `eur1234.5`: one number; and as an amount in hundredths. */
@@ -192,10 +197,14 @@ export class Atoms {
     }
   }
 
+  #tell(chars: Uint16Array, from: number, to: number, tag: Tag, sink: Sink): void {
+    this.printer.print(chars, from, to, tag);
+    sink(tag);
+  }
+
   #text(text: string, tag: Tag, sink: Sink): void {
     for (let index = 0; index < text.length; index++) this.#scratch[index] = text.charCodeAt(index);
-    this.printer.print(this.#scratch, 0, text.length, tag);
-    sink();
+    this.#tell(this.#scratch, 0, text.length, tag, sink);
   }
 }
 
@@ -226,5 +235,3 @@ function inHundredths(number: string): string | null {
   const [whole = "", fraction = ""] = number.split(".");
   return fraction.length > 2 ? null : `${whole}${fraction.padEnd(2, "0")}`.replace(/^0+/, "");
 }
-
-export const isComma = (code: number): boolean => code === comma;

@@ -1,0 +1,25 @@
+import type { Config } from "../../base/config/config.ts";
+import type { Atoms, Sink } from "./atoms.ts";
+import { folded, has, type Lexer } from "./lexemes.ts";
+import { tags } from "./print.ts";
+import { PrintTable } from "./table.ts";
+
+/** Values that the organisation itself names: the people, agents and resources of lanyard.yaml, and what stands under `data: directory`. */
+export function directoryOf(config: Config, atoms: Atoms, lexer: Lexer): PrintTable {
+  const people = [...config.users].flatMap(([id, { email, slack }]) => [id, email, slack]);
+  const resources = [...config.resources.values()].flatMap((entries) => Object.keys(entries));
+  const values = [...people, ...config.agents.keys(), ...resources].filter((value) => value !== undefined && value !== "*") as string[];
+  const table = new PrintTable(values.length * 16 + 16);
+  const put: Sink = (tag) => {
+    if (tag !== tags.piece && tag !== tags.domain) table.set(atoms.printer.low, atoms.printer.high, 1);
+  };
+  for (const value of values) {
+    lexer.read(folded(value));
+    const last = lexer.count - 1;
+    if (last < 0) continue;
+    atoms.phrase(0, last, put);
+    atoms.account(0, last, put);
+    if (last === 0 && (lexer.flags[0] ?? 0) & (has.digit | has.joiner)) atoms.forms(0, put);
+  }
+  return table;
+}

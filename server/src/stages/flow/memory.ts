@@ -1,0 +1,43 @@
+import type { ValueSource } from "@lanyard/contract";
+import { PrintTable } from "./table.ts";
+import { labelsOf, origin, originOf, packed, placeOf, ReadValues } from "./values.ts";
+
+/**
+ * What one session knows, its children and their children included: the task in its people's words, what results said and what the model said. All
+ * of them share it, for what a child learns reaches its parent by ways that nobody sees.
+ */
+export class SessionMemory {
+  readonly read: ReadValues;
+  /** Words of people: the purpose and what was added to it. */
+  readonly task: PrintTable;
+  /** Values that somebody has vouched for. */
+  readonly vouched = new PrintTable(10_000);
+  /** Values that do not carry a label any more: their fingerprint, as `low:high`, to the labels. */
+  readonly unlabelled = new Map<string, Set<string>>();
+  /** Labels of what was read, sticky. */
+  readonly labels = new Set<string>();
+  usedAtMs = 0;
+
+  constructor({ values, taskValues }: { values: number; taskValues: number }) {
+    this.read = new ReadValues(values);
+    this.task = new PrintTable(taskValues);
+  }
+
+  /** About what it takes, in bytes. */
+  get bytes(): number {
+    return this.read.bytes + this.task.bytes + this.vouched.bytes;
+  }
+
+  /** Packed knowledge, the best there is, with the labels and the place of what was read. */
+  look(low: number, high: number, directory: PrintTable): number {
+    const read = this.read.get(low, high);
+    const better = this.task.get(low, high) !== 0 ? origin.task : directory.get(low, high) !== 0 || this.vouched.get(low, high) !== 0 ? origin.directory : 0;
+    return better === 0 || (read !== 0 && originOf(read) < better) ? read : packed(better, labelsOf(read), placeOf(read) || 1);
+  }
+
+  /** Where a packed value was read; null when in no result. */
+  sourceOf(value: number): Pick<ValueSource, "seq" | "field"> | null {
+    const code = originOf(value);
+    return code === origin.trusted || code === origin.untrusted ? this.read.places.at(placeOf(value)) : null;
+  }
+}

@@ -1,0 +1,107 @@
+import { isObject, parseJson, type Json } from "@lanyard/contract";
+import { unfold } from "../../base/extract/unfold.ts";
+import { copyChars, phraseLexemes, type Atoms, type Sink } from "./atoms.ts";
+import { folded, has, looselyFolded, type Lexer } from "./lexemes.ts";
+
+/** Texts are read in pieces of so many characters, each begun a bit before the end of the last, so that no copy is torn. */
+const pieceChars = 65_536;
+const overlapChars = 512;
+/** What MCP itself calls the parts of a result: no server chose these names. */
+const envelope: ReadonlySet<string> = new Set(["content", "contents", "type", "text", "mimeType", "isError", "structuredContent", "messages", "role"]);
+
+/** Says all that values later can be known by; of a text in a source the whole, its phrases, its lexemes and their parts, and shingles of long texts. */
+export class Reading {
+  readonly #atoms: Atoms;
+  readonly #lexer: Lexer;
+
+  constructor(atoms: Atoms, lexer: Lexer) {
+    this.#atoms = atoms;
+    this.#lexer = lexer;
+  }
+
+  /** `isDense`: every run of up to eight lexemes counts as a phrase, wherever it stands; for texts of people, which are short. */
+  text(text: string, sink: Sink, isDense = false): void {
+    for (const view of unfold(text)) {
+      for (let start = 0; start < view.text.length; start += pieceChars - overlapChars) {
+        const raw = view.text.length <= pieceChars ? view.text : view.text.slice(start, start + pieceChars);
+        this.#piece(folded(raw), raw, sink, isDense);
+        const loose = looselyFolded(raw);
+        if (loose !== null) this.#piece(loose, raw, sink, isDense);
+        if (start + pieceChars >= view.text.length) break;
+      }
+    }
+  }
+
+  #piece(text: string, raw: string, sink: Sink, isDense: boolean): void {
+    const [atoms, lexer] = [this.#atoms, this.#lexer];
+    lexer.read(text, raw);
+    if (lexer.count === 0) return;
+    let first = 0;
+    for (let index = 0; index < lexer.count; index++) {
+      if (index > first && lexer.begins[index] === 1) {
+        this.#phrases(first, index - 1, sink, isDense);
+        first = index;
+      }
+      atoms.phrase(index, index, sink);
+      if ((lexer.flags[index] ?? 0) & (has.joiner | has.digit)) this.#parts(index, sink);
+    }
+    this.#phrases(first, lexer.count - 1, sink, isDense);
+    if (first > 0) atoms.phrase(0, lexer.count - 1, sink);
+    if (lexer.solidCount >= copyChars) atoms.shingles(sink);
+  }
+
+  #parts(index: number, sink: Sink): void {
+    const flags = this.#lexer.flags[index] ?? 0;
+    this.#atoms.forms(index, sink);
+    this.#atoms.pieces(index, sink);
+    if (flags & has.slash) this.#atoms.base(index, sink);
+    if (flags & has.at) this.#atoms.halves(index, sink);
+  }
+
+  #phrases(first: number, last: number, sink: Sink, isDense: boolean): void {
+    const { flags } = this.#lexer;
+    for (let index = first; index < last; index++) this.#atoms.accounts(index, last, sink);
+    if (isDense) {
+      for (let start = first; start < last; start++) for (let end = start + 1; end <= Math.min(last, start + phraseLexemes - 1); end++) this.#atoms.phrase(start, end, sink);
+      return;
+    }
+    if (last > first && last - first < phraseLexemes) this.#atoms.phrase(first, last, sink);
+    for (let start = first, end = first; start <= last; start = end + 1) {
+      for (end = start; end <= last && (flags[end] ?? 0) & has.capital; ) end++;
+      if (end - start >= 2 && end - start <= phraseLexemes && end - start <= last - first) this.#atoms.phrase(start, end - 1, sink);
+    }
+  }
+}
+
+/** Where a value is told of: below which node. */
+export interface Walk<P> {
+  child(place: P, key: string | number): P;
+  text(text: string, place: P): void;
+}
+
+/** Tells every text, number and name of a field in a result; of a text that is JSON what it says. */
+export function walk<P>(value: Json, place: P, walker: Walk<P>, depth = 0): void {
+  if (typeof value === "string") {
+    const inner = depth < 64 ? jsonIn(value) : null;
+    if (inner === null) walker.text(value, place);
+    else walk(inner, place, walker, depth + 1);
+  } else if (typeof value === "number") walker.text(String(value), place);
+  else if (Array.isArray(value)) for (const [index, item] of value.entries()) walk(item, walker.child(place, index), walker, depth + 1);
+  else if (isObject(value)) {
+    for (const [key, item] of Object.entries(value)) {
+      const below = walker.child(place, key);
+      if (!envelope.has(key)) walker.text(key, below);
+      walk(item, below, walker, depth + 1);
+    }
+  }
+}
+
+function jsonIn(text: string): Json | null {
+  const start = /^\s*[[{]/.test(text) ? text.trim() : "";
+  if (start === "" || !/[\]}]$/.test(start)) return null;
+  try {
+    return parseJson(start) as Json;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,252 @@
+import { unfold } from "../../base/extract/unfold.ts";
+import { copyChars, phraseLexemes, type Atoms, type Sink } from "./atoms.ts";
+import { folded, has, looselyFolded, type Lexer } from "./lexemes.ts";
+import { tags, type Printer } from "./print.ts";
+import { PrintTable } from "./table.ts";
+import { labelsOf, origin, originOf, packed } from "./values.ts";
+
+/** What a tracing asks, and tells, of one leaf. */
+export interface Leaf {
+  /** Packed knowledge of a fingerprint; 0 when nobody knows it. */
+  look(low: number, high: number): number;
+  /** The leaf, or a part of it, is known as this. */
+  found(value: number): void;
+  /** It carries these labels, whatever it is known as. */
+  brings(labels: number): void;
+}
+
+/** Longer texts are looked through up to here; what is behind counts as the model's. */
+const longestText = 262_144;
+const stopWords = "a about all also am an and any are as at be been but by can com did do does each for from had has have he her his how http https i if in into is it its just me more my net no not now of on one or org our out please send she so some than that the their them then there these they this to up us was we were what when which who will with would www you your";
+const unknown = packed(origin.model);
+const dot = 0x2e;
+const componentEnds: ReadonlySet<number> = new Set([..."/\\?&=#;:%@"].map((char) => char.charCodeAt(0)));
+/** Fewer digits are no value that labels stick to: too many numbers are equal. */
+const labelledChars = 5;
+
+/** Finds what a leaf of a call's arguments is known as: several things, if it is made of several. */
+export class Tracing {
+  readonly #atoms: Atoms;
+  readonly #lexer: Lexer;
+  readonly #printer: Printer;
+  readonly #stops = new PrintTable(1024);
+  #leaf: Leaf = { look: () => 0, found: () => {}, brings: () => {} };
+  #isAmount = false;
+  #value = 0;
+  /** Of what is read now only the taint counts. */
+  #isLoose = false;
+  #told = false;
+
+  constructor(atoms: Atoms, lexer: Lexer) {
+    this.#atoms = atoms;
+    this.#lexer = lexer;
+    this.#printer = atoms.printer;
+    lexer.read(stopWords);
+    for (let index = 0; index < lexer.count; index++) atoms.phrase(index, index, () => void this.#stops.set(this.#printer.low, this.#printer.high, 1));
+  }
+
+  /** Tells at least one thing. `isAmount`: hundredths of a known amount are that amount. */
+  trace(text: string, leaf: Leaf, isAmount = false): void {
+    [this.#leaf, this.#isAmount, this.#told] = [leaf, isAmount, false];
+    const isCut = text.length > longestText;
+    const views = unfold(isCut ? text.slice(0, longestText) : text);
+    const isWrapped = views.length > 1 && /^\s*[\w+/=-]{8,}\s*$/.test(text); // then it is what is in it; the wrapping is nobody's value
+    for (const [index, view] of views.entries()) {
+      if (index === 0 && isWrapped && !this.#isKnown(view.text)) continue;
+      this.#read(folded(view.text));
+      const loose = looselyFolded(view.text);
+      if (loose === null) continue;
+      this.#isLoose = true;
+      this.#read(loose);
+      this.#isLoose = false;
+    }
+    if (isCut || !this.#told) this.#tell(unknown);
+  }
+
+  #tell(value: number): void {
+    this.#told = true;
+    this.#leaf.found(this.#isLoose ? tainted(value) : value);
+  }
+
+  #isKnown(text: string): boolean {
+    this.#lexer.read(folded(text));
+    return this.#lexer.count > 0 && this.#whole(0, this.#lexer.count - 1) !== 0;
+  }
+
+  #read(text: string): void {
+    const lexer = this.#lexer;
+    lexer.read(text);
+    const last = lexer.count - 1;
+    if (last < 0) return;
+    const whole = this.#whole(0, last);
+    if (whole !== 0) return this.#tell(whole);
+    if (lexer.solidCount >= copyChars) this.#atoms.shingles(this.#shingle);
+    for (let first = 0, index = 1; index <= last + 1; index++) {
+      if (index <= last && lexer.begins[index] === 0) continue;
+      const phrase = first === 0 && index > last ? 0 : this.#whole(first, index - 1);
+      if (phrase !== 0) this.#tell(phrase);
+      else this.#phrase(first, index - 1);
+      first = index;
+    }
+  }
+
+  readonly #shingle: Sink = () => {
+    const value = this.#leaf.look(this.#printer.low, this.#printer.high);
+    if (value === 0) return;
+    this.#leaf.brings(labelsOf(value));
+    this.#tell(value);
+  };
+
+  /** A phrase that nobody knows as a whole: its values, each by itself. */
+  #phrase(first: number, last: number): void {
+    const isShort = last - first < phraseLexemes;
+    let isNew = false;
+    let told = false;
+    for (let index = first; index <= last; index++) {
+      if (this.#isTyped(index)) {
+        this.#lexeme(index);
+        told = true;
+        continue;
+      }
+      const value = isShort ? this.#word(index) : unknown;
+      if (value === 0) continue;
+      told = true;
+      this.#tell(value);
+      if (first < last && originOf(value) < origin.untrusted) isNew = true; // Known words in a new order are a new saying.
+    }
+    if (isNew || !told) this.#tell(unknown);
+  }
+
+  #isTyped(index: number): boolean {
+    return ((this.#lexer.flags[index] ?? 0) & (has.joiner | has.digit)) !== 0;
+  }
+
+  /** A plain word; 0 when it is nothing by itself. */
+  #word(index: number): number {
+    const { from, to } = this.#lexer;
+    if ((to[index] ?? 0) - (from[index] ?? 0) < 2) return 0;
+    this.#value = 0;
+    this.#atoms.phrase(index, index, this.#better);
+    return this.#isStop() ? 0 : this.#value === 0 ? unknown : this.#value;
+  }
+
+  readonly #isStop = (): boolean => this.#stops.get(this.#printer.low, this.#printer.high) !== 0;
+
+  readonly #better: Sink = () => {
+    const value = this.#leaf.look(this.#printer.low, this.#printer.high);
+    if (value !== 0 && (this.#value === 0 || originOf(value) < originOf(this.#value))) this.#value = value;
+  };
+
+  /** What lexemes are known as together, as they stand or in another form; 0 when nobody knows them. */
+  #whole(first: number, last: number): number {
+    const { from, to } = this.#lexer;
+    this.#value = 0;
+    this.#atoms.phrase(first, last, this.#better);
+    if (first === last && this.#isStop()) return 0;
+    if (first < last) this.#atoms.account(first, last, this.#better);
+    else if (this.#isTyped(first)) this.#forms(first);
+    const isValue = first < last || (this.#isTyped(first) && (to[first] ?? 0) - (from[first] ?? 0) >= labelledChars);
+    if (this.#value !== 0 && isValue) this.#leaf.brings(labelsOf(this.#value));
+    return this.#value;
+  }
+
+  /** A host vouches for a lexeme that is nothing but a host. */
+  #forms(index: number): void {
+    let [host, hasMore] = [0, false];
+    this.#atoms.forms(index, (tag) => {
+      if (tag === tags.minor && !this.#isAmount) return;
+      if (tag === tags.host) host = this.#leaf.look(this.#printer.low, this.#printer.high);
+      else this.#better(tag);
+      hasMore ||= tag === tags.url;
+    });
+    if (!hasMore && host !== 0 && (this.#value === 0 || originOf(host) < originOf(this.#value))) this.#value = host;
+  }
+
+  /** A lexeme with joints or digits in it. */
+  #lexeme(index: number): void {
+    const value = this.#whole(index, index);
+    if (value !== 0) return this.#tell(value);
+    const { norm, from, to, flags } = this.#lexer;
+    const own = flags[index] ?? 0;
+    const [start, end] = [from[index] ?? 0, to[index] ?? 0];
+    if (!(own & has.letter) && digitsIn(norm, start, end) < 3) return;
+    if (own & has.at && !(own & has.scheme) && this.#isInDirectory(index)) return;
+    if (own & (has.scheme | has.slash)) return this.#components(index, start, end);
+    this.#pieces(start, end);
+  }
+
+  /** An address of a domain that the directory names. */
+  #isInDirectory(index: number): boolean {
+    let domain = 0;
+    this.#atoms.halves(index, (tag) => {
+      if (tag !== tags.piece) domain ||= this.#leaf.look(this.#printer.low, this.#printer.high);
+    });
+    const found = originOf(domain);
+    if (found === origin.directory || found === origin.untrusted) this.#tell(domain);
+    return found === origin.directory;
+  }
+
+  /** A URL or a path, which is put together of parts: each counts, the host among them. */
+  #components(index: number, from: number, to: number): void {
+    const { norm } = this.#lexer;
+    const host = this.#atoms.hostOf(index);
+    let start = from;
+    if (host) {
+      start = host.to;
+      this.#printer.print(norm, host.from, host.to, tags.host);
+      const value = this.#leaf.look(this.#printer.low, this.#printer.high);
+      if (value !== 0) this.#tell(value);
+      else this.#pieces(host.from, host.to);
+      if (host.hasUser) this.#tell(unknown);
+    }
+    for (let end = start; start < to; start = end + 1) {
+      end = start;
+      while (end < to && !componentEnds.has(norm[end] ?? 0)) end++;
+      if (end - start === 2 && norm[start] === dot && norm[start + 1] === dot) this.#tell(unknown);
+      if (end - start < 3) continue;
+      this.#value = 0;
+      this.#printer.print(norm, start, end, tags.word);
+      if (this.#isStop()) continue;
+      this.#better(tags.word);
+      if (this.#value !== 0) this.#tell(this.#value);
+      else this.#pieces(start, end);
+    }
+  }
+
+  /** What nobody knows as it stands: of its runs of letters and digits only the taint counts, the rest is the model's. */
+  #pieces(from: number, to: number): void {
+    const { norm } = this.#lexer;
+    let [hasOther, hasTaint] = [false, false];
+    for (let start = from, end = from; start < to; start = end + 1) {
+      end = start;
+      while (end < to && !isJoint(norm[end] ?? 0)) end++;
+      if (end - start < 3 || (end === to && start > from && norm[start - 1] === dot)) continue; // the last of a host's labels says nothing, nor does a file's
+      this.#value = 0;
+      this.#printer.print(norm, start, end, tags.word);
+      if (this.#isStop()) continue;
+      this.#better(tags.word);
+      this.#printer.print(norm, start, end, tags.piece);
+      this.#better(tags.piece);
+      if (originOf(this.#value) === origin.untrusted) {
+        this.#tell(this.#value);
+        hasTaint = true;
+      } else hasOther = true;
+    }
+    if (hasOther || !hasTaint) this.#tell(unknown);
+  }
+}
+
+const tainted = (value: number): number => (originOf(value) === origin.untrusted ? value : unknown);
+const isJoint = (code: number): boolean => code < 0x80 && !((code >= 0x30 && code <= 0x39) || (code >= 0x61 && code <= 0x7a) || code === 0x5f);
+
+function digitsIn(norm: Uint16Array, from: number, to: number): number {
+  let count = 0;
+  for (let at = from; at < to; at++) if ((norm[at] ?? 0) >= 0x30 && (norm[at] ?? 0) <= 0x39) count++;
+  return count;
+}
+
+/** What no one could have steered: nothing, a word for true or false, a number below three digits. */
+export const isConstant = (text: string): boolean => /^\s*(?:true|false|null|[-+]?(?:\d{1,2}|\d?[.,]\d{1,2}|\d[.,]\d))?\s*$/i.test(text);
+
+/** Whether the name of a field is more than a word: then it is a value too. */
+export const isTyped = (key: string): boolean => /[@/:.\s]|\d{3}|.{33}/.test(key);
