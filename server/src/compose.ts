@@ -20,6 +20,7 @@ import type { Rooms } from "./edge/api/rooms.ts";
 import { EgressDoor } from "./edge/gateway/egress/door.ts";
 import { AuthorityDoor } from "./edge/gateway/lease/door.ts";
 import { enclosing } from "./enclosing.ts";
+import { flowing, learning } from "./flowing.ts";
 import { gathering } from "./gathering.ts";
 import { Gateway } from "./edge/gateway/gateway.ts";
 import { labelling } from "./labelling.ts";
@@ -45,6 +46,7 @@ import { executeWeb } from "./stages/execution/web.ts";
 import { Catalog } from "./stages/facts/catalog.ts";
 import { reachableServers } from "./stages/facts/gather.ts";
 import { webDefinitions, webGround } from "./stages/facts/web-tools.ts";
+import type { Flow } from "./stages/flow/flow.ts";
 import { identityStage, type Identity } from "./stages/identity/identity.ts";
 import { inspect } from "./stages/inspection/inspect.ts";
 import { Proposals } from "./stages/proposal/proposals.ts";
@@ -96,6 +98,7 @@ interface Core {
   readonly credentials: CredentialStage;
   readonly stop: StopStage;
   readonly classifier: () => Classifier;
+  readonly flow: Flow;
 }
 
 async function core({ config, environment, log, clock = systemClock }: ComposeOptions, held: AsyncDisposableStack): Promise<Core> {
@@ -129,7 +132,7 @@ async function core({ config, environment, log, clock = systemClock }: ComposeOp
   const releases = releasing({ store, clock, log, limits, config: current, ground, decision, solver });
   const approvals = held.use(approvalStage({ store, clock, log, config: current }));
   const credentials = new CredentialStage({ store, clock, log, config: current, environment });
-  return { clock, log, store, live, identity, catalog, ground, decision, releases, approvals, limits, credentials, stop, classifier: labelling({ store, live, log }, held) };
+  return { clock, log, store, live, identity, catalog, ground, decision, releases, approvals, limits, credentials, stop, classifier: labelling({ store, live, log }, held), flow: flowing({ store, live, identity }, held) };
 }
 
 /** Builds and starts a daemon. Throws Fault `conflict` when another holds the data folder, `ledger_unavailable`, `invalid_config`. */
@@ -205,7 +208,7 @@ export async function composeOffline(options: ComposeOptions): Promise<Offline> 
 }
 
 /** The path's collaborators, out of the rooms. */
-function pathOf({ clock, log, store, live, identity, catalog, decision, approvals, limits, credentials, stop, classifier }: Core, servers: Upstreams, ownUrl: () => string): Omit<Stages, "plan" | "staged" | "stage"> {
+function pathOf({ clock, log, store, live, identity, catalog, decision, approvals, limits, credentials, stop, classifier, flow }: Core, servers: Upstreams, ownUrl: () => string): Omit<Stages, "plan" | "staged" | "stage"> {
   const record = recordStage({ store, clock, log });
   const executor = { upstreams: servers, limits, pin: (server: string, tool: string) => catalog.pin(server, tool) };
   const web = { limits, rules: () => live.current().egress, ownUrl };
@@ -216,7 +219,7 @@ function pathOf({ clock, log, store, live, identity, catalog, decision, approval
     enter: stop.enter,
     standing: stop.standing,
     look: stop.look,
-    gather: gathering({ config: () => live.current(), catalog, clock, classifier }),
+    gather: gathering({ config: () => live.current(), catalog, clock, classifier, flow }),
     decide: (input) => decision.decide(input),
     intend: record.intend,
     conclude: record.conclude,
@@ -227,6 +230,8 @@ function pathOf({ clock, log, store, live, identity, catalog, decision, approval
     lease: (action, principal, intent, { web: request }) => credentials.lease(action, principal, intent, request),
     execute: (action, principal, exchange, lease) => (exchange.restore ? restored(exchange.restore) : action.protocol === "http" ? executeWeb(web, action, exchange, lease) : execute(executor, action, principal, exchange)),
     inspect: (action, answer, passage) => stop.watch(passage, inspect({ limits }, action, answer)),
+    say: (action, { principal }) => flow.say(principal, action),
+    learn: learning({ flow, config: () => live.current(), classifier }),
   };
 }
 

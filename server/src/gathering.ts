@@ -9,12 +9,15 @@ import { labelled } from "./base/labels/labels-of.ts";
 import type { Approval, Facts, Pin } from "./base/path.ts";
 import { gather } from "./stages/facts/gather.ts";
 import { webTool } from "./stages/facts/web-tools.ts";
+import { constantsOf } from "./stages/flow/constants.ts";
+import type { Flow } from "./stages/flow/flow.ts";
 
 /** What step 4 asks. */
 export interface GatheringRooms {
   readonly config: () => Config;
   readonly clock: Clock;
   readonly classifier: () => Classifier;
+  readonly flow: Pick<Flow, "trace">;
   readonly catalog: {
     pin(server: string, tool: string): Pick<Pin, "definition" | "refuse">;
     /** The definition that calls of it are pinned to; null where there is none. */
@@ -32,15 +35,21 @@ export const gathering =
     const known = gather(rooms, action, principal, approval);
     if (known.pin.refuse) return known; // Nobody will decide: what it means does not matter.
     const meaning = meaningOf(rooms, action);
-    const input: DecisionInput = { ...known.input, effects: meaning.effects, facts: labelled(rooms.classifier(), unfold, action.args, meaning.facts) };
+    const labels = labelled(rooms.classifier(), unfold, action.args, meaning.facts);
+    const traced = rooms.flow.trace(principal, action.args, labels, constantsOf(shapeOf(rooms, action)));
+    const input: DecisionInput = { ...known.input, session: { ...known.input.session, labels: traced.labels }, effects: meaning.effects, facts: traced.facts };
     return { input, pin: known.pin };
   };
 
 const nothingDeclared: DeclaredArguments = new Map();
 
 /** Of the arguments, by the tool's contract and definition. */
-function meaningOf({ config, catalog }: GatheringRooms, { server, tool, method, name, args }: Action): ReturnType<typeof extract> {
-  const shape = tool === undefined ? null : server === webServer ? (webTool(tool)?.definition ?? null) : catalog.definition(server, tool);
+function meaningOf(rooms: GatheringRooms, action: Action): ReturnType<typeof extract> {
+  const { server, tool, method, name, args } = action;
+  const { config } = rooms;
   const contract = config().tools.get(name) ?? (server === webServer ? webTool(tool ?? "")?.contract : undefined);
-  return extract({ server, tool: tool ?? method, args, declared: config().arguments.get(name) ?? nothingDeclared, effects: contract && contract.effects.length > 0 ? contract.effects : null, shape });
+  return extract({ server, tool: tool ?? method, args, declared: config().arguments.get(name) ?? nothingDeclared, effects: contract && contract.effects.length > 0 ? contract.effects : null, shape: shapeOf(rooms, action) });
 }
+
+/** The definition of the tool that is called; null when the call is of no tool. */
+const shapeOf = ({ catalog }: GatheringRooms, { server, tool }: Action): ToolDefinition | null => (tool === undefined ? null : server === webServer ? (webTool(tool)?.definition ?? null) : catalog.definition(server, tool));

@@ -73,6 +73,8 @@ export class UpdateStand implements AsyncDisposable {
       stage: async () => null,
       execute: async () => answer,
       inspect: (_action, raw) => raw,
+      say: () => {},
+      learn: (_action, raw) => raw,
     };
   }
 

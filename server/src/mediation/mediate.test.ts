@@ -51,6 +51,8 @@ function world(over: Partial<Stages> = {}): { stages: Stages; trace: string[] } 
     stage: async () => null,
     execute: async () => (trace.push("execute"), { result: { content: [] } }),
     inspect: (_action, answer) => (trace.push("inspect"), answer),
+    say: () => {},
+    learn: (_action, answer) => answer,
     conclude: async (_i, _p, status, code) => void trace.push(`conclude ${status} ${code}`.trim()),
     ...over,
   };

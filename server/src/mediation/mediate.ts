@@ -143,12 +143,14 @@ async function carryOut(stages: Stages, action: Action, passage: Passage, intent
   try {
     using lease = await lend(stages, action, principal, intent, exchange); // Invariant: I7, it ends with the action, however that ends.
     await using plan = await planned(stages, action, passage, intent, facts, lease);
+    stages.say(action, passage, facts);
     stages.look(passage, action); // Nothing waits between this line and the next.
     const raw = await stages.execute(action, principal, exchange, lease);
     await plan?.answered(raw);
     const status = "error" in raw || raw.result["isError"] === true ? "failed" : "done";
     ending = { status, code: "result_withheld", answer: null };
-    const answer = stages.inspect(action, raw, passage); // Invariant: I8, nothing of a result passes before this line.
+    const inspected = stages.inspect(action, raw, passage); // Invariant: I8, nothing of a result passes before this line.
+    const answer = stages.learn(action, inspected, passage, intent, facts);
     ending = { status, code: "", answer };
     if (exchange.deliver) {
       const { answer: whole, code } = await exchange.deliver(answer);

@@ -48,6 +48,10 @@ export interface Stages {
   execute(action: Action, principal: Principal, exchange: Exchange, lease: Lease): Promise<Answer>;
   /** Throws Fault `result_withheld`. */
   inspect(action: Action, answer: Answer, passage: Passage): Answer;
+  /** Takes note of what the call says, just before it is carried out. */
+  say(action: Action, passage: Passage, facts: Facts | null): void;
+  /** Takes note of what came back, before the agent can act on it. Gives the answer; of one that is still to come, one that is taken note of as it passes. */
+  learn(action: Action, answer: Answer, passage: Passage, intent: Intent, facts: Facts | null): Answer;
   /** Never throws; retried until written. */
   conclude(intent: Intent, principal: Principal, status: OutcomeStatus, code: ErrorCode | "", answer: Answer | null, startedUs: number): Promise<void>;
 }

@@ -5,9 +5,11 @@ import type { Answer, Exchange } from "../../base/exchange.ts";
 import type { Classifier } from "../../base/labels/classifier.ts";
 import { classifierOf } from "../../base/labels/own.ts";
 import type { Approval } from "../../base/path.ts";
+import { learning } from "../../flowing.ts";
 import { gathering } from "../../gathering.ts";
 import { rule } from "../../mediation/mediate.ts";
 import { normalise } from "../../mediation/normalise.ts";
+import { Flow } from "../../stages/flow/flow.ts";
 import { inspect } from "../../stages/inspection/inspect.ts";
 import type { Guesser } from "./infer.ts";
 import { definitionsOf, readLine, type TraceLine } from "./line.ts";
@@ -41,6 +43,7 @@ export class Trial {
   readonly #clock: Clock;
   readonly #explain: boolean;
   readonly #classifier: Classifier;
+  readonly #flow: Flow;
   /** The time of the line that is being run; null for the present. */
   #atMs: number | null = null;
 
@@ -52,6 +55,7 @@ export class Trial {
     this.#sessions = new TrialSessions({ clock: this.#clock, config: () => world.config });
     this.#explain = explain;
     this.#classifier = classifierOf(world.config.labels, clock.random(32)); // Nothing of it outlives the trial.
+    this.#flow = new Flow({ key: clock.random(32), config: () => world.config });
   }
 
   /** `number` counts from 1. Throws Fault `invalid_config` when policies do not compile against tools that the trace brought along. */
@@ -62,7 +66,7 @@ export class Trial {
     const head: JsonObject = line.session === undefined ? { line: number } : { line: number, session: line.session };
     try {
       if (line.call) return this.#call(head, line.session ?? "", line.call);
-      const said = this.#other(line, line.session ?? "");
+      const said = this.#other(line, line.session ?? "", number);
       return { answer: { ...head, ...said }, isBad: false, isPlain: said["result"] !== "withheld" };
     } catch (error) {
       if (error instanceof Fault && error.code !== "invalid_config") return { answer: { ...head, error: error.message }, isBad: true };
@@ -70,7 +74,7 @@ export class Trial {
     }
   }
 
-  #other({ open, result, approve, close, tools }: TraceLine, name: string): JsonObject {
+  #other({ open, result, approve, close, tools }: TraceLine, name: string, number: number): JsonObject {
     if (tools) {
       const learned = definitionsOf(tools);
       for (const [server, definitions] of learned) {
@@ -80,13 +84,17 @@ export class Trial {
       return { tools: learned.reduce((sum, [, { length }]) => sum + length, 0) };
     }
     if (open) {
+      this.#flow.ended(name); // a name that is open already begins anew
       this.#sessions.open(name, open);
       return { opened: true };
     }
     const session = this.#sessions.need(name);
-    if (result) return this.#result(result);
+    if (result) return this.#result(result, session, number);
     if (approve) return approved(session, approve.groups, this.#world.config.limits.approval_ms);
-    if (close) this.#sessions.close(name);
+    if (close) {
+      this.#sessions.close(name);
+      this.#flow.ended(name);
+    }
     return { closed: true };
   }
 
@@ -112,7 +120,7 @@ export class Trial {
     };
     const world = this.#world;
     const stages = {
-      gather: gathering({ config: () => world.config, catalog: world, clock: this.#clock, classifier: () => this.#classifier }),
+      gather: gathering({ config: () => world.config, catalog: world, clock: this.#clock, classifier: () => this.#classifier, flow: this.#flow }),
       decide: (input: Parameters<typeof snapshot.decide>[0]) => ({ decision: snapshot.decide(input), bundle: snapshot.hash }),
     };
     const first = rule(stages, action, session.principal, approvalBy(isGood ? given.groups : []), () => null);
@@ -123,6 +131,7 @@ export class Trial {
     if (given !== null && (!isGood || isOther)) session.given.delete(action.digest);
     if (decision.effect === "allow") {
       session.given.delete(action.digest); // good for one call
+      this.#flow.say(session.principal, changed);
       if (session.asked?.digest === action.digest) session.asked = null;
     }
     if (by !== "policy") return { answer: { ...head, ...denied(by, why) }, isBad: false };
@@ -132,12 +141,14 @@ export class Trial {
     return { answer: this.#explain && facts ? { ...answer, explain: snapshot.explain(facts.input) as unknown as Json } : answer, isBad: false };
   }
 
-  /** What came back from a server, as the agent would get it: passed on, or withheld. */
-  #result({ tool, content, structuredContent, isError }: NonNullable<TraceLine["result"]>): JsonObject {
+  /** What came back from a server, as the agent would get it: passed on, or withheld. What passes was read by the session; the line is its place. */
+  #result({ tool, content, structuredContent, isError }: NonNullable<TraceLine["result"]>, session: TrialSession, line: number): JsonObject {
     const blocks: Json = typeof content === "string" ? [{ type: "text", text: content }] : isObject(content) ? [content] : content;
     const answer: Answer = { result: { content: blocks, ...(structuredContent && { structuredContent }), ...(isError !== undefined && { isError }) } };
     try {
-      inspect({ limits: this.#world.config.limits }, actionOf(tool, {}), answer);
+      const action = actionOf(tool, {});
+      const passed = inspect({ limits: this.#world.config.limits }, action, answer);
+      learning({ flow: this.#flow, config: () => this.#world.config, classifier: () => this.#classifier })(action, passed, session, { seq: line }, null);
       return { result: "passed" };
     } catch (error) {
       if (error instanceof Fault && error.code === "result_withheld") return { result: "withheld", why: error.message };

@@ -186,11 +186,19 @@ export class Atoms {
     if (end > host.to || host.hasUser) this.#tell(norm, host.hasUser ? host.start : host.from, end, tags.url, sink);
   }
 
+  /** A whole number as the hundredths of an amount. */
+  hundredths(index: number, sink: Sink): void {
+    for (const number of numbersOf(this.#written(index))) if (!number.includes(".") && number.length >= 3) this.#text(number, tags.minor, sink);
+  }
+
+  #written(index: number): string {
+    const { norm, from, to } = this.#lexer;
+    return String.fromCharCode(...norm.subarray(from[index], Math.min(to[index] ?? 0, (from[index] ?? 0) + 40)));
+  }
+
   /** `1,234.50`, `1.234,50`, `eur1234.5`: one number; and as an amount in hundredths. */
   #numbers(index: number, sink: Sink): void {
-    const { norm, from, to } = this.#lexer;
-    const written = String.fromCharCode(...norm.subarray(from[index], Math.min(to[index] ?? 0, (from[index] ?? 0) + 40)));
-    for (const number of numbersOf(written)) {
+    for (const number of numbersOf(this.#written(index))) {
       if (number.replace(".", "").length >= 3) this.#text(number, tags.number, sink);
       const minor = inHundredths(number);
       if (minor !== null && minor.length >= 3) this.#text(minor, tags.minor, sink);

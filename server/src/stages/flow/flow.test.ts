@@ -1,14 +1,14 @@
 import { randomBytes } from "node:crypto";
-import type { Action, ArgumentFacts, Json, JsonObject, Principal } from "@lanyard/contract";
+import type { ArgumentFacts, Json, JsonObject, Principal } from "@lanyard/contract";
 import { describe, expect, it } from "vitest";
 import type { Config } from "../../base/config/config.ts";
 import { defaultLimits } from "../../base/limits.ts";
-import { Flow, type Yields } from "./flow.ts";
+import { Flow, type ResultYields } from "./flow.ts";
 
 const config = { limits: defaultLimits, users: new Map([["ana", { groups: [], email: "ana@acme.example", slack: "U012ANA" }]]), agents: new Map(), resources: new Map() } as unknown as Config;
 const principal: Principal = { session: "ses_1", agent: "a", user: "ana", purpose: "Pay the bill of ACME Energy, 98.70 EUR, and send the receipt to bob@good.example. Book the Riverside View Hotel", chain: [], tools: null, labels: [], isolation: "none", expiresAtMs: 0 };
-const untrusted: Yields = { trust: "untrusted", labels: [] };
-const trusted: Yields = { trust: "trusted", labels: ["customer"] };
+const untrusted: ResultYields = { trust: "untrusted", labels: [], all: [], spans: () => [] };
+const trusted: ResultYields = { trust: "trusted", labels: ["customer"], all: ["customer"], spans: () => [] };
 
 const world = (purpose = principal.purpose) => {
   const flow = new Flow({ key: randomBytes(8), config: () => config });
@@ -19,8 +19,10 @@ const world = (purpose = principal.purpose) => {
     flow,
     facts,
     origins: (value: Json, role?: ArgumentFacts["role"]) => facts(value, role).origins,
-    read: (content: Json, yields = untrusted, args: JsonObject = {}) =>
-      flow.learn({ principal: who, seq: seq++, action: { name: "mail/read", args } as Action, answer: { result: { content: [{ type: "text", text: typeof content === "string" ? content : JSON.stringify(content) }] } }, yields }),
+    read: (content: Json, yields = untrusted, args: JsonObject = {}) => {
+      flow.say(who, { args });
+      flow.learn({ principal: who, seq: seq++, answer: { result: { content: [{ type: "text", text: typeof content === "string" ? content : JSON.stringify(content) }] } }, yields });
+    },
   };
 };
 
@@ -47,7 +49,7 @@ describe("where a value came from", () => {
     expect(facts("maria@customer.example").labels).toEqual(["customer"]);
     expect(facts("mallory@evil.example").sources).toEqual([{ at: "/x", origin: "untrusted", seq: 40, field: "/content/0/text/messages/2/body" }]);
     expect(origins("Riverside Hotel View")).toEqual(["model", "task"]);
-    expect(origins("bob@good.example.evil.io")).toEqual(["model"]);
+    expect(origins("bob@good.example.evil.io")).toEqual(["model", "untrusted"]);
     expect(origins("bob@good.example, mallory@evil.example")).toEqual(["task", "untrusted"]);
   });
 });

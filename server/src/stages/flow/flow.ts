@@ -1,21 +1,26 @@
 import { isObject, type Action, type ArgumentFacts, type Json, type Principal, type ValueOrigin, type ValueSource } from "@lanyard/contract";
 import type { Config } from "../../base/config/config.ts";
 import type { Answer } from "../../base/exchange.ts";
+import type { Span } from "../../base/labels/span.ts";
 import { Atoms, type Sink } from "./atoms.ts";
 import { directoryOf } from "./directory.ts";
 import { Lexer } from "./lexemes.ts";
 import { SessionMemory } from "./memory.ts";
 import { Printer, tags } from "./print.ts";
-import { Reading, walk } from "./reading.ts";
+import { ValueReader, walk } from "./reading.ts";
 import type { PrintTable } from "./table.ts";
-import { isConstant, isTyped, Tracing, type Leaf } from "./tracing.ts";
+import { isConstant, isTyped, Tracing, type TracedLeaf } from "./tracing.ts";
 import { origin, originName, originOf } from "./values.ts";
 
 /** What a result says of its values, by the contract of the tool and what detectors found in it. */
-export interface Yields {
+export interface ResultYields {
   readonly trust: "trusted" | "untrusted";
   /** That all its values carry. */
   readonly labels: readonly string[];
+  /** That the session carries from now on. */
+  readonly all: readonly string[];
+  /** Values in a text of it that carry labels of their own. */
+  spans(text: string, field: string): readonly Span[];
 }
 
 /** What is known of the arguments of one call. */
@@ -25,14 +30,13 @@ export interface Traced {
   readonly labels: readonly string[];
 }
 
-/** A call that was answered. */
+/** What came back from a call. */
 export interface Learned {
   readonly principal: Principal;
   /** Of its intent. */
   readonly seq: number;
-  readonly action: Action;
   readonly answer: Answer;
-  readonly yields: Yields;
+  readonly yields: ResultYields;
 }
 
 const mostSources = 16;
@@ -40,7 +44,7 @@ const mostSources = 16;
 /** Where values came from: what sessions have read, and what is known by it of the arguments they send. */
 export class Flow {
   readonly #config: () => Config;
-  readonly #reading: Reading;
+  readonly #reading: ValueReader;
   readonly #tracing: Tracing;
   readonly #atoms: Atoms;
   readonly #lexer = new Lexer();
@@ -51,7 +55,7 @@ export class Flow {
   constructor({ key, config }: { key: Buffer; config: () => Config }) {
     this.#config = config;
     this.#atoms = new Atoms(new Printer(key), this.#lexer);
-    this.#reading = new Reading(this.#atoms, this.#lexer);
+    this.#reading = new ValueReader(this.#atoms, this.#lexer);
     this.#tracing = new Tracing(this.#atoms, this.#lexer);
   }
 
@@ -63,26 +67,36 @@ export class Flow {
     return { facts: Object.fromEntries(traced) as Record<string, ArgumentFacts>, labels: [...new Set([...principal.labels, ...memory.labels])].sort() };
   }
 
-  /** Takes note of what a call said and what came back, before the agent gets it. */
-  learn({ principal, seq, action, answer, yields }: Learned): void {
+  /** Takes note of what a call says, as it is carried out: a tool that repeats it lends it no trust. */
+  say(principal: Principal, { args }: Pick<Action, "args">): void {
+    const { read } = this.#memoryOf(principal);
+    const { printer } = this.#atoms;
+    const said: Sink = () => read.add(printer.low, printer.high, origin.model, 0, 1);
+    walk(args, 1, { child: () => 1, text: (text) => this.#reading.text(text, said) });
+  }
+
+  /** Takes note of what came back, before the agent gets it. */
+  learn({ principal, seq, answer, yields }: Learned): void {
     const memory = this.#memoryOf(principal);
     const { read } = memory;
     const { printer } = this.#atoms;
-    const said: Sink = () => read.add(printer.low, printer.high, origin.model, 0, 1);
-    walk(action.args, 1, { child: () => 1, text: (text) => this.#reading.text(text, said) });
-    const labels = read.labels.number(yields.labels);
     const code = yields.trust === "trusted" ? origin.trusted : origin.untrusted;
-    let at = 0;
-    const came: Sink = () => read.add(printer.low, printer.high, code, labels, at);
-    const value = "result" in answer ? answer.result : (answer.error as unknown as Json);
-    walk(value, read.places.root(seq), {
-      child: (place, key) => read.places.child(place, key),
-      text: (text, place) => {
-        at = place;
+    let [place, labels] = [0, 0];
+    const came: Sink = () => read.add(printer.low, printer.high, code, labels, place);
+    const own = read.labels.number(yields.labels);
+    const hasMore = yields.all.length > yields.labels.length;
+    walk("result" in answer ? answer.result : (answer.error as unknown as Json), read.places.root(seq), {
+      child: (parent, key) => read.places.child(parent, key),
+      text: (text, at, field) => {
+        [place, labels] = [at, own];
         this.#reading.text(text, came);
+        for (const { label, start, end } of hasMore ? yields.spans(text, field) : []) {
+          labels = read.labels.number([...yields.labels, label]);
+          this.#reading.text(text.slice(start, end), came);
+        }
       },
     });
-    for (const label of yields.labels) memory.labels.add(label);
+    for (const label of yields.all) memory.labels.add(label);
     if (code === origin.untrusted) memory.labels.add("untrusted");
   }
 
@@ -96,7 +110,7 @@ export class Flow {
     const labels = new Set(own.labels);
     const sources = new Map<string, ValueSource>();
     let at = "";
-    const leaf: Leaf = {
+    const leaf: TracedLeaf = {
       look: (low, high) => memory.look(low, high, directory),
       brings: (set) => {
         if (set !== 0) for (const label of memory.read.labels.names(set)) labels.add(label);

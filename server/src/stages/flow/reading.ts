@@ -10,7 +10,7 @@ const overlapChars = 512;
 const envelope: ReadonlySet<string> = new Set(["content", "contents", "type", "text", "mimeType", "isError", "structuredContent", "messages", "role"]);
 
 /** Says all that values later can be known by; of a text in a source the whole, its phrases, its lexemes and their parts, and shingles of long texts. */
-export class Reading {
+export class ValueReader {
   readonly #atoms: Atoms;
   readonly #lexer: Lexer;
 
@@ -74,24 +74,25 @@ export class Reading {
 }
 
 /** Where a value is told of: below which node. */
-export interface Walk<P> {
+export interface ResultWalk<P> {
   child(place: P, key: string | number): P;
-  text(text: string, place: P): void;
+  /** `field`: the name it stands under. */
+  text(text: string, place: P, field: string): void;
 }
 
 /** Tells every text, number and name of a field in a result; of a text that is JSON what it says. */
-export function walk<P>(value: Json, place: P, walker: Walk<P>, depth = 0): void {
+export function walk<P>(value: Json, place: P, walker: ResultWalk<P>, field = "", depth = 0): void {
   if (typeof value === "string") {
     const inner = depth < 64 ? jsonIn(value) : null;
-    if (inner === null) walker.text(value, place);
-    else walk(inner, place, walker, depth + 1);
-  } else if (typeof value === "number") walker.text(String(value), place);
-  else if (Array.isArray(value)) for (const [index, item] of value.entries()) walk(item, walker.child(place, index), walker, depth + 1);
+    if (inner === null) walker.text(value, place, field);
+    else walk(inner, place, walker, field, depth + 1);
+  } else if (typeof value === "number") walker.text(String(value), place, field);
+  else if (Array.isArray(value)) for (const [index, item] of value.entries()) walk(item, walker.child(place, index), walker, field, depth + 1);
   else if (isObject(value)) {
     for (const [key, item] of Object.entries(value)) {
       const below = walker.child(place, key);
-      if (!envelope.has(key)) walker.text(key, below);
-      walk(item, below, walker, depth + 1);
+      if (!envelope.has(key)) walker.text(key, below, "");
+      walk(item, below, walker, key, depth + 1);
     }
   }
 }

@@ -6,7 +6,7 @@ import { PrintTable } from "./table.ts";
 import { labelsOf, origin, originOf, packed } from "./values.ts";
 
 /** What a tracing asks, and tells, of one leaf. */
-export interface Leaf {
+export interface TracedLeaf {
   /** Packed knowledge of a fingerprint; 0 when nobody knows it. */
   look(low: number, high: number): number;
   /** The leaf, or a part of it, is known as this. */
@@ -30,7 +30,7 @@ export class Tracing {
   readonly #lexer: Lexer;
   readonly #printer: Printer;
   readonly #stops = new PrintTable(1024);
-  #leaf: Leaf = { look: () => 0, found: () => {}, brings: () => {} };
+  #leaf: TracedLeaf = { look: () => 0, found: () => {}, brings: () => {} };
   #isAmount = false;
   #value = 0;
   /** Of what is read now only the taint counts. */
@@ -46,7 +46,7 @@ export class Tracing {
   }
 
   /** Tells at least one thing. `isAmount`: hundredths of a known amount are that amount. */
-  trace(text: string, leaf: Leaf, isAmount = false): void {
+  trace(text: string, leaf: TracedLeaf, isAmount = false): void {
     [this.#leaf, this.#isAmount, this.#told] = [leaf, isAmount, false];
     const isCut = text.length > longestText;
     const views = unfold(isCut ? text.slice(0, longestText) : text);
@@ -154,11 +154,12 @@ export class Tracing {
   #forms(index: number): void {
     let [host, hasMore] = [0, false];
     this.#atoms.forms(index, (tag) => {
-      if (tag === tags.minor && !this.#isAmount) return;
+      if (tag === tags.minor) return;
       if (tag === tags.host) host = this.#leaf.look(this.#printer.low, this.#printer.high);
       else this.#better(tag);
       hasMore ||= tag === tags.url;
     });
+    if (this.#isAmount) this.#atoms.hundredths(index, this.#better);
     if (!hasMore && host !== 0 && (this.#value === 0 || originOf(host) < originOf(this.#value))) this.#value = host;
   }
 

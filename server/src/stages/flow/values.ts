@@ -27,7 +27,7 @@ const mostKeys = 4096;
  * Where values were read, as nodes of the results' trees: a parent and a key, 8 bytes each. A place is a node's number; the pointer is written out
  * only when somebody asks for it.
  */
-export class Places {
+export class ReadingPlaces {
   readonly #most: number;
   #parents = new Uint32Array(256);
   #keys = new Uint32Array(256);
@@ -118,7 +118,7 @@ export class LabelSets {
 
 /** What a session has read and said: fingerprints with their {@link packed} knowledge. Bounded; when it is full, what it lacks may have been read. */
 export class ReadValues {
-  readonly places: Places;
+  readonly places: ReadingPlaces;
   readonly labels = new LabelSets();
   readonly #table: PrintTable;
   /** Something was read that is not in it. */
@@ -126,7 +126,7 @@ export class ReadValues {
 
   constructor(most: number) {
     this.#table = new PrintTable(most);
-    this.places = new Places(most);
+    this.places = new ReadingPlaces(most);
   }
 
   get bytes(): number {
