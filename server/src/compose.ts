@@ -7,6 +7,7 @@ import type { Answer } from "./base/exchange.ts";
 import type { Environment } from "./base/config/environment.ts";
 import { LiveConfig } from "./base/config/live.ts";
 import type { Classifier } from "./base/labels/classifier.ts";
+import { loadExtractors } from "./base/extract/sql/sql.ts";
 import type { Limits } from "./base/limits.ts";
 import type { Log } from "./base/log.ts";
 import { toolsCover } from "./base/mandate.ts";
@@ -142,6 +143,7 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
   const rooms = await core(options, held);
   const { clock, log, store, live, identity, catalog, decision } = rooms;
   await live.start();
+  await loadExtractors();
   await decision.start();
 
   const servers = held.use(new Upstreams({ servers: [...config.servers].map((entry) => spec(entry, rooms.credentials, (...guest) => enclose(...guest))), environment: childEnvironment(environment), clock, limits: rooms.limits, log, rootOf: identity.rootOf, stopOf: (server) => rooms.stop.stopOfServer(server), seen: (server, tools) => catalog.seen(server, tools) }));

@@ -43,10 +43,37 @@ export function hintsOf(server: string, tool: string): ToolHints {
   return { sql: speaksOf(tools.sql), shell: wordsOf(tool).some((word) => tools.shell.has(word)), code: wordsOf(tool).some((word) => tools.code.has(word)) };
 }
 
-/** A statement of SQL by its structure: a sentence that only begins with such a verb is none. */
-const statement =
-  /^(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/|\()*(?:select\b[\s\S]*?\b(?:from|where|union|limit)\b|select\s+[\w.]+\s*\(|insert\s+(?:or\s+\w+\s+)?into\s|update\s+[\w."`[\]]+\s+set\s|delete\s+from\s|replace\s+into\s|merge\s+into\s|with\s+(?:recursive\s+)?\w+\s*(?:\([^)]*\)\s*)?as\s*(?:not\s+)?(?:materialized\s*)?\(|(?:create|alter|drop)\s+(?:or\s+replace\s+|temp\w*\s+|unique\s+)*(?:table|database|schema|view|index|user|role|function|procedure|trigger|extension|sequence|type|materialized|policy)\b|truncate\s+(?:table\s+)?[\w."`]+\s*;?\s*$|(?:grant|revoke)\s[\s\S]*?\s(?:on|to|from)\s|copy\s+[\w."(]+[\s\S]*?\s(?:from|to)\s|explain\s+(?:analyze\s+)?(?:select|insert|update|delete|with)\b|pragma\s+\w+|attach\s+(?:database\s+)?['"])/i;
-export const looksLikeSql = (text: string): boolean => statement.test(text.slice(0, 4096));
+const name = String.raw`(?:[\w$]+|"[^"]+"|\`[^\`]+\`|\[[^\]]+\])(?:\.(?:[\w$]+|"[^"]+"|\`[^\`]+\`|\[[^\]]+\]))*`;
+/** What comes after the first word of a statement and in no ordinary sentence, by that word. */
+const continued: Readonly<Record<string, RegExp>> = Object.fromEntries(
+  Object.entries({
+    select: String.raw`(?:[^;]{0,2000}?[*,(."'=\d][^;]{0,2000}?(?:from|where|union|limit)\b|(?:distinct\s+)?\w+(?:\s+\w+)?\s+from\s+\S|\w[\w.]*\s*\(|['\d@])`,
+    insert: String.raw`(?:or\s+\w+\s+|ignore\s+)?into\s+${name}\s*(?:\(|values\b|select\b|default\b|as\b|table\b|with\b)`,
+    replace: String.raw`into\s+${name}\s*(?:\(|values\b|select\b)`,
+    update: String.raw`(?:only\s+)?${name}(?:\s+(?:as\s+)?\w+)?\s+set\s+[\w."\`[\](), ]+=`,
+    delete: String.raw`from\s+(?:only\s+)?${name}\s*(?:$|;|where\b|using\b|as\b|returning\b|--|/\*)`,
+    merge: String.raw`into\s+${name}[^;]{0,400}?\susing\b`,
+    with: String.raw`(?:recursive\s+)?${name}\s*(?:\([^)]*\)\s*)?as\s*(?:not\s+)?(?:materialized\s*)?\(`,
+    create: String.raw`(?:or\s+replace\s+|temp\w*\s+|unique\s+|external\s+)*(?:table|database|schema|view|index|user|role|function|procedure|trigger|extension|sequence|type|materialized\s+view|policy)\s+(?:if\s+not\s+exists\s+|concurrently\s+)*${name}\s*(?:$|;|\(|as\b|on\b|with\b|for\b|before\b|after\b|from\b|identified\b|returns\b|authorization\b|partition\b|like\b)`,
+    alter: String.raw`(?:table|database|schema|view|index|user|role|function|procedure|trigger|extension|sequence|type|policy|system|default)\s+(?:if\s+exists\s+|only\s+)*${name}\s+(?:add|drop|alter|rename|set|reset|owner|enable|disable|modify|change|to|with|attach|detach|no|inherit|validate|privileges)\b`,
+    drop: String.raw`(?:table|database|schema|view|index|user|role|function|procedure|trigger|extension|sequence|type|materialized\s+view|policy|owned)\s+(?:if\s+exists\s+|concurrently\s+)*${name}\s*(?:$|;|,|cascade\b|restrict\b|on\b|\(|--)`,
+    truncate: String.raw`(?:table\s+)?(?:only\s+)?${name}\s*(?:$|;|,|cascade\b|restart\b)`,
+    grant: String.raw`[\w, ]+\s(?:on|to)\s[^;]{0,400}?(?:to\s|$)`,
+    revoke: String.raw`[\w, ]+\s(?:on|from)\s[^;]{0,400}?(?:from\s|$)`,
+    copy: String.raw`(?:${name}\s*(?:\([^)]*\)\s*)?|\([^;]{0,2000}?\)\s*)(?:from|to)\s+(?:'|program\b|stdin\b|stdout\b)`,
+    explain: String.raw`(?:analyze\s+|verbose\s+|\([^)]*\)\s*)*(?:select|insert|update|delete|with|merge)\b`,
+    pragma: String.raw`\w+\s*(?:$|;|=|\(|\.)`,
+    attach: String.raw`(?:database\s+)?['"]`,
+    exec: String.raw`(?:master\.\.)?(?:xp|sp)_\w+`,
+    vacuum: String.raw`(?:$|;|full\b|into\b)`,
+  }).map(([verb, after]) => [verb, new RegExp(`^\\s*${after}`, "i")]),
+);
+
+/** Whether it is a statement of SQL by its structure: a sentence that only begins with such a verb is none. */
+export function looksLikeSql(text: string): boolean {
+  const [lead, verb = ""] = /^(?:\s|\(|--[^\n]{0,1000}\n|\/\*[^*]{0,1000}\*\/|;){0,64}([a-z]{4,8})\b/i.exec(text) ?? [];
+  return lead !== undefined && Object.hasOwn(continued, verb.toLowerCase()) && continued[verb.toLowerCase()]?.test(text.slice(lead.length, lead.length + 8192)) === true;
+}
 
 /** A line that only a program would have. */
 const looksLikeCode = (text: string): boolean => /[;{}=()\n]/.test(text);
@@ -63,8 +90,9 @@ export function kindsOfText(name: string, text: string, hints: ToolHints, isChoi
     if ((isNamed(names.shell) && !found.has("sql")) || (hints.shell && /^(?:args|arguments|input|code|text|keys|line)$/.test(last))) found.add("shell");
     if (isNamed(names.code) && !found.has("sql") && (hints.code || (last !== "source" && looksLikeCode(text)))) found.add("code");
   }
+  const at = text.indexOf("@");
   if (looksLikeUrl(text) || (isNamed(names.url) && /[./:\\]/.test(text))) found.add("url");
-  else if (looksLikeEmail(text) || (isNamed(names.email) && /[^\s@]@[^\s@]/.test(text) && !/[/]/.test(text))) found.add("email");
+  else if (at > 0 && (looksLikeEmail(text) || (isNamed(names.email) && /[^\s@]@[^\s@]/.test(text) && !text.includes("/")))) found.add("email");
   else if (!found.has("sql") && !found.has("shell") && (looksLikePath(text) || (isNamed(names.path) && isName(text)) || (isNamed(names.place) && /[/\\]/.test(text) && !/\s/.test(text)))) found.add("path");
   if (/^file:/i.test(text)) found.add("path");
   if (isNamed(names.money) && /\d/.test(text)) found.add("money");

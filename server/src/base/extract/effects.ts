@@ -21,6 +21,7 @@ const reading = new Set((verbs[0]?.[1] ?? "").split(" "));
  */
 export function effectsOfName(tool: string): readonly CallEffect[] {
   const words = wordsOf(tool);
+  if (words.includes("sql") || words.includes("cypher")) return []; // `execute_sql`: the statement says what it does.
   const at = words.findIndex((word) => byVerb.has(word));
   const first = words[at];
   if (first === undefined) return [];

@@ -1,12 +1,16 @@
-import { isObject, webServer, type ArgumentFacts, type ArgumentRole, type CallEffect, type Json, type JsonObject } from "@lanyard/contract";
+import { isObject, webServer, type ArgumentFacts, type ArgumentRole, type CallEffect, type CodeFacts, type Json, type JsonObject, type ShellFacts, type SqlFacts } from "@lanyard/contract";
 import { hostText } from "../host.ts";
+import { codeFacts } from "./code/code.ts";
 import type { ArgumentKind, DeclaredArgument, DeclaredArguments, ToolShape } from "./declared.ts";
 import { hintsOf, isMinor, isMoney, kindsOfText, type ToolHints } from "./detect.ts";
 import { effectsOfAnnotations, effectsOfFacts, effectsOfName, sortedEffects } from "./effects.ts";
 import { emailFacts } from "./email.ts";
+import { joinCode, joinShell, joinSql } from "./join.ts";
 import { moneyFacts, type Amount } from "./money.ts";
 import { pathFacts, urlPathFacts } from "./path.ts";
 import { roleOfName, weightiest } from "./roles.ts";
+import { shellFacts } from "./shell/shell.ts";
+import { sqlFacts } from "./sql/sql.ts";
 import { unfold } from "./unfold.ts";
 import { urlFacts } from "./url.ts";
 
@@ -35,10 +39,14 @@ export interface Extracted {
 export function extract({ server, tool, args, declared, effects, shape }: ExtractedCall): Extracted {
   if (server === webServer) return { facts: webFacts(tool, args), effects: sortedEffects(effects ?? []) };
   const reading: Reading = { args, declared, hints: hintsOf(server, tool), choices: choicesOf(shape) };
-  const facts = Object.fromEntries(Object.entries(args).map(([name, value]) => [name, factsOf(name, value, reading)]));
   const told = effects ?? [...effectsOfName(tool), ...effectsOfAnnotations(shape?.annotations)];
+  const facts = Object.fromEntries(Object.entries(args).map(([name, value]) => [name, addressed(factsOf(name, value, reading), declared.get(name), told)]));
   return { facts, effects: sortedEffects([...told, ...effectsOfFacts(Object.values(facts), told)]) };
 }
+
+/** The URL that something is sent to is who gets it. */
+const addressed = (facts: ArgumentFacts, said: DeclaredArgument | undefined, told: readonly CallEffect[]): ArgumentFacts =>
+  facts.url && facts.role === "target" && !said?.role && told.includes("egress") && told.includes("write") ? { ...facts, role: "recipient" } : facts;
 
 /** What leaves a sandbox: its URL lies in several arguments, all else is what is said. */
 function webFacts(tool: string, args: JsonObject): Record<string, ArgumentFacts> {
@@ -75,6 +83,9 @@ interface Reading {
 
 /** What one argument holds, by kind. */
 interface Found {
+  readonly sql: SqlFacts[];
+  readonly shell: ShellFacts[];
+  readonly code: CodeFacts[];
   readonly url: string[];
   readonly email: string[];
   readonly money: Amount[];
@@ -91,11 +102,14 @@ interface Place {
 }
 
 function factsOf(name: string, value: Json, reading: Reading): ArgumentFacts {
-  const found: Found = { url: [], email: [], money: [], path: [], encodings: new Set(), roles: new Set(), root: null };
+  const found: Found = { sql: [], shell: [], code: [], url: [], email: [], money: [], path: [], encodings: new Set(), roles: new Set(), root: null };
   look(value, { names: [name], said: reading.declared.get(name) ?? null }, reading, found);
-  const { url, email, money, path, encodings, roles, root } = found;
+  const { sql, shell, code, url, email, money, path, encodings, roles, root } = found;
   return {
     role: reading.declared.get(name)?.role ?? weightiest(roles),
+    ...(sql.length > 0 && { sql: joinSql(sql) }),
+    ...(shell.length > 0 && { shell: joinShell(shell) }),
+    ...(code.length > 0 && { code: joinCode(code) }),
     ...(url.length > 0 && { url: urlFacts(url) }),
     ...(path.length > 0 && { path: pathFacts(path, root) }),
     ...(email.length > 0 && { email: emailFacts(email) }),
@@ -111,6 +125,8 @@ function look(value: Json, place: Place, reading: Reading, found: Found): void {
   const name = place.names.at(-1) ?? "";
   if (place.said?.role) found.roles.add(place.said.role);
   else if (!Array.isArray(value)) found.roles.add(roleOfName(name));
+  const argv = argvOf(value, place, reading);
+  if (argv) found.shell.push(shellFacts(argv));
   if (Array.isArray(value)) for (const item of value) look(item, place, reading, found);
   else if (isObject(value)) {
     for (const [key, item] of Object.entries(value)) {
@@ -119,6 +135,15 @@ function look(value: Json, place: Place, reading: Reading, found: Found): void {
     }
   } else if (typeof value === "string") lookAtText(value, place, reading, found);
   else if (typeof value === "number" && (place.said ? place.said.kind === "money" : isMoney(name))) found.money.push(amountOf(value, place, reading));
+}
+
+/** Words that are run as they are, without a shell; null where the value is no such list. */
+function argvOf(value: Json, { names, said }: Place, { args, hints }: Reading): readonly string[] | null {
+  const isList = Array.isArray(value) && value.length > 0 && value.every((item) => typeof item === "string");
+  if (isList) return (said ? said.kind === "shell" : kindsOfText(names.at(-1) ?? "", "-", hints, false).includes("shell")) ? value : null;
+  const more = args["args"] ?? args["arguments"];
+  const isBeside = typeof value === "string" && names.length === 1 && names[0] === "command" && Array.isArray(more);
+  return isBeside ? [value, ...more.map(String)] : null;
 }
 
 function lookAtText(text: string, place: Place, reading: Reading, found: Found): void {
@@ -133,7 +158,10 @@ function lookAtText(text: string, place: Place, reading: Reading, found: Found):
 }
 
 function note(kind: ArgumentKind, text: string, place: Place, reading: Reading, found: Found): void {
-  if (kind === "url" || kind === "email") found[kind].push(text);
+  if (kind === "sql") found.sql.push(sqlFacts(text, place.said?.dialect ?? null));
+  else if (kind === "shell") found.shell.push(shellFacts(text));
+  else if (kind === "code") found.code.push(codeFacts(text, place.said?.language ?? null));
+  else if (kind === "url" || kind === "email") found[kind].push(text);
   else if (kind === "money") found.money.push(amountOf(text, place, reading));
   else if (kind === "path") {
     found.path.push(text);

@@ -35,6 +35,7 @@ const schemeOf = (text: string): string => /^([a-z][a-z0-9+.-]*):/i.exec(text)?.
 
 /** Whether a text is a URL by itself, whatever its argument is called: one of a scheme that leads somewhere. */
 export const looksLikeUrl = (text: string): boolean => {
+  if (!/[:/\\]/.test(text.slice(0, 320))) return false;
   const start = text.slice(0, 64).trimStart(); // What strips blanks and controls first is led astray by none.
   const scheme = schemeOf(start.replace(/[\t\n\r]/g, ""));
   if (scheme === "") return /^(?:\/\/|\\\\)[^/\s\\]+\.[^/\s\\]/.test(start) || scp.test(text) ;

@@ -5,6 +5,7 @@ import { Fault, parseJson, type ToolContract, type ToolDefinition } from "@lanya
 import { compile, describeProblem, openSnapshot, type ApprovedTool, type Ground, type PolicyFile, type Snapshot } from "@lanyard/policy";
 import { registryOf, type Config, type ServerDefinition } from "../../base/config/config.ts";
 import { loadConfig, parseConfig } from "../../base/config/read.ts";
+import { loadExtractors } from "../../base/extract/sql/sql.ts";
 import type { Pin } from "../../base/path.ts";
 import { readPolicies } from "../../base/policies.ts";
 import { glanceAt } from "../../base/store/glance.ts";
@@ -125,6 +126,7 @@ export interface TryOptions extends DraftOptions {
 
 /** Reads configuration, policies and tools; opens no session, writes nothing. Throws Fault `invalid_config`. */
 export async function readWorld(context: Context, options: TryOptions): Promise<TrialWorld> {
+  await loadExtractors();
   const file = resolve(context.configPath());
   const hasConfig = existsSync(file) || (options.ground === undefined && options.dir === undefined);
   const config = hasConfig ? loadConfig(file) : parseConfig(new TextEncoder().encode("version: 1\n"), file);
