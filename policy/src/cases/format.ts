@@ -1,5 +1,6 @@
 import { callEffects, isolations, parseJson, reversibilities, type JsonObject } from "@lanyard/contract";
 import { z } from "zod";
+import { knownOfCall } from "./format-facts.ts";
 
 // The shape of a file of cases, key by key. Unknown keys are refused, so that a misspelt expectation is no pass.
 
@@ -25,10 +26,11 @@ const facts = {
   agent: name.optional(),
   user: name.optional(),
   approved_by: names.optional().describe("groups that have approved this very call"),
-  labels: names.optional().describe("labels of the session"),
+  labels: names.optional().describe("labels of the session: what it has read so far"),
   purpose: z.string().max(1000).optional(),
   depth: z.int().min(0).max(64).optional().describe("how many sessions are above this one"),
   reversibility: z.enum(reversibilities).optional().describe("how far this very call can be taken back; default what the tool's contract says at worst"),
+  ...knownOfCall,
   isolation: z.enum(isolations).optional().describe("what the agent's process runs in; default none"),
   now: time.optional().describe("when the call is made; default 2026-11-02T09:00:00Z, a Monday"),
 };

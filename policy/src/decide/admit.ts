@@ -1,6 +1,7 @@
 import { Fault, type Decision, type DecisionInput, type Json, type JsonObject } from "@lanyard/contract";
 import type { ActionShape } from "../schema/schema.ts";
 import { denyUnasked } from "./combine.ts";
+import { areShowable } from "./facts.ts";
 import { measure, requestArguments, typedInput, type CedarValue } from "./input.ts";
 
 const shown = (name: string): string => name.slice(0, 256).toWellFormed();
@@ -28,6 +29,7 @@ export const typedArguments = (action: ActionShape, input: DecisionInput): { rea
     measure({ ...input, args: null } as unknown as Json);
     if (!isTime(input.nowMs)) throw new Fault("malformed_call", "`nowMs` is no time");
     if (!Number.isSafeInteger(input.session.depth)) throw new Fault("malformed_call", "`depth` is no integer");
+    if (!areShowable([input.effects, input.facts, input.budget, input.history])) throw new Fault("malformed_call", "what is known of the arguments holds a number that is no exact integer");
     measure(input.args);
     return { typed: typedInput(action.input, argumentsOf(action, input.args)) };
   } catch (cause) {
@@ -42,7 +44,7 @@ export const argumentsOf = (action: ActionShape, args: JsonObject): JsonObject =
 const isTime = (ms: number): boolean => Math.abs(ms) <= 8.64e15;
 
 /** The fast look at the gateway's own facts: false sends the call the careful way. The agent's are looked at where they are remembered. */
-export const factsAreSound = ({ user, session, approvals, resources, reversibility = "unknown", nowMs }: DecisionInput): boolean =>
+export const factsAreSound = ({ user, session, approvals, resources, reversibility = "unknown", nowMs, effects, facts, budget, history }: DecisionInput): boolean =>
   user.id.isWellFormed() &&
   allSound(user.groups) &&
   session.id.isWellFormed() &&
@@ -53,6 +55,10 @@ export const factsAreSound = ({ user, session, approvals, resources, reversibili
   allSound(approvals) &&
   isTime(nowMs) &&
   reversibility.isWellFormed() &&
+  (effects === undefined || areShowable(effects)) &&
+  (facts === undefined || areShowable(facts)) &&
+  (budget === undefined || areShowable(budget)) &&
+  (history === undefined || areShowable(history)) &&
   (resources === undefined || resources.every(({ id, labels, owner }) => id.isWellFormed() && allSound(labels) && (owner === null || owner.isWellFormed())));
 
 const allSound = (texts: readonly string[]): boolean => {

@@ -1,7 +1,9 @@
 import type { DecisionInput, ResourceFact } from "@lanyard/contract";
 import type { Entity, EvaluationRequest } from "../cedar/request.ts";
 import { DatetimeValue, EntityUid, FieldsValue, RecordValue, SetValue, type Value } from "../cedar/value.ts";
+import { budgetParts, factKindNames, fieldsOfKind, originRoles, type FactKind } from "../schema/facts.ts";
 import type { ActionShape } from "../schema/schema.ts";
+import { originsOf, unitedEncodings, unitedFact, unitedLabels, unitedOrigins } from "./facts.ts";
 import type { RoundInput } from "./rounds.ts";
 
 // Everything that policies see beside the arguments, made when a policy first looks at it: most look at little.
@@ -41,11 +43,11 @@ export class CallRequest implements EvaluationRequest {
   readonly #action: Entity;
   #resource: Entity;
 
-  constructor(input: RoundInput, args: RecordValue, known: { readonly agent: Entity; readonly action: Entity; readonly resource: Entity }) {
+  constructor(input: RoundInput, args: RecordValue, known: { readonly agent: Entity; readonly action: Entity; readonly resource: Entity; readonly shape: ActionShape }) {
     this.principal = known.agent.uid;
     this.action = known.action.uid;
     this.resource = known.resource.uid;
-    this.context = new CallContext(input, args);
+    this.context = new CallContext(input, args, known.shape);
     this.#agent = known.agent;
     this.#action = known.action;
     this.#resource = known.resource;
@@ -65,20 +67,82 @@ export class CallRequest implements EvaluationRequest {
   }
 }
 
-const contextNames = ["input", "user", "session", "approvals", "remedies", "reversibility", "history", "now"] as const;
+/** What a record of fixed names holds, each made when it is first asked for. */
+type Making<Source> = Readonly<Record<string, (from: Source) => Value>>;
+
+class LazyRecord<Source> extends RecordValue {
+  readonly #making: Making<Source>;
+  readonly #from: Source;
+  #made: Map<string, Value> | null = null;
+
+  constructor(making: Making<Source>, from: Source) {
+    super();
+    this.#making = making;
+    this.#from = from;
+  }
+
+  get(name: string): Value | undefined {
+    const known = this.#made?.get(name);
+    if (known !== undefined || !Object.hasOwn(this.#making, name)) return known;
+    const made = this.#making[name]?.(this.#from);
+    if (made !== undefined) (this.#made ??= new Map()).set(name, made);
+    return made;
+  }
+
+  has(name: string): boolean {
+    return Object.hasOwn(this.#making, name);
+  }
+
+  names(): readonly string[] {
+    return Object.keys(this.#making);
+  }
+}
+
+type Facts = DecisionInput["facts"];
+
+const factValue = (facts: Facts, kind: FactKind, name: string): Value => {
+  const fact = unitedFact(facts, kind, name) ?? "";
+  if (typeof fact === "number") return fact + 0;
+  return typeof fact === "object" ? (fact.length === 0 ? emptySet : new SetValue(fact)) : fact;
+};
+
+const ofKinds = Object.fromEntries(
+  factKindNames.map((kind): [FactKind, Making<Facts>] => [kind, Object.fromEntries(Object.keys(fieldsOfKind(kind)).map((name) => [name, (facts: Facts) => factValue(facts, kind, name)]))]),
+) as Readonly<Record<FactKind, Making<Facts>>>;
+
+const factsMaking: Making<RoundInput> = {
+  effects: ({ effects = [] }) => setOfText(effects),
+  encodings: ({ facts }) => setOfText(unitedEncodings(facts)),
+  ...Object.fromEntries(factKindNames.map((kind) => [kind, ({ facts }: RoundInput) => new LazyRecord(ofKinds[kind], facts)])),
+};
+
+const originsMaking = (shape: ActionShape): Making<Facts> => ({
+  ...Object.fromEntries([...originRoles, "any" as const].map((role) => [role, (facts: Facts) => setOfText(unitedOrigins(facts, role))])),
+  input: (facts) => new FieldsValue(new Map(shape.input.fields.map(({ name }) => [name, setOfText(originsOf(facts, name))]))),
+});
+
+const budgetMaking: Making<DecisionInput["budget"]> = Object.fromEntries(budgetParts.map((part) => [part, (budget: DecisionInput["budget"]) => setOfText(budget?.[part] ?? [])]));
+
+const contextNames = ["input", "user", "session", "approvals", "remedies", "reversibility", "facts", "labels", "origins", "budget", "history", "now"] as const;
 
 class CallContext extends RecordValue {
   readonly #input: RoundInput;
   readonly #args: RecordValue;
+  readonly #shape: ActionShape;
   #user: Entity | null = null;
   #session: RecordValue | null = null;
   #approvals: SetValue | null = null;
+  #facts: RecordValue | null = null;
+  #labels: SetValue | null = null;
+  #origins: RecordValue | null = null;
+  #budget: RecordValue | null = null;
   #history: RecordValue | null = null;
 
-  constructor(input: RoundInput, args: RecordValue) {
+  constructor(input: RoundInput, args: RecordValue, shape: ActionShape) {
     super();
     this.#input = input;
     this.#args = args;
+    this.#shape = shape;
   }
 
   user(): Entity {
@@ -99,6 +163,14 @@ class CallContext extends RecordValue {
         return setOfText(this.#input.remedies ?? []);
       case "reversibility":
         return this.#input.reversibility ?? "unknown";
+      case "facts":
+        return (this.#facts ??= new LazyRecord(factsMaking, this.#input));
+      case "labels":
+        return (this.#labels ??= setOfText(unitedLabels(this.#input.facts)));
+      case "origins":
+        return (this.#origins ??= new LazyRecord(originsMaking(this.#shape), this.#input.facts));
+      case "budget":
+        return (this.#budget ??= new LazyRecord(budgetMaking, this.#input.budget));
       case "history":
         return (this.#history ??= new FieldsValue(new Map(Object.entries(this.#input.history ?? {}))));
       case "now":

@@ -81,7 +81,7 @@ const admit = (rules: Rules, input: RoundInput): Decision | Admitted => {
   }
   const { agent, candidates } = answer;
   const unseen = walk.undeclared ? refuseUnseen(answer, action.shape, input) : null;
-  return unseen ?? { request: new CallRequest(input, args, { agent, action: action.entity, resource: action.server }), candidates, action };
+  return unseen ?? { request: new CallRequest(input, args, { agent, action: action.entity, resource: action.server, shape: action.shape }), candidates, action };
 };
 
 const readArguments = ({ shape, plan }: ReadyAction, args: JsonObject, walk: Walk): RecordValue | undefined => {

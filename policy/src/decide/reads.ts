@@ -17,12 +17,18 @@ export const readsOf = ({ conditions }: { readonly conditions: unknown }): Argum
     if (!isObject(value)) return;
     const whole = pathOf(value);
     if (whole === null) return Object.values(value).forEach(visit);
-    const [first, ...path] = whole;
-    const read = { path, value: !Object.hasOwn(value, "has") };
-    if (first === undefined || first === "input") found.set(JSON.stringify(read), read);
+    const read = readOf(whole, !Object.hasOwn(value, "has"));
+    if (read !== null) found.set(JSON.stringify(read), read);
   };
   visit(conditions as Json);
   return [...found.keys()].sort().flatMap((key) => found.get(key) ?? []);
+};
+
+/** Whoever asks where an argument came from speaks of that argument, and of whether it is there. */
+const readOf = ([first, ...path]: readonly string[], value: boolean): ArgumentRead | null => {
+  if (first === undefined || first === "input") return { path, value };
+  if (first !== "origins" || (path.length > 0 && path[0] !== "input")) return null;
+  return { path: path.slice(1, 2), value: value && path.length < 2 };
 };
 
 /** What an expression reads below `context`; null when it is no such reading. */

@@ -1,7 +1,8 @@
 import type { Decision, DecisionInput } from "@lanyard/contract";
 import type { ActionShape } from "../schema/schema.ts";
 import { denyUnasked, eachOnce, isChange, type Change, type RoundResult } from "./combine.ts";
-import { transformArguments } from "./transform.ts";
+import { carriedOn, changedFacts } from "./facts.ts";
+import { parseTransform, transformArguments } from "./transform.ts";
 
 /** What one round is asked: the input, in the second round with changed arguments and the names of the changes that were made. */
 export type RoundInput = DecisionInput & {
@@ -26,7 +27,12 @@ export const decideChanged = (action: ActionShape | null, input: DecisionInput, 
 
 /** What the second round is asked, or in words why the changes cannot be made. */
 export const nextRound = (action: ActionShape | null, input: DecisionInput, { transforms }: Change): RoundInput | string => {
-  if (action === null || action.definition === null) return "policies ask for a change of a request that is no tool call";
+  if (action === null) return "policies ask for a change of a request that is not known";
+  if (action.definition === null && !transforms.every((change) => parseTransform(change)?.of === "result")) return "policies ask for a change of a request that is no tool call";
   const args = transformArguments(input.args, transforms, { input: action.input, fixed: action.contract?.resource?.argument ?? null });
-  return typeof args === "string" ? args : { ...input, args, remedies: transforms };
+  if (typeof args === "string") return args;
+  const facts = changedFacts(input.facts, transforms);
+  const left = carriedOn(facts, transforms);
+  if (left !== null) return `\`${left}\` is not enough: another argument of this call carries the label too`;
+  return { ...input, args, ...(facts && { facts }), remedies: transforms };
 };

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { compile } from "../author/compile.ts";
 import { decodeBundle, encodeBundle, readBundle, type Bundle } from "../bundle.ts";
 import type { ApprovedTool } from "../schema/schema.ts";
+import { knownContext } from "../oracle/known-context.ts";
 import { openSnapshot, prepareSnapshot, type Snapshot } from "./snapshot.ts";
 
 const tools = ["read", "write"].map(
@@ -220,7 +221,7 @@ describe("against stock Cedar", () => {
     const entity = (type: string, id: string, parents: [string, string][]) => ({ uid: { type, id }, attrs: {}, parents: parents.map(([kind, name]) => ({ type: kind, id: name })) });
     const answer = isAuthorized({
       principal: { type: "Agent", id: "bot" }, action: { type: "Action", id: input.action }, resource: { type: "Server", id: "files" },
-      context: { input: input.args as never, user: { __entity: { type: "User", id: "ana" } }, session: input.session as never, approvals: [], remedies: [], reversibility: "unknown", history: {}, now: { __extn: { fn: "datetime", arg: "2026-01-01" } } },
+      context: { input: input.args as never, user: { __entity: { type: "User", id: "ana" } }, session: input.session as never, approvals: [], remedies: [], reversibility: "unknown", ...knownContext(bundle.actions.find(({ name }) => name === input.action) ?? { input: { kind: "record", fields: [] } }, {}), now: { __extn: { fn: "datetime", arg: "2026-01-01" } } },
       schema: bundle.schema as never, validateRequest: true, policies: { staticPolicies: Object.fromEntries(bundle.policies.map((policy) => [policy.id, policy.text])) },
       entities: [entity("Agent", "bot", [["Team", "shop"], ["AgentClass", "worker"]]), entity("User", "ana", [["Group", "staff"]])],
     });

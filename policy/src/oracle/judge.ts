@@ -8,6 +8,7 @@ import { unseenRead, watchesOf } from "../decide/reads.ts";
 import { decideChanged, type RoundInput } from "../decide/rounds.ts";
 import { transformOf } from "../decide/transform.ts";
 import { requestAction, type ActionShape } from "../schema/schema.ts";
+import { knownContext } from "./known-context.ts";
 import { evaluatePermits, parsePermits, type CedarRequest } from "./permits.ts";
 
 const bounds = {
@@ -149,7 +150,7 @@ const headOf = ({ head }: Policy): PolicyJson => ({ effect: "permit", ...head, c
 const ref = (type: string, id: string): { type: string; id: string } => ({ type, id });
 const value = (type: string, id: string): CedarValueJson => ({ __entity: { type, id } });
 
-const requestOf = (action: ActionShape, { agent, user, session, approvals, remedies = [], reversibility = "unknown", history = {}, nowMs }: RoundInput, typed: CedarValueJson, resource: ResourceFact | null): CedarRequest => ({
+const requestOf = (action: ActionShape, { agent, user, session, approvals, remedies = [], reversibility = "unknown", nowMs, ...known }: RoundInput, typed: CedarValueJson, resource: ResourceFact | null): CedarRequest => ({
   principal: ref("Agent", agent.id),
   action: ref("Action", action.name),
   resource: resource === null ? ref("Server", action.server) : ref(resource.type, resource.id),
@@ -160,7 +161,7 @@ const requestOf = (action: ActionShape, { agent, user, session, approvals, remed
     approvals: approvals.map((group) => value("Group", group)),
     remedies: [...remedies],
     reversibility,
-    history: { ...history },
+    ...knownContext(action, known),
     // By hand, because Cedar reads no year past 9999.
     now: { __extn: { fn: "offset", args: [{ __extn: { fn: "datetime", arg: "1970-01-01" } }, { __extn: { fn: "duration", arg: `${Math.trunc(nowMs)}ms` } }] } },
   },

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { sortedJson } from "../bundle.ts";
 import { measure, requestArguments, typedInput } from "../decide/input.ts";
+import { knownContext } from "../oracle/known-context.ts";
 import { actionsOf, schemaFromTools, type ApprovedTool } from "./schema.ts";
 import { shapeOfInput, type RecordShape } from "./shape.ts";
 
@@ -190,7 +191,7 @@ describe("any tool at all", () => {
         for (const args of several) {
           const input = typedOrRefused(action?.input ?? { kind: "record", fields: [] }, args);
           if (input === "malformed_call") continue;
-          const context = { input, user: { __entity: { type: "User", id: "u" } }, session: { id: "", purpose: "", depth: 0, labels: [], isolation: "" }, approvals: [], remedies: [], reversibility: "", history: {}, now: { __extn: { fn: "datetime", arg: "2026-01-01" } } };
+          const context = { input, user: { __entity: { type: "User", id: "u" } }, session: { id: "", purpose: "", depth: 0, labels: [], isolation: "" }, approvals: [], remedies: [], reversibility: "", ...knownContext(action ?? { input: { kind: "record", fields: [] } }, {}), now: { __extn: { fn: "datetime", arg: "2026-01-01" } } };
           const answer = checkParseContext({ context: context as never, schema: cedar as never, action: { type: "Action", id: "s/do" } });
           expect(answer).toEqual({ type: "success" });
         }

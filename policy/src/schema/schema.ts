@@ -1,4 +1,5 @@
 import { callEffects, Fault, isObject, reservedEntityTypes, reversibilities, webServer, type Registry, type JsonObject, type ToolContract } from "@lanyard/contract";
+import { budgetParts, factKindNames, fieldsOfKind, originRoles, type FactField } from "./facts.ts";
 import type { HistoryLeaf } from "../temporal/leaf.ts";
 import { shapeOfInput, type Note, type RecordShape, type Shape } from "./shape.ts";
 
@@ -179,8 +180,23 @@ const resourceType: JsonObject = { memberOfTypes: ["Server"], shape: recordOf({ 
 export const resourceTypesOf = (actions: readonly ActionShape[], registry?: Registry): string[] =>
   [...new Set([...actions.map((action) => action.resourceType), ...Object.keys(registry?.resources ?? {}).filter(isResourceType)])].filter((type) => type !== "Server").sort();
 
+const factType = ({ kind }: FactField): JsonObject => {
+  if (kind === "texts") return setOf(text);
+  if (kind === "longs") return setOf({ type: "Long" });
+  return kind === "sum" ? { type: "Long" } : kind === "flag" ? { type: "Boolean" } : text;
+};
+
+const same = (names: readonly string[], type: JsonObject): JsonObject => recordOf(Object.fromEntries(names.map((name) => [name, type])));
+
+/** Those in small letters could be no type of a resource. */
 const commonTypes: JsonObject = {
   Session: recordOf({ id: text, purpose: text, depth: { type: "Long" }, labels: setOf(text), isolation: text }),
+  budget: same(budgetParts, setOf(text)),
+  facts: recordOf({
+    effects: setOf(text),
+    encodings: setOf(text),
+    ...Object.fromEntries(factKindNames.map((kind) => [kind, recordOf(Object.fromEntries(Object.entries(fieldsOfKind(kind)).map(([name, field]) => [name, factType(field)])))])),
+  }),
 };
 
 interface Extra {
@@ -197,7 +213,6 @@ interface Extra {
 /** Cedar's JSON schema over these actions. */
 export const schemaOf = (actions: readonly ActionShape[], { unknown = [], mentioned = [], types = resourceTypesOf(actions), leaves = [] }: Extra): CedarSchema => {
   const bare = new Set([...standingGroups, ...[...actions, ...mentioned].flatMap(({ groups }) => groups), ...unknown]);
-  const history = recordOf(Object.fromEntries(leaves.map(({ id, type }) => [id, { type: type === "Bool" ? "Boolean" : "Long" }])));
   const declared: [string, JsonObject][] = [...bare].map((name) => [name, {}]);
   for (const { name, groups } of mentioned) declared.push([name, { memberOf: groups.map((id) => ({ id })) }]);
   for (const action of actions) {
@@ -208,15 +223,24 @@ export const schemaOf = (actions: readonly ActionShape[], { unknown = [], mentio
       approvals: setOf(entity("Group")),
       remedies: setOf(text),
       reversibility: text,
-      history,
+      facts: { type: "facts" },
+      labels: setOf(text),
+      origins: originsType(action.input),
+      budget: { type: "budget" },
+      history: { type: "history" },
       now: { type: "Extension", name: "datetime" },
     });
     const memberOf = action.groups.map((id) => ({ id }));
     declared.push([action.name, { memberOf, appliesTo: { principalTypes: ["Agent"], resourceTypes: [action.resourceType], context } }]);
   }
   const resources = Object.fromEntries(types.map((type) => [type, resourceType]));
-  return { "": { commonTypes, entityTypes: { ...entityTypes, ...resources }, actions: Object.fromEntries(declared) } };
+  const history = recordOf(Object.fromEntries(leaves.map(({ id, type }) => [id, { type: type === "Bool" ? "Boolean" : "Long" }])));
+  return { "": { commonTypes: { ...commonTypes, history }, entityTypes: { ...entityTypes, ...resources }, actions: Object.fromEntries(declared) } };
 };
+
+/** Of every argument that policy can see, and of those of each role: nothing on the way has to be asked for with `has`. */
+const originsType = ({ fields }: RecordShape): JsonObject =>
+  recordOf({ ...Object.fromEntries([...originRoles, "any"].map((role) => [role, setOf(text)])), input: same(fields.map(({ name }) => name), setOf(text)) });
 
 const cedarType = (shape: Shape): JsonObject => {
   switch (shape.kind) {

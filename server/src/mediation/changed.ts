@@ -11,7 +11,8 @@ export const asDecided = (action: Action, { transforms }: Decision): Action => {
   if (transforms === undefined) return action;
   // What goes out is the request as it was sent: to change what policy saw of it would change nothing.
   if (action.protocol === "http") throw new Fault("denied", `a policy would change \`${action.name}\`, and a request that leaves a sandbox cannot be changed on its way`);
-  const args = transformArguments(action.args, transforms, null);
+  if (transforms.some((change) => change.startsWith("result."))) throw new Fault("internal", "a decision asks for changes of a result, which nobody would make");
+  const args = transformArguments(action.args, transforms, null, () => undefined);
   if (typeof args === "string" || action.method !== "tools/call") throw new Fault("internal", "a decision asks for changes that cannot be made");
   return { ...action, args, params: { ...action.params, arguments: args } };
 };

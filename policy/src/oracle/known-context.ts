@@ -1,0 +1,31 @@
+import type { DecisionInput } from "@lanyard/contract";
+import type { CedarValueJson } from "@cedar-policy/cedar-wasm/nodejs";
+import { originsOf, unitedEncodings, unitedFact, unitedLabels, unitedOrigins } from "../decide/facts.ts";
+import { factKindNames, fieldsOfKind, type FactKind } from "../schema/facts.ts";
+import type { ActionShape } from "../schema/schema.ts";
+
+type Known = Pick<DecisionInput, "effects" | "facts" | "budget" | "history">;
+
+/** What the gateway found of a call, as Cedar's context has it: all of it, looked at or not. */
+export const knownContext = ({ input }: Pick<ActionShape, "input">, { effects = [], facts, budget, history }: Known): Record<string, CedarValueJson> => ({
+  facts: {
+    effects: [...effects],
+    encodings: [...unitedEncodings(facts)],
+    ...Object.fromEntries(factKindNames.map((kind) => [kind, kindContext(kind, facts)])),
+  },
+  labels: [...unitedLabels(facts)],
+  origins: {
+    recipient: [...unitedOrigins(facts, "recipient")],
+    target: [...unitedOrigins(facts, "target")],
+    amount: [...unitedOrigins(facts, "amount")],
+    content: [...unitedOrigins(facts, "content")],
+    command: [...unitedOrigins(facts, "command")],
+    any: [...unitedOrigins(facts, "any")],
+    input: Object.fromEntries(input.fields.map(({ name }) => [name, [...originsOf(facts, name)]])),
+  },
+  budget: { warn: [...(budget?.warn ?? [])], ask: [...(budget?.ask ?? [])], over: [...(budget?.over ?? [])] },
+  history: { ...history },
+});
+
+const kindContext = (kind: FactKind, facts: Known["facts"]): CedarValueJson =>
+  Object.fromEntries(Object.keys(fieldsOfKind(kind)).map((name) => [name, unitedFact(facts, kind, name) as CedarValueJson]));
