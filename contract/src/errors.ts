@@ -10,7 +10,7 @@ export const errors = {
   unauthenticated: { status: 401, rpc: -32003, remedy: "send a valid token: a session's (`lanyard run` opens one), or an agent's or person's (`lanyard credential issue`)" },
   wrong_audience: { status: 401, rpc: -32004, remedy: "use a session token at /mcp and an agent's credential only to open sessions" },
   session_expired: { status: 401, rpc: -32005, remedy: "open a new session" },
-  budget_spent: { status: 403, rpc: -32019, remedy: "open a new session; this one has used all the calls it was given" },
+  budget_exceeded: { status: 403, rpc: -32019, remedy: "ask for less, or wait until there is room again; `lanyard budgets` shows what is left" },
   forbidden: { status: 403, rpc: -32006, remedy: "ask the operator for the role this needs" },
   not_found: { status: 404, rpc: -32601, remedy: "check the name" },
   denied: { status: 403, rpc: -32007, remedy: "choose another way, or ask the policy's owner" },

@@ -12,6 +12,6 @@ export interface StopSubject {
   readonly name: string;
 }
 
-/** What an agent's conduct is held against: refusals, errors, the same call again and again, money, a canary. */
-export const breakerKinds = ["denials", "errors", "loop", "spend", "canary"] as const;
+/** What an agent's conduct is held against: refusals, errors, the same call again and again, money, a canary, a budget that has a threshold for it. */
+export const breakerKinds = ["denials", "errors", "loop", "spend", "canary", "budget"] as const;
 export type BreakerKind = (typeof breakerKinds)[number];

@@ -35,6 +35,7 @@ export const limits = {
   channel_ms: { value: 15_000, unit: "ms", why: "one attempt to deliver a message; past it the attempt counts as failed" },
   stops: { value: 1000, unit: "orders", why: "stops and quarantines in force; whoever needs more stops a team, or all" },
   alerts: { value: 1000, unit: "alerts", why: "open alerts of one daemon; past it more are logged, not paged: nobody reads a thousand" },
+  budget_counters: { value: 100_000, unit: "counts", why: "counts of budgets that are not at zero, one a budget and session, agent, team or user; past it calls that need another are refused" },
   incident_records: { value: 5000, unit: "records", why: "records in one incident report, the newest and the first; more is no report but an export" },
   callback_bytes: { value: 64 * 1024, unit: "bytes", why: "what Slack sends when somebody presses a button, or a form of the page for approvals" },
   callbacks: { value: 4096, unit: "callbacks", why: "of Slack that are remembered for five minutes, so that none counts twice; past it they are refused" },

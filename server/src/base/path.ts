@@ -1,6 +1,7 @@
 import type { Transform } from "node:stream";
-import type { Action, Decision, DecisionInput, ErrorCode, Fault, JsonObject, Principal, ToolContract } from "@lanyard/contract";
+import type { Action, BudgetFacts, Decision, DecisionInput, ErrorCode, Fault, JsonObject, Principal, ToolContract } from "@lanyard/contract";
 import type { Answer, Exchange } from "./exchange.ts";
+import type { StateChange } from "./store/port.ts";
 import type { WebRequest } from "./web.ts";
 
 // What the steps of the path hand to each other. It lies in base because stages may not know mediation, nor each other.
@@ -122,6 +123,32 @@ export interface Given {
 }
 
 export const nothingGiven: Given = { values: {}, scrub: null };
+
+/** How a call ended, as far as budgets count it; `answer` is what came back, null when nothing did. */
+export interface Ending {
+  readonly status: OutcomeStatus;
+  readonly answer: Answer | null;
+  readonly durationUs: number;
+}
+
+/**
+ * What a call takes of the budgets that count it, from before it is decided until it has ended. Disposed of before it is settled, all of it is
+ * given back; after that, nothing happens.
+ */
+export interface Reservation extends Disposable {
+  /** What policy sees of it; null when no budget counts the call. */
+  readonly budget: BudgetFacts | null;
+  /** Set when a budget has no room for the call: then nothing was taken. */
+  readonly refuse: Pin["refuse"];
+  /** State that goes with the record that permits the call, which makes the reservation durable. */
+  intended(id: string): readonly StateChange[];
+  /** The call waits under this id for its time: what it takes stays taken until that is released or withdrawn. */
+  stage(held: string): void;
+  /** Turns what was reserved into what was used; nothing when the call was refused, all of it when nobody knows. In force at once. */
+  settle(ending: Ending): void;
+  /** State that goes with the record of the outcome. Asked anew for each attempt to write it; `written` hears whether that came off. */
+  settled(): { readonly state: readonly StateChange[]; readonly written: (isWritten: boolean) => void };
+}
 
 /** How an intent ended. `refused`: nothing happened. `uncertain`: the server may have done it. */
 export type OutcomeStatus = "done" | "refused" | "failed" | "uncertain";

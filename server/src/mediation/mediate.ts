@@ -1,7 +1,7 @@
-import { Fault, type Action, type Decision, type ErrorCode, type Principal } from "@lanyard/contract";
+import { Fault, type Action, type ErrorCode, type Principal } from "@lanyard/contract";
 import { boundOf, changedIn } from "../base/bound.ts";
 import type { Answer, Exchange } from "../base/exchange.ts";
-import type { Approval, Bound, Facts, InboundCall, Intent, Lease, OutcomeStatus, Passage, Pin, UndoPlan, Ruling } from "../base/path.ts";
+import type { Approval, Bound, Facts, InboundCall, Intent, Lease, OutcomeStatus, Passage, Pin, Reservation, UndoPlan, Ruling } from "../base/path.ts";
 import { asDecided, withNotice } from "./changed.ts";
 import { normalise } from "./normalise.ts";
 import { refusal } from "./refusal.ts";
@@ -20,6 +20,7 @@ export async function mediate(stages: Stages, call: InboundCall): Promise<Reply>
   const staged = ({ input }: Facts): Pin["refuse"] => (call.released || input.reversibility === "read" ? null : stages.staged(principal, action));
   for (let held = false; ; held = true) {
     const verdict = rule(stages, action, principal, approval, (facts) => stages.standing(passage, facts) ?? staged(facts) ?? stages.vet(action, principal, passage.exchange));
+    using reservation = verdict.reservation; // What it takes of budgets is given back whichever way this turn ends, unless the call was carried out.
     const changed = approval && changedSince(approval, verdict);
     if (approval && changed) {
       stages.unclaim(approval, changed);
@@ -28,10 +29,11 @@ export async function mediate(stages: Stages, call: InboundCall): Promise<Reply>
     }
     const intent = await intend(stages, action, principal, verdict, approval);
     if (verdict.ruling.decision.effect === "allow") {
-      const waits = call.released || !verdict.facts ? null : await stageOf(stages, verdict.changed, passage, intent, verdict.facts, approval); // what is kept is the call as it was sent: policy changes it anew
+      const waits = call.released || !verdict.facts ? null : await stageOf(stages, verdict, passage, intent, verdict.facts, approval); // what is kept is the call as it was sent: policy changes it anew
       if (waits) return waits;
-      return await carryOut(stages, verdict.changed, passage, intent, { decision: verdict.ruling.decision, approval, facts: verdict.facts }); // awaited: the place is kept until the end
+      return await carryOut(stages, verdict, passage, intent, approval); // awaited: the place is kept until the end
     }
+    reservation?.[Symbol.dispose](); // Who waits for people takes nothing from those who do not.
     if (approval) stages.unclaim(approval, "unused");
     if (verdict.ruling.decision.effect === "deny" || !verdict.facts) return refusal.denied(action, intent, verdict.ruling, verdict.by, verdict.why);
     if (held) return refusal.askedAgain(action, intent);
@@ -51,6 +53,8 @@ interface Verdict {
   readonly why: string;
   /** The action as policy lets it happen: with its arguments changed where the decision says so. */
   readonly changed: Action;
+  /** What the call takes of budgets; null when it is refused before policy was asked. */
+  readonly reservation: Reservation | null;
 }
 
 const denyBefore = (action: Action, facts: Facts | null, code: ErrorCode, why: string): Verdict => ({
@@ -59,25 +63,36 @@ const denyBefore = (action: Action, facts: Facts | null, code: ErrorCode, why: s
   ruling: { decision: { effect: "deny", reasons: [], approvers: [], errors: [] }, bundle: null },
   by: code,
   why,
+  reservation: null,
 });
 
 /** Steps 4 and 5; `vet` says what no policy can allow. Invariant: I5, a throw before execution means deny, recorded. */
-export function rule(stages: Pick<Stages, "gather" | "decide">, action: Action, principal: Principal, approval: Approval | null, vet: (facts: Facts) => Pin["refuse"]): Verdict {
+export function rule(stages: Pick<Stages, "gather" | "reserve" | "decide">, action: Action, principal: Principal, approval: Approval | null, vet: (facts: Facts) => Pin["refuse"]): Verdict {
   let facts: Facts | null = null;
+  let reservation: Reservation | null = null;
+  const deny = (code: ErrorCode, why: string): Verdict => {
+    reservation?.[Symbol.dispose]();
+    return denyBefore(action, facts, code, why);
+  };
   try {
     facts = stages.gather(action, principal, approval);
     const refuse = facts.pin.refuse ?? vet(facts);
-    if (refuse) return denyBefore(action, facts, refuse.code, refuse.text);
+    if (refuse) return deny(refuse.code, refuse.text);
+    reservation = stages.reserve(action, principal, facts);
+    if (reservation.budget) facts = { ...facts, input: { ...facts.input, budget: reservation.budget } };
+    if (reservation.refuse) return deny(reservation.refuse.code, reservation.refuse.text);
     const ruling = stages.decide(facts.input);
     const changed = asDecided(action, ruling.decision);
+    if (changed === action) return { facts, ruling, by: "policy", why: "", changed, reservation };
+    const then = stages.gather(changed, principal, approval);
     // Policy decided about a call that can be taken back so far; changed arguments may be another case of the tool's contract.
-    if (changed !== action && stages.gather(changed, principal, approval).input.reversibility !== facts.input.reversibility) {
-      return denyBefore(action, facts, "denied", `policy would change \`${action.name}\` into a call that cannot be taken back as far as it decided about`);
-    }
-    return { facts, ruling, by: "policy", why: "", changed };
+    if (then.input.reversibility !== facts.input.reversibility) return deny("denied", `policy would change \`${action.name}\` into a call that cannot be taken back as far as it decided about`);
+    reservation[Symbol.dispose](); // Nothing waits between this line and the next: changed arguments may move more, or less.
+    reservation = stages.reserve(changed, principal, then);
+    return reservation.refuse ? deny(reservation.refuse.code, reservation.refuse.text) : { facts, ruling, by: "policy", why: "", changed, reservation };
   } catch (error) {
-    const code = facts ? "engine_unavailable" : "facts_unavailable";
-    return error instanceof Fault ? denyBefore(action, facts, error.code, error.message) : denyBefore(action, facts, code, `an internal error while deciding \`${action.name}\``);
+    if (error instanceof Fault) return deny(error.code, error.message);
+    return deny(facts ? "engine_unavailable" : "facts_unavailable", `an internal error while deciding \`${action.name}\``);
   }
 }
 
@@ -85,14 +100,17 @@ export function rule(stages: Pick<Stages, "gather" | "decide">, action: Action, 
 const changedSince = ({ bound }: Approval, { facts, ruling }: Verdict): keyof Bound | null => (facts === null ? "facts" : changedIn(bound, boundOf(facts, ruling)));
 
 /** A call that is staged has not happened: its intent ends here, and when its time has come it is decided anew. Null when it is not to be staged. */
-async function stageOf(stages: Stages, changed: Action, { action, principal, cut }: Passage, intent: Intent, facts: Facts, approval: Approval | null): Promise<Reply | null> {
+async function stageOf(stages: Stages, { changed, reservation }: Verdict, { action, principal, cut }: Passage, intent: Intent, facts: Facts, approval: Approval | null): Promise<Reply | null> {
   if (facts.input.reversibility === "read") return null;
   const startedUs = stages.monotonicUs();
-  const end = (code: ErrorCode): void => void stages.conclude(intent, principal, "refused", code, null, startedUs);
+  const end = (code: ErrorCode): void => void stages.conclude(intent, principal, "refused", code, null, startedUs, reservation);
   try {
     if (cut) throw cut; // Stopped since it was decided: what a stop voids must not come after it.
     const card = await stages.stage(action, changed, principal, intent, facts, approval);
-    if (card) end("staged");
+    if (card) {
+      reservation?.stage(card.id);
+      end("staged");
+    }
     return card && refusal.staged(action, intent, card);
   } catch (error) {
     const fault = error instanceof Fault ? error : new Fault("internal", `an internal error while staging \`${action.name}\``, { cause: error });
@@ -104,7 +122,7 @@ async function stageOf(stages: Stages, changed: Action, { action, principal, cut
 /** Step 6. A claimed approval is given back when the intent that would have spent it could not be written. */
 async function intend(stages: Stages, action: Action, principal: Principal, verdict: Verdict, approval: Approval | null): Promise<Intent> {
   try {
-    return await stages.intend(action, principal, verdict.facts, verdict.ruling, verdict.by, approval);
+    return await stages.intend(action, principal, verdict.facts, verdict.ruling, verdict.by, approval, verdict.reservation);
   } catch (error) {
     if (approval) stages.unclaim(approval, "unused");
     throw error;
@@ -136,7 +154,7 @@ async function planned(stages: Stages, action: Action, { principal, exchange }: 
 }
 
 /** Steps 8 to 11. Once execution has begun, a throw is no refusal: unless the server certainly never got the call, it is uncertain. */
-async function carryOut(stages: Stages, action: Action, passage: Passage, intent: Intent, { decision, approval, facts }: { decision: Decision; approval: Approval | null; facts: Facts | null }): Promise<Reply> {
+async function carryOut(stages: Stages, { changed: action, facts, ruling: { decision }, reservation }: Verdict, passage: Passage, intent: Intent, approval: Approval | null): Promise<Reply> {
   const { principal, exchange } = passage;
   const startedUs = stages.monotonicUs();
   let ending: { status: OutcomeStatus; code: ErrorCode | ""; answer: Answer | null } = { status: "uncertain", code: "uncertain", answer: null };
@@ -169,6 +187,6 @@ async function carryOut(stages: Stages, action: Action, passage: Passage, intent
     return refusal.uncertain(action, intent, why);
   } finally {
     // Not awaited: the outcome shares its sync with the next intent. Until it is written the intent counts as open (I2), also after a crash.
-    void stages.conclude(intent, principal, ending.status, ending.code, ending.answer, startedUs);
+    void stages.conclude(intent, principal, ending.status, ending.code, ending.answer, startedUs, reservation);
   }
 }

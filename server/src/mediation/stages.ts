@@ -1,6 +1,6 @@
 import type { Action, DecisionInput, ErrorCode, Principal } from "@lanyard/contract";
 import type { Answer, Exchange } from "../base/exchange.ts";
-import type { Approval, Bound, Facts, Hold, Intent, Lease, OutcomeStatus, Passage, Pin, UndoPlan, Ruling } from "../base/path.ts";
+import type { Approval, Bound, Facts, Hold, Intent, Lease, OutcomeStatus, Passage, Pin, Reservation, UndoPlan, Ruling } from "../base/path.ts";
 
 /** What the agent gets back. A refusal is a value; only bugs and I/O throw. */
 export type Reply =
@@ -23,11 +23,13 @@ export interface Stages {
   vet(action: Action, principal: Principal, exchange: Exchange): Pin["refuse"];
   /** Why the call may not happen now because somebody stopped it, or what it belongs to; null when nobody did. */
   standing(passage: Passage, facts: Facts): Pin["refuse"];
+  /** Takes what the call needs of the budgets that count it, until it is disposed of or settled; never throws for want of room. */
+  reserve(action: Action, principal: Principal, facts: Facts): Reservation;
   /** The last look before an effect; `action` as it is about to be carried out. Throws the Fault that `standing` would give. */
   look(passage: Passage, action: Action): void;
   decide(input: DecisionInput): Ruling;
   /** Durable on return. Throws Fault `ledger_unavailable`, and then nothing may happen. */
-  intend(action: Action, principal: Principal, facts: Facts | null, ruling: Ruling, by: ErrorCode | "policy", approval: Approval | null): Promise<Intent>;
+  intend(action: Action, principal: Principal, facts: Facts | null, ruling: Ruling, by: ErrorCode | "policy", approval: Approval | null, reservation: Reservation | null): Promise<Intent>;
   /** An approval given for the identical call and not used yet, taken so that no second call can use it. */
   claim(principal: Principal, action: Action): Approval | null;
   /** Gives a claimed approval back when the call did not come to be; what has changed since ends it. */
@@ -52,6 +54,6 @@ export interface Stages {
   say(action: Action, passage: Passage, facts: Facts | null): void;
   /** Takes note of what came back, before the agent can act on it. Gives the answer; of one that is still to come, one that is taken note of as it passes. */
   learn(action: Action, answer: Answer, passage: Passage, intent: Intent, facts: Facts | null): Answer;
-  /** Never throws; retried until written. */
-  conclude(intent: Intent, principal: Principal, status: OutcomeStatus, code: ErrorCode | "", answer: Answer | null, startedUs: number): Promise<void>;
+  /** Settles the reservation on its first line. Never throws; retried until written. */
+  conclude(intent: Intent, principal: Principal, status: OutcomeStatus, code: ErrorCode | "", answer: Answer | null, startedUs: number, reservation: Reservation | null): Promise<void>;
 }

@@ -4,6 +4,7 @@ import type { DeclaredArguments } from "../extract/declared.ts";
 import type { ChannelEntry } from "./channels.ts";
 import type { UndoContract } from "../undo/contract.ts";
 import type { AlertRules } from "./alerts.ts";
+import type { Budget } from "./budgets.ts";
 import type { CredentialEntry } from "./credentials.ts";
 import type { OwnLabels, YieldsFile } from "./labels.ts";
 import type { StopRules } from "./stop.ts";
@@ -60,6 +61,10 @@ export interface Config {
   readonly arguments: ReadonlyMap<string, DeclaredArguments>;
   /** What is worth waking somebody, and whom. */
   readonly alerts: AlertRules;
+  /** What agents may use up, by name. */
+  readonly budgets: ReadonlyMap<string, Budget>;
+  /** Where an answer's rows are that budgets count, by Cedar action id: the path within its `structuredContent`. */
+  readonly rows: ReadonlyMap<string, readonly string[]>;
   readonly limits: Limits;
 }
 

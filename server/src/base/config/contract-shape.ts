@@ -17,6 +17,7 @@ export const contractShape = z.strictObject({
   resource: z.strictObject({ type: entityTypeShape, argument: z.string().max(256).regex(/^[^.]+(\.[^.]+)*$/s, "write the argument's name, or a path of names with dots between them") }).optional(),
   arguments: argumentsShape.optional(),
   yields: yieldsShape.optional(),
+  rows: z.string().max(256).regex(/^[^.]+(\.[^.]+)*$/s, "write the field's name within `structuredContent`, or a path of names with dots between them").optional(),
   undo: undoShape.optional(),
 });
 

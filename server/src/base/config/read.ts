@@ -5,6 +5,7 @@ import { Fault, webServer } from "@lanyard/contract";
 import { endpointText, parseAuthority } from "../host.ts";
 import { defaultLimits, limits } from "../limits.ts";
 import { alertRules, checkAlerts } from "./alerts.ts";
+import { budgetsOf, checkBudgets } from "./budgets.ts";
 import type { AgentEntry, Config, IsolatedServer, OauthServer, ServerDefinition } from "./config.ts";
 import { channelEntry, checkChannels } from "./channels.ts";
 import { argumentsOfAll, checkContracts, toolContracts, undoContracts, yieldsOfAll } from "./contracts.ts";
@@ -51,6 +52,7 @@ export function parseConfig(bytes: Uint8Array, file: string): Config {
     checkChannels(shape, (path, message, at) => source.problem(path, message, at), missingName);
     checkContracts(shape, source);
     checkLabels(shape.labels ?? {}, (path, message) => source.problem(path, message));
+    checkBudgets(shape.budgets ?? {}, Object.keys(shape.servers ?? {}), (path, message, at) => source.problem(path, message, at));
     checkAlerts(shape.alerts ?? {}, { users: shape.users ?? {}, channels: shape.channels ?? {} }, (path, message, at) => source.problem(path, message, at), missingName);
   }
   const listen = shape ? listenOf(shape, source) : null;
@@ -244,6 +246,8 @@ function build(shape: ConfigFile, listen: Config["listen"], file: string, hash: 
     stop: stopRules(shape, (path) => resolve(folder, path)),
     arguments: argumentsOfAll(shape),
     alerts: alertRules(shape.alerts ?? {}),
+    budgets: budgetsOf(shape.budgets ?? {}),
+    rows: new Map(Object.entries(shape.tools ?? {}).flatMap(([action, { rows }]) => (rows === undefined ? [] : [[action, rows.split(".")]]))),
     limits: { ...defaultLimits, ...lowered },
   };
 }

@@ -5,6 +5,7 @@ import { limits, type LimitName } from "../limits.ts";
 import { channelShape, emailAddress, isSafeUrl, notifyShape, slackUser } from "./channels.ts";
 import { contractShape, entityTypeShape } from "./contract-shape.ts";
 import { alertShape } from "./alerts.ts";
+import { budgetShape } from "./budgets.ts";
 import { credentialShape } from "./credentials.ts";
 import { labelsShape, yieldsShape } from "./labels.ts";
 import { stopShape } from "./stop.ts";
@@ -127,6 +128,7 @@ export const configShape = z.strictObject({
   gates: gates.optional(),
   ...stopShape(template, plain),
   alerts: alertShape.optional(),
+  budgets: z.record(name, budgetShape).optional(),
   limits: z.strictObject(Object.fromEntries(Object.entries(limits).map(lowered)) as Record<LimitName, z.ZodOptional<z.ZodInt>>).optional(),
 });
 

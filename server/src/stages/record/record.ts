@@ -5,18 +5,18 @@ import type { Clock } from "../../base/clock.ts";
 import type { Answer } from "../../base/exchange.ts";
 import { limits } from "../../base/limits.ts";
 import type { Log } from "../../base/log.ts";
-import type { Approval, Facts, Intent, OutcomeStatus, Ruling } from "../../base/path.ts";
+import type { Approval, Facts, Intent, OutcomeStatus, Reservation, Ruling } from "../../base/path.ts";
 import { decisionId } from "../../base/store/decision-id.ts";
 import type { Sealed, Store } from "../../base/store/port.ts";
 
 export interface RecordStage {
   /** Writes what is about to happen. Durable on return; throws Fault `ledger_unavailable`, and then nothing may happen (invariant I1). */
-  intend(action: Action, principal: Principal, facts: Facts | null, ruling: Ruling, by: ErrorCode | "policy", approval: Approval | null): Promise<Intent>;
+  intend(action: Action, principal: Principal, facts: Facts | null, ruling: Ruling, by: ErrorCode | "policy", approval: Approval | null, reservation: Reservation | null): Promise<Intent>;
   /**
-   * Writes how an intent ended. Never throws. Durable on return unless the disk refuses: then it returns and goes on trying until it is
+   * Writes how an intent ended, and with it what it used of budgets. Never throws. Durable on return unless the disk refuses: then it returns and goes on trying until it is
    * written, for an answer that exists must not wait for a disk; the intent is listed as open if the process dies before.
    */
-  conclude(intent: Intent, principal: Principal, status: OutcomeStatus, code: ErrorCode | "", answer: Answer | null, startedUs: number): Promise<void>;
+  conclude(intent: Intent, principal: Principal, status: OutcomeStatus, code: ErrorCode | "", answer: Answer | null, startedUs: number, reservation: Reservation | null): Promise<void>;
   /** Outcomes that are not written yet. */
   unwritten(): number;
 }
@@ -42,12 +42,15 @@ export const recordStage = ({ store, clock, log }: { store: Store; clock: Clock;
     }
   };
 
-  const tryConclude = async (outcome: () => { record: NewRecord; sealed: Sealed | null }, of: number): Promise<boolean> => {
+  const tryConclude = async (outcome: () => { record: NewRecord; sealed: Sealed | null }, of: number, reservation: Reservation | null): Promise<boolean> => {
+    const carried = reservation?.settled();
     try {
       const { record, sealed } = outcome(); // sealed anew each time: the subject may have been erased meanwhile
-      await store.append(record, { patient: true, ...(sealed && { sealed }) });
+      await store.append(record, { patient: true, ...(sealed && { sealed }), ...(carried && { state: carried.state }) });
+      carried?.written(true);
       return true;
     } catch (error) {
+      carried?.written(false);
       log.error("outcome not written", { of, error });
       // `conflict`: the subject was erased between sealing and appending. Anything else is a bug that no retry heals.
       return !(error instanceof Fault && (error.code === "ledger_unavailable" || error.code === "conflict"));
@@ -61,18 +64,21 @@ export const recordStage = ({ store, clock, log }: { store: Store; clock: Clock;
   };
 
   return {
-    async intend(action, principal, facts, ruling, by, approval) {
+    async intend(action, principal, facts, ruling, by, approval, reservation) {
       const sealed = facts && store.seal(subjectOf(principal), { input: facts.input, ...(action.beside && { beside: action.beside }) } as unknown as Json);
       const id = decisionId(clock);
       const record = intentRecord({ id, action, principal, facts, ruling, by, approval, sealed });
       // Invariant: I6, the commit that permits an effect takes away the approval that permits it; no crash can leave one without the other.
       const spent = approval ? ([{ kind: "approval", key: approval.id, value: null }] as const) : [];
-      const { seq } = await store.append(record, { ...(sealed && { sealed }), ...(approval && record.effect === "allow" && { state: spent }) });
+      // Invariant: I14, the commit that permits an effect has what it takes of every budget.
+      const taken = record.effect === "allow" ? [...spent, ...(reservation?.intended(id) ?? [])] : [];
+      const { seq } = await store.append(record, { ...(sealed && { sealed }), ...(taken.length > 0 && { state: taken }) });
       return { seq, id };
     },
 
-    async conclude(intent, principal, status, code, answer, startedUs) {
+    async conclude(intent, principal, status, code, answer, startedUs, reservation) {
       const durationUs = Math.max(0, clock.monotonicUs() - startedUs);
+      reservation?.settle({ status, answer, durationUs });
       const outcome = (): { record: NewRecord; sealed: Sealed | null } => {
         const sealed = sealAnswer(principal, answer);
         return {
@@ -80,7 +86,7 @@ export const recordStage = ({ store, clock, log }: { store: Store; clock: Clock;
           sealed,
         };
       };
-      const attempt = (): Promise<boolean> => tryConclude(outcome, intent.seq);
+      const attempt = (): Promise<boolean> => tryConclude(outcome, intent.seq, reservation);
       if (await attempt()) return;
       unwritten++;
       retry(attempt, firstRetryMs);
