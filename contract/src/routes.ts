@@ -148,6 +148,14 @@ export const routes = {
   alert_list: { method: "GET", path: "/v1/alerts", roles: ["operator"], says: "what people were paged about, and who has it" },
   alert_acknowledge: { method: "POST", path: "/v1/alerts/:id/acknowledge", roles: ["user"], says: "acknowledges an alert, as oneself; nobody else is paged about it" },
 
+  budget_list: {
+    method: "GET",
+    path: "/v1/budgets",
+    roles: ["operator", "session"],
+    says: "counts of budgets: what is spent, reserved and left; a session sees those that count its own calls",
+    query: z.strictObject({ agent: name.optional(), session: name.optional() }),
+  },
+
   grant_list: { method: "GET", path: "/v1/grants", roles: ["operator", "user"], says: "approvals given beforehand, as policy text; a user sees those that concern them" },
   grant_draft: { method: "POST", path: "/v1/grants/draft", roles: ["user"], says: "what a grant made from a request would say", body: z.strictObject(grantWish) },
   grant_give: {

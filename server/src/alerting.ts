@@ -1,5 +1,6 @@
 import type { LedgerRecord } from "@lanyard/contract";
 import type { Clock } from "./base/clock.ts";
+import { sessionCalls } from "./base/config/budgets.ts";
 import type { Config } from "./base/config/config.ts";
 import type { LiveConfig } from "./base/config/live.ts";
 import type { Log } from "./base/log.ts";
@@ -9,13 +10,15 @@ import type { Store } from "./base/store/port.ts";
 import { verifyApart } from "./base/store/verify-apart.ts";
 import { Alerts } from "./stages/alert/alerts.ts";
 import { Postman } from "./stages/alert/postman.ts";
-import type { DownServer, OpenIntent, Sources, StandingOrder, WaitingCall } from "./stages/alert/sources.ts";
+import type { BudgetCount, DownServer, OpenIntent, Sources, StandingOrder, WaitingCall } from "./stages/alert/sources.ts";
 import { Verifier } from "./stages/alert/verifier.ts";
 import { ConditionWatch } from "./stages/alert/watch.ts";
+import type { BudgetStage, BudgetState } from "./stages/budget/budget.ts";
+import { amountText, scopeText } from "./stages/budget/words.ts";
 import type { Approvals } from "./stages/approval/approval.ts";
 import type { CredentialStage } from "./stages/credential/credential.ts";
-import type { Upstreams } from "./stages/execution/upstreams.ts";
 import type { Identity } from "./stages/identity/identity.ts";
+import type { Upstreams } from "./stages/execution/upstreams.ts";
 import type { StopOrder } from "./stages/stop/orders.ts";
 import type { StopStage } from "./stages/stop/stop.ts";
 
@@ -24,10 +27,11 @@ interface AlertingRooms {
   readonly clock: Clock;
   readonly log: Log;
   readonly live: LiveConfig;
-  readonly identity: Pick<Identity, "sessions">;
   readonly approvals: Pick<Approvals, "list" | "onChange">;
   readonly credentials: CredentialStage;
   readonly stop: Pick<StopStage, "list">;
+  readonly budgets: Pick<BudgetStage, "list">;
+  readonly identity: Pick<Identity, "sessions">;
 }
 
 /** Servers that are down are tried again so often while somebody wants to be told when they come back. */
@@ -48,9 +52,24 @@ export const alerting = (rooms: AlertingRooms, outbox: Pick<DurableOutbox, "post
   return held.use(new Alerts({ store, clock, log, config, postman, told: () => outbox.open("alert"), watch: (isOpen) => watch.look(config().alerts.conditions, isOpen) }));
 };
 
-const told = ({ store, identity }: AlertingRooms): Pick<Sources, "sessions" | "ledgerWrites"> => ({
-  sessions: () => identity.sessions().flatMap(({ principal, calls, mandate: { maxCalls } }) => (maxCalls === null ? [] : [{ session: principal.session, agent: principal.agent, calls, maxCalls }])),
+const told = ({ store, budgets, identity }: AlertingRooms): Pick<Sources, "budgets" | "ledgerWrites"> => ({
+  budgets: () => {
+    const agents = new Map(identity.sessions().map(({ principal: { session, agent } }) => [session, agent]));
+    return budgets.list().map((state) => countOf(state, (session) => agents.get(session) ?? null));
+  },
   ledgerWrites: () => store.healthy(),
+});
+
+/** As the rule about budgets weighs it. What has no room from its start is not used up. */
+const countOf = ({ budget, scope, spent, reserved }: BudgetState, agentOf: (session: string) => string | null): BudgetCount => ({
+  budget: budget.name,
+  scope: scopeText(scope),
+  used: amountText(budget, spent + reserved),
+  limit: amountText(budget, budget.limit),
+  percent: budget.limit === 0 ? 0 : Math.floor(((spent + reserved) * 100) / budget.limit),
+  warn: budget.name === sessionCalls ? null : budget.warn,
+  agent: scope.agent ?? (scope.session === undefined ? null : agentOf(scope.session)),
+  session: scope.session ?? null,
 });
 
 /** Calls that wait. A card names everybody who may answer, which is too much to find out each second for all of them: they are asked for when something changed. */

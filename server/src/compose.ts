@@ -34,6 +34,7 @@ import { channelsRoom, notifying, surfacing } from "./notifying.ts";
 import { releasing } from "./releasing.ts";
 import { storedAlerts } from "./stages/alert/alerts.ts";
 import { noHeld, noUndo, undoing } from "./undoing.ts";
+import { BudgetStage } from "./stages/budget/budget.ts";
 import { approvalStage, type Approvals } from "./stages/approval/approval.ts";
 import { CredentialStage } from "./stages/credential/credential.ts";
 import type { Releases } from "./stages/decision/releases.ts";
@@ -98,6 +99,7 @@ interface Core {
   readonly limits: Limits;
   readonly credentials: CredentialStage;
   readonly stop: StopStage;
+  readonly budgets: BudgetStage;
   readonly classifier: () => Classifier;
   readonly flow: Flow;
 }
@@ -108,7 +110,8 @@ async function core({ config, environment, log, clock = systemClock }: ComposeOp
   const current = (): Config => live.current();
   const { limits } = config;
   const stop = held.use(new StopStage({ store, clock, log, config: current }));
-  const identity = held.use(identityStage({ store, clock, log, config: current, mayOpen: stop.mayOpen }));
+  const budgets: BudgetStage = held.use(new BudgetStage({ store, clock, config: current, maxCallsOf: (session) => identity.maxCallsOf(session), quarantine: stop.exceeded }));
+  const identity = held.use(identityStage({ store, clock, log, config: current, mayOpen: stop.mayOpen, reserveChild: budgets.reserveChild }));
   const catalog = new Catalog({ store, clock, log, config: current });
   for (const bytes of webDefinitions()) store.putObject(bytes);
   const ground = (): Ground => ({
@@ -133,7 +136,7 @@ async function core({ config, environment, log, clock = systemClock }: ComposeOp
   const releases = releasing({ store, clock, log, limits, config: current, ground, decision, solver });
   const approvals = held.use(approvalStage({ store, clock, log, config: current }));
   const credentials = new CredentialStage({ store, clock, log, config: current, environment });
-  return { clock, log, store, live, identity, catalog, ground, decision, releases, approvals, limits, credentials, stop, classifier: labelling({ store, live, log }, held), flow: flowing({ store, live, identity }, held) };
+  return { clock, log, store, live, identity, catalog, ground, decision, releases, approvals, limits, credentials, stop, budgets, classifier: labelling({ store, live, log }, held), flow: flowing({ store, live, identity }, held) };
 }
 
 /** Builds and starts a daemon. Throws Fault `conflict` when another holds the data folder, `ledger_unavailable`, `invalid_config`. */
@@ -210,7 +213,7 @@ export async function composeOffline(options: ComposeOptions): Promise<Offline> 
 }
 
 /** The path's collaborators, out of the rooms. */
-function pathOf({ clock, log, store, live, identity, catalog, decision, approvals, limits, credentials, stop, classifier, flow }: Core, servers: Upstreams, ownUrl: () => string): Omit<Stages, "plan" | "staged" | "stage"> {
+function pathOf({ clock, log, store, live, identity, catalog, decision, approvals, limits, credentials, stop, budgets, classifier, flow }: Core, servers: Upstreams, ownUrl: () => string): Omit<Stages, "plan" | "staged" | "stage"> {
   const record = recordStage({ store, clock, log });
   const executor = { upstreams: servers, limits, pin: (server: string, tool: string) => catalog.pin(server, tool) };
   const web = { limits, rules: () => live.current().egress, ownUrl };
@@ -220,6 +223,7 @@ function pathOf({ clock, log, store, live, identity, catalog, decision, approval
     admit: identity.admit,
     enter: stop.enter,
     standing: stop.standing,
+    reserve: budgets.reserve,
     look: stop.look,
     gather: gathering({ config: () => live.current(), catalog, clock, classifier, flow }),
     decide: (input) => decision.decide(input),
@@ -300,7 +304,7 @@ function spec([name, server]: [string, ServerDefinition], credentials: Credentia
 }
 
 function administration(rooms: Core, net: { alerts: Rooms["alerts"]; undo: Rooms["undo"]; held: Rooms["held"]; channels: Rooms["channels"]; servers(): JsonObject[]; url(): string; egressCa: Rooms["egressCa"] }): { ask: Api; past: PastBundles } {
-  const { clock, log, limits, store, live, identity, catalog, decision, releases, approvals, credentials, stop } = rooms;
+  const { clock, log, limits, store, live, identity, catalog, decision, releases, approvals, credentials, stop, budgets } = rooms;
   const past = new PastBundles({ store, active: () => decision.active()?.snapshot ?? null });
   const versions = releaseViews({ store, releases, lineup: () => decision.lineup() });
   const surface: Rooms = {
@@ -315,6 +319,7 @@ function administration(rooms: Core, net: { alerts: Rooms["alerts"]; undo: Rooms
     credentials,
     approvals,
     stop,
+    budgets,
     alerts: net.alerts,
     undo: net.undo,
     held: net.held,
@@ -352,6 +357,7 @@ function administration(rooms: Core, net: { alerts: Rooms["alerts"]; undo: Rooms
         sessions: identity.sessions().length,
         approvals: approvals.list().length,
         stops: stop.list().length,
+        budgets: budgets.near(),
         quarantined: catalog.entries().filter(({ state }) => state === "quarantined").length,
         servers: net.servers(),
       };

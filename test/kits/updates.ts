@@ -4,7 +4,7 @@ import type { DecisionInput, Principal } from "@lanyard/contract";
 import type { Ground, PolicyFile } from "@lanyard/policy";
 import { systemClock } from "../../server/src/base/clock.ts";
 import { silent } from "../../server/src/base/log.ts";
-import type { InboundCall } from "../../server/src/base/path.ts";
+import { nothingReserved, type InboundCall } from "../../server/src/base/path.ts";
 import type { Store } from "../../server/src/base/store/port.ts";
 import { openSqlite } from "../../server/src/base/store/sqlite.ts";
 import { mediate } from "../../server/src/mediation/mediate.ts";
@@ -59,6 +59,7 @@ export class UpdateStand implements AsyncDisposable {
       },
       enter: (action, principal, exchange) => ({ action, principal, exchange, cut: null, [Symbol.dispose]: () => {} }),
       standing: () => null,
+      reserve: () => nothingReserved,
       look: () => {},
       vet: () => null,
       decide: (input) => this.#stage.decide(input),

@@ -13,16 +13,16 @@ export interface Mandate {
 }
 
 /**
- * The mandate of a child session: what it asks for, cut to what its parent has. `remaining` is what the parent has left of its calls.
+ * The mandate of a child session: what it asks for, cut to what its parent has; its calls count for its parent too.
  * Invariant: I11, nothing in the result exceeds the parent's.
  */
-export function narrow(parent: Mandate, remaining: number | null, asked: Partial<Mandate>): Mandate {
+export function narrow(parent: Mandate, asked: Partial<Mandate>): Mandate {
   return {
     tools: intersect(parent.tools, asked.tools ?? null),
     labels: [...new Set([...parent.labels, ...(asked.labels ?? [])])].sort(),
     audience: asked.audience !== undefined && audienceCovers(parent.audience, asked.audience) ? asked.audience : parent.audience,
     expiresAtMs: Math.min(parent.expiresAtMs, asked.expiresAtMs ?? Number.POSITIVE_INFINITY),
-    maxCalls: least(remaining, asked.maxCalls ?? null),
+    maxCalls: least(parent.maxCalls, asked.maxCalls ?? null),
   };
 }
 

@@ -125,7 +125,7 @@ export interface Given {
 export const nothingGiven: Given = { values: {}, scrub: null };
 
 /** How a call ended, as far as budgets count it; `answer` is what came back, null when nothing did. */
-export interface Ending {
+export interface CallEnding {
   readonly status: OutcomeStatus;
   readonly answer: Answer | null;
   readonly durationUs: number;
@@ -145,10 +145,15 @@ export interface Reservation extends Disposable {
   /** The call waits under this id for its time: what it takes stays taken until that is released or withdrawn. */
   stage(held: string): void;
   /** Turns what was reserved into what was used; nothing when the call was refused, all of it when nobody knows. In force at once. */
-  settle(ending: Ending): void;
+  settle(ending: CallEnding): void;
   /** State that goes with the record of the outcome. Asked anew for each attempt to write it; `written` hears whether that came off. */
   settled(): { readonly state: readonly StateChange[]; readonly written: (isWritten: boolean) => void };
 }
+
+const unchanged = { state: [], written: (): void => {} };
+
+/** What no budget counts. */
+export const nothingReserved: Reservation = { budget: null, refuse: null, intended: () => [], stage: () => {}, settle: () => {}, settled: () => unchanged, [Symbol.dispose]: () => {} };
 
 /** How an intent ended. `refused`: nothing happened. `uncertain`: the server may have done it. */
 export type OutcomeStatus = "done" | "refused" | "failed" | "uncertain";

@@ -18,6 +18,7 @@ export const verbs: readonly { readonly names: readonly string[]; load(): Promis
   { names: ["grants"], load: async () => (await import("./grants.ts")).grantVerbs },
   { names: ["stop", "quarantine", "resume", "stops"], load: async () => (await import("./stop.ts")).stopVerbs },
   { names: ["alerts"], load: async () => (await import("./alerts.ts")).alertVerbs },
+  { names: ["budgets"], load: async () => (await import("./budgets.ts")).budgetVerb },
   { names: ["channels"], load: async () => (await import("./channels.ts")).channelVerbs },
   { names: ["incident"], load: async () => (await import("./incident.ts")).incidentVerb },
   { names: ["undo"], load: async () => (await import("./undo.ts")).undoVerb },

@@ -3,7 +3,7 @@ import { Fault, type Decision, type JsonObject, type Principal } from "@lanyard/
 import { describe, expect, test } from "vitest";
 import { boundOf } from "../base/bound.ts";
 import type { Exchange } from "../base/exchange.ts";
-import type { Approval, Facts, Hold, InboundCall } from "../base/path.ts";
+import { nothingReserved, type Approval, type Facts, type Hold, type InboundCall } from "../base/path.ts";
 import { mediate } from "./mediate.ts";
 import type { Reply, Stages } from "./stages.ts";
 
@@ -38,6 +38,7 @@ function world(over: Partial<Stages> = {}): { stages: Stages; trace: string[] } 
     gather: (_action, _principal, given) => (trace.push("gather"), facts(given?.groups ?? [])),
     enter: (action, _principal, line) => ({ action, principal, exchange: line, cut: null, [Symbol.dispose]: () => {} }),
     standing: () => null,
+    reserve: () => nothingReserved,
     look: () => {},
     vet: () => null,
     decide: () => (trace.push("decide"), { decision: says("allow"), bundle: "b1" }),

@@ -26,6 +26,8 @@ export interface Budget {
   /** Each combination of these has a count of its own; none: one count for all. */
   readonly per: readonly BudgetScope[];
   readonly window: BudgetWindow;
+  /** The window as it is written, with its zone. */
+  readonly windowText: string;
   /** Shares of the limit in percent, from which people are told, and policy is; null: never. */
   readonly warn: number;
   readonly ask: number | null;
@@ -107,6 +109,7 @@ function budgetOf(name: string, entry: BudgetFile): Budget {
   return {
     ...{ name, of, currency, digits, limit: amount, per, expect },
     window: windowOf(window, zone) ?? { kind: "none" },
+    windowText: zone === undefined ? window : `${window} in ${zone}`,
     warn: percentOf(warn),
     ask: ask === undefined ? null : percentOf(ask),
     quarantine: quarantine === undefined ? null : typeof quarantine === "number" ? { refusals: quarantine } : { percent: percentOf(quarantine) },

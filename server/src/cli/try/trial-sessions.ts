@@ -1,9 +1,9 @@
 import { Fault } from "@lanyard/contract";
 import type { Clock } from "../../base/clock.ts";
 import type { Config } from "../../base/config/config.ts";
-import type { Bound } from "../../base/path.ts";
+import type { Bound, Reservation } from "../../base/path.ts";
 import { checkRequest, childOpening, rootOpening, type SessionRequest } from "../../stages/identity/opening.ts";
-import { callsLeft, checkPlaces, principalOf, type Session } from "../../stages/identity/sessions.ts";
+import { principalOf, type Session } from "../../stages/identity/sessions.ts";
 import type { OpenLine } from "./line.ts";
 
 interface TrialApproval {
@@ -14,8 +14,8 @@ interface TrialApproval {
 
 /** A session of a trace, under the name the trace gives it. */
 export interface TrialSession extends Session {
-  calls: number;
-  readonly inFlight: 0;
+  /** Calls that were allowed and of which no line has told the result, by their tool. */
+  running: { readonly tool: string; readonly reservation: Reservation }[];
   readonly parent: TrialSession | null;
   /** Digest and name of the call that was asked for last, and whom. */
   asked: { readonly digest: string; readonly action: string; readonly approvers: readonly string[]; readonly bound: Bound; readonly atMs: number } | null;
@@ -23,7 +23,7 @@ export interface TrialSession extends Session {
   readonly given: Map<string, TrialApproval>;
 }
 
-/** The sessions of a trace: opened, narrowed and counted by the rules of the daemon, kept in memory. */
+/** The sessions of a trace: opened and narrowed by the rules of the daemon, kept in memory. */
 export class TrialSessions {
   readonly #clock: Clock;
   readonly #config: () => Config;
@@ -53,7 +53,7 @@ export class TrialSessions {
     const above = parent === undefined ? null : this.need(parent);
     const opening = above ? childOpening({ sessions: this, clock: this.#clock }, above.principal, request) : rootOpening({ config: this.#config(), clock: this.#clock }, "operator", request);
     const chain = above ? [...above.principal.chain, above.principal.session] : [];
-    const session: TrialSession = { principal: principalOf(name, chain, opening), mandate: opening.mandate, credential: null, openedAtMs: this.#clock.nowMs(), calls: 0, inFlight: 0, parent: above, asked: null, given: new Map() };
+    const session: TrialSession = { principal: principalOf(name, chain, opening), mandate: opening.mandate, credential: null, openedAtMs: this.#clock.nowMs(), calls: 0, running: [], parent: above, asked: null, given: new Map() };
     this.#open.set(name, session);
     return session;
   }
@@ -69,17 +69,6 @@ export class TrialSessions {
     return session;
   }
 
-  remaining(name: string): number | null {
-    return callsLeft(lineage(this.need(name)));
-  }
-
-  /** Counts a call, in the sessions above too. Throws Fault `budget_spent`. */
-  admit(session: TrialSession): void {
-    const line = lineage(session);
-    checkPlaces(line, 1);
-    for (const one of line) one.calls++;
-  }
-
   close(name: string): void {
     this.need(name);
     this.#open.delete(name);
@@ -88,9 +77,3 @@ export class TrialSessions {
 
 /** What to tell who uses a session that no line has opened. */
 export const unopened = (name: string): string => `session \`${name}\` is not open; open it with a line \`{"session":..,"open":{"agent":..,"on_behalf_of":..,"task":..}}\``;
-
-const lineage = (session: TrialSession): TrialSession[] => {
-  const line: TrialSession[] = [];
-  for (let at: TrialSession | null = session; at; at = at.parent) line.push(at);
-  return line;
-};

@@ -9,6 +9,7 @@ import { learning } from "../../flowing.ts";
 import { gathering } from "../../gathering.ts";
 import { rule } from "../../mediation/mediate.ts";
 import { normalise } from "../../mediation/normalise.ts";
+import { BudgetStage } from "../../stages/budget/budget.ts";
 import { Flow } from "../../stages/flow/flow.ts";
 import { inspect } from "../../stages/inspection/inspect.ts";
 import type { Guesser } from "./infer.ts";
@@ -22,6 +23,9 @@ export interface TrialAnswer {
   readonly isBad: boolean;
   readonly isPlain?: boolean;
 }
+
+/** What budgets count in a trial is on no disk. */
+const nowhere = { list: () => [], get: () => null, follow: () => ({ stop: () => {} }) };
 
 /** The line back to a client that is not there. */
 const nobody: Exchange = {
@@ -40,6 +44,7 @@ export class Trial {
   readonly #world: TrialWorld;
   readonly #guesser: Guesser | null;
   readonly #sessions: TrialSessions;
+  readonly #budgets: BudgetStage;
   readonly #clock: Clock;
   readonly #explain: boolean;
   readonly #classifier: Classifier;
@@ -53,6 +58,7 @@ export class Trial {
     this.#guesser = guesser;
     this.#clock = { ...clock, nowMs: () => this.#atMs ?? clock.nowMs() };
     this.#sessions = new TrialSessions({ clock: this.#clock, config: () => world.config });
+    this.#budgets = new BudgetStage({ store: nowhere, clock: this.#clock, config: () => world.config, maxCallsOf: (session) => this.#sessions.get(session)?.mandate.maxCalls ?? null, quarantine: () => {} });
     this.#explain = explain;
     this.#classifier = classifierOf(world.config.labels, clock.random(32)); // Nothing of it outlives the trial.
     this.#flow = new Flow({ key: clock.random(32), config: () => world.config });
@@ -85,7 +91,10 @@ export class Trial {
     }
     if (open) {
       this.#flow.ended(name); // a name that is open already begins anew
+      this.#budgets.forget(name);
+      using reservation = open.parent === undefined ? null : this.#budgets.reserveChild(this.#sessions.need(open.parent).principal);
       this.#sessions.open(name, open);
+      reservation?.settle({ status: "done", answer: null, durationUs: 0 });
       return { opened: true };
     }
     const session = this.#sessions.need(name);
@@ -107,11 +116,11 @@ export class Trial {
     let action: Action;
     try {
       action = actionOf(tool, args);
-      this.#sessions.admit(session);
     } catch (error) {
       if (error instanceof Fault) return { answer: { ...head, ...denied(error.code, error.message) }, isBad: false };
       throw error;
     }
+    for (const { reservation } of session.running.splice(0)) reservation.settle({ status: "uncertain", answer: null, durationUs: 0 }); // No line told how they ended.
     const given = session.given.get(action.digest) ?? null;
     const isGood = given !== null && this.#clock.nowMs() < given.untilMs;
     const approvalBy = (more: readonly string[]): Approval | null => {
@@ -121,12 +130,16 @@ export class Trial {
     const world = this.#world;
     const stages = {
       gather: gathering({ config: () => world.config, catalog: world, clock: this.#clock, classifier: () => this.#classifier, flow: this.#flow }),
+      reserve: this.#budgets.reserve,
       decide: (input: Parameters<typeof snapshot.decide>[0]) => ({ decision: snapshot.decide(input), bundle: snapshot.hash }),
     };
     const first = rule(stages, action, session.principal, approvalBy(isGood ? given.groups : []), () => null);
     const isOther = isGood && (first.facts === null || changedIn(given.bound, boundOf(first.facts, first.ruling)) !== null);
-    const { ruling, by, why, facts, changed } = isOther ? rule(stages, action, session.principal, approvalBy([]), () => null) : first;
+    if (isOther) first.reservation?.[Symbol.dispose]();
+    const { ruling, by, why, facts, changed, reservation } = isOther ? rule(stages, action, session.principal, approvalBy([]), () => null) : first;
     const { decision } = ruling;
+    if (decision.effect === "allow" && reservation) session.running.push({ tool, reservation });
+    else reservation?.[Symbol.dispose]();
     if (decision.effect === "ask" && facts) session.asked = { digest: action.digest, action: action.name, approvers: decision.approvers, bound: boundOf(facts, ruling), atMs: this.#clock.nowMs() };
     if (given !== null && (!isGood || isOther)) session.given.delete(action.digest);
     if (decision.effect === "allow") {
@@ -145,6 +158,8 @@ export class Trial {
   #result({ tool, content, structuredContent, isError }: NonNullable<TraceLine["result"]>, session: TrialSession, line: number): JsonObject {
     const blocks: Json = typeof content === "string" ? [{ type: "text", text: content }] : isObject(content) ? [content] : content;
     const answer: Answer = { result: { content: blocks, ...(structuredContent && { structuredContent }), ...(isError !== undefined && { isError }) } };
+    const at = session.running.findIndex((call) => call.tool === tool);
+    for (const { reservation } of at < 0 ? [] : session.running.splice(at, 1)) reservation.settle({ status: isError === true ? "failed" : "done", answer, durationUs: 0 });
     try {
       const action = actionOf(tool, {});
       const passed = inspect({ limits: this.#world.config.limits }, action, answer);

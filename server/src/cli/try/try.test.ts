@@ -129,7 +129,8 @@ describe("a trace", () => {
     expect(run({ ...pay(1), session: "narrow" })).toMatchObject({ effect: "deny", by: "denied" });
     run({ session: "child", open: { parent: "narrow", tools: ["bank/*"] } });
     expect(run({ ...pay(1), session: "child" })).toMatchObject({ effect: "deny", by: "denied" });
-    expect(run({ ...pay(1), session: "child" })).toMatchObject({ effect: "deny", by: "budget_spent" });
+    const look = (session: string) => run({ session, call: { tool: "bank/look", args: { account: "a" } } });
+    expect([look("narrow"), look("child"), look("child"), look("narrow")]).toMatchObject([{ effect: "allow" }, { effect: "allow" }, { effect: "deny", by: "budget_exceeded" }, { by: "budget_exceeded" }]);
     open("shy", { agent: "shy" });
     expect(run({ ...pay(1), session: "shy" })).toMatchObject({ effect: "deny", by: "denied" });
     run({ session: "s", close: {} });

@@ -3,6 +3,7 @@ import { Hono } from "hono";
 import { alertHandlers } from "./alerts.ts";
 import { writeEvent } from "../../base/sse.ts";
 import { approvalHandlers } from "./approvals.ts";
+import { budgetHandlers } from "./budgets.ts";
 import { catalogHandlers } from "./catalog.ts";
 import { changeHandlers } from "./changes.ts";
 import { channelHandlers } from "./channels.ts";
@@ -35,6 +36,7 @@ export function api(rooms: Rooms): (request: Request, way: Way) => Promise<Respo
     ...grantHandlers(rooms),
     ...stopHandlers(rooms),
     ...alertHandlers(rooms),
+    ...budgetHandlers(rooms),
     ...undoHandlers(rooms),
     ...catalogHandlers(rooms),
     ...policyHandlers(rooms),

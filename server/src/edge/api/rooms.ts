@@ -14,6 +14,7 @@ import type { CredentialStage } from "../../stages/credential/credential.ts";
 import type { Alerts } from "../../stages/alert/alerts.ts";
 import type { Identity } from "../../stages/identity/identity.ts";
 import type { Proposals } from "../../stages/proposal/proposals.ts";
+import type { BudgetStage } from "../../stages/budget/budget.ts";
 import type { StopStage } from "../../stages/stop/stop.ts";
 import type { HeldWrites } from "../../stages/undo/held.ts";
 import type { Undo } from "../../stages/undo/undo.ts";
@@ -51,6 +52,7 @@ export interface Rooms {
   readonly credentials: Pick<CredentialStage, "placeholders" | "list" | "revoke" | "restore" | "tokens">;
   readonly approvals: Pick<Approvals, "list" | "decide" | "concerns" | "onChange" | "draftGrant" | "giveGrant" | "joinGrant" | "grants">;
   readonly stop: Pick<StopStage, "list" | "order" | "lift">;
+  readonly budgets: Pick<BudgetStage, "list" | "teamOf">;
   readonly channels: { list(): readonly ChannelState[] } & Pick<Outbox, "post">;
   readonly alerts: Pick<Alerts, "list" | "acknowledge">;
   readonly undo: Pick<Undo, "run" | "mayAsk">;

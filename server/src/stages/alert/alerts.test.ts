@@ -6,6 +6,7 @@ import { summaryOf } from "./pages.ts";
 const noon = Date.parse("2026-11-25T12:00:00Z");
 const night = Date.parse("2026-11-25T06:45:00Z");
 const minute = 60_000;
+const count = (percent: number) => ({ budget: "max_calls", scope: "session ses_1", used: `${percent} calls`, limit: "100 calls", percent, warn: null, agent: "clerk", session: "ses_1" });
 
 test("who is on call is paged within a second, the next level when nobody acknowledges, all again as often as is said, then nobody", async () => {
   await using w = await alertWorld({ startMs: noon });
@@ -102,12 +103,12 @@ test("approvals, open intents, servers and budgets become alerts after their tim
   w.facts.approvals = [1, 2].map((n) => ({ id: `apr_${n}`, agent: "clerk", action: "notes/delete\u202e\nresume", groups: ["leads"], sinceMs: noon }));
   w.facts.intents = [{ seq: 7, agent: "clerk", session: "ses_1", action: "files/write", sinceMs: noon - 3 * minute }];
   w.facts.servers = [{ server: "notes", failures: 3 }];
-  w.facts.sessions = [{ session: "ses_1", agent: "clerk", calls: 79, maxCalls: 100 }];
+  w.facts.budgets = [count(79)];
   await w.advance(2 * minute + 2000);
   expect(w.sent()).toEqual(["ops: Server notes cannot be reached"]);
-  w.facts.sessions = [{ session: "ses_1", agent: "clerk", calls: 80, maxCalls: 100 }];
+  w.facts.budgets = [count(80), { ...count(99), warn: 100 }];
   await w.advance(6 * minute);
-  expect(w.sent()).toEqual(["ops: 1 session of agent clerk has nearly spent its calls", "ops: 1 call of agent clerk has no known end"]);
+  expect(w.sent()).toEqual(["ops: Budget max_calls of session ses_1 is at 80 %", "ops: 1 call of agent clerk has no known end"]);
   await w.advance(7 * minute);
   expect(w.notices().map(({ notice }) => [notice.title, notice.lines[0]])).toEqual([["2 calls of agent clerk wait for approval", "The first is notes/delete\\u{202E}\\u{A}resume; leads can decide."]]);
 });
@@ -115,7 +116,7 @@ test("approvals, open intents, servers and budgets become alerts after their tim
 test("quiet hours hold, and sum up when they end: what is over by then is told, and ends with the summary", async () => {
   await using w = await alertWorld({ startMs: night });
   w.facts.servers = [{ server: "notes", failures: 3 }, { server: "mail", failures: 1 }];
-  w.facts.sessions = [{ session: "ses_1", agent: "clerk", calls: 100, maxCalls: 100 }];
+  w.facts.budgets = [count(100)];
   await w.advance(5 * minute);
   w.facts.servers = [{ server: "notes", failures: 9 }];
   await w.advance(5 * minute);
@@ -126,15 +127,15 @@ test("quiet hours hold, and sum up when they end: what is over by then is told, 
   const [{ channel, notice } = { channel: "", notice: null }, ...more] = w.notices();
   expect([channel, more]).toEqual(["ops", []]);
   expect(notice?.title).toBe("3 alerts held in quiet hours, 2 still open");
-  expect(notice?.lines.map((text) => text.replace(/al_[\w-]+/, "al_"))).toEqual(["1 session of agent clerk has nearly spent its calls (al_)", "Server notes cannot be reached (al_)", "Over by now: Server mail cannot be reached"]);
+  expect(notice?.lines.map((text) => text.replace(/al_[\w-]+/, "al_"))).toEqual(["Budget max_calls of session ses_1 is at 100 % (al_)", "Server notes cannot be reached (al_)", "Over by now: Server mail cannot be reached"]);
   expect(w.alerts.list()).toHaveLength(2);
   w.sent();
   w.facts.servers = [];
   await w.advance(2 * minute);
   expect(w.sent()).toEqual([]); // the thread goes on with the other
-  w.facts.sessions = [];
+  w.facts.budgets = [];
   await w.advance(2 * minute);
-  expect(w.sent()).toEqual(["ops: Resolved: 1 session of agent clerk has nearly spent its calls"]);
+  expect(w.sent()).toEqual(["ops: Resolved: Budget max_calls of session ses_1 is at 100 %"]);
 });
 
 test("however many were held, the summary is no longer than a message may be, and says how many more there are", async () => {

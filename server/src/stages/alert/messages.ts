@@ -1,6 +1,6 @@
 import { shortened, visible } from "../../base/visible.ts";
 import type { Holding } from "./alert.ts";
-import type { DownServer, LimitedSession, OpenIntent, StandingOrder, LedgerVerdict, WaitingCall } from "./sources.ts";
+import type { BudgetCount, DownServer, OpenIntent, StandingOrder, LedgerVerdict, WaitingCall } from "./sources.ts";
 
 // What happened, what was already done, and what to type next, for each condition.
 
@@ -61,19 +61,19 @@ export const openIntents = (all: readonly [OpenIntent, ...OpenIntent[]]): Holdin
   };
 };
 
-export const nearlySpent = (all: readonly [LimitedSession, ...LimitedSession[]], nowMs: number): Holding => {
-  const [{ agent, session, calls, maxCalls }] = all;
+export const nearlySpent = (all: readonly [BudgetCount, ...BudgetCount[]], nowMs: number): Holding => {
+  const [{ budget, scope, used, limit, percent, agent, session }] = all;
   return {
     condition: "budget",
-    subject: `agent ${agent}`,
+    subject: (agent === null ? `budget ${budget} of ${scope}` : `agent ${agent}`).slice(0, 256).toWellFormed(),
     sinceMs: nowMs,
     mark: "",
     session,
     message: {
-      title: `${several(all.length, "session")} of agent ${agent} ${all.length === 1 ? "has" : "have"} nearly spent ${all.length === 1 ? "its" : "their"} calls`,
-      lines: [`Session ${session} has used ${calls} of ${maxCalls}; what comes after the last one is refused.`],
-      fields: [["Agent", agent], ["Session", session]],
-      commands: [`lanyard log --session ${session}`, "lanyard sessions"],
+      title: `Budget ${budget} of ${line(scope)} is at ${Math.min(percent, 999)} %`,
+      lines: [`${used} of ${limit} are spent or reserved; what does not fit is refused.`, ...(all.length > 1 ? [`So it is with ${several(all.length - 1, "other count")} of budgets.`] : [])],
+      fields: [["Budget", budget], ...(agent === null ? [] : [["Agent", agent] as const]), ...(session === null ? [] : [["Session", session] as const])],
+      commands: ["lanyard budgets", ...(session === null ? [] : [`lanyard log --session ${session}`])],
     },
   };
 };

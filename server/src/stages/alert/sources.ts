@@ -36,12 +36,20 @@ export interface OpenIntent {
   readonly sinceMs: number;
 }
 
-/** An open session that may make so many calls and no more. */
-export interface LimitedSession {
-  readonly session: string;
-  readonly agent: string;
-  readonly calls: number;
-  readonly maxCalls: number;
+/** A count of a budget, amounts in words. */
+export interface BudgetCount {
+  readonly budget: string;
+  /** Whom it is about: `user ana`, `session ses_...`. */
+  readonly scope: string;
+  readonly used: string;
+  readonly limit: string;
+  /** How much of the limit is used, in percent. */
+  readonly percent: number;
+  /** From how many percent people are told; null: as the rule says. */
+  readonly warn: number | null;
+  /** The agent and the session that it is about; null when it is about none alone. */
+  readonly agent: string | null;
+  readonly session: string | null;
 }
 
 /** A server that has failed and to which no connection is open. */
@@ -61,7 +69,7 @@ export interface Sources {
   quarantines(): readonly StandingOrder[];
   approvals(): readonly WaitingCall[];
   intents(): readonly OpenIntent[];
-  sessions(): readonly LimitedSession[];
+  budgets(): readonly BudgetCount[];
   downServers(): readonly DownServer[];
   /** Whether the ledger can write. */
   ledgerWrites(): boolean;

@@ -60,7 +60,7 @@ export class ConditionWatch {
       case "open_intent":
         return byAgent(this.#sources.intents().filter(({ seq, sinceMs }) => this.#lasts(`intent ${seq}`, sinceMs, rule))).map(openIntents);
       case "budget":
-        return byAgent(this.#sources.sessions().filter(({ calls, maxCalls }) => maxCalls > 0 && calls * 100 >= maxCalls * rule.percent)).map((sessions) => nearlySpent(sessions, this.#clock.nowMs()));
+        return grouped(this.#sources.budgets().filter(({ percent, warn }) => percent >= (warn ?? rule.percent)), ({ agent, budget, scope }) => agent ?? `${budget} ${scope}`).map((counts) => nearlySpent(counts, this.#clock.nowMs()));
       case "upstream_down":
         return this.#sources
           .downServers()
@@ -90,12 +90,14 @@ export class ConditionWatch {
 }
 
 /** Groups of one agent each: ten sessions of one agent that go wrong are one page. */
-function byAgent<T extends { readonly agent: string }>(all: readonly T[]): [T, ...T[]][] {
+const byAgent = <T extends { readonly agent: string }>(all: readonly T[]): [T, ...T[]][] => grouped(all, ({ agent }) => agent);
+
+function grouped<T>(all: readonly T[], keyOf: (one: T) => string): [T, ...T[]][] {
   const groups = new Map<string, [T, ...T[]]>();
   for (const one of all) {
-    const group = groups.get(one.agent);
+    const group = groups.get(keyOf(one));
     if (group) group.push(one);
-    else groups.set(one.agent, [one]);
+    else groups.set(keyOf(one), [one]);
   }
   return [...groups.values()];
 }

@@ -2,10 +2,10 @@ import { Fault, isObject, parseJson, type Action, type BudgetFacts, type Decisio
 import type { Clock } from "../../base/clock.ts";
 import { estimated, sessionBudget, sessionCalls, type Budget } from "../../base/config/budgets.ts";
 import type { Config } from "../../base/config/config.ts";
-import type { Ending, Facts, Reservation } from "../../base/path.ts";
-import type { StateChange, Store } from "../../base/store/port.ts";
+import { nothingReserved, type CallEnding, type Facts, type Reservation } from "../../base/path.ts";
+import type { Store } from "../../base/store/port.ts";
 import { asked, told } from "./amounts.ts";
-import { counterKey, Counters, type Counter, type Scope, type Taking } from "./counters.ts";
+import { counterKey, Counters, type BudgetCounter, type CountedFor, type Taking } from "./counters.ts";
 import { refusalText } from "./words.ts";
 
 /** Whose conduct met a threshold of a budget that quarantines. */
@@ -21,15 +21,17 @@ export interface BudgetTrip {
 /** A count of a budget as people are shown it; amounts in the smallest unit. */
 export interface BudgetState {
   readonly budget: Budget;
-  readonly scope: Scope;
+  readonly scope: CountedFor;
   readonly spent: number;
   readonly reserved: number;
   /** What is left; less than nothing when a call used more than anybody could know. */
   readonly left: number;
   /** When some of what is spent counts no longer; null when that will never be, or nothing is spent. */
   readonly freesAtMs: number | null;
+  /** Whether it is past its warning. */
+  readonly isNear: boolean;
   /** Who took from it last since the daemon started. */
-  readonly by: Counter["by"];
+  readonly by: BudgetCounter["by"];
 }
 
 interface BudgetRooms {
@@ -44,7 +46,7 @@ interface BudgetRooms {
 /** A budget that counts a call, with one of its counts and what the call takes of it. */
 interface Line {
   readonly budget: Budget;
-  readonly counter: Counter;
+  readonly counter: BudgetCounter;
   amount: number;
 }
 
@@ -64,7 +66,7 @@ export class BudgetStage implements Disposable {
   /** Budgets by what calls they count, for the configuration that they are of. */
   #counted = new Map<string, readonly Budget[]>();
   #of: Config["budgets"] | null = null;
-  #known = new WeakMap<Principal, Map<Budget, readonly Counter[]>>();
+  #known = new WeakMap<Principal, Map<Budget, readonly BudgetCounter[]>>();
   readonly #sessionBudgets = new Map<number, Budget>();
   /** What calls took at most of what nobody knows before, by unit and action. */
   readonly #most = new Map<string, number>();
@@ -82,7 +84,7 @@ export class BudgetStage implements Disposable {
   readonly reserve = (action: Action, principal: Principal, { input }: Pick<Facts, "input">): Reservation => {
     const effects = input.effects ?? [];
     const budgets = [...this.#countedBy(action.name, effects), ...this.#sessionLimits(principal)];
-    if (budgets.length === 0) return nothing;
+    if (budgets.length === 0) return nothingReserved;
     const held = new Set(budgets.flatMap(({ currency }) => currency ?? []));
     return this.#take(budgets, principal, input.agent.team, action, (budget) => asked(budget, action, input, held));
   };
@@ -90,8 +92,8 @@ export class BudgetStage implements Disposable {
   /** Reserves a child session of `parent`. Throws Fault `budget_exceeded`. */
   readonly reserveChild = (parent: Principal): Reservation => {
     const budgets = [...this.#rooms.config().budgets.values()].filter(({ of }) => of === "sessions");
-    if (budgets.length === 0) return nothing;
-    const reservation = this.#take(budgets, parent, this.#rooms.config().agents.get(parent.agent)?.team ?? "", null, () => 1);
+    if (budgets.length === 0) return nothingReserved;
+    const reservation = this.#take(budgets, parent, this.teamOf(parent.agent), null, () => 1);
     if (reservation.refuse) throw new Fault("budget_exceeded", reservation.refuse.text);
     return reservation;
   };
@@ -104,8 +106,21 @@ export class BudgetStage implements Disposable {
       const budget = counter.budget === sessionCalls ? this.#sessionLimit(counter.scope.session ?? "") : budgets.get(counter.budget);
       if (!budget || counterKey(budget, counter.scope) !== counter.key) return []; // Of a budget that there is no more.
       const spent = counter.spent.total(nowMs);
-      return [{ budget, scope: counter.scope, spent, reserved: counter.reserved, left: budget.limit - spent - counter.reserved, freesAtMs: counter.spent.frees(1, nowMs), by: counter.by }];
+      return [{ budget, scope: counter.scope, spent, reserved: counter.reserved, left: budget.limit - spent - counter.reserved, freesAtMs: counter.spent.frees(1, nowMs), isNear: budget.limit > 0 && (spent + counter.reserved) * 100 >= budget.limit * budget.warn, by: counter.by }];
     });
+  }
+
+  /** Empty when there is no such agent. */
+  readonly teamOf = (agent: string): string => this.#rooms.config().agents.get(agent)?.team ?? "";
+
+  /** A session has ended: what is counted for it alone is no more. */
+  forget(session: string): void {
+    this.#counters.forget(session);
+  }
+
+  /** How many counts are past their warning. */
+  near(): number {
+    return this.list().filter(({ isNear }) => isNear).length;
   }
 
   [Symbol.dispose](): void {
@@ -116,7 +131,7 @@ export class BudgetStage implements Disposable {
     const nowMs = this.#now();
     const names = { warn: new Set<string>(), ask: new Set<string>(), over: new Set<string>() };
     const lines: Line[] = [];
-    const refused: { budget: Budget; counter: Counter; amount: number | null }[] = [];
+    const refused: { budget: Budget; counter: BudgetCounter; amount: number | null }[] = [];
     for (const budget of budgets) {
       const amount = amountOf(budget);
       const counters = this.#countersOf(budget, principal, team, nowMs);
@@ -158,7 +173,7 @@ export class BudgetStage implements Disposable {
   }
 
   /** What a call used in the end. An error of a server is no proof that nothing happened. */
-  #used({ of }: Counter, reserved: number, action: Action | null, { status, answer, durationUs }: Ending): number {
+  #used({ of }: BudgetCounter, reserved: number, action: Action | null, { status, answer, durationUs }: CallEnding): number {
     if (status === "refused") return 0;
     if (!estimated.has(of) || action === null) return reserved;
     const known = of === "time" ? Math.ceil(durationUs / 1000) : answer && told(of === "rows" ? "rows" : "tokens", action, answer, this.#rooms.config().rows.get(action.name));
@@ -175,7 +190,7 @@ export class BudgetStage implements Disposable {
     return Math.max(1, Math.min(this.#most.get(`${of} ${action?.name ?? ""}`) ?? 1, left));
   }
 
-  #refused({ budget, counter, amount }: { budget: Budget; counter: Counter; amount: number | null }, by: { agent: string; session: string }, nowMs: number): void {
+  #refused({ budget, counter, amount }: { budget: Budget; counter: BudgetCounter; amount: number | null }, by: { agent: string; session: string }, nowMs: number): void {
     const { quarantine, limit, name } = budget;
     if (quarantine === null) return;
     counter.refusals.add(1, nowMs);
@@ -232,15 +247,15 @@ export class BudgetStage implements Disposable {
   }
 
   /** Null when there is no room for another. A session's calls count for those above it too (I11). */
-  #countersOf(budget: Budget, principal: Principal, team: string, nowMs: number): readonly Counter[] | null {
-    const known = this.#known.get(principal) ?? new Map<Budget, readonly Counter[]>();
+  #countersOf(budget: Budget, principal: Principal, team: string, nowMs: number): readonly BudgetCounter[] | null {
+    const known = this.#known.get(principal) ?? new Map<Budget, readonly BudgetCounter[]>();
     this.#known.set(principal, known);
     const before = known.get(budget);
     if (before && before.every(({ dropped }) => !dropped)) return before;
     const line = [principal.session, ...principal.chain];
     const sessions = budget.name === sessionCalls ? line.filter((session) => this.#rooms.maxCallsOf(session) === budget.limit) : line;
     const values = { agent: principal.agent, team, user: principal.user };
-    const scopes = (budget.per.includes("session") ? sessions : [""]).map((session): Scope => Object.fromEntries(budget.per.map((scope) => [scope, scope === "session" ? session : values[scope]])));
+    const scopes = (budget.per.includes("session") ? sessions : [""]).map((session): CountedFor => Object.fromEntries(budget.per.map((scope) => [scope, scope === "session" ? session : values[scope]])));
     const { budget_counters: most } = this.#rooms.config().limits;
     if (this.#counters.size + scopes.length > most) this.#counters.sweep(nowMs, most + 1);
     if (this.#counters.size + scopes.length > most) return null;
@@ -264,8 +279,8 @@ export class BudgetStage implements Disposable {
   }
 
   /** The counter of a document; null when its budget is no more, or another by now, or its session has ended. */
-  #counterFrom(key: string, before: readonly (readonly [number, number])[]): readonly Counter[] | null {
-    const [name, kind, scope] = parseJson(key.slice("counter/".length)) as [string, string, Scope];
+  #counterFrom(key: string, before: readonly (readonly [number, number])[]): readonly BudgetCounter[] | null {
+    const [name, kind, scope] = parseJson(key.slice("counter/".length)) as [string, string, CountedFor];
     const budget = name === sessionCalls ? sessionBudget(0) : this.#rooms.config().budgets.get(name);
     const isOver = scope.session !== undefined && this.#rooms.store.get("session", scope.session) === null;
     if (budget?.kind === kind && !isOver) return [this.#counters.of(budget, scope, key, before)];
@@ -274,7 +289,7 @@ export class BudgetStage implements Disposable {
   }
 
   #heed(record: LedgerRecord): void {
-    if (record.type === "session.close") this.#counters.forget(record.session);
+    if (record.type === "session.close") this.forget(record.session);
     else if (record.type === "held.release" || record.type === "held.withdraw" || record.type === "held.void") this.#counters.unstage(record.id, this.#now());
   }
 
@@ -285,12 +300,7 @@ export class BudgetStage implements Disposable {
   }
 }
 
-const none: readonly StateChange[] = [];
-const unwritten = { state: none, written: (): void => {} };
-/** What is not counted takes nothing. */
-const nothing: Reservation = { budget: null, refuse: null, intended: () => none, stage: () => {}, settle: () => {}, settled: () => unwritten, [Symbol.dispose]: () => {} };
-
-const refusal = (budget: BudgetFacts, text: string): Reservation => ({ ...nothing, budget, refuse: { code: "budget_exceeded", text } });
+const refusal = (budget: BudgetFacts, text: string): Reservation => ({ ...nothingReserved, budget, refuse: { code: "budget_exceeded", text } });
 
 /** Past which of its thresholds a budget would be. What is over is past all of them. */
 function mark({ warn, ask, over }: Record<keyof BudgetFacts, Set<string>>, budget: Budget, amount: number): void {

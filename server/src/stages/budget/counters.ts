@@ -4,14 +4,14 @@ import type { StateChange } from "../../base/store/port.ts";
 import { WindowSum, type Slot } from "./window.ts";
 
 /** Whom a count is about: a value for each scope of its budget. */
-export type Scope = Readonly<Partial<Record<BudgetScope, string>>>;
+export type CountedFor = Readonly<Partial<Record<BudgetScope, string>>>;
 
 /** One count of a budget. */
-export interface Counter {
+export interface BudgetCounter {
   readonly key: string;
   readonly budget: string;
   readonly of: BudgetUnit;
-  readonly scope: Scope;
+  readonly scope: CountedFor;
   readonly spent: WindowSum;
   /** What calls under way have taken, and staged ones. */
   reserved: number;
@@ -27,7 +27,7 @@ export interface Counter {
 
 /** What one call takes: of each counter so much, and once it is settled what it used. */
 export interface Taking {
-  readonly lines: { readonly counter: Counter; amount: number }[];
+  readonly lines: { readonly counter: BudgetCounter; amount: number }[];
   /** Key of its document, once there is one. */
   key: string | null;
   /** Id that it is staged under. */
@@ -40,7 +40,7 @@ const foldedCalls = 40;
 const foldedDocuments = 200;
 const sweptCounters = 4;
 
-export const counterKey = ({ name, kind }: Pick<Budget, "name" | "kind">, scope: Scope): string => `counter/${JSON.stringify([name, kind, scope])}`;
+export const counterKey = ({ name, kind }: Pick<Budget, "name" | "kind">, scope: CountedFor): string => `counter/${JSON.stringify([name, kind, scope])}`;
 
 /**
  * All counts, in memory, with their documents. A call under way has a document of its own, written with the record that permits it and changed with
@@ -50,8 +50,8 @@ export const counterKey = ({ name, kind }: Pick<Budget, "name" | "kind">, scope:
  * Invariant: only one fold is on its way at a time, for a document of a count is written as a whole.
  */
 export class Counters {
-  readonly #counters = new Map<string, Counter>();
-  readonly #bySession = new Map<string, Set<Counter>>();
+  readonly #counters = new Map<string, BudgetCounter>();
+  readonly #bySession = new Map<string, Set<BudgetCounter>>();
   /** Settled, and not in a document of a count. */
   readonly #unfolded = new Set<Taking>();
   /** Takings of staged calls. */
@@ -60,33 +60,33 @@ export class Counters {
   readonly #dead = new Set<string>();
   #fold: readonly StateChange[] | null = null;
   #isRiding = false;
-  #sweep: Iterator<Counter> | null = null;
+  #sweep: Iterator<BudgetCounter> | null = null;
 
   get size(): number {
     return this.#counters.size;
   }
 
-  list(): Iterable<Counter> {
+  list(): Iterable<BudgetCounter> {
     return this.#counters.values();
   }
 
-  find(key: string): Counter | null {
+  find(key: string): BudgetCounter | null {
     return this.#counters.get(key) ?? null;
   }
 
   /** The counter of a budget for a scope, made when there is none; `before`: what its document says. */
-  of(budget: Pick<Budget, "name" | "of" | "kind" | "window">, scope: Scope, key = counterKey(budget, scope), before: readonly Slot[] = []): Counter {
+  of(budget: Pick<Budget, "name" | "of" | "kind" | "window">, scope: CountedFor, key = counterKey(budget, scope), before: readonly Slot[] = []): BudgetCounter {
     const known = this.#counters.get(key);
     if (known) return known;
     const { name, of, window } = budget;
-    const counter: Counter = { key, budget: name, of, scope, spent: new WindowSum(window, before), reserved: 0, refusals: new WindowSum(window), by: null, dropped: false, folded: new WindowSum(window, before), stored: before.length > 0 };
+    const counter: BudgetCounter = { key, budget: name, of, scope, spent: new WindowSum(window, before), reserved: 0, refusals: new WindowSum(window), by: null, dropped: false, folded: new WindowSum(window, before), stored: before.length > 0 };
     this.#counters.set(key, counter);
     this.#dead.delete(key);
     if (scope.session !== undefined) this.#bySession.set(scope.session, (this.#bySession.get(scope.session) ?? new Set()).add(counter));
     return counter;
   }
 
-  take(lines: readonly { readonly counter: Counter; readonly amount: number }[], nowMs: number): Taking {
+  take(lines: readonly { readonly counter: BudgetCounter; readonly amount: number }[], nowMs: number): Taking {
     for (const { counter, amount } of lines) counter.reserved += amount;
     return { lines: lines.map((line) => ({ ...line })), key: null, held: null, atMs: nowMs, phase: "taken" };
   }
@@ -149,7 +149,7 @@ export class Counters {
   }
 
   /** Takes up what a document of a call says. What was under way when the daemon ended may have happened: it counts as used, and as late as can be. */
-  restore(key: string, lines: readonly { readonly counter: Counter; readonly amount: number }[], { held, settledMs, nowMs }: { held: string | null; settledMs: number | null; nowMs: number }): void {
+  restore(key: string, lines: readonly { readonly counter: BudgetCounter; readonly amount: number }[], { held, settledMs, nowMs }: { held: string | null; settledMs: number | null; nowMs: number }): void {
     const taking = { ...this.take(lines, nowMs), key };
     if (held !== null) this.stage(taking, held);
     else this.settle(taking, ({ amount }) => amount, settledMs ?? nowMs);
@@ -160,7 +160,7 @@ export class Counters {
     for (let looked = 0; looked < most; looked++) {
       const next = (this.#sweep ??= this.#counters.values()).next();
       if (next.done === true) return void (this.#sweep = null);
-      const counter: Counter = next.value;
+      const counter: BudgetCounter = next.value;
       if (counter.reserved === 0 && counter.spent.total(nowMs) === 0 && counter.refusals.total(nowMs) === 0) this.#drop(counter);
     }
   }
@@ -170,7 +170,7 @@ export class Counters {
     this.#dead.add(key);
   }
 
-  #drop(counter: Counter): void {
+  #drop(counter: BudgetCounter): void {
     counter.dropped = true;
     this.#counters.delete(counter.key);
     if (counter.stored) this.#dead.add(counter.key);
@@ -192,7 +192,7 @@ export class Counters {
     const calls = new Set([...(this.#unfolded.has(first) ? [first] : []), ...[...this.#unfolded.values().take(foldedCalls)]]);
     if (calls.size === 0 && this.#dead.size === 0) return null;
     const state: StateChange[] = [];
-    const changed = new Set<Counter>();
+    const changed = new Set<BudgetCounter>();
     for (const call of calls) {
       if (state.length + changed.size + call.lines.length > foldedDocuments && call !== first) break;
       for (const { counter, amount } of call.lines) {

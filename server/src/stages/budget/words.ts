@@ -1,5 +1,5 @@
 import type { Budget } from "../../base/config/budgets.ts";
-import type { Counter, Scope } from "./counters.ts";
+import type { BudgetCounter, CountedFor } from "./counters.ts";
 
 /** An amount with its unit: `450.00 EUR`, `12 calls`. */
 export function amountText({ of, currency, digits }: Pick<Budget, "of" | "currency" | "digits">, amount: number): string {
@@ -9,11 +9,11 @@ export function amountText({ of, currency, digits }: Pick<Budget, "of" | "curren
 }
 
 /** Whom a count is about: `user ana`, `agent bot, user ana`, `all`. */
-export const scopeText = (scope: Scope): string =>
+export const scopeText = (scope: CountedFor): string =>
   Object.entries(scope).map(([kind, name]) => `${kind} ${name}`).join(", ") || "all";
 
 /** Why there is no room for a call, how much is left, and when there will be more. */
-export function refusalText(budget: Budget, { spent, reserved, scope }: Counter, amount: number | null, nowMs: number): string {
+export function refusalText(budget: Budget, { spent, reserved, scope }: BudgetCounter, amount: number | null, nowMs: number): string {
   const left = Math.max(0, budget.limit - spent.total(nowMs) - reserved);
   const head = `budget \`${budget.name}\` (${scopeText(scope)}) has ${amountText(budget, left)} of ${amountText(budget, budget.limit)} left`;
   if (amount === null) return `${head}, and nobody can say how much this call takes${budget.of === "money" ? ` of ${budget.currency ?? "money"}` : ""}`;

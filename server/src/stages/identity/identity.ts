@@ -2,6 +2,7 @@ import { Fault, type Principal } from "@lanyard/contract";
 import type { Clock } from "../../base/clock.ts";
 import type { Config } from "../../base/config/config.ts";
 import type { Log } from "../../base/log.ts";
+import type { Reservation } from "../../base/path.ts";
 import type { Store } from "../../base/store/port.ts";
 import { Credentials, type Credential } from "./credentials.ts";
 import { doors, type Doors } from "./doors.ts";
@@ -17,11 +18,11 @@ export interface OpenedSession {
 
 /** Step 3 of the path, and the administration of who can take part in it. */
 export interface Identity extends Doors, AsyncDisposable {
-  /** Takes one of the session's places. Throws Fault `too_many_calls`, `budget_spent`, `session_expired`. */
+  /** Takes one of the session's places. Throws Fault `too_many_calls`, `session_expired`. */
   admit(principal: Principal): Disposable;
   /**
    * Opens a session: an operator for any agent, an agent for itself, a session a child of its own that can only narrow (I11).
-   * Throws Fault `invalid_request`, `not_found`, `forbidden`, `limit_exceeded`, `session_expired`, `ledger_unavailable`.
+   * Throws Fault `invalid_request`, `not_found`, `forbidden`, `limit_exceeded`, `budget_exceeded`, `session_expired`, `ledger_unavailable`.
    */
   open(opener: "operator" | Caller, request: SessionRequest): Promise<OpenedSession>;
   /** Ends a session and its children. A session may end itself and those below it. Throws Fault `not_found`, `forbidden`, `ledger_unavailable`. */
@@ -30,6 +31,8 @@ export interface Identity extends Doors, AsyncDisposable {
   sessions(): Session[];
   /** The session at the top of a session's family: the session itself when nobody opened it as a child. */
   rootOf(id: string): string;
+  /** Calls that an open session may make, those of its children included; null when it may make any number, and for a session that is not open. */
+  maxCallsOf(id: string): number | null;
   /** Calls back with the id of each session that ends, for whatever reason. */
   onClose(listener: (session: string) => void): { stop(): void };
   /** A new credential; the secret is returned this once. Throws Fault `not_found`, `limit_exceeded`, `ledger_unavailable`. */
@@ -46,6 +49,8 @@ interface Rooms {
   readonly config: () => Config;
   /** Throws a Fault when a session like this may not be opened now, whoever opens it. */
   readonly mayOpen?: (session: Pick<Principal, "session" | "agent" | "user" | "chain" | "labels">) => void;
+  /** Takes what a child session of `parent` needs of budgets. Throws Fault `budget_exceeded`. */
+  readonly reserveChild?: (parent: Principal) => Reservation;
 }
 
 const refusalOf = (check: () => void): Fault | null => {
@@ -67,6 +72,7 @@ export function identityStage(rooms: Rooms): Identity {
   return {
     ...doors({ sessions, credentials, refusals, config }),
     rootOf: (id) => sessions.get(id)?.principal.chain[0] ?? id,
+    maxCallsOf: (id) => sessions.get(id)?.mandate.maxCalls ?? null,
     admit: ({ session }) => sessions.admit(session),
 
     async open(opener, request) {
@@ -84,7 +90,8 @@ export function identityStage(rooms: Rooms): Identity {
         refusals.note(before.code, "api");
         throw before;
       }
-      const { session, token } = await sessions.open(opening);
+      using reservation = (above && rooms.reserveChild?.(above)) ?? null;
+      const { session, token } = await sessions.open({ ...opening, ...(reservation && { reservation }) });
       const meanwhile = stopped(session.principal.session);
       if (meanwhile) {
         await sessions.close(session.principal.session, "stopped");

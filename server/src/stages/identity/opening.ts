@@ -86,9 +86,9 @@ export function rootOpening({ config, clock }: { config: Config; clock: Clock },
 }
 
 /**
- * A child of an open session, cut to what is left to that one. Throws Fault `session_expired`, `forbidden`.
+ * A child of an open session, cut to what that one has. Throws Fault `session_expired`, `forbidden`.
  */
-export function childOpening({ sessions, clock }: { sessions: Pick<Sessions, "get" | "remaining">; clock: Clock }, { session: id }: Principal, request: SessionRequest): Opening {
+export function childOpening({ sessions, clock }: { sessions: Pick<Sessions, "get">; clock: Clock }, { session: id }: Principal, request: SessionRequest): Opening {
   const parent = sessions.get(id);
   if (!parent) throw new Fault("session_expired", `session \`${id}\` has ended`);
   const { agent, user, purpose, isolation } = parent.principal;
@@ -101,7 +101,7 @@ export function childOpening({ sessions, clock }: { sessions: Pick<Sessions, "ge
     throw new Fault("forbidden", `\`${request.audience}\` is wider than the parent's audience \`${parent.mandate.audience}\``);
   }
   const { tools, labels, audience, maxCalls, minutes } = request;
-  const mandate = narrow(parent.mandate, sessions.remaining(id), {
+  const mandate = narrow(parent.mandate, {
     ...(tools && { tools }),
     ...(labels && { labels }),
     ...(audience !== undefined && { audience }),

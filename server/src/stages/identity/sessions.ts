@@ -3,6 +3,7 @@ import type { Clock } from "../../base/clock.ts";
 import type { Config } from "../../base/config/config.ts";
 import type { Log } from "../../base/log.ts";
 import type { Mandate } from "../../base/mandate.ts";
+import type { Reservation } from "../../base/path.ts";
 import type { Sealed, StateChange, Store } from "../../base/store/port.ts";
 import { fingerprint, newToken, TokenTable } from "./token.ts";
 
@@ -26,6 +27,8 @@ export interface Opening {
   readonly mandate: Mandate;
   readonly credential: string | null;
   readonly parent: Session | null;
+  /** What it takes of budgets that count child sessions; absent for any other. */
+  readonly reservation?: Reservation;
 }
 
 type Live = Session & {
@@ -44,7 +47,7 @@ type Live = Session & {
 
 const sweepMs = 5000;
 const endedKept = 1000;
-// Past this many the exact number of a restored session's calls no longer matters to anyone but a reader of `session.close`.
+// Past this many the exact number of a restored session's calls no longer matters to a reader of `session.close`.
 const countedCalls = 10_000;
 
 /** Open sessions, by token and by id. They are state of the ledger and outlive the daemon; tokens are kept as hashes. */
@@ -75,7 +78,7 @@ export class Sessions {
   }
 
   /** Durable on return. `token` is returned this once. Throws Fault `limit_exceeded`, `session_expired` (the parent's), `ledger_unavailable`. */
-  async open({ agent, user, purpose, isolation, mandate, credential, parent }: Opening): Promise<{ session: Session; token: string }> {
+  async open({ agent, user, purpose, isolation, mandate, credential, parent, reservation }: Opening): Promise<{ session: Session; token: string }> {
     const above = parent ? this.#need(parent.principal.session) : null;
     this.#checkRoom(agent, above);
     const token = newToken(this.#clock, "session");
@@ -86,7 +89,8 @@ export class Sessions {
     const live = makeLive({ id, agent, user, purpose, isolation, payload: sealed.payload, chain, mandate, credential, openedAtMs, print: fingerprint(token), parent: above });
     const end = this.#begin(live);
     try {
-      await this.#record(live, sealed);
+      await this.#record(live, sealed, reservation?.intended(id) ?? []);
+      reservation?.settle({ status: "done", answer: null, durationUs: 0 });
       this.#keep(live);
     } finally {
       end();
@@ -116,7 +120,7 @@ export class Sessions {
 
   /**
    * Counts a call and takes a place for it until disposed, in the session and in every one above it: children share what their
-   * parent has (invariant I11). Throws Fault `too_many_calls`, `budget_spent`, `session_expired`.
+   * parent has (invariant I11). Throws Fault `too_many_calls`, `session_expired`.
    */
   admit(id: string): Disposable {
     const line = lineage(this.#need(id));
@@ -132,11 +136,6 @@ export class Sessions {
         open = false;
       },
     };
-  }
-
-  /** How many calls are left to a session, what those above it have left included; null means no limit. */
-  remaining(id: string): number | null {
-    return callsLeft(lineage(this.#need(id)));
   }
 
   /**
@@ -215,12 +214,12 @@ export class Sessions {
     }
   }
 
-  async #record(live: Live, sealed: Sealed): Promise<void> {
+  async #record(live: Live, sealed: Sealed, taken: readonly StateChange[]): Promise<void> {
     const { session, agent, user, chain, isolation } = live.principal;
     const { expiresAtMs } = live.mandate;
     await this.#store.append(
       { type: "session.open", session, agent, user, purpose: sealed.commitment, payload: sealed.payload, parent: chain.at(-1) ?? null, expires_at_ms: expiresAtMs, isolation },
-      { sealed, state: [{ kind: "session", key: session, value: stateOf(live) }] },
+      { sealed, state: [{ kind: "session", key: session, value: stateOf(live) }, ...taken] },
     );
   }
 
@@ -294,9 +293,8 @@ export class Sessions {
       parent: this.#live.get(chain.at(-1) ?? "") ?? null,
     });
     // An ask and its allow are two decisions of one call: counted high, never low.
-    const limit = Math.max(countedCalls, mandate.maxCalls ?? 0);
     live.spent = Number(value["spent"]);
-    const made = live.spent + this.#store.entries({ session: id, types: ["decision"], limit }).length;
+    const made = live.spent + this.#store.entries({ session: id, types: ["decision"], limit: countedCalls }).length;
     for (const session of lineage(live)) session.calls += made;
     return live;
   }
@@ -304,7 +302,7 @@ export class Sessions {
 
 const chainOf = (value: JsonObject): string[] => (Array.isArray(value["chain"]) ? value["chain"].map(String) : []);
 
-type Parts = Omit<Live, "principal" | "children" | "calls" | "inFlight" | "opening" | "spent"> & Omit<Opening, "parent"> & { readonly id: string; readonly chain: readonly string[] };
+type Parts = Omit<Live, "principal" | "children" | "calls" | "inFlight" | "opening" | "spent"> & Omit<Opening, "parent" | "reservation"> & { readonly id: string; readonly chain: readonly string[] };
 
 function makeLive({ id, agent, user, purpose, isolation, chain, mandate, ...rest }: Parts): Live {
   return { principal: principalOf(id, chain, { agent, user, purpose, isolation, mandate }), mandate, ...rest, children: new Set(), calls: 0, inFlight: 0, opening: 0, spent: 0 };
@@ -314,19 +312,11 @@ function makeLive({ id, agent, user, purpose, isolation, chain, mandate, ...rest
 export const principalOf = (session: string, chain: readonly string[], { agent, user, purpose, isolation, mandate }: Pick<Opening, "agent" | "user" | "purpose" | "isolation" | "mandate">): Principal =>
   Object.freeze({ session, agent, user, purpose, chain, tools: mandate.tools, labels: mandate.labels, isolation, expiresAtMs: mandate.expiresAtMs });
 
-/** Whether a session and all above it have room for one more call. Throws Fault `too_many_calls`, `budget_spent`. */
-export function checkPlaces(line: readonly (Pick<Session, "principal" | "mandate" | "calls"> & { readonly inFlight: number })[], most: number): void {
-  for (const { principal, mandate, calls, inFlight } of line) {
-    const { session } = principal;
-    if (inFlight >= most) throw new Fault("too_many_calls", `session \`${session}\` has ${most} calls in flight, the limit calls_per_session`);
-    if (mandate.maxCalls !== null && calls >= mandate.maxCalls) throw new Fault("budget_spent", `session \`${session}\` has used all of its ${mandate.maxCalls} calls`);
+/** Whether a session and all above it have room for one more call. Throws Fault `too_many_calls`. */
+function checkPlaces(line: readonly Live[], most: number): void {
+  for (const { principal, inFlight } of line) {
+    if (inFlight >= most) throw new Fault("too_many_calls", `session \`${principal.session}\` has ${most} calls in flight, the limit calls_per_session`);
   }
-}
-
-/** How many calls a session and all above it leave to it; null means no limit. */
-export function callsLeft(line: readonly Pick<Session, "mandate" | "calls">[]): number | null {
-  const limited = line.flatMap(({ mandate, calls }) => (mandate.maxCalls === null ? [] : [mandate.maxCalls - calls]));
-  return limited.length === 0 ? null : Math.max(0, Math.min(...limited));
 }
 
 /** Invariant: the purpose's words are only in the payload, so that erasing the user erases them here too. */

@@ -38,7 +38,7 @@ beforeEach(async () => {
   stage = recordStage({ store, clock, log });
 });
 
-const intend = () => stage.intend(action, principal, facts, ruling, "policy", null);
+const intend = () => stage.intend(action, principal, facts, ruling, "policy", null, null);
 /** An outcome waits for company; `settled` has it written without. */
 const conclude = async (...outcome: Parameters<RecordStage["conclude"]>): Promise<void> => {
   const concluded = stage.conclude(...outcome);
@@ -63,12 +63,12 @@ describe("an intent", () => {
   });
 
   test("without facts commits to no input and knows no tool", async () => {
-    const { seq } = await stage.intend(action, principal, null, { decision: { ...decision, effect: "deny", reasons: [] }, bundle: null }, "facts_unavailable", null);
+    const { seq } = await stage.intend(action, principal, null, { decision: { ...decision, effect: "deny", reasons: [] }, bundle: null }, "facts_unavailable", null, null);
     expect(store.entry(seq)).toMatchObject({ effect: "deny", by: "facts_unavailable", policies: [], bundle: null, input: null, tool: null, payload: null, reversibility: "unknown" });
   });
 
   test("names the approval that lifted an ask", async () => {
-    const { seq } = await stage.intend(action, principal, facts, ruling, "policy", { id: "ap_1", groups: ["leads"], bound: { bundle: hash, definition: hash, transforms: [], facts: hash }, given: [], said: [] });
+    const { seq } = await stage.intend(action, principal, facts, ruling, "policy", { id: "ap_1", groups: ["leads"], bound: { bundle: hash, definition: hash, transforms: [], facts: hash }, given: [], said: [] }, null);
     expect(store.entry(seq)).toMatchObject({ approval: "ap_1" });
   });
 
@@ -82,7 +82,7 @@ describe("an intent", () => {
 describe("an outcome", () => {
   const outcome = async (answer: Parameters<RecordStage["conclude"]>[4]) => {
     const intent = await intend();
-    await conclude(intent, principal, "done", "", answer, clock.monotonicUs());
+    await conclude(intent, principal, "done", "", answer, clock.monotonicUs(), null);
     return store.outcomeOf(intent.seq) as LedgerRecord & { type: "outcome" };
   };
 
@@ -110,7 +110,7 @@ describe("an outcome", () => {
   test("never throws, does not wait for a sick disk, and is written once it is well", async () => {
     const intent = await intend();
     medium.failure = new Error("disk full");
-    await conclude(intent, principal, "done", "", { result: {} }, clock.monotonicUs());
+    await conclude(intent, principal, "done", "", { result: {} }, clock.monotonicUs(), null);
     expect([stage.unwritten(), store.outcomeOf(intent.seq), errors]).toEqual([1, null, ["outcome not written"]]);
     await runTimers();
     expect(stage.unwritten()).toBe(1);
@@ -123,21 +123,21 @@ describe("an outcome", () => {
   test("whose subject is erased between sealing and appending is sealed anew", async () => {
     const intent = await intend();
     const erased = store.erase("user:ana", "operator", "asked to");
-    await Promise.all([erased, stage.conclude(intent, principal, "done", "", { result: {} }, clock.monotonicUs())]);
+    await Promise.all([erased, stage.conclude(intent, principal, "done", "", { result: {} }, clock.monotonicUs(), null)]);
     while (stage.unwritten() > 0) await runTimers();
     expect(store.outcomeOf(intent.seq)).toMatchObject({ status: "done" });
   });
 
   test("a second one is a bug that is logged, not retried", async () => {
     const intent = await intend();
-    await conclude(intent, principal, "done", "", null, 0);
-    await conclude(intent, principal, "failed", "", null, 0);
+    await conclude(intent, principal, "done", "", null, 0, null);
+    await conclude(intent, principal, "failed", "", null, 0, null);
     expect([stage.unwritten(), errors, store.outcomeOf(intent.seq)]).toMatchObject([0, ["outcome not written"], { status: "done" }]);
   });
 
   test("an answer that is no JSON is concluded all the same", async () => {
     const intent = await intend();
-    await conclude(intent, principal, "done", "", { result: { text: "\ud800" } }, 0);
+    await conclude(intent, principal, "done", "", { result: { text: "\ud800" } }, 0, null);
     expect(store.outcomeOf(intent.seq)).toMatchObject({ status: "done", result: null, payload: null });
   });
 });

@@ -197,6 +197,12 @@ export class StopStage implements AsyncDisposable {
     await Promise.allSettled(this.#owed.values());
   }
 
+  /** A budget's own threshold was met: as if a breaker had tripped. Never throws; in force at once. */
+  readonly exceeded = ({ budget, ...trip }: Omit<Trip, "breaker" | "what"> & { readonly budget: string }): void => {
+    const { quarantines } = this.#rooms.config().stop.breakersOf(trip.agent, this.#rooms.config().agents.get(trip.agent)?.classes ?? []);
+    this.#trip({ ...trip, breaker: "budget", what: budget }, quarantines);
+  };
+
   /** An agent's conduct met a limit: quarantines the agent, or its session. Never throws; in force at once. */
   #trip(trip: Trip, quarantines: "agent" | "session"): void {
     const subject: StopSubject = quarantines === "agent" ? { kind: "agent", name: trip.agent } : { kind: "session", name: trip.session };
@@ -370,5 +376,6 @@ const readsOnly = ({ contract }: Pin, of: Reversibility): boolean =>
 
 function tripText({ breaker, count, limit, windowMs, what }: Trip): string {
   if (breaker === "canary") return `canary ${what} was seen`;
+  if (breaker === "budget") return `${what ?? ""} met its threshold of ${limit} with ${count}`;
   return `${count} within ${windowMs / 1000} s, the limit is ${limit}${what === null ? "" : ` (${what})`}`;
 }
