@@ -1,4 +1,27 @@
+import type { Value } from "../cedar/value.ts";
+import type { FieldPath } from "./leaf.ts";
 import type { EventKind } from "./syntax.ts";
+
+/** Whose an event is: names. `session` is the first of the sessions above it, so that children count with their parents. */
+interface EventScope {
+  readonly session: string;
+  readonly agent: string;
+  readonly user: string;
+  readonly team: string;
+}
+
+/** Something that has happened, as temporal conditions see it. */
+export interface HistoryEvent {
+  /** Milliseconds since the epoch; never less than that of the event before. */
+  readonly atMs: number;
+  readonly kind: EventKind;
+  readonly action: string;
+  /** Every group that the action is in. */
+  readonly groups: readonly string[];
+  readonly scope: EventScope;
+  /** Undefined when it has no such field. */
+  field(path: FieldPath): Value | undefined;
+}
 
 interface OwnField {
   readonly type: string | null;

@@ -80,3 +80,6 @@ export const leafOf = (question: LeafQuestion, text: string): HistoryLeaf => ({
 
 /** Every field of the current call that a leaf compares with, below `context`; `principal` is not among them. */
 export const currentOf = ({ current, left }: LeafQuestion): FieldPath[] => [...current, ...(left?.current ?? [])];
+
+/** The longest time back that a leaf looks, milliseconds. */
+export const reachOf = ({ windows }: Pick<HistoryLeaf, "windows">): number => Math.max(0, ...windows.map((window) => window ?? 0));

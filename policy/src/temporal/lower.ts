@@ -103,7 +103,7 @@ class Lowering {
       found = false;
       for (const [index, part] of open.entries()) {
         const bound = bindingOf(part, declared);
-        if (bound === null || values.has(bound.name)) continue;
+        if (bound === null || values.has(bound.name) || open.some((other) => !isFilter(other) && variablesIn(other).includes(bound.name))) continue; // What an event binds, this only filters.
         values.set(bound.name, bound.value);
         declared.delete(bound.name);
         open.splice(index, 1);

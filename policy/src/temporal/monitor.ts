@@ -1,0 +1,169 @@
+import type { HistoryFacts } from "@lanyard/contract";
+import { keyOf, SetValue, type Value } from "../cedar/value.ts";
+import { AggregateTable } from "./aggregate.ts";
+import type { HistoryEvent } from "./event.ts";
+import { reachOf, type EventQuery, type FieldPath, type HistoryLeaf } from "./leaf.ts";
+import { FormerlyTable, NowTable, PreviousTable, PromiseTable, SinceTable, TogetherTable } from "./marks.ts";
+import { currentKey, literalValue, scopeKey } from "./match.ts";
+import type { HistoryScope } from "./syntax.ts";
+import type { Current, Owner, Table } from "./table.ts";
+
+/** Tables that one value of a field leads to: a thousand questions that each name another one cost as much as one. */
+interface Sieve {
+  readonly path: FieldPath;
+  readonly byValue: Map<string, Table[]>;
+}
+
+/** Tables that may want events of one action or group. */
+interface Bucket {
+  readonly all: Table[];
+  readonly sieves: Map<string, Sieve>;
+}
+
+/** A question being answered: its table, and from when on all events are known to it. */
+interface Asked {
+  readonly table: Table;
+  knownFromMs: number;
+}
+
+/** What every event goes to. */
+const everything = "";
+
+/**
+ * Answers questions to history as it happens: each event is noted by those tables alone that may want it, each answer is looked up. Pure but for what
+ * it keeps; time comes with the events and never goes back.
+ */
+export class HistoryMonitor {
+  readonly #asked = new Map<string, Asked>();
+  readonly #buckets = new Map<string, Bucket>();
+  readonly #slots = new Map<string, { readonly slot: number; readonly across: HistoryScope; readonly paths: readonly FieldPath[] }>();
+  readonly #places: { readonly across: HistoryScope; readonly paths: readonly FieldPath[] }[] = [];
+  #number = 0;
+
+  /** Begins to answer a question; events before `knownFromMs` are not known to it: until its window has passed, it has no answer. */
+  add(leaf: HistoryLeaf, knownFromMs: number): void {
+    if (this.#asked.has(leaf.id)) return;
+    const table = this.#tableOf(leaf);
+    this.#asked.set(leaf.id, { table, knownFromMs });
+    const isOfAll = leaf.op === "previous" || leaf.left?.negated === false;
+    const queries = [...leaf.queries, ...(leaf.left ? [leaf.left.query] : [])];
+    if (isOfAll) this.#bucket(everything).all.push(table);
+    else if (leaf.op !== "now" && leaf.op !== "eventually") for (const query of queries) this.#file(table, query);
+  }
+
+  /** Events from `knownFromMs` on have been noted, too. */
+  known(id: string, knownFromMs: number): void {
+    const asked = this.#asked.get(id);
+    if (asked) asked.knownFromMs = knownFromMs;
+  }
+
+  has(id: string): boolean {
+    return this.#asked.has(id);
+  }
+
+  /** Notes an event. `owner` is charged with what is kept of it. */
+  note(event: HistoryEvent, owner: Owner): void {
+    const number = (this.#number += 1);
+    const done = new Set<Table>();
+    for (const name of [everything, event.action, ...event.groups]) {
+      const bucket = this.#buckets.get(name);
+      if (bucket === undefined) continue;
+      for (const table of bucket.all) addOnce(done, table, event, number, owner);
+      for (const { path, byValue } of bucket.sieves.values()) {
+        for (const key of valueKeys(event.field(path))) for (const table of byValue.get(key) ?? []) addOnce(done, table, event, number, owner);
+      }
+    }
+  }
+
+  /**
+   * Answers for a call that comes now, itself included. What has no answer is left out: an argument that is compared with events is missing, or not all
+   * of the window is known.
+   */
+  answers(leaves: readonly HistoryLeaf[], event: HistoryEvent): HistoryFacts {
+    const keys = new Array<string | null | undefined>(this.#places.length).fill(undefined);
+    const current: Current = {
+      event,
+      key: (slot) => {
+        const known = keys[slot];
+        if (known !== undefined) return known;
+        const { across, paths } = this.#places[slot] ?? { across: "all", paths: [] };
+        return (keys[slot] = currentKey(event, paths, scopeKey(event, across)));
+      },
+    };
+    const answers: Record<string, boolean | number> = {};
+    for (const leaf of leaves) {
+      const asked = this.#asked.get(leaf.id);
+      const value = asked === undefined || asked.knownFromMs > event.atMs - reachOf(leaf) ? null : asked.table.value(current);
+      if (value !== null) answers[leaf.id] = value;
+    }
+    return answers;
+  }
+
+  /** Drops what no question can ask for any more. */
+  sweep(nowMs: number): void {
+    for (const { table } of this.#asked.values()) table.sweep(nowMs);
+  }
+
+  #tableOf(leaf: HistoryLeaf): Table {
+    const slot = this.#slot(leaf.across, leaf.current);
+    switch (leaf.op) {
+      case "now":
+        return new NowTable(leaf, slot);
+      case "formerly":
+        return new FormerlyTable(leaf, slot);
+      case "previous":
+        return new PreviousTable(leaf, slot);
+      case "since":
+        return new SinceTable(leaf, slot, this.#slot(leaf.across, leaf.left?.current ?? []));
+      case "together":
+        return new TogetherTable(leaf, slot);
+      case "eventually":
+        return new PromiseTable(leaf);
+      default:
+        return new AggregateTable(leaf, slot);
+    }
+  }
+
+  #slot(across: HistoryScope, paths: readonly FieldPath[]): number {
+    const key = JSON.stringify([across, paths]);
+    const known = this.#slots.get(key);
+    if (known !== undefined) return known.slot;
+    const made = { slot: this.#places.length, across, paths };
+    this.#slots.set(key, made);
+    this.#places.push(made);
+    return made.slot;
+  }
+
+  #bucket(name: string): Bucket {
+    const known = this.#buckets.get(name);
+    if (known !== undefined) return known;
+    const made: Bucket = { all: [], sieves: new Map() };
+    this.#buckets.set(name, made);
+    return made;
+  }
+
+  #file(table: Table, { actions: [action = everything], tests }: EventQuery): void {
+    const bucket = this.#bucket(action);
+    const test = tests.find(({ path, op, value, negated }) => op === "==" && !negated && value !== undefined && path[0] === "input");
+    if (test?.value === undefined) {
+      if (!bucket.all.includes(table)) bucket.all.push(table);
+      return;
+    }
+    const name = JSON.stringify(test.path);
+    const sieve = bucket.sieves.get(name) ?? { path: test.path, byValue: new Map<string, Table[]>() };
+    bucket.sieves.set(name, sieve);
+    const key = keyOf(literalValue(test.value));
+    sieve.byValue.set(key, [...(sieve.byValue.get(key) ?? []), table]);
+  }
+}
+
+const addOnce = (done: Set<Table>, table: Table, event: HistoryEvent, number: number, owner: Owner): void => {
+  if (done.has(table)) return;
+  done.add(table);
+  table.add(event, number, owner);
+};
+
+const valueKeys = (value: Value | undefined): string[] => {
+  if (value === undefined) return [];
+  return value instanceof SetValue ? value.items.map(keyOf) : [keyOf(value)];
+};
