@@ -20,6 +20,10 @@ export { agree, Oracle, type BundleSource, type OracleOptions } from "./oracle/o
 export { resourcesOf } from "./schema/resources.ts";
 export { actionsOf, schemaFromTools, type ActionShape, type ApprovedTool, type Ground, type ToolSet, type CedarSchema } from "./schema/schema.ts";
 export { shapeAt, type Note, type RecordShape, type Shape } from "./schema/shape.ts";
+export { callEvent, type HistoryEvent } from "./temporal/event.ts";
+export { reachOf, type HistoryLeaf } from "./temporal/leaf.ts";
+export { awaitedBy, type AwaitedEvent } from "./temporal/promise.ts";
+export { HistoryMonitor } from "./temporal/monitor.ts";
 export type { AskAnswer, PossibleCalls } from "./solve/answer.ts";
 export { askForms, standardAsks } from "./solve/ask.ts";
 export type { ChangeExample, Comparison, SolvedChange } from "./solve/compare.ts";

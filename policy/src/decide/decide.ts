@@ -1,12 +1,13 @@
 import { Fault, type Decision, type DecisionInput, type JsonObject } from "@lanyard/contract";
 import { EvaluationFault, type EvaluationRequest } from "../cedar/request.ts";
-import type { RecordValue } from "../cedar/value.ts";
+import { FieldsValue, type RecordValue } from "../cedar/value.ts";
+import type { SeenCall } from "../temporal/event.ts";
 import type { ActionShape } from "../schema/schema.ts";
 import type { Actions, ReadyAction } from "./actions.ts";
 import { argumentsOf, factsAreSound, refuseUnknown, typedArguments } from "./admit.ts";
 import type { AgentOnAction, CandidateFinder, Candidates } from "./candidates.ts";
 import { combine, denyUnasked, isChange, unite, type RoundResult } from "./combine.ts";
-import { CallRequest, resourceEntity } from "./context.ts";
+import { agentEntity, CallRequest, resourceEntity } from "./context.ts";
 import { planOf, Walk } from "./plan.ts";
 import type { ReadyPolicy } from "./ready.ts";
 import { unseenRead, watchesOf } from "./reads.ts";
@@ -82,6 +83,14 @@ const admit = (rules: Rules, input: RoundInput): Decision | Admitted => {
   const { agent, candidates } = answer;
   const unseen = walk.undeclared ? refuseUnseen(answer, action.shape, input) : null;
   return unseen ?? { request: new CallRequest(input, args, { agent, action: action.entity, resource: action.server, shape: action.shape }), candidates, action };
+};
+
+/** What policy sees of a call beside its head, and the groups of its action; null for an action that the bundle does not know. Arguments that do not fit are not seen. */
+export const seenCall = ({ actions }: Rules, input: DecisionInput): SeenCall | null => {
+  const action = actions.get(input.action);
+  if (action === null) return null;
+  const args = (factsAreSound(input) ? readArguments(action, input.args, new Walk()) : undefined) ?? new FieldsValue(new Map());
+  return { groups: action.shape.groups, context: new CallRequest(input, args, { agent: agentEntity(input.agent), action: action.entity, resource: action.server }).context };
 };
 
 const readArguments = ({ shape, plan }: ReadyAction, args: JsonObject, walk: Walk): RecordValue | undefined => {

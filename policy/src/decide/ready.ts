@@ -2,6 +2,7 @@ import { Fault, type Reason } from "@lanyard/contract";
 import type { BundleLines, Condition, Policy, Scope } from "../bundle.ts";
 import type { Expressions } from "../cedar/compile.ts";
 import { EvaluationFault, type Test } from "../cedar/request.ts";
+import type { HistoryLeaf } from "../temporal/leaf.ts";
 import type { ArgumentRead } from "./reads.ts";
 import { transformOf } from "./transform.ts";
 
@@ -22,6 +23,8 @@ export interface ReadyPolicy {
   pending: boolean;
   readonly head: Policy["head"];
   readonly reads: readonly ArgumentRead[];
+  /** What its conditions ask of history. */
+  readonly leaves: readonly HistoryLeaf[];
 }
 
 /** What makes policies ready: equal parts of different policies become one, which halves the memory and the cache misses of large bundles. */
@@ -36,7 +39,7 @@ export class Readying {
 
   /** `lazy`: the closures are made when the policy is first asked, from the bundle's bytes; a clause nobody can evaluate is then an error of the policy. */
   ready(lines: BundleLines, at: number, lazy: boolean): ReadyPolicy {
-    const { id, team, effect, unconditional, approvers, reason, remedy, head, reads, conditions } = lines.policy(at);
+    const { id, team, effect, unconditional, approvers, reason, remedy, head, reads, conditions, leaves = [] } = lines.policy(at);
     const made: ReadyPolicy = {
       test: always,
       effect,
@@ -49,6 +52,7 @@ export class Readying {
       pending: lazy && conditions.length > 0,
       head: { principal: this.#one<Scope>(head.principal), action: this.#one<Scope>(head.action), resource: this.#one<Scope>(head.resource) },
       reads: this.#one(reads),
+      leaves: this.#one(leaves),
     };
     if (conditions.length > 0) made.test = made.pending ? this.#later(made, lines, at) : this.#expressions.conditions(conditions);
     return made;

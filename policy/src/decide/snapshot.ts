@@ -3,11 +3,13 @@ import { addressOf, addressOfSlices, equalBytes, findPolicy, readBundle, readBun
 import { Expressions } from "../cedar/compile.ts";
 import type { ActionShape } from "../schema/schema.ts";
 import { Actions } from "./actions.ts";
-import { CandidateFinder, couldAllow } from "./candidates.ts";
+import { CandidateFinder, couldAllow, type Candidates } from "./candidates.ts";
 import { denyUnasked } from "./combine.ts";
-import { decide, find, roundsOf, type Evaluation, type Rules } from "./decide.ts";
+import { decide, find, roundsOf, seenCall, type Evaluation, type Rules } from "./decide.ts";
 import { explain, type PolicyExplanation } from "./explain.ts";
 import { Readying, type ReadyPolicy } from "./ready.ts";
+import type { SeenCall } from "../temporal/event.ts";
+import type { HistoryLeaf } from "../temporal/leaf.ts";
 import { IndexDraft, type ScopeIndex } from "./scope-index.ts";
 
 /** What policies were asked for a call, and what came of each; united over the resources of the call and, where its arguments are changed, both rounds. */
@@ -40,6 +42,14 @@ export interface Snapshot {
    * listing; every call is decided all the same.
    */
   visible(agent: DecisionInput["agent"], actions: readonly string[]): string[];
+  /** What its policies ask of history, each question once. */
+  readonly leaves: readonly HistoryLeaf[];
+  /** What of it must be answered to decide a call of this agent and this action. */
+  asks(agent: DecisionInput["agent"], action: string): readonly HistoryLeaf[];
+  /** What policies see of a call, as conditions on history look at it; null for an action that the bundle does not know. */
+  seen(input: DecisionInput): SeenCall | null;
+  /** What must follow a call that has been carried out: policies that would forbid it if what they await did not come. Its input has its `history`. */
+  promises(input: DecisionInput): readonly { readonly policy: string; readonly leaf: HistoryLeaf }[];
   /** The action of this name as the bundle has it; null for a tool that it does not know. */
   action(name: string): ActionShape | null;
   /** A policy with its place and text, for explanations; null when the bundle has none of this id. */
@@ -140,13 +150,44 @@ const stretch = (left: BundleLines, here: number, right: BundleLines, there: num
   return count;
 };
 
+const none: readonly HistoryLeaf[] = [];
+
+const leavesOf = (policies: readonly ReadyPolicy[]): readonly HistoryLeaf[] => {
+  const found = new Map(policies.flatMap(({ leaves }) => leaves.map((leaf) => [leaf.id, leaf] as const)));
+  return found.size === 0 ? none : [...found.values()].sort((left, right) => (left.id < right.id ? -1 : 1));
+};
+
 class ReadySnapshot implements Snapshot {
   readonly parts: Parts;
   readonly #rules: Rules;
+  readonly leaves: readonly HistoryLeaf[];
+  readonly #asks = new WeakMap<Candidates, readonly HistoryLeaf[]>();
 
   constructor(parts: Parts) {
     this.parts = parts;
     this.#rules = { actions: parts.actions, finder: new CandidateFinder(parts.index) };
+    this.leaves = leavesOf(parts.policies);
+  }
+
+  asks(agent: DecisionInput["agent"], name: string): readonly HistoryLeaf[] {
+    if (this.leaves.length === 0) return none;
+    const action = this.#rules.actions.get(name);
+    const candidates = action && this.#rules.finder.find(agent, action)?.candidates;
+    if (!candidates) return none;
+    const known = this.#asks.get(candidates) ?? leavesOf([...candidates.always, ...[...(candidates.byResource?.values() ?? [])].flat()]);
+    this.#asks.set(candidates, known);
+    return known;
+  }
+
+  seen(input: DecisionInput): SeenCall | null {
+    return seenCall(this.#rules, input);
+  }
+
+  promises(input: DecisionInput): readonly { readonly policy: string; readonly leaf: HistoryLeaf }[] {
+    const awaited = this.asks(input.agent, input.action).filter(({ op }) => op === "eventually");
+    if (awaited.length === 0) return [];
+    const broken = this.judge({ ...input, history: { ...input.history, ...Object.fromEntries(awaited.map(({ id }) => [id, false])) } });
+    return broken.satisfied.flatMap((policy) => (this.policy(policy)?.leaves ?? []).filter(({ op }) => op === "eventually").map((leaf) => ({ policy, leaf })));
   }
 
   get hash(): string {

@@ -23,7 +23,16 @@ interface Bucket {
 /** A question being answered: its table, and from when on all events are known to it. */
 interface Asked {
   readonly table: Table;
-  knownFromMs: number;
+  readonly knownFromMs: number;
+}
+
+/** What siblings share, so that tables can go from one to another. */
+interface Common {
+  /** What of the current call events are looked up by, each once; its place in `places`. */
+  readonly slots: Map<string, number>;
+  readonly places: { readonly across: HistoryScope; readonly paths: readonly FieldPath[] }[];
+  /** How many events have been noted. */
+  number: number;
 }
 
 /** What every event goes to. */
@@ -35,26 +44,63 @@ const everything = "";
  */
 export class HistoryMonitor {
   readonly #asked = new Map<string, Asked>();
-  readonly #buckets = new Map<string, Bucket>();
-  readonly #slots = new Map<string, { readonly slot: number; readonly across: HistoryScope; readonly paths: readonly FieldPath[] }>();
-  readonly #places: { readonly across: HistoryScope; readonly paths: readonly FieldPath[] }[] = [];
-  #number = 0;
+  #buckets = new Map<string, Bucket>();
+  readonly #common: Common;
+
+  constructor(common: Common = { slots: new Map(), places: [], number: 0 }) {
+    this.#common = common;
+  }
+
+  /** Another one whose questions can be taken over when it has caught up. */
+  sibling(): HistoryMonitor {
+    return new HistoryMonitor(this.#common);
+  }
+
+  /** Takes over all questions of a sibling that has noted the same events. */
+  adopt(sibling: HistoryMonitor): void {
+    for (const [id, asked] of sibling.#asked) {
+      if (this.#asked.has(id)) continue;
+      this.#asked.set(id, asked);
+      this.#fileAll(asked.table);
+    }
+  }
+
+  /** Forgets every question but these, with all that is kept for them. */
+  keep(ids: ReadonlySet<string>): void {
+    const gone = [...this.#asked].filter(([id]) => !ids.has(id));
+    if (gone.length === 0) return;
+    for (const [id, { table }] of gone) {
+      table.sweep(Number.POSITIVE_INFINITY);
+      this.#asked.delete(id);
+    }
+    this.#buckets = new Map();
+    for (const { table } of this.#asked.values()) this.#fileAll(table);
+  }
+
+  /** Whether some question may want events of an action. */
+  wants(action: string, groups: readonly string[]): boolean {
+    return [everything, action, ...groups].some((name) => this.#buckets.has(name));
+  }
+
+  /** Whether nothing is asked. */
+  get idle(): boolean {
+    return this.#asked.size === 0;
+  }
 
   /** Begins to answer a question; events before `knownFromMs` are not known to it: until its window has passed, it has no answer. */
   add(leaf: HistoryLeaf, knownFromMs: number): void {
     if (this.#asked.has(leaf.id)) return;
     const table = this.#tableOf(leaf);
     this.#asked.set(leaf.id, { table, knownFromMs });
+    this.#fileAll(table);
+  }
+
+  #fileAll(table: Table): void {
+    const { leaf } = table;
     const isOfAll = leaf.op === "previous" || leaf.left?.negated === false;
     const queries = [...leaf.queries, ...(leaf.left ? [leaf.left.query] : [])];
     if (isOfAll) this.#bucket(everything).all.push(table);
     else if (leaf.op !== "now" && leaf.op !== "eventually") for (const query of queries) this.#file(table, query);
-  }
-
-  /** Events from `knownFromMs` on have been noted, too. */
-  known(id: string, knownFromMs: number): void {
-    const asked = this.#asked.get(id);
-    if (asked) asked.knownFromMs = knownFromMs;
   }
 
   has(id: string): boolean {
@@ -63,7 +109,7 @@ export class HistoryMonitor {
 
   /** Notes an event. `owner` is charged with what is kept of it. */
   note(event: HistoryEvent, owner: Owner): void {
-    const number = (this.#number += 1);
+    const number = (this.#common.number += 1);
     const done = new Set<Table>();
     for (const name of [everything, event.action, ...event.groups]) {
       const bucket = this.#buckets.get(name);
@@ -80,13 +126,13 @@ export class HistoryMonitor {
    * of the window is known.
    */
   answers(leaves: readonly HistoryLeaf[], event: HistoryEvent): HistoryFacts {
-    const keys = new Array<string | null | undefined>(this.#places.length).fill(undefined);
+    const keys = new Array<string | null | undefined>(this.#common.places.length).fill(undefined);
     const current: Current = {
       event,
       key: (slot) => {
         const known = keys[slot];
         if (known !== undefined) return known;
-        const { across, paths } = this.#places[slot] ?? { across: "all", paths: [] };
+        const { across, paths } = this.#common.places[slot] ?? { across: "all", paths: [] };
         return (keys[slot] = currentKey(event, paths, scopeKey(event, across)));
       },
     };
@@ -126,12 +172,12 @@ export class HistoryMonitor {
 
   #slot(across: HistoryScope, paths: readonly FieldPath[]): number {
     const key = JSON.stringify([across, paths]);
-    const known = this.#slots.get(key);
-    if (known !== undefined) return known.slot;
-    const made = { slot: this.#places.length, across, paths };
-    this.#slots.set(key, made);
-    this.#places.push(made);
-    return made.slot;
+    const { slots, places } = this.#common;
+    const slot = slots.get(key) ?? places.length;
+    if (slot < places.length) return slot;
+    slots.set(key, slot);
+    places.push({ across, paths });
+    return slot;
   }
 
   #bucket(name: string): Bucket {

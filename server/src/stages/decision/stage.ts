@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { Fault, type Decision, type DecisionInput } from "@lanyard/contract";
-import { denyUnasked, describeProblem, type Ground, type PolicyProblem } from "@lanyard/policy";
+import { denyUnasked, describeProblem, type Ground, type PolicyProblem, type Snapshot } from "@lanyard/policy";
 import type { Clock } from "../../base/clock.ts";
 import { defaultLimits, type Limits } from "../../base/limits.ts";
 import type { Log } from "../../base/log.ts";
@@ -93,6 +93,12 @@ export class DecisionStage implements AsyncDisposable {
     const { active, canary } = this.#posting.line;
     if (active === null) return [];
     return (canary !== null && takes(canary, session) ? canary : active).snapshot.visible(agent, actions);
+  }
+
+  /** All that decides, or decides beside: the active one first. */
+  snapshots(): readonly Snapshot[] {
+    const { active, canary, shadow } = this.#posting.line;
+    return [active, canary, shadow].flatMap((standing) => (standing ? [standing.snapshot] : []));
   }
 
   /** What decides; null when nothing does and everything is denied. */

@@ -1,0 +1,233 @@
+import { Fault, type Decision, type DecisionInput, type HistoryFacts } from "@lanyard/contract";
+import { callEvent, HistoryMonitor, reachOf, type HistoryEvent, type HistoryLeaf, type Snapshot } from "@lanyard/policy";
+import type { Clock } from "../../base/clock.ts";
+import type { Answer } from "../../base/exchange.ts";
+import type { Limits } from "../../base/limits.ts";
+import type { Log } from "../../base/log.ts";
+import type { OutcomeStatus } from "../../base/path.ts";
+import type { Store } from "../../base/store/port.ts";
+import { Moments } from "./moments.ts";
+import { endOf, once, outputOf, recordedEvents } from "./recorded-events.ts";
+
+export interface HistoryDeps {
+  readonly store: Pick<Store, "scan" | "unsealAll" | "entry" | "settled" | "size">;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly limits: Pick<Limits, "history_rows_per_agent" | "history_records">;
+  /** What decides now, or beside: all that may ask. */
+  readonly snapshots: () => readonly Snapshot[];
+  /** The first of the sessions above one. */
+  readonly rootOf: (session: string) => string;
+  /** Told of each event, in order, right after it has been noted. */
+  readonly heed: (event: HistoryEvent) => void;
+  /** Told of a call that has been carried out, or may have been. */
+  readonly carriedOut: (of: number, input: DecisionInput, event: HistoryEvent) => void;
+}
+
+/** An event that questions which still read the ledger have to be told afterwards. */
+interface Waiting {
+  readonly event: HistoryEvent;
+  /** The decision that it comes from; null until that is on record. */
+  of: number | null;
+}
+
+/** Questions that are new: they read what has happened so far, while what happens meanwhile waits for them. */
+interface Reading {
+  readonly monitor: HistoryMonitor;
+  readonly leaves: readonly HistoryLeaf[];
+  readonly waiting: Waiting[];
+}
+
+const retryMs = 2000;
+
+/**
+ * Answers what policies ask of history. A decision is an event in the moment it is made, its end in the moment that is known: the very next decision sees
+ * both, calls under way included. Nothing is kept that is not in the ledger: after a restart, and for questions that are new, it is read from there;
+ * until then they have no answer, and a policy that needs one denies.
+ */
+export class HistoryStage implements Disposable {
+  readonly #deps: HistoryDeps;
+  readonly #moments: Moments;
+  readonly #monitor = new HistoryMonitor();
+  readonly #owners = new Map<string, { rows: number }>();
+  /** Calls that have been let through and have not ended. */
+  readonly #open = new Map<number, DecisionInput>();
+  /** Requests that are not on record yet, while somebody reads. */
+  #unrecorded = new Map<DecisionInput, Waiting>();
+  #fitted: readonly Snapshot[] = [];
+  #reading: Reading | null = null;
+  #settled: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  constructor(deps: HistoryDeps) {
+    this.#deps = deps;
+    this.#moments = new Moments(deps.clock);
+  }
+
+  /** Begins with what the ledger has; resolves when that is read, or cannot be for now. */
+  start(): Promise<void> {
+    this.#fit();
+    return this.#settled;
+  }
+
+  /** True while some question has no answer yet because the ledger is being read. */
+  get isReading(): boolean {
+    return this.#reading !== null;
+  }
+
+  /**
+   * The part of a decision's input: answers to what the policies ask for such a call, the call itself included; null where none asks anything of history. What
+   * cannot be answered is left out. Throws Fault `limit_exceeded` when too much is kept of the agent already: a call that could not be remembered must not happen.
+   */
+  facts(input: DecisionInput): HistoryFacts | null {
+    const snapshots = this.#fit();
+    const leaves = snapshots.length === 1 ? (snapshots[0]?.asks(input.agent, input.action) ?? []) : union(snapshots.map((snapshot) => snapshot.asks(input.agent, input.action)));
+    if (leaves.length === 0 && this.#monitor.idle) return null;
+    this.#checkRoom(input.agent.id);
+    if (leaves.length === 0) return {};
+    return this.#monitor.answers(leaves, this.#eventOf(input, { kind: "request" }));
+  }
+
+  /** A decision has been made; called in the same turn of the event loop. */
+  decided(input: DecisionInput, { effect }: Pick<Decision, "effect">): void {
+    if (effect === "ask") return; // Whoever is asked has not answered: it is decided anew then.
+    const waiting: Waiting = { event: this.#eventOf(input, { kind: "request", decision: effect }), of: null };
+    this.#note(waiting);
+    if (this.#reading) this.#unrecorded.set(input, waiting);
+  }
+
+  /** A decision is on record as entry `of`. */
+  begun(of: number, input: DecisionInput, { effect }: Pick<Decision, "effect">): void {
+    const waiting = this.#unrecorded.get(input);
+    if (waiting) waiting.of = of;
+    this.#unrecorded.delete(input);
+    if (effect === "allow") this.#open.set(of, input);
+  }
+
+  /** A call has ended. */
+  concluded(of: number, status: OutcomeStatus, answer: Answer | null): void {
+    const input = this.#open.get(of);
+    if (input === undefined) return;
+    this.#open.delete(of);
+    const event = this.#eventOf(input, { ...endOf(status), output: once(() => outputOf(answer)) });
+    this.#note({ event, of });
+    if (status === "done" || status === "uncertain") this.#deps.carriedOut(of, input, event);
+  }
+
+  /** The event that a recorded call made when it ended. */
+  eventOf(input: DecisionInput): HistoryEvent {
+    return this.#eventOf(input, { kind: "response" });
+  }
+
+  [Symbol.dispose](): void {
+    this.#closed = true;
+  }
+
+  #note(waiting: Waiting): void {
+    const { event } = waiting;
+    this.#monitor.note(event, this.#owner(event.scope.agent));
+    this.#reading?.waiting.push(waiting);
+    this.#deps.heed(event);
+  }
+
+  #eventOf(input: DecisionInput, happened: Omit<Parameters<typeof callEvent>[2], "rootSession" | "atMs">): HistoryEvent {
+    return callEvent(input, seenBy(this.#fitted, input), { ...happened, atMs: this.#moments.now(), rootSession: this.#deps.rootOf(input.session.id) });
+  }
+
+  #owner(agent: string): { rows: number } {
+    const known = this.#owners.get(agent) ?? { rows: 0 };
+    this.#owners.set(agent, known);
+    return known;
+  }
+
+  #checkRoom(agent: string): void {
+    const most = this.#deps.limits.history_rows_per_agent;
+    if (this.#owner(agent).rows < most) return;
+    this.#monitor.sweep(this.#moments.now());
+    if (this.#owner(agent).rows >= most) throw new Fault("limit_exceeded", `${most} rows of history are kept of agent \`${agent}\` (limit history_rows_per_agent); what more it does could not be remembered`);
+  }
+
+  /** What asks now. Questions that nobody asks any more are forgotten, new ones begin to read. */
+  #fit(): readonly Snapshot[] {
+    const now = this.#deps.snapshots();
+    if (now.length === this.#fitted.length && now.every((snapshot, at) => snapshot === this.#fitted[at])) return now;
+    this.#fitted = now;
+    const wanted = union(now.map(({ leaves }) => leaves));
+    this.#monitor.keep(new Set(wanted.map(({ id }) => id)));
+    if (this.#reading === null) this.#learn(wanted.filter(({ id }) => !this.#monitor.has(id)));
+    return now;
+  }
+
+  #learn(leaves: readonly HistoryLeaf[]): void {
+    if (leaves.length === 0 || this.#closed) return;
+    const { store, clock, log, limits } = this.#deps;
+    const monitor = this.#monitor.sibling();
+    const from = Math.max(0, store.size() - limits.history_records);
+    const nowMs = this.#moments.now();
+    const reachMs = Math.max(...leaves.map(reachOf));
+    const knownFromMs = from === 0 ? Number.NEGATIVE_INFINITY : (store.entry(from)?.at_ms ?? nowMs);
+    for (const leaf of leaves) monitor.add(leaf, knownFromMs);
+    const reading: Reading = { monitor, leaves, waiting: [] };
+    this.#reading = reading;
+    this.#settled = this.#read(reading, from, nowMs - reachMs).then(
+      () => this.#fitAgain(),
+      (error: unknown) => {
+        log.error("history.unread", { error });
+        this.#forget(reading);
+        clock.after(retryMs, () => this.#fitAgain());
+      },
+    );
+  }
+
+  async #read({ monitor, leaves, waiting }: Reading, from: number, sinceMs: number): Promise<void> {
+    const { store, rootOf } = this.#deps;
+    const startedUs = this.#deps.clock.monotonicUs();
+    await store.settled(); // What happened before this question was asked is on record now.
+    const done = { requests: new Set<number>(), ends: new Set<number>() };
+    const [snapshots, groups] = [this.#fitted, new Map<string, readonly string[]>()];
+    const wants = (action: string): boolean => {
+      const known = groups.get(action) ?? snapshots.map((snapshot) => snapshot.action(action)?.groups).find(Boolean) ?? [];
+      groups.set(action, known);
+      return monitor.wants(action, known);
+    };
+    for await (const events of recordedEvents(store, { from, sinceMs, wants, seen: (input) => seenBy(snapshots, input), rootOf })) {
+      if (this.#closed) return;
+      for (const { of, event } of events) {
+        this.#moments.reach(event.atMs);
+        monitor.note(event, this.#owner(event.scope.agent));
+        (event.kind === "request" ? done.requests : done.ends).add(of);
+      }
+    }
+    await store.settled();
+    await new Promise((resolve) => void setImmediate(resolve)); // What is on record is known to be by now.
+    for (const { event, of } of waiting) {
+      if (of !== null && (event.kind === "request" ? done.requests : done.ends).has(of)) continue;
+      monitor.note(event, this.#owner(event.scope.agent));
+    }
+    this.#monitor.adopt(monitor);
+    this.#reading = null;
+    this.#unrecorded = new Map();
+    this.#deps.log.info("history.read", { questions: leaves.length, events: done.requests.size + done.ends.size, ms: Math.round((this.#deps.clock.monotonicUs() - startedUs) / 1000) });
+  }
+
+  #forget(reading: Reading): void {
+    reading.monitor.keep(new Set());
+    this.#reading = null;
+    this.#unrecorded = new Map();
+  }
+
+  #fitAgain(): void {
+    this.#fitted = [];
+    if (!this.#closed) this.#fit();
+  }
+}
+
+const seenBy = (snapshots: readonly Snapshot[], input: DecisionInput): Parameters<typeof callEvent>[1] => {
+  for (const snapshot of snapshots) {
+    const seen = snapshot.seen(input);
+    if (seen !== null) return seen;
+  }
+  return null;
+};
+
+const union = (lists: readonly (readonly HistoryLeaf[])[]): readonly HistoryLeaf[] => (lists.length === 1 ? (lists[0] ?? []) : [...new Map(lists.flat().map((leaf) => [leaf.id, leaf])).values()]);
