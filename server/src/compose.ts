@@ -32,6 +32,7 @@ import { replay } from "./mediation/replay.ts";
 import type { Stages } from "./mediation/stages.ts";
 import { channelsRoom, notifying, surfacing } from "./notifying.ts";
 import { releasing } from "./releasing.ts";
+import { noted, remembering } from "./remembering.ts";
 import { storedAlerts } from "./stages/alert/alerts.ts";
 import { noHeld, noUndo, undoing } from "./undoing.ts";
 import { BudgetStage } from "./stages/budget/budget.ts";
@@ -49,6 +50,7 @@ import { Catalog } from "./stages/facts/catalog.ts";
 import { reachableServers } from "./stages/facts/gather.ts";
 import { webDefinitions, webGround } from "./stages/facts/web-tools.ts";
 import type { Flow } from "./stages/flow/flow.ts";
+import type { HistoryStage } from "./stages/history/history.ts";
 import { identityStage, type Identity } from "./stages/identity/identity.ts";
 import { inspect } from "./stages/inspection/inspect.ts";
 import { Proposals } from "./stages/proposal/proposals.ts";
@@ -102,6 +104,7 @@ interface Core {
   readonly budgets: BudgetStage;
   readonly classifier: () => Classifier;
   readonly flow: Flow;
+  readonly history: HistoryStage;
 }
 
 async function core({ config, environment, log, clock = systemClock }: ComposeOptions, held: AsyncDisposableStack): Promise<Core> {
@@ -136,7 +139,7 @@ async function core({ config, environment, log, clock = systemClock }: ComposeOp
   const releases = releasing({ store, clock, log, limits, config: current, ground, decision, solver });
   const approvals = held.use(approvalStage({ store, clock, log, config: current }));
   const credentials = new CredentialStage({ store, clock, log, config: current, environment });
-  return { clock, log, store, live, identity, catalog, ground, decision, releases, approvals, limits, credentials, stop, budgets, classifier: labelling({ store, live, log }, held), flow: flowing({ store, live, identity }, held) };
+  return { clock, log, store, live, identity, catalog, ground, decision, releases, approvals, limits, credentials, stop, budgets, classifier: labelling({ store, live, log }, held), flow: flowing({ store, live, identity }, held), history: remembering({ store, clock, log, limits, decision, identity }, held) };
 }
 
 /** Builds and starts a daemon. Throws Fault `conflict` when another holds the data folder, `ledger_unavailable`, `invalid_config`. */
@@ -148,6 +151,7 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
   await live.start();
   await loadExtractors();
   await decision.start();
+  await rooms.history.start();
 
   const servers = held.use(new Upstreams({ servers: [...config.servers].map((entry) => spec(entry, rooms.credentials, (...guest) => enclose(...guest))), environment: childEnvironment(environment), clock, limits: rooms.limits, log, rootOf: identity.rootOf, stopOf: (server) => rooms.stop.stopOfServer(server), seen: (server, tools) => catalog.seen(server, tools) }));
   const back = held.use(undoing({ ...rooms, config: () => live.current(), servers, stages: () => stages }));
@@ -213,7 +217,7 @@ export async function composeOffline(options: ComposeOptions): Promise<Offline> 
 }
 
 /** The path's collaborators, out of the rooms. */
-function pathOf({ clock, log, store, live, identity, catalog, decision, approvals, limits, credentials, stop, budgets, classifier, flow }: Core, servers: Upstreams, ownUrl: () => string): Omit<Stages, "plan" | "staged" | "stage"> {
+function pathOf({ clock, log, store, live, identity, catalog, decision, approvals, limits, credentials, stop, budgets, classifier, flow, history }: Core, servers: Upstreams, ownUrl: () => string): Omit<Stages, "plan" | "staged" | "stage"> {
   const record = recordStage({ store, clock, log });
   const executor = { upstreams: servers, limits, pin: (server: string, tool: string) => catalog.pin(server, tool) };
   const web = { limits, rules: () => live.current().egress, ownUrl };
@@ -225,10 +229,8 @@ function pathOf({ clock, log, store, live, identity, catalog, decision, approval
     standing: stop.standing,
     reserve: budgets.reserve,
     look: stop.look,
-    gather: gathering({ config: () => live.current(), catalog, clock, classifier, flow }),
-    decide: (input) => decision.decide(input),
-    intend: record.intend,
-    conclude: record.conclude,
+    gather: gathering({ config: () => live.current(), catalog, clock, classifier, flow, history }),
+    ...noted(history, { decide: (input) => decision.decide(input), intend: record.intend, conclude: record.conclude }),
     claim: (principal, action) => approvals.claim(principal, action),
     unclaim: (approval, why) => approvals.unclaim(approval, why),
     hold: (...call) => approvals.hold(...call),

@@ -11,6 +11,7 @@ import { gather } from "./stages/facts/gather.ts";
 import { webTool } from "./stages/facts/web-tools.ts";
 import { constantsOf } from "./stages/flow/constants.ts";
 import type { Flow } from "./stages/flow/flow.ts";
+import type { HistoryStage } from "./stages/history/history.ts";
 
 /** What step 4 asks. */
 export interface GatheringRooms {
@@ -18,6 +19,7 @@ export interface GatheringRooms {
   readonly clock: Clock;
   readonly classifier: () => Classifier;
   readonly flow: Pick<Flow, "trace">;
+  readonly history: Pick<HistoryStage, "facts">;
   readonly catalog: {
     pin(server: string, tool: string): Pick<Pin, "definition" | "refuse">;
     /** The definition that calls of it are pinned to; null where there is none. */
@@ -38,7 +40,8 @@ export const gathering =
     const labels = labelled(rooms.classifier(), unfold, action.args, meaning.facts);
     const traced = rooms.flow.trace(principal, action.args, labels, constantsOf(shapeOf(rooms, action)));
     const input: DecisionInput = { ...known.input, session: { ...known.input.session, labels: traced.labels }, effects: meaning.effects, facts: traced.facts };
-    return { input, pin: known.pin };
+    const history = rooms.history.facts(input);
+    return { input: history === null ? input : { ...input, history }, pin: known.pin };
   };
 
 const nothingDeclared: DeclaredArguments = new Map();

@@ -1,7 +1,7 @@
 import { Fault, type Decision, type DecisionInput, type JsonObject } from "@lanyard/contract";
 import { EvaluationFault, type EvaluationRequest } from "../cedar/request.ts";
 import { FieldsValue, type RecordValue } from "../cedar/value.ts";
-import type { SeenCall } from "../temporal/event.ts";
+import type { CallView } from "../temporal/event.ts";
 import type { ActionShape } from "../schema/schema.ts";
 import type { Actions, ReadyAction } from "./actions.ts";
 import { argumentsOf, factsAreSound, refuseUnknown, typedArguments } from "./admit.ts";
@@ -86,7 +86,7 @@ const admit = (rules: Rules, input: RoundInput): Decision | Admitted => {
 };
 
 /** What policy sees of a call beside its head, and the groups of its action; null for an action that the bundle does not know. Arguments that do not fit are not seen. */
-export const seenCall = ({ actions }: Rules, input: DecisionInput): SeenCall | null => {
+export const seenCall = ({ actions }: Rules, input: DecisionInput): CallView | null => {
   const action = actions.get(input.action);
   if (action === null) return null;
   const args = (factsAreSound(input) ? readArguments(action, input.args, new Walk()) : undefined) ?? new FieldsValue(new Map());

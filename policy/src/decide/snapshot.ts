@@ -8,7 +8,7 @@ import { denyUnasked } from "./combine.ts";
 import { decide, find, roundsOf, seenCall, type Evaluation, type Rules } from "./decide.ts";
 import { explain, type PolicyExplanation } from "./explain.ts";
 import { Readying, type ReadyPolicy } from "./ready.ts";
-import type { SeenCall } from "../temporal/event.ts";
+import type { CallView } from "../temporal/event.ts";
 import type { HistoryLeaf } from "../temporal/leaf.ts";
 import { IndexDraft, type ScopeIndex } from "./scope-index.ts";
 
@@ -47,7 +47,7 @@ export interface Snapshot {
   /** What of it must be answered to decide a call of this agent and this action. */
   asks(agent: DecisionInput["agent"], action: string): readonly HistoryLeaf[];
   /** What policies see of a call, as conditions on history look at it; null for an action that the bundle does not know. */
-  seen(input: DecisionInput): SeenCall | null;
+  seen(input: DecisionInput): CallView | null;
   /** What must follow a call that has been carried out: policies that would forbid it if what they await did not come. Its input has its `history`. */
   promises(input: DecisionInput): readonly { readonly policy: string; readonly leaf: HistoryLeaf }[];
   /** The action of this name as the bundle has it; null for a tool that it does not know. */
@@ -179,7 +179,7 @@ class ReadySnapshot implements Snapshot {
     return known;
   }
 
-  seen(input: DecisionInput): SeenCall | null {
+  seen(input: DecisionInput): CallView | null {
     return seenCall(this.#rules, input);
   }
 

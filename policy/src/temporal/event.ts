@@ -43,7 +43,7 @@ export const eventOwnFields: Readonly<Record<string, OwnField | undefined>> = Ob
 } satisfies Record<string, OwnField>);
 
 /** What policy sees of a call, and the groups that its action is in. */
-export interface SeenCall {
+export interface CallView {
   readonly groups: readonly string[];
   readonly context: RecordValue;
 }
@@ -63,7 +63,7 @@ export interface Happened {
 }
 
 /** The event that a call makes. `seen`: null for an action that nobody knows, which has no fields but its own. */
-export const callEvent = (input: DecisionInput, seen: SeenCall | null, { kind, atMs, rootSession, decision, status, output }: Happened): HistoryEvent => ({
+export const callEvent = (input: DecisionInput, seen: CallView | null, { kind, atMs, rootSession, decision, status, output }: Happened): HistoryEvent => ({
   kind,
   atMs,
   action: input.action,

@@ -1,4 +1,4 @@
-import { completeWebArguments, Fault, isObject, webServer, type Action, type ErrorCode, type Json, type JsonObject } from "@lanyard/contract";
+import { completeWebArguments, Fault, isObject, webServer, type Action, type Decision, type DecisionInput, type ErrorCode, type Json, type JsonObject } from "@lanyard/contract";
 import { boundOf, changedIn } from "../../base/bound.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Answer, Exchange } from "../../base/exchange.ts";
@@ -11,6 +11,8 @@ import { rule } from "../../mediation/mediate.ts";
 import { normalise } from "../../mediation/normalise.ts";
 import { BudgetStage } from "../../stages/budget/budget.ts";
 import { Flow } from "../../stages/flow/flow.ts";
+import type { Log } from "../../base/log.ts";
+import { HistoryStage } from "../../stages/history/history.ts";
 import { inspect } from "../../stages/inspection/inspect.ts";
 import type { Guesser } from "./infer.ts";
 import { definitionsOf, readLine, type TraceLine } from "./line.ts";
@@ -49,6 +51,9 @@ export class Trial {
   readonly #explain: boolean;
   readonly #classifier: Classifier;
   readonly #flow: Flow;
+  readonly #history: HistoryStage;
+  /** Calls that were let through and have no result yet, by session and tool, in order. */
+  readonly #open = new Map<string, number[]>();
   /** The time of the line that is being run; null for the present. */
   #atMs: number | null = null;
 
@@ -62,6 +67,7 @@ export class Trial {
     this.#explain = explain;
     this.#classifier = classifierOf(world.config.labels, clock.random(32)); // Nothing of it outlives the trial.
     this.#flow = new Flow({ key: clock.random(32), config: () => world.config });
+    this.#history = new HistoryStage({ store: null, clock: this.#clock, log: nowhere, limits: world.config.limits, snapshots: () => [world.snapshot()], rootOf: (id) => this.#sessions.get(id)?.principal.chain[0] ?? id });
   }
 
   /** `number` counts from 1. Throws Fault `invalid_config` when policies do not compile against tools that the trace brought along. */
@@ -71,7 +77,7 @@ export class Trial {
     this.#atMs = line.at === undefined ? null : Date.parse(line.at);
     const head: JsonObject = line.session === undefined ? { line: number } : { line: number, session: line.session };
     try {
-      if (line.call) return this.#call(head, line.session ?? "", line.call);
+      if (line.call) return this.#call(head, line.session ?? "", number, line.call);
       const said = this.#other(line, line.session ?? "", number);
       return { answer: { ...head, ...said }, isBad: false, isPlain: said["result"] !== "withheld" };
     } catch (error) {
@@ -107,8 +113,15 @@ export class Trial {
     return { closed: true };
   }
 
+  /** The result is that of the first call of the tool that has none yet. */
+  #ended(key: string, status: "done" | "failed", answer: Answer | null): void {
+    const [number, ...others] = this.#open.get(key) ?? [];
+    this.#open.set(key, others);
+    if (number !== undefined) this.#history.concluded(number, status, answer);
+  }
+
   /** A call is answered with an effect whatever is wrong with it: what cannot be decided is denied. */
-  #call(head: JsonObject, name: string, { tool, args = {}, approvals = [] }: NonNullable<TraceLine["call"]>): TrialAnswer {
+  #call(head: JsonObject, name: string, number: number, { tool, args = {}, approvals = [] }: NonNullable<TraceLine["call"]>): TrialAnswer {
     const session = this.#sessions.get(name);
     if (!session) return { answer: { ...head, ...denied("unauthenticated", unopened(name)), error: unopened(name) }, isBad: true };
     const guessed = this.#guesser?.meet(tool, args) === true && { guessed: true };
@@ -129,7 +142,7 @@ export class Trial {
     };
     const world = this.#world;
     const stages = {
-      gather: gathering({ config: () => world.config, catalog: world, clock: this.#clock, classifier: () => this.#classifier, flow: this.#flow }),
+      gather: gathering({ config: () => world.config, catalog: world, clock: this.#clock, classifier: () => this.#classifier, flow: this.#flow, history: this.#history }),
       reserve: this.#budgets.reserve,
       decide: (input: Parameters<typeof snapshot.decide>[0]) => ({ decision: snapshot.decide(input), bundle: snapshot.hash }),
     };
@@ -140,6 +153,7 @@ export class Trial {
     const { decision } = ruling;
     if (decision.effect === "allow" && reservation) session.running.push({ tool, reservation });
     else reservation?.[Symbol.dispose]();
+    if (by === "policy" && facts) this.#happened(number, facts.input, decision);
     if (decision.effect === "ask" && facts) session.asked = { digest: action.digest, action: action.name, approvers: decision.approvers, bound: boundOf(facts, ruling), atMs: this.#clock.nowMs() };
     if (given !== null && (!isGood || isOther)) session.given.delete(action.digest);
     if (decision.effect === "allow") {
@@ -154,6 +168,15 @@ export class Trial {
     return { answer: this.#explain && facts ? { ...answer, explain: snapshot.explain(facts.input) as unknown as Json } : answer, isBad: false };
   }
 
+  /** A decision is an event for those that follow; its end comes with its result. */
+  #happened(number: number, input: DecisionInput, decision: Decision): void {
+    this.#history.decided(input, decision);
+    this.#history.begun(number, input, decision);
+    if (decision.effect !== "allow") return;
+    const key = `${input.session.id} ${input.action}`;
+    this.#open.set(key, [...(this.#open.get(key) ?? []), number]);
+  }
+
   /** What came back from a server, as the agent would get it: passed on, or withheld. What passes was read by the session; the line is its place. */
   #result({ tool, content, structuredContent, isError }: NonNullable<TraceLine["result"]>, session: TrialSession, line: number): JsonObject {
     const blocks: Json = typeof content === "string" ? [{ type: "text", text: content }] : isObject(content) ? [content] : content;
@@ -164,13 +187,18 @@ export class Trial {
       const action = actionOf(tool, {});
       const passed = inspect({ limits: this.#world.config.limits }, action, answer);
       learning({ flow: this.#flow, config: () => this.#world.config, classifier: () => this.#classifier })(action, passed, session, { seq: line }, null);
+      this.#ended(`${session.principal.session} ${action.name}`, isError === true ? "failed" : "done", passed);
       return { result: "passed" };
     } catch (error) {
+      if (error instanceof Fault && error.code === "result_withheld") this.#ended(`${session.principal.session} ${tool}`, "done", null);
       if (error instanceof Fault && error.code === "result_withheld") return { result: "withheld", why: error.message };
       throw error;
     }
   }
 }
+
+/** Questions to history are answered from the trace alone: nothing is read that could go wrong. */
+const nowhere: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 /** People said yes to the call that was asked for last: the identical call goes through, once, whatever comes between. */
 const approved = (session: TrialSession, groups: readonly string[], lastsMs: number): JsonObject => {

@@ -10,7 +10,8 @@ import { Moments } from "./moments.ts";
 import { endOf, once, outputOf, recordedEvents } from "./recorded-events.ts";
 
 export interface HistoryDeps {
-  readonly store: Pick<Store, "scan" | "unsealAll" | "entry" | "settled" | "size">;
+  /** Where what has happened is on record; null where nothing has. */
+  readonly store: Pick<Store, "scan" | "unsealAll" | "entry" | "settled" | "size"> | null;
   readonly clock: Clock;
   readonly log: Log;
   readonly limits: Pick<Limits, "history_rows_per_agent" | "history_records">;
@@ -18,10 +19,6 @@ export interface HistoryDeps {
   readonly snapshots: () => readonly Snapshot[];
   /** The first of the sessions above one. */
   readonly rootOf: (session: string) => string;
-  /** Told of each event, in order, right after it has been noted. */
-  readonly heed: (event: HistoryEvent) => void;
-  /** Told of a call that has been carried out, or may have been. */
-  readonly carriedOut: (of: number, input: DecisionInput, event: HistoryEvent) => void;
 }
 
 /** An event that questions which still read the ledger have to be told afterwards. */
@@ -51,7 +48,7 @@ export class HistoryStage implements Disposable {
   readonly #monitor = new HistoryMonitor();
   readonly #owners = new Map<string, { rows: number }>();
   /** Calls that have been let through and have not ended. */
-  readonly #open = new Map<number, DecisionInput>();
+  readonly #open = new Map<number, { readonly input: DecisionInput; readonly root: string }>();
   /** Requests that are not on record yet, while somebody reads. */
   #unrecorded = new Map<DecisionInput, Waiting>();
   #fitted: readonly Snapshot[] = [];
@@ -68,11 +65,6 @@ export class HistoryStage implements Disposable {
   start(): Promise<void> {
     this.#fit();
     return this.#settled;
-  }
-
-  /** True while some question has no answer yet because the ledger is being read. */
-  get isReading(): boolean {
-    return this.#reading !== null;
   }
 
   /**
@@ -101,22 +93,16 @@ export class HistoryStage implements Disposable {
     const waiting = this.#unrecorded.get(input);
     if (waiting) waiting.of = of;
     this.#unrecorded.delete(input);
-    if (effect === "allow") this.#open.set(of, input);
+    if (effect === "allow") this.#open.set(of, { input, root: this.#deps.rootOf(input.session.id) });
   }
 
   /** A call has ended. */
   concluded(of: number, status: OutcomeStatus, answer: Answer | null): void {
-    const input = this.#open.get(of);
-    if (input === undefined) return;
+    const call = this.#open.get(of);
+    if (call === undefined) return;
     this.#open.delete(of);
-    const event = this.#eventOf(input, { ...endOf(status), output: once(() => outputOf(answer)) });
+    const event = this.#eventOf(call.input, { ...endOf(status), output: once(() => outputOf(answer)) }, call.root); // its session may be over
     this.#note({ event, of });
-    if (status === "done" || status === "uncertain") this.#deps.carriedOut(of, input, event);
-  }
-
-  /** The event that a recorded call made when it ended. */
-  eventOf(input: DecisionInput): HistoryEvent {
-    return this.#eventOf(input, { kind: "response" });
   }
 
   [Symbol.dispose](): void {
@@ -127,11 +113,10 @@ export class HistoryStage implements Disposable {
     const { event } = waiting;
     this.#monitor.note(event, this.#owner(event.scope.agent));
     this.#reading?.waiting.push(waiting);
-    this.#deps.heed(event);
   }
 
-  #eventOf(input: DecisionInput, happened: Omit<Parameters<typeof callEvent>[2], "rootSession" | "atMs">): HistoryEvent {
-    return callEvent(input, seenBy(this.#fitted, input), { ...happened, atMs: this.#moments.now(), rootSession: this.#deps.rootOf(input.session.id) });
+  #eventOf(input: DecisionInput, happened: Omit<Parameters<typeof callEvent>[2], "rootSession" | "atMs">, rootSession = this.#deps.rootOf(input.session.id)): HistoryEvent {
+    return callEvent(input, seenBy(this.#fitted, input), { ...happened, atMs: this.#moments.now(), rootSession });
   }
 
   #owner(agent: string): { rows: number } {
@@ -161,6 +146,10 @@ export class HistoryStage implements Disposable {
   #learn(leaves: readonly HistoryLeaf[]): void {
     if (leaves.length === 0 || this.#closed) return;
     const { store, clock, log, limits } = this.#deps;
+    if (store === null) {
+      for (const leaf of leaves) this.#monitor.add(leaf, Number.NEGATIVE_INFINITY);
+      return;
+    }
     const monitor = this.#monitor.sibling();
     const from = Math.max(0, store.size() - limits.history_records);
     const nowMs = this.#moments.now();
@@ -169,7 +158,7 @@ export class HistoryStage implements Disposable {
     for (const leaf of leaves) monitor.add(leaf, knownFromMs);
     const reading: Reading = { monitor, leaves, waiting: [] };
     this.#reading = reading;
-    this.#settled = this.#read(reading, from, nowMs - reachMs).then(
+    this.#settled = this.#read(store, reading, from, nowMs - reachMs).then(
       () => this.#fitAgain(),
       (error: unknown) => {
         log.error("history.unread", { error });
@@ -179,8 +168,8 @@ export class HistoryStage implements Disposable {
     );
   }
 
-  async #read({ monitor, leaves, waiting }: Reading, from: number, sinceMs: number): Promise<void> {
-    const { store, rootOf } = this.#deps;
+  async #read(store: NonNullable<HistoryDeps["store"]>, { monitor, leaves, waiting }: Reading, from: number, sinceMs: number): Promise<void> {
+    const { rootOf } = this.#deps;
     const startedUs = this.#deps.clock.monotonicUs();
     await store.settled(); // What happened before this question was asked is on record now.
     const done = { requests: new Set<number>(), ends: new Set<number>() };

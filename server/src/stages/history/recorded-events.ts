@@ -1,4 +1,4 @@
-import { isObject, type DecisionInput, type Json, type LedgerRecord } from "@lanyard/contract";
+import { isObject, parseJson, type DecisionInput, type Json, type LedgerRecord } from "@lanyard/contract";
 import { callEvent, type HistoryEvent } from "@lanyard/policy";
 import { canonicalize } from "@lanyard/ledger";
 import type { Answer } from "../../base/exchange.ts";
@@ -129,7 +129,7 @@ export const outputOf = (answer: Answer | null): Json | undefined => {
   const [only] = content;
   if (content.length !== 1 || !isObject(only) || typeof only["text"] !== "string") return undefined;
   try {
-    return JSON.parse(only["text"]) as Json;
+    return parseJson(only["text"]) as Json;
   } catch {
     return only["text"];
   }
