@@ -21,20 +21,19 @@ export function remembering({ store, clock, log, limits, decision, identity }: R
   return held.use(new HistoryStage({ store, clock, log, limits, snapshots: () => decision.snapshots(), rootOf: identity.rootOf }));
 }
 
-/** The steps of the path whose outcome is an event: each is noted in the turn in which it happens, so that no decision can slip in between. */
-export const noted = (history: HistoryStage, { decide, intend, conclude }: Pick<Stages, "decide" | "intend" | "conclude">): Pick<Stages, "decide" | "intend" | "conclude"> => ({
-  decide: (input) => {
-    const ruling = decide(input);
-    history.decided(input, ruling.decision);
-    return ruling;
-  },
-  intend: async (action, principal, facts, ruling, by, approval) => {
-    const intent = await intend(action, principal, facts, ruling, by, approval);
+/**
+ * The steps of the path whose outcome is an event. A decision is noted when it is final, before the first wait after it: no other decision can slip in
+ * between. One that could not be recorded after all stays noted: it was refused, and counts as one more.
+ */
+export const noted = (history: HistoryStage, { intend, conclude }: Pick<Stages, "intend" | "conclude">): Pick<Stages, "intend" | "conclude"> => ({
+  intend: async (action, principal, facts, ruling, by, ...rest) => {
+    if (facts && by === "policy") history.decided(facts.input, ruling.decision);
+    const intent = await intend(action, principal, facts, ruling, by, ...rest);
     if (facts && by === "policy") history.begun(intent.seq, facts.input, ruling.decision);
     return intent;
   },
-  conclude: (intent, principal, status, code, answer, startedUs) => {
+  conclude: (intent, principal, status, code, answer, ...rest) => {
     history.concluded(intent.seq, status, answer);
-    return conclude(intent, principal, status, code, answer, startedUs);
+    return conclude(intent, principal, status, code, answer, ...rest);
   },
 });

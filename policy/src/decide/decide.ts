@@ -90,7 +90,7 @@ export const seenCall = ({ actions }: Rules, input: DecisionInput): CallView | n
   const action = actions.get(input.action);
   if (action === null) return null;
   const args = (factsAreSound(input) ? readArguments(action, input.args, new Walk()) : undefined) ?? new FieldsValue(new Map());
-  return { groups: action.shape.groups, context: new CallRequest(input, args, { agent: agentEntity(input.agent), action: action.entity, resource: action.server }).context };
+  return { groups: action.shape.groups, context: new CallRequest(input, args, { agent: agentEntity(input.agent), action: action.entity, resource: action.server, shape: action.shape }).context };
 };
 
 const readArguments = ({ shape, plan }: ReadyAction, args: JsonObject, walk: Walk): RecordValue | undefined => {
