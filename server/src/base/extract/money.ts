@@ -51,8 +51,7 @@ function minorOf(text: string, unit: Amount["unit"], currency: string): number |
   const [, whole, fraction = ""] = /^(0|[1-9]\d{0,15})(?:\.(\d{1,8}))?$/.exec(text) ?? [];
   if (whole === undefined) return null;
   const places = unit === "minor" ? 0 : (digits.get(currency) ?? 2);
-  const kept = fraction.replace(/0+$/, "");
-  if (kept.length > places) return null;
-  const minor = Number(`${whole}${kept.padEnd(places, "0")}`);
+  if (fraction.length > places) return null; // `1.000` is one to some and a thousand to others.
+  const minor = Number(`${whole}${fraction.padEnd(places, "0")}`);
   return Number.isSafeInteger(minor) ? minor : null;
 }

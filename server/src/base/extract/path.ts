@@ -65,7 +65,7 @@ function spelled(text: string): string {
 /** Nothing in it that one program takes as it stands and another for something else. */
 function isOrdinary(text: string): boolean {
   if (hidden.test(text) || !text.isWellFormed()) return false;
-  if (/^[~]|[\\$`*?|<>"]|%[0-9a-f]{2}|^[A-Za-z]:|^[a-z][a-z0-9+.-]*:\/|^\/\/|\/\/$/i.test(text)) return false;
+  if (/^[~]|[\\$`*?|<>"]|%[0-9a-f]{2}|%u[0-9a-f]{4}|%\w+%|~\d(?:\.|\/|$)|^[A-Za-z]:|^[a-z][a-z0-9+.-]*:\/|^\/\/|\/\/$/i.test(text)) return false;
   return text.split("/").every((part) => part.length <= 255 && !/^\s|\s$/.test(part) && !/[^.]\.$|^\.{3,}$/.test(part) && !part.includes(";") && (!/[[\]{}]/.test(part) || routed.test(part)));
 }
 
