@@ -1,5 +1,6 @@
 import { callEffects, type CallEffect } from "@lanyard/contract";
 import { z } from "zod";
+import { currencyDigits } from "../extract/money.ts";
 import { isZone } from "../wall-clock.ts";
 
 // What lanyard.yaml says under `budgets:`.
@@ -149,16 +150,13 @@ function windowOf(text: string, zone = "UTC"): BudgetWindow | null {
 const sizes: Readonly<Record<string, number>> = { B: 1, kB: 1e3, MB: 1e6, GB: 1e9, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
 const currencies: ReadonlySet<string> = new Set(Intl.supportedValuesOf("currency"));
 
-/** Digits that the currency has after the point, and so what its smallest unit is. */
-export const currencyDigits = (currency: string | null): number => (currency === null ? 2 : (new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits ?? 2));
-
 /** The limit in the smallest unit; or what is wrong with it. */
 function limitOf({ of, limit }: BudgetFile): { amount: number; currency: string | null; digits: number } | string {
   const whole = (amount: number, currency: string | null = null, digits = 0) => (Number.isSafeInteger(amount) ? { amount, currency, digits } : "the limit must be a whole number of the smallest unit, at most 9007199254740991");
   if (of === "money") {
     const [, figures = "", , currency = null] = /^(\d+(\.\d+)?)(?: ([A-Z]{3}))?$/.exec(String(limit)) ?? [];
     if (figures === "" || (currency !== null && !currencies.has(currency))) return `\`${limit}\` is no amount of money; write for example \`500 EUR\`, or \`500\` for whatever currency`;
-    const digits = currencyDigits(currency);
+    const digits = currencyDigits(currency ?? "");
     const [units = "", cents = ""] = figures.split(".");
     if (cents.length > digits) return `\`${limit}\` has more than ${digits} digits after the point`;
     return whole(Number(`${units}${cents.padEnd(digits, "0")}`), currency, digits);

@@ -6,6 +6,9 @@ const digits: ReadonlyMap<string, number> = new Map(
   Object.entries({ 0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF", 3: "BHD IQD JOD KWD LYD OMR TND", 4: "CLF UYW" }).flatMap(([count, codes]) => codes.split(" ").map((code) => [code, Number(count)] as const)),
 );
 const symbols: ReadonlyMap<string, string> = new Map(Object.entries({ "€": "EUR", "£": "GBP", "₹": "INR", "₩": "KRW", "₽": "RUB", "₺": "TRY", "₴": "UAH", "₪": "ILS", "₫": "VND", "US$": "USD", $: "", "¥": "" }));
+
+/** Digits of an amount after the point, and so what its smallest unit is. Not as `Intl` has them, which says how amounts are usually shown. */
+export const currencyDigits = (currency: string): number => digits.get(currency) ?? 2;
 const codes: ReadonlySet<string> = new Set(Intl.supportedValuesOf("currency"));
 
 /** An amount as it stands in an argument, and the currency that the argument's contract or a neighbour of it says; empty where none does. */
@@ -50,7 +53,7 @@ const numeral = (value: number): string => (/e/.test(String(value)) ? "" : Strin
 function minorOf(text: string, unit: Amount["unit"], currency: string): number | null {
   const [, whole, fraction = ""] = /^(0|[1-9]\d{0,15})(?:\.(\d{1,8}))?$/.exec(text) ?? [];
   if (whole === undefined) return null;
-  const places = unit === "minor" ? 0 : (digits.get(currency) ?? 2);
+  const places = unit === "minor" ? 0 : currencyDigits(currency);
   if (fraction.length > places) return null; // `1.000` is one to some and a thousand to others.
   const minor = Number(`${whole}${fraction.padEnd(places, "0")}`);
   return Number.isSafeInteger(minor) ? minor : null;
