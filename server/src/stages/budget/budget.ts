@@ -98,7 +98,7 @@ export class BudgetStage implements Disposable {
     return reservation;
   };
 
-  /** Counts that are not at zero, and those of open sessions that may make so many calls. */
+  /** Counts in use. */
   list(): BudgetState[] {
     const nowMs = this.#now();
     const { budgets } = this.#rooms.config();
