@@ -40,7 +40,7 @@ beforeAll(async () => {
     label: "bank",
     tools,
     onCall: ({ params }, response) => {
-      const { to } = params?.["arguments"] as { to?: string };
+      const { to } = (params?.["arguments"] ?? {}) as { to?: string };
       if (to === "silence") response.destroy();
       return to === "silence";
     },
@@ -86,7 +86,7 @@ test("a burst of many sessions, agents and children at once: the bank sees no ce
 
 test("amounts that are none, and currencies that are others, buy nothing; what policy denies costs nothing", async () => {
   const { token, id } = await session("ben");
-  for (const amount of [-50, 1e300, 9007199254740993, 90_071_992_547_409.93, 0.001, "1,000", "5 USD", "ten", null, [1, 2], { a: 1 }]) expect(await pay(token, amount), JSON.stringify(amount)).not.toBe("done by bank");
+  for (const amount of [-50, 1e300, 2 ** 53, 2 ** 53 / 100, 0.001, "1,000", "5 USD", "ten", null, [1, 2], { a: 1 }]) expect(await pay(token, amount), JSON.stringify(amount)).not.toBe("done by bank");
   for (const currency of ["USD", "XBT", "", 1] as const) expect(await pay(token, 1, { currency }), String(currency)).toMatch(/budget `pocket`|malformed|arguments/);
   expect(await call(token, "pay", { to: "shop", amount: 1 })).toMatch(/nobody can say how much this call takes of EUR/);
   expect(await pay(token, 80, { to: "nobody" })).toMatch(/Denied by policy/);

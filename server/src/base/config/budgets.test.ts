@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { Fault } from "@lanyard/contract";
+import type { Fault } from "@lanyard/contract";
 import { moneyFacts } from "../extract/money.ts";
 import { parseConfig } from "./read.ts";
 
