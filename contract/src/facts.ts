@@ -135,5 +135,8 @@ export interface BudgetFacts {
   readonly over: readonly string[];
 }
 
-/** Values of the temporal conditions that the bundle's policies ask for, by their id in the bundle. */
+/**
+ * Answers to what the bundle's policies ask of history, by the question's id in the bundle. Where the name of a bundle's set of questions stands beside them,
+ * all that matter have been answered, and those that are not there are false or 0. Any other that is not there has no answer: a policy that needs it is in error.
+ */
 export type HistoryFacts = Readonly<Record<string, boolean | number>>;

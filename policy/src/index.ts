@@ -24,6 +24,7 @@ export { callEvent, type HistoryEvent } from "./temporal/event.ts";
 export { reachOf, type HistoryLeaf } from "./temporal/leaf.ts";
 export { awaitedBy, type AwaitedEvent } from "./temporal/promise.ts";
 export { HistoryMonitor } from "./temporal/monitor.ts";
+export { naiveAnswers } from "./temporal/naive.ts";
 export type { AskAnswer, PossibleCalls } from "./solve/answer.ts";
 export { askForms, standardAsks } from "./solve/ask.ts";
 export type { ChangeExample, Comparison, SolvedChange } from "./solve/compare.ts";

@@ -58,8 +58,13 @@ export const factsAreSound = ({ user, session, approvals, resources, reversibili
   (effects === undefined || areShowable(effects)) &&
   (facts === undefined || areShowable(facts)) &&
   (budget === undefined || areShowable(budget)) &&
-  (history === undefined || areShowable(history)) &&
+  (history === undefined || areAnswers(history)) &&
   (resources === undefined || resources.every(({ id, labels, owner }) => id.isWellFormed() && allSound(labels) && (owner === null || owner.isWellFormed())));
+
+const areAnswers = (history: NonNullable<DecisionInput["history"]>): boolean => {
+  for (const name in history) if (typeof history[name] === "number" && !Number.isSafeInteger(history[name])) return false;
+  return true;
+};
 
 const allSound = (texts: readonly string[]): boolean => {
   for (const text of texts) if (!text.isWellFormed()) return false;

@@ -1,3 +1,4 @@
+import { questionsOf } from "./history.ts";
 import { describe, expect, it } from "vitest";
 import { readBundle, encodeBundle, type Policy, type Scope } from "../bundle.ts";
 import { Expressions } from "../cedar/compile.ts";
@@ -31,7 +32,7 @@ const finderOf = (...policies: Policy[]) => {
     if (!answer) throw new Error(`there is no action \`${action}\``);
     return answer;
   };
-  return { find, rules: { actions, finder }, ids: (...question: Parameters<typeof find>) => find(...question).candidates.always.map(({ id }) => id) };
+  return { find, rules: { actions, finder, questions: questionsOf([]) }, ids: (...question: Parameters<typeof find>) => find(...question).candidates.always.map(({ id }) => id) };
 };
 
 describe("candidates", () => {

@@ -4,6 +4,7 @@ import { DatetimeValue, EntityUid, FieldsValue, RecordValue, SetValue, type Valu
 import { budgetParts, factKindNames, fieldsOfKind, originRoles, type FactKind } from "../schema/facts.ts";
 import type { ActionShape } from "../schema/schema.ts";
 import { originsOf, unitedEncodings, unitedFact, unitedLabels, unitedOrigins } from "./facts.ts";
+import { HistoryRecord, type Questions } from "./history.ts";
 import type { RoundInput } from "./rounds.ts";
 
 // Everything that policies see beside the arguments, made when a policy first looks at it: most look at little.
@@ -43,11 +44,11 @@ export class CallRequest implements EvaluationRequest {
   readonly #action: Entity;
   #resource: Entity;
 
-  constructor(input: RoundInput, args: RecordValue, known: { readonly agent: Entity; readonly action: Entity; readonly resource: Entity; readonly shape: ActionShape }) {
+  constructor(input: RoundInput, args: RecordValue, known: { readonly agent: Entity; readonly action: Entity; readonly resource: Entity; readonly shape: ActionShape; readonly questions: Questions }) {
     this.principal = known.agent.uid;
     this.action = known.action.uid;
     this.resource = known.resource.uid;
-    this.context = new CallContext(input, args, known.shape);
+    this.context = new CallContext(input, args, known.shape, known.questions);
     this.#agent = known.agent;
     this.#action = known.action;
     this.#resource = known.resource;
@@ -129,6 +130,7 @@ class CallContext extends RecordValue {
   readonly #input: RoundInput;
   readonly #args: RecordValue;
   readonly #shape: ActionShape;
+  readonly #questions: Questions;
   #user: Entity | null = null;
   #session: RecordValue | null = null;
   #approvals: SetValue | null = null;
@@ -138,8 +140,9 @@ class CallContext extends RecordValue {
   #budget: RecordValue | null = null;
   #history: RecordValue | null = null;
 
-  constructor(input: RoundInput, args: RecordValue, shape: ActionShape) {
+  constructor(input: RoundInput, args: RecordValue, shape: ActionShape, questions: Questions) {
     super();
+    this.#questions = questions;
     this.#input = input;
     this.#args = args;
     this.#shape = shape;
@@ -172,7 +175,7 @@ class CallContext extends RecordValue {
       case "budget":
         return (this.#budget ??= new LazyRecord(budgetMaking, this.#input.budget));
       case "history":
-        return (this.#history ??= new FieldsValue(new Map(Object.entries(this.#input.history ?? {}))));
+        return (this.#history ??= new HistoryRecord(this.#input.history, this.#questions));
       case "now":
         return new DatetimeValue(Math.trunc(this.#input.nowMs) + 0);
       default:

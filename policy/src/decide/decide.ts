@@ -8,6 +8,7 @@ import { argumentsOf, factsAreSound, refuseUnknown, typedArguments } from "./adm
 import type { AgentOnAction, CandidateFinder, Candidates } from "./candidates.ts";
 import { combine, denyUnasked, isChange, unite, type RoundResult } from "./combine.ts";
 import { agentEntity, CallRequest, resourceEntity } from "./context.ts";
+import type { Questions } from "./history.ts";
 import { planOf, Walk } from "./plan.ts";
 import type { ReadyPolicy } from "./ready.ts";
 import { unseenRead, watchesOf } from "./reads.ts";
@@ -17,6 +18,7 @@ import { decideChanged, nextRound, type RoundInput } from "./rounds.ts";
 export interface Rules {
   readonly actions: Actions;
   readonly finder: CandidateFinder;
+  readonly questions: Questions;
 }
 
 /** What evaluation found for one resource of a call. */
@@ -82,15 +84,15 @@ const admit = (rules: Rules, input: RoundInput): Decision | Admitted => {
   }
   const { agent, candidates } = answer;
   const unseen = walk.undeclared ? refuseUnseen(answer, action.shape, input) : null;
-  return unseen ?? { request: new CallRequest(input, args, { agent, action: action.entity, resource: action.server, shape: action.shape }), candidates, action };
+  return unseen ?? { request: new CallRequest(input, args, { agent, action: action.entity, resource: action.server, shape: action.shape, questions: rules.questions }), candidates, action };
 };
 
 /** What policy sees of a call beside its head, and the groups of its action; null for an action that the bundle does not know. Arguments that do not fit are not seen. */
-export const seenCall = ({ actions }: Rules, input: DecisionInput): CallView | null => {
+export const seenCall = ({ actions, questions }: Rules, input: DecisionInput): CallView | null => {
   const action = actions.get(input.action);
   if (action === null) return null;
   const args = (factsAreSound(input) ? readArguments(action, input.args, new Walk()) : undefined) ?? new FieldsValue(new Map());
-  return { groups: action.shape.groups, context: new CallRequest(input, args, { agent: agentEntity(input.agent), action: action.entity, resource: action.server, shape: action.shape }).context };
+  return { groups: action.shape.groups, context: new CallRequest(input, args, { agent: agentEntity(input.agent), action: action.entity, resource: action.server, shape: action.shape, questions }).context };
 };
 
 const readArguments = ({ shape, plan }: ReadyAction, args: JsonObject, walk: Walk): RecordValue | undefined => {

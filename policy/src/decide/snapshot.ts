@@ -7,6 +7,7 @@ import { CandidateFinder, couldAllow, type Candidates } from "./candidates.ts";
 import { denyUnasked } from "./combine.ts";
 import { decide, find, roundsOf, seenCall, type Evaluation, type Rules } from "./decide.ts";
 import { explain, type PolicyExplanation } from "./explain.ts";
+import { questionsOf } from "./history.ts";
 import { Readying, type ReadyPolicy } from "./ready.ts";
 import type { CallView } from "../temporal/event.ts";
 import type { HistoryLeaf } from "../temporal/leaf.ts";
@@ -44,6 +45,8 @@ export interface Snapshot {
   visible(agent: DecisionInput["agent"], actions: readonly string[]): string[];
   /** What its policies ask of history, each question once. */
   readonly leaves: readonly HistoryLeaf[];
+  /** The name of all of them together, for answers that leave out what is false or 0. */
+  readonly questions: string;
   /** What of it must be answered to decide a call of this agent and this action. */
   asks(agent: DecisionInput["agent"], action: string): readonly HistoryLeaf[];
   /** What policies see of a call, as conditions on history look at it; null for an action that the bundle does not know. */
@@ -165,8 +168,12 @@ class ReadySnapshot implements Snapshot {
 
   constructor(parts: Parts) {
     this.parts = parts;
-    this.#rules = { actions: parts.actions, finder: new CandidateFinder(parts.index) };
     this.leaves = leavesOf(parts.policies);
+    this.#rules = { actions: parts.actions, finder: new CandidateFinder(parts.index), questions: questionsOf(this.leaves) };
+  }
+
+  get questions(): string {
+    return this.#rules.questions.name;
   }
 
   asks(agent: DecisionInput["agent"], name: string): readonly HistoryLeaf[] {

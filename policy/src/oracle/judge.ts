@@ -4,6 +4,7 @@ import { decodeBundle, type Bundle, type Policy } from "../bundle.ts";
 import { refuseUnknown, typedArguments } from "../decide/admit.ts";
 import { combine, denyUnasked, isChange, unite, type RoundResult } from "../decide/combine.ts";
 import { isOfTeam } from "../decide/head.ts";
+import { questionsOf, type Questions } from "../decide/history.ts";
 import { unseenRead, watchesOf } from "../decide/reads.ts";
 import { decideChanged, type RoundInput } from "../decide/rounds.ts";
 import { transformOf } from "../decide/transform.ts";
@@ -25,6 +26,7 @@ const bounds = {
 interface Opened {
   readonly hash: string;
   readonly bundle: Bundle;
+  readonly questions: Questions;
   readonly actions: ReadonlyMap<string, ActionShape>;
   readonly servers: ReadonlySet<string>;
 }
@@ -54,6 +56,7 @@ export class CedarJudge {
     this.#bundles.set(hash, {
       hash,
       bundle,
+      questions: questionsOf([...new Map(bundle.policies.flatMap(({ leaves = [] }) => leaves.map((leaf) => [leaf.id, leaf] as const))).values()].sort((left, right) => (left.id < right.id ? -1 : 1))),
       actions: new Map(bundle.actions.map((action) => [action.name, action])),
       servers: new Set(bundle.actions.map(({ server }) => server)),
     });
@@ -76,7 +79,7 @@ export class CedarJudge {
     const known = typedArguments(action, input);
     if ("refused" in known) return known.refused;
     const resources = input.resources !== undefined && input.resources.length > 0 ? input.resources : [null];
-    const requests = resources.map((resource) => requestOf(action, input, known.typed, resource));
+    const requests = resources.map((resource) => requestOf(action, input, known.typed, resource, opened.questions));
     const unseen = this.#unseen(opened, action, input, requests);
     if (unseen !== null) return denyUnasked("lanyard.arguments", unseen);
     const { slot, policies } = this.#setOf(opened, action, "whole");
@@ -150,7 +153,7 @@ const headOf = ({ head }: Policy): PolicyJson => ({ effect: "permit", ...head, c
 const ref = (type: string, id: string): { type: string; id: string } => ({ type, id });
 const value = (type: string, id: string): CedarValueJson => ({ __entity: { type, id } });
 
-const requestOf = (action: ActionShape, { agent, user, session, approvals, remedies = [], reversibility = "unknown", nowMs, ...known }: RoundInput, typed: CedarValueJson, resource: ResourceFact | null): CedarRequest => ({
+const requestOf = (action: ActionShape, { agent, user, session, approvals, remedies = [], reversibility = "unknown", nowMs, ...known }: RoundInput, typed: CedarValueJson, resource: ResourceFact | null, questions: Questions): CedarRequest => ({
   principal: ref("Agent", agent.id),
   action: ref("Action", action.name),
   resource: resource === null ? ref("Server", action.server) : ref(resource.type, resource.id),
@@ -161,7 +164,7 @@ const requestOf = (action: ActionShape, { agent, user, session, approvals, remed
     approvals: approvals.map((group) => value("Group", group)),
     remedies: [...remedies],
     reversibility,
-    ...knownContext(action, known),
+    ...knownContext(action, known, questions),
     // By hand, because Cedar reads no year past 9999.
     now: { __extn: { fn: "offset", args: [{ __extn: { fn: "datetime", arg: "1970-01-01" } }, { __extn: { fn: "duration", arg: `${Math.trunc(nowMs)}ms` } }] } },
   },

@@ -1,13 +1,14 @@
 import type { DecisionInput } from "@lanyard/contract";
 import type { CedarValueJson } from "@cedar-policy/cedar-wasm/nodejs";
 import { originsOf, unitedEncodings, unitedFact, unitedLabels, unitedOrigins } from "../decide/facts.ts";
+import { answerIn, questionsOf, type Questions } from "../decide/history.ts";
 import { factKindNames, fieldsOfKind, type FactKind } from "../schema/facts.ts";
 import type { ActionShape } from "../schema/schema.ts";
 
 type Known = Pick<DecisionInput, "effects" | "facts" | "budget" | "history">;
 
 /** What the gateway found of a call, as Cedar's context has it: all of it, looked at or not. */
-export const knownContext = ({ input }: Pick<ActionShape, "input">, { effects = [], facts, budget, history }: Known): Record<string, CedarValueJson> => ({
+export const knownContext = ({ input }: Pick<ActionShape, "input">, { effects = [], facts, budget, history }: Known, questions: Questions = questionsOf([])): Record<string, CedarValueJson> => ({
   facts: {
     effects: [...effects],
     encodings: [...unitedEncodings(facts)],
@@ -24,7 +25,7 @@ export const knownContext = ({ input }: Pick<ActionShape, "input">, { effects = 
     input: Object.fromEntries(input.fields.map(({ name }) => [name, [...originsOf(facts, name)]])),
   },
   budget: { warn: [...(budget?.warn ?? [])], ask: [...(budget?.ask ?? [])], over: [...(budget?.over ?? [])] },
-  history: { ...history },
+  history: Object.fromEntries([...questions.least.keys()].flatMap((id) => (answerIn(history, questions, id) === undefined ? [] : [[id, answerIn(history, questions, id) as CedarValueJson]]))),
 });
 
 const kindContext = (kind: FactKind, facts: Known["facts"]): CedarValueJson =>

@@ -102,7 +102,8 @@ export class AggregateTable implements Table {
     this.sweep(current.event.atMs);
     const group = this.#groups.get(key);
     const mine = this.#matchers.some(({ matches }) => matches(current.event)) ? (this.#additions(current.event).get(key) ?? nothing) : nothing;
-    const fresh = [...mine].filter(([tuple]) => !(group?.tuples?.has(tuple) ?? false));
+    if (mine === nothing && this.leaf.op === "count") return group?.count ?? 0;
+    const fresh = mine === nothing ? none : [...mine].filter(([tuple]) => !(group?.tuples?.has(tuple) ?? false));
     if (this.leaf.op === "count") return (group?.count ?? 0) + fresh.length;
     if (this.leaf.op === "sum") return safe(fresh.reduce((sum, [, amount]) => sum + BigInt(amount ?? 0), group?.sum ?? 0n));
     const amounts = [group?.best?.first()?.amount, ...mine.values()].filter((amount) => typeof amount === "number");
@@ -127,6 +128,7 @@ export class AggregateTable implements Table {
 }
 
 const nothing: Additions = new Map();
+const none: readonly (readonly [string, number | null])[] = [];
 
 const rowOf = (event: HistoryEvent, { project, value }: EventQuery): { tuple: string; amount: number | null } | null => {
   let tuple = "";

@@ -118,7 +118,7 @@ class Checker {
     if (types.has(undefined)) {
       const without = this.#current.find((action) => typeAt(contextOf(action), path) === undefined);
       const near = nearest(path.at(-1) ?? "", this.#current.flatMap((action) => namesAt(contextOf(action), path.slice(0, -1))));
-      this.#flaw(`\`${without?.name ?? ""}\` has no \`context.${path.join(".")}\``, { at, end }, near === null ? "name in the head only actions that have it" : `did you mean \`context.${[...path.slice(0, -1), near].join(".")}\`?`);
+      this.#flaw(`\`${without?.name ?? ""}\` has no \`context.${path.join(".")}\``, { at, end }, near === null || near === path.at(-1) ? "name in the head only actions that have it" : `did you mean \`context.${[...path.slice(0, -1), near].join(".")}\`?`);
       return null;
     }
     const [type = null, other] = types;

@@ -51,24 +51,56 @@ export class PromiseTable implements Table {
   }
 }
 
+/** When events of one kind happened last, by what they are looked up by. */
+export class Marks {
+  readonly matcher: Matcher;
+  readonly #leaf: HistoryLeaf;
+  readonly #marks = new Recent<Mark>();
+  #reachMs = 0;
+  #last = 0;
+
+  constructor(leaf: HistoryLeaf) {
+    this.matcher = only(leaf);
+    this.#leaf = leaf;
+  }
+
+  /** Keeps what has happened for so long at least. */
+  reach(ms: number): void {
+    this.#reachMs = Math.max(this.#reachMs, ms);
+  }
+
+  add(event: HistoryEvent, number: number, owner: Owner): void {
+    if (number === this.#last) return; // by another question
+    this.#last = number;
+    if (!this.matcher.matches(event)) return;
+    this.sweep(event.atMs);
+    for (const key of keysOf(event, this.matcher.query.joins, scopeKey(event, this.#leaf.across))) this.#marks.put(key, { atMs: event.atMs, number, owner });
+  }
+
+  get(key: string): Mark | undefined {
+    return this.#marks.get(key);
+  }
+
+  sweep(nowMs: number): void {
+    this.#marks.sweep(nowMs - this.#reachMs);
+  }
+}
+
 export class FormerlyTable implements Table {
   readonly leaf: HistoryLeaf;
-  readonly #matcher: Matcher;
+  readonly #marks: Marks;
   readonly #slot: number;
   readonly #windowMs: number;
-  readonly #marks = new Recent<Mark>();
 
-  constructor(leaf: HistoryLeaf, slot: number) {
+  constructor(leaf: HistoryLeaf, slot: number, marks: Marks) {
     this.leaf = leaf;
-    this.#matcher = only(leaf);
+    this.#marks = marks;
     this.#slot = slot;
     this.#windowMs = reachOf(leaf);
   }
 
   add(event: HistoryEvent, number: number, owner: Owner): void {
-    if (!this.#matcher.matches(event)) return;
-    this.sweep(event.atMs);
-    for (const key of keysOf(event, this.#matcher.query.joins, scopeKey(event, this.leaf.across))) this.#marks.put(key, { atMs: event.atMs, number, owner });
+    this.#marks.add(event, number, owner);
   }
 
   value(current: Current): boolean | null {
@@ -76,11 +108,11 @@ export class FormerlyTable implements Table {
     if (key === null) return null;
     const mark = this.#marks.get(key);
     if (mark !== undefined && current.event.atMs - mark.atMs <= this.#windowMs) return true;
-    return isMeant(current, this.#matcher, scopeKey(current.event, this.leaf.across), key);
+    return isMeant(current, this.#marks.matcher, scopeKey(current.event, this.leaf.across), key);
   }
 
   sweep(nowMs: number): void {
-    this.#marks.sweep(nowMs - this.#windowMs);
+    this.#marks.sweep(nowMs);
   }
 }
 

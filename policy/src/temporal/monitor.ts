@@ -3,7 +3,7 @@ import { keyOf, SetValue, type Value } from "../cedar/value.ts";
 import { AggregateTable } from "./aggregate.ts";
 import type { HistoryEvent } from "./event.ts";
 import { reachOf, type EventQuery, type FieldPath, type HistoryLeaf } from "./leaf.ts";
-import { FormerlyTable, NowTable, PreviousTable, PromiseTable, SinceTable, TogetherTable } from "./marks.ts";
+import { FormerlyTable, Marks, NowTable, PreviousTable, PromiseTable, SinceTable, TogetherTable } from "./marks.ts";
 import { currentKey, literalValue, scopeKey } from "./match.ts";
 import type { HistoryScope } from "./syntax.ts";
 import type { Current, Owner, Table } from "./table.ts";
@@ -24,6 +24,7 @@ interface Bucket {
 interface Asked {
   readonly table: Table;
   readonly knownFromMs: number;
+  readonly reachMs: number;
 }
 
 /** What siblings share, so that tables can go from one to another. */
@@ -45,6 +46,9 @@ const everything = "";
 export class HistoryMonitor {
   readonly #asked = new Map<string, Asked>();
   #buckets = new Map<string, Bucket>();
+  readonly #shared = new Map<string, Marks>();
+  /** By list of questions: a call of one kind asks the same each time. */
+  #known = new WeakMap<readonly HistoryLeaf[], readonly (Asked | undefined)[]>();
   readonly #common: Common;
 
   constructor(common: Common = { slots: new Map(), places: [], number: 0 }) {
@@ -58,6 +62,7 @@ export class HistoryMonitor {
 
   /** Takes over all questions of a sibling that has noted the same events. */
   adopt(sibling: HistoryMonitor): void {
+    this.#known = new WeakMap();
     for (const [id, asked] of sibling.#asked) {
       if (this.#asked.has(id)) continue;
       this.#asked.set(id, asked);
@@ -69,6 +74,7 @@ export class HistoryMonitor {
   keep(ids: ReadonlySet<string>): void {
     const gone = [...this.#asked].filter(([id]) => !ids.has(id));
     if (gone.length === 0) return;
+    this.#known = new WeakMap();
     for (const [id, { table }] of gone) {
       table.sweep(Number.POSITIVE_INFINITY);
       this.#asked.delete(id);
@@ -91,7 +97,8 @@ export class HistoryMonitor {
   add(leaf: HistoryLeaf, knownFromMs: number): void {
     if (this.#asked.has(leaf.id)) return;
     const table = this.#tableOf(leaf);
-    this.#asked.set(leaf.id, { table, knownFromMs });
+    this.#asked.set(leaf.id, { table, knownFromMs, reachMs: reachOf(leaf) });
+    this.#known = new WeakMap();
     this.#fileAll(table);
   }
 
@@ -109,6 +116,7 @@ export class HistoryMonitor {
 
   /** Notes an event. `owner` is charged with what is kept of it. */
   note(event: HistoryEvent, owner: Owner): void {
+    if (this.#shared.size > 0) this.#shared.clear();
     const number = (this.#common.number += 1);
     const done = new Set<Table>();
     for (const name of [everything, event.action, ...event.groups]) {
@@ -123,11 +131,28 @@ export class HistoryMonitor {
 
   /**
    * Answers for a call that comes now, itself included. What has no answer is left out: an argument that is compared with events is missing, or not all
-   * of the window is known.
+   * of the window is known. Where all have one, those that are false or 0 are left out, and `sets` stand for them.
    */
-  answers(leaves: readonly HistoryLeaf[], event: HistoryEvent): HistoryFacts {
+  answers(leaves: readonly HistoryLeaf[], event: HistoryEvent, sets: readonly string[] = []): HistoryFacts {
+    const asked = this.#known.get(leaves) ?? leaves.map(({ id }) => this.#asked.get(id));
+    this.#known.set(leaves, asked);
+    const current = this.#currentOf(event);
+    const found: Record<string, boolean | number> = {};
+    let isWhole = sets.length > 0;
+    const values = asked.map((one): boolean | number | null => (one === undefined || one.knownFromMs > event.atMs - one.reachMs ? null : one.table.value(current)));
+    for (let at = 0; at < values.length; at += 1) {
+      const value = values[at] ?? null;
+      if (value === null) isWhole = false;
+      else if (value !== false && value !== 0) found[(leaves[at] as HistoryLeaf).id] = value;
+    }
+    if (isWhole) for (const name of sets) found[name] = true;
+    else for (const [at, value] of values.entries()) if (value === false || value === 0) found[(leaves[at] as HistoryLeaf).id] = value;
+    return found;
+  }
+
+  #currentOf(event: HistoryEvent): Current {
     const keys = new Array<string | null | undefined>(this.#common.places.length).fill(undefined);
-    const current: Current = {
+    return {
       event,
       key: (slot) => {
         const known = keys[slot];
@@ -136,13 +161,6 @@ export class HistoryMonitor {
         return (keys[slot] = currentKey(event, paths, scopeKey(event, across)));
       },
     };
-    const answers: Record<string, boolean | number> = {};
-    for (const leaf of leaves) {
-      const asked = this.#asked.get(leaf.id);
-      const value = asked === undefined || asked.knownFromMs > event.atMs - reachOf(leaf) ? null : asked.table.value(current);
-      if (value !== null) answers[leaf.id] = value;
-    }
-    return answers;
   }
 
   /** Drops what no question can ask for any more. */
@@ -156,7 +174,7 @@ export class HistoryMonitor {
       case "now":
         return new NowTable(leaf, slot);
       case "formerly":
-        return new FormerlyTable(leaf, slot);
+        return new FormerlyTable(leaf, slot, this.#marksOf(leaf));
       case "previous":
         return new PreviousTable(leaf, slot);
       case "since":
@@ -168,6 +186,15 @@ export class HistoryMonitor {
       default:
         return new AggregateTable(leaf, slot);
     }
+  }
+
+  /** Questions that differ in nothing but their window look at the same marks, as long as nothing has been noted. */
+  #marksOf(leaf: HistoryLeaf): Marks {
+    const key = JSON.stringify([leaf.across, leaf.queries]);
+    const marks = this.#shared.get(key) ?? new Marks(leaf);
+    this.#shared.set(key, marks);
+    marks.reach(reachOf(leaf));
+    return marks;
   }
 
   #slot(across: HistoryScope, paths: readonly FieldPath[]): number {

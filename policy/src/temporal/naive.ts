@@ -1,5 +1,6 @@
 import { equal, keyOf, type Value } from "../cedar/value.ts";
 import type { HistoryEvent } from "./event.ts";
+import { hoistTemporal } from "./hoist.ts";
 import { compares, literalValue, scopeKey } from "./match.ts";
 import type { Aggregate, HistoryScope, TemporalCondition, TemporalTerm } from "./syntax.ts";
 
@@ -16,6 +17,9 @@ export const naiveAnswer = (condition: TemporalCondition, across: HistoryScope, 
   const own = history.filter((event) => scopeKey(event, across) === scopeKey(current, across));
   return new Naive(own, current).rows(condition, own.length - 1, new Map()).length > 0;
 };
+
+/** What each temporal clause of a policy's text comes to, in order; the text need not be a whole policy. */
+export const naiveAnswers = (text: string, history: readonly HistoryEvent[]): boolean[] => hoistTemporal(text).clauses.map(({ condition, across }) => naiveAnswer(condition, across, history));
 
 class Naive {
   readonly #events: readonly HistoryEvent[];

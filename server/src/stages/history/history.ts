@@ -76,8 +76,7 @@ export class HistoryStage implements Disposable {
     const leaves = snapshots.length === 1 ? (snapshots[0]?.asks(input.agent, input.action) ?? []) : union(snapshots.map((snapshot) => snapshot.asks(input.agent, input.action)));
     if (leaves.length === 0 && this.#monitor.idle) return null;
     this.#checkRoom(input.agent.id);
-    if (leaves.length === 0) return {};
-    return this.#monitor.answers(leaves, this.#eventOf(input, { kind: "request" }));
+    return this.#monitor.answers(leaves, this.#eventOf(input, { kind: "request" }), snapshots.map(({ questions }) => questions));
   }
 
   /** A decision has been made; called in the same turn of the event loop. */
