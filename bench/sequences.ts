@@ -125,7 +125,7 @@ const run = async (snapshot: Snapshot, restart: boolean): Promise<Run> => {
   await using held = new AsyncDisposableStack();
   held.defer(() => rmSync(folder, { recursive: true, force: true }));
   const store = held.use(await openSqlite({ folder, clock, version: "bench", alarm: (event) => { throw new Error(event); } }));
-  const history = new HistoryStage({ store, clock, log, limits: defaultLimits, snapshots: () => [snapshot], rootOf: (session) => session });
+  const history = new HistoryStage({ store, deadlines: null, clock, log, limits: defaultLimits, snapshots: () => [snapshot], rootOf: (session) => session });
   await history.start();
   const stages = stagesOf(snapshot, history, recordStage({ store, clock, log }));
   const [times, deciding]: [number[], number[]] = [[], []];
@@ -157,7 +157,7 @@ const run = async (snapshot: Snapshot, restart: boolean): Promise<Run> => {
     deciding.push((performance.now() - began) * 1000);
   }
   await store.settled();
-  if (restart) await new HistoryStage({ store, clock, log, limits: defaultLimits, snapshots: () => [snapshot], rootOf: (session) => session }).start();
+  if (restart) await new HistoryStage({ store, deadlines: null, clock, log, limits: defaultLimits, snapshots: () => [snapshot], rootOf: (session) => session }).start();
   return { p50_ms: quantile(times, 0.5), p99_ms: quantile(times, 0.99), max_ms: quantile(times, 1), achieved_per_s: Math.round((ended / tookS) * 10) / 10, calls: ended, allowed, decision_p50_us: Math.round(quantile(deciding, 0.5)) };
 };
 

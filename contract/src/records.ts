@@ -101,6 +101,13 @@ export const recordBodies = {
   /** A limit of an agent's conduct was met, and the quarantine `order` follows. `count` of `limit` within `window_ms`; `what`: the call that repeats, the canary that was seen; null where there is no one such thing. */
   "breaker.trip": body({ order: id, agent: id, session: id, breaker: z.enum(breakerKinds), count, limit: count, window_ms: count, what: id.nullable() }),
   "session.open": body({ session: id, agent: id, user: id, purpose: hash, payload: id.nullable(), parent: id.nullable(), expires_at_ms: count, isolation: z.enum(isolations).optional() }),
+  /** The call of decision `of` must be followed by what `policy` awaits, by then. */
+  "deadline.open": body({ of: count, policy: id, session: id, agent: id, due_ms: count }),
+  /** It was; `late`: after its time. */
+  "deadline.met": body({ of: count, policy: id, session: id, late: z.boolean() }),
+  "deadline.miss": body({ of: count, policy: id, session: id, agent: id }),
+  /** Missed, and not looked for any longer. */
+  "deadline.close": body({ of: count, policy: id, session: id }),
   "session.close": body({ session: id, why: id, actions: count }),
   /** Refused at the door: no session could be established. Repeats within a second fold into `times`. */
   "session.refused": body({ code: id, door: id, times: count }),

@@ -9,6 +9,7 @@ import type { DurableOutbox } from "./base/notify/outbox.ts";
 import type { Store } from "./base/store/port.ts";
 import { verifyApart } from "./base/store/verify-apart.ts";
 import { Alerts } from "./stages/alert/alerts.ts";
+import type { Deadlines } from "./stages/history/deadlines.ts";
 import { Postman } from "./stages/alert/postman.ts";
 import type { BudgetCount, DownServer, OpenIntent, Sources, StandingOrder, WaitingCall } from "./stages/alert/sources.ts";
 import { Verifier } from "./stages/alert/verifier.ts";
@@ -30,6 +31,7 @@ interface AlertingRooms {
   readonly approvals: Pick<Approvals, "list" | "onChange">;
   readonly credentials: CredentialStage;
   readonly stop: Pick<StopStage, "list">;
+  readonly deadlines: Pick<Deadlines, "missed">;
   readonly budgets: Pick<BudgetStage, "list">;
   readonly identity: Pick<Identity, "sessions">;
 }
@@ -48,7 +50,7 @@ export const alerting = (rooms: AlertingRooms, outbox: Pick<DurableOutbox, "post
   const channel = channelsOf({ clock, config, fill: (templates) => credentials.fill(templates) });
   const postman = held.use(new Postman({ clock, log, outbox, channel, limits: () => config().limits }));
   const verifier = held.use(new Verifier({ clock, log, verify: (signal) => verifyApart(config().data, store.checkpoint(), signal) }));
-  const watch = new ConditionWatch(rooms, { ...told(rooms), approvals: waitingCalls(rooms, held), intents: openIntents(rooms), quarantines: quarantines(rooms), downServers: downServers(rooms, servers), verdict: (everyMs) => verifier.verdict(everyMs) });
+  const watch = new ConditionWatch(rooms, { ...told(rooms), approvals: waitingCalls(rooms, held), intents: openIntents(rooms), quarantines: quarantines(rooms), downServers: downServers(rooms, servers), deadlines: () => rooms.deadlines.missed().map(({ of: seq, dueMs: sinceMs, ...missed }) => ({ ...missed, seq, sinceMs })), verdict: (everyMs) => verifier.verdict(everyMs) });
   return held.use(new Alerts({ store, clock, log, config, postman, told: () => outbox.open("alert"), watch: (isOpen) => watch.look(config().alerts.conditions, isOpen) }));
 };
 

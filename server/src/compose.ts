@@ -50,6 +50,7 @@ import { Catalog } from "./stages/facts/catalog.ts";
 import { reachableServers } from "./stages/facts/gather.ts";
 import { webDefinitions, webGround } from "./stages/facts/web-tools.ts";
 import type { Flow } from "./stages/flow/flow.ts";
+import type { Deadlines } from "./stages/history/deadlines.ts";
 import type { HistoryStage } from "./stages/history/history.ts";
 import { identityStage, type Identity } from "./stages/identity/identity.ts";
 import { inspect } from "./stages/inspection/inspect.ts";
@@ -105,6 +106,7 @@ interface Core {
   readonly classifier: () => Classifier;
   readonly flow: Flow;
   readonly history: HistoryStage;
+  readonly deadlines: Deadlines;
 }
 
 async function core({ config, environment, log, clock = systemClock }: ComposeOptions, held: AsyncDisposableStack): Promise<Core> {
@@ -139,7 +141,7 @@ async function core({ config, environment, log, clock = systemClock }: ComposeOp
   const releases = releasing({ store, clock, log, limits, config: current, ground, decision, solver });
   const approvals = held.use(approvalStage({ store, clock, log, config: current }));
   const credentials = new CredentialStage({ store, clock, log, config: current, environment });
-  return { clock, log, store, live, identity, catalog, ground, decision, releases, approvals, limits, credentials, stop, budgets, classifier: labelling({ store, live, log }, held), flow: flowing({ store, live, identity }, held), history: remembering({ store, clock, log, limits, decision, identity }, held) };
+  return { clock, log, store, live, identity, catalog, ground, decision, releases, approvals, limits, credentials, stop, budgets, classifier: labelling({ store, live, log }, held), flow: flowing({ store, live, identity }, held), ...remembering({ store, clock, log, limits, decision, identity }, held) };
 }
 
 /** Builds and starts a daemon. Throws Fault `conflict` when another holds the data folder, `ledger_unavailable`, `invalid_config`. */

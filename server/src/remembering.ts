@@ -4,6 +4,7 @@ import type { Log } from "./base/log.ts";
 import type { Store } from "./base/store/port.ts";
 import type { Stages } from "./mediation/stages.ts";
 import type { DecisionStage } from "./stages/decision/stage.ts";
+import { Deadlines } from "./stages/history/deadlines.ts";
 import { HistoryStage } from "./stages/history/history.ts";
 import type { Identity } from "./stages/identity/identity.ts";
 
@@ -17,8 +18,9 @@ interface RememberingRooms {
 }
 
 /** What policies ask of history, answered from what happens on the path and, after a restart, from the ledger. */
-export function remembering({ store, clock, log, limits, decision, identity }: RememberingRooms, held: AsyncDisposableStack): HistoryStage {
-  return held.use(new HistoryStage({ store, clock, log, limits, snapshots: () => decision.snapshots(), rootOf: identity.rootOf }));
+export function remembering({ store, clock, log, limits, decision, identity }: RememberingRooms, held: AsyncDisposableStack): { history: HistoryStage; deadlines: Deadlines } {
+  const deadlines = held.use(new Deadlines({ store, clock, log, limits }));
+  return { deadlines, history: held.use(new HistoryStage({ store, clock, log, limits, deadlines, snapshots: () => decision.snapshots(), rootOf: identity.rootOf })) };
 }
 
 /**

@@ -86,6 +86,7 @@ export async function alertWorld({ startMs, settings = alertSettings, yaml }: { 
     const postman = new Postman({ clock, log: silent, limits: () => ({ channel_ms: 10_000, notices: 1000 }), outbox, channel: yaml === undefined ? past : channels });
 
     const watch = new ConditionWatch({ clock, log: silent }, {
+      deadlines: () => [],
       quarantines: () => {
         if (facts.unreadable) throw new Fault("ledger_unavailable", "reading the ledger: the disk refused");
         return facts.quarantines;

@@ -1,7 +1,6 @@
-import { createHash } from "node:crypto";
 import type { HistoryFacts } from "@lanyard/contract";
 import { RecordValue, type Value } from "../cedar/value.ts";
-import type { HistoryLeaf } from "../temporal/leaf.ts";
+import { nameOfAll, type HistoryLeaf } from "../temporal/leaf.ts";
 
 /** All that a bundle's policies ask of history. */
 export interface Questions {
@@ -12,7 +11,7 @@ export interface Questions {
 }
 
 export const questionsOf = (leaves: readonly Pick<HistoryLeaf, "id" | "type">[]): Questions => ({
-  name: `q${createHash("sha256").update(leaves.map(({ id }) => id).join()).digest("hex").slice(0, 14)}`,
+  name: nameOfAll(leaves),
   least: new Map(leaves.map(({ id, type }) => [id, type === "Bool" ? false : 0])),
 });
 

@@ -83,3 +83,6 @@ export const currentOf = ({ current, left }: LeafQuestion): FieldPath[] => [...c
 
 /** The longest time back that a leaf looks, milliseconds. */
 export const reachOf = ({ windows }: Pick<HistoryLeaf, "windows">): number => Math.max(0, ...windows.map((window) => window ?? 0));
+
+/** Names a set of questions, in the order given. */
+export const nameOfAll = (leaves: readonly Pick<HistoryLeaf, "id">[]): string => `q${createHash("sha256").update(leaves.map(({ id }) => id).join()).digest("hex").slice(0, 14)}`;

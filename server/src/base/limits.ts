@@ -117,6 +117,8 @@ export const limits = {
   flow_values: { value: 600_000, unit: "values", why: "that are remembered of what one session and its children have read and said, some 5 MB of text in 10 MB of memory; past it what is not known counts as untrusted" },
   flow_task_values: { value: 100_000, unit: "values", why: "words and phrases of a session's task; past it what people add is not known to be theirs" },
   history_rows_per_agent: { value: 500_000, unit: "rows", why: "what conditions on history keep of one agent's calls, some 100 bytes each; past it the agent's calls are refused until a window has passed" },
+  deadlines: { value: 10_000, unit: "deadlines", why: "what calls must be followed by and has not come yet; past it calls that must be followed by something are refused" },
+  deadline_kept_ms: { value: 24 * 3_600_000, unit: "ms", why: "how long what was missed is still looked for, and its alert stays open; what comes later is another story" },
   history_records: { value: 200_000, unit: "records", why: "entries of the ledger that are read after a restart for what policies ask of history; what looks further back has no answer until its window has passed" },
   sandbox_cpu_ms: { value: 4 * 3_600_000, unit: "ms", why: "processor time of all processes of one sandbox" },
 } as const satisfies Record<string, { value: number; unit: string; why: string }>;

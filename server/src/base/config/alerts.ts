@@ -4,7 +4,7 @@ import type { Path } from "./source.ts";
 
 // The `alerts:` of lanyard.yaml: what is worth waking somebody, and whom. Names of channels, users and of its own parts are checked here too.
 
-export const alertConditions = ["quarantine", "breaker", "approval_waiting", "verify_failed", "open_intent", "ledger_down", "upstream_down", "budget"] as const;
+export const alertConditions = ["quarantine", "breaker", "approval_waiting", "verify_failed", "open_intent", "ledger_down", "upstream_down", "budget", "deadline"] as const;
 export type AlertCondition = (typeof alertConditions)[number];
 
 export const alertSeverities = ["info", "warning", "critical"] as const;
@@ -90,6 +90,7 @@ const defaults: Readonly<Record<AlertCondition, { readonly minutes: number; read
   ledger_down: { minutes: 0, severity: "critical" },
   upstream_down: { minutes: 2, severity: "warning" },
   budget: { minutes: 0, severity: "warning" },
+  deadline: { minutes: 0, severity: "warning" },
 };
 const levelMinutes = 10;
 const budgetPercent = 80;
@@ -131,6 +132,7 @@ export const alertShape = z.strictObject({
       open_intent: timed.optional(),
       ledger_down: z.strictObject(plain).optional(),
       upstream_down: timed.optional(),
+      deadline: z.strictObject(plain).optional(),
       budget: z.strictObject({ ...plain, percent: z.int().min(1).max(100).optional() }).optional(),
     })
     .optional(),

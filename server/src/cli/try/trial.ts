@@ -67,7 +67,7 @@ export class Trial {
     this.#explain = explain;
     this.#classifier = classifierOf(world.config.labels, clock.random(32)); // Nothing of it outlives the trial.
     this.#flow = new Flow({ key: clock.random(32), config: () => world.config });
-    this.#history = new HistoryStage({ store: null, clock: this.#clock, log: unheard, limits: world.config.limits, snapshots: () => [world.snapshot()], rootOf: (id) => this.#sessions.get(id)?.principal.chain[0] ?? id });
+    this.#history = new HistoryStage({ store: null, deadlines: null, clock: this.#clock, log: unheard, limits: world.config.limits, snapshots: () => [world.snapshot()], rootOf: (id) => this.#sessions.get(id)?.principal.chain[0] ?? id });
   }
 
   /** `number` counts from 1. Throws Fault `invalid_config` when policies do not compile against tools that the trace brought along. */

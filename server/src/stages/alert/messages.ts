@@ -1,6 +1,6 @@
 import { shortened, visible } from "../../base/visible.ts";
 import type { Holding } from "./alert.ts";
-import type { BudgetCount, DownServer, OpenIntent, StandingOrder, LedgerVerdict, WaitingCall } from "./sources.ts";
+import type { BudgetCount, DownServer, LedgerVerdict, MissedDeadline, OpenIntent, StandingOrder, WaitingCall } from "./sources.ts";
 
 // What happened, what was already done, and what to type next, for each condition.
 
@@ -74,6 +74,23 @@ export const nearlySpent = (all: readonly [BudgetCount, ...BudgetCount[]], nowMs
       lines: [`${used} of ${limit} are spent or reserved; what does not fit is refused.`, ...(all.length > 1 ? [`So it is with ${several(all.length - 1, "other count")} of budgets.`] : [])],
       fields: [["Budget", budget], ...(agent === null ? [] : [["Agent", agent] as const]), ...(session === null ? [] : [["Session", session] as const])],
       commands: ["lanyard budgets", ...(session === null ? [] : [`lanyard log --session ${session}`])],
+    },
+  };
+};
+
+export const deadlineMissed = (all: readonly [MissedDeadline, ...MissedDeadline[]]): Holding => {
+  const [{ agent, policy, seq, session, action, text }] = all;
+  return {
+    condition: "deadline",
+    subject: `agent ${agent}`,
+    sinceMs: earliest(all),
+    mark: String(Math.max(...all.map((one) => one.seq))),
+    session,
+    message: {
+      title: `What must follow ${several(all.length, "call")} of agent ${agent} has not come`,
+      lines: [`After ${line(action)}, entry ${seq}, policy ${policy} awaits: ${line(text)}.`, "Nothing was stopped. When it comes after all, this ends by itself; after a day it is not looked for any longer."],
+      fields: [["Agent", agent], ["Session", session], ["Policy", policy]],
+      commands: [`lanyard explain ${seq}`, `lanyard log --session ${session}`],
     },
   };
 };

@@ -64,6 +64,19 @@ export interface LedgerVerdict {
   readonly findings: readonly string[];
 }
 
+/** What a call should have been followed by, and was not in time. */
+export interface MissedDeadline {
+  /** The decision whose call it was. */
+  readonly seq: number;
+  readonly policy: string;
+  readonly agent: string;
+  readonly session: string;
+  readonly action: string;
+  /** What is awaited, in the policy's words. */
+  readonly text: string;
+  readonly sinceMs: number;
+}
+
 /** What is known of the daemon's rooms. Each is asked only while a condition that needs it is configured. */
 export interface Sources {
   quarantines(): readonly StandingOrder[];
@@ -71,6 +84,7 @@ export interface Sources {
   intents(): readonly OpenIntent[];
   budgets(): readonly BudgetCount[];
   downServers(): readonly DownServer[];
+  deadlines(): readonly MissedDeadline[];
   /** Whether the ledger can write. */
   ledgerWrites(): boolean;
   /** Verifies now and then, as often as is asked for; null before the first time. */

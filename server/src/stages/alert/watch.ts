@@ -2,7 +2,7 @@ import type { AlertCondition, AlertRule } from "../../base/config/alerts.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
 import type { Holding } from "./alert.ts";
-import { damaged, ledgerDown, nearlySpent, openIntents, quarantined, serverDown, waiting } from "./messages.ts";
+import { damaged, deadlineMissed, ledgerDown, nearlySpent, openIntents, quarantined, serverDown, waiting } from "./messages.ts";
 import type { Sources } from "./sources.ts";
 
 /** Whether an alert of this condition and subject is open. */
@@ -61,6 +61,8 @@ export class ConditionWatch {
         return byAgent(this.#sources.intents().filter(({ seq, sinceMs }) => this.#lasts(`intent ${seq}`, sinceMs, rule))).map(openIntents);
       case "budget":
         return grouped(this.#sources.budgets().filter(({ percent, warn }) => percent >= (warn ?? rule.percent)), ({ agent, budget, scope }) => agent ?? `${budget} ${scope}`).map((counts) => nearlySpent(counts, this.#clock.nowMs()));
+      case "deadline":
+        return byAgent(this.#sources.deadlines()).map(deadlineMissed);
       case "upstream_down":
         return this.#sources
           .downServers()

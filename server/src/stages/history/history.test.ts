@@ -9,6 +9,7 @@ import type { Facts, Intent, OutcomeStatus } from "../../base/path.ts";
 import { MemoryMedium, openMemory } from "../../base/store/memory.ts";
 import type { Store } from "../../base/store/port.ts";
 import { recordStage, type RecordStage } from "../record/record.ts";
+import { Deadlines } from "./deadlines.ts";
 import { HistoryStage } from "./history.ts";
 
 const tool = (name: string, properties: JsonObject) => ({ server: "shop", tool: name, definition: `d-${name}`, inputSchema: { type: "object", properties, required: [] } as JsonObject, contract: { effects: [], reversibility: "unknown" as const } });
@@ -32,16 +33,24 @@ let active: Snapshot;
 let stage: HistoryStage;
 const log: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: (event, fields) => { throw new Error(`${event} ${JSON.stringify(fields)}`); } };
 const kept = { signer: newSigner("lanyard.local/test"), tenant: systemClock.random(32) };
+let deadlines: Deadlines;
+let timers: { readonly atUs: number; readonly task: () => void }[];
 const parents = new Map<string, string>();
 
-const begin = (limits = defaultLimits): HistoryStage => new HistoryStage({ store, clock, log, limits, snapshots: () => [active], rootOf: (session) => parents.get(session) ?? session });
+const awaiting = `${permit} @id("reread") forbid (principal, action == Action::"shop/refund", resource)
+  when { context.input has amount && context.input.amount > 100 }
+  unless temporal { eventually within 10m Action::"shop/read"::response{ input.order: context.input.order } };`;
+
+const begin = (limits = defaultLimits): HistoryStage => new HistoryStage({ store, clock, log, limits, deadlines, snapshots: () => [active], rootOf: (session) => parents.get(session) ?? session });
 
 beforeEach(async () => {
   const time = { ms: 1_800_000_000_000, us: 0 };
-  clock = Object.assign(Object.create(time) as typeof time, { ...systemClock, nowMs: () => clock.ms, monotonicUs: () => clock.us, ms: time.ms, us: 0 });
+  clock = Object.assign(Object.create(time) as typeof time, { ...systemClock, nowMs: () => clock.ms, monotonicUs: () => clock.us, after: (ms: number, task: () => void) => { const timer = { atUs: clock.us + ms * 1000, task }; timers.push(timer); return { cancel: () => void (timers = timers.filter((one) => one !== timer)) }; }, ms: time.ms, us: 0 });
   medium = new MemoryMedium();
   store = await openMemory({ medium, clock, ...kept });
   record = recordStage({ store, clock, log });
+  deadlines = new Deadlines({ store, clock, log, limits: defaultLimits });
+  timers = [];
   parents.clear();
 });
 
@@ -53,6 +62,9 @@ const use = async (text: string, limits = defaultLimits): Promise<void> => {
 const pass = (ms: number): void => {
   clock.ms += ms;
   clock.us += ms * 1000;
+  const due = timers.filter(({ atUs }) => atUs <= clock.us);
+  timers = timers.filter(({ atUs }) => atUs > clock.us);
+  for (const { task } of due) task();
 };
 interface Who {
   readonly session?: string;
@@ -170,6 +182,53 @@ describe("history", () => {
     expect(await done("shop/refund", { order: "a", amount: 1 })).toBe("deny");
     pass(3_600_001);
     expect(await done("shop/refund", { order: "a", amount: 1 })).toBe("allow");
+  });
+});
+
+describe("what must follow a call", () => {
+  const types = (): string[] => store.entries({ types: ["deadline.open", "deadline.met", "deadline.miss", "deadline.close"] }).map(({ type }) => type);
+
+  it("does not stop it, and is quiet when it comes, also right at the end", async () => {
+    await use(awaiting);
+    expect(await done("shop/refund", { order: "o1", amount: 500 })).toBe("allow");
+    expect(await done("shop/refund", { order: "o1", amount: 5 })).toBe("allow"); // the rule is not about it
+    pass(600_000);
+    await done("shop/read", { order: "o1" });
+    pass(1);
+    expect(deadlines.missed()).toEqual([]);
+    expect(types()).toEqual(["deadline.open", "deadline.met"]);
+  });
+
+  it("is told when it is missed, also over a restart, until it comes after all", async () => {
+    await use(awaiting);
+    await done("shop/refund", { order: "o1", amount: 500 });
+    await done("shop/read", { order: "o2" }); // another order
+    await end(call("shop/read", { order: "o1" }), "failed");
+    await store.settled();
+    deadlines = new Deadlines({ store, clock, log, limits: defaultLimits });
+    timers = [];
+    stage = begin();
+    await stage.start();
+    pass(600_001);
+    await store.settled();
+    expect(deadlines.missed()).toMatchObject([{ policy: "reread", agent: "clerk", action: "shop/refund", text: expect.stringContaining("eventually within 10m") }]);
+    deadlines = new Deadlines({ store, clock, log, limits: defaultLimits });
+    stage = begin();
+    await stage.start();
+    expect(deadlines.missed()).toHaveLength(1);
+    await done("shop/read", { order: "o1" });
+    await store.settled();
+    expect(deadlines.missed()).toEqual([]);
+    expect(types()).toEqual(["deadline.open", "deadline.miss", "deadline.met"]);
+    expect(store.list("deadline")).toEqual([]);
+  });
+
+  it("is not awaited after a call that did nothing, and is after one that may have", async () => {
+    await use(awaiting);
+    for (const status of ["failed", "refused"] as const) await end(call("shop/refund", { order: "o1", amount: 500 }), status);
+    expect(types()).toEqual([]);
+    await end(call("shop/refund", { order: "o1", amount: 500 }), "uncertain");
+    expect(types()).toEqual(["deadline.open"]);
   });
 });
 

@@ -6,8 +6,9 @@ import type { Limits } from "../../base/limits.ts";
 import type { Log } from "../../base/log.ts";
 import type { OutcomeStatus } from "../../base/path.ts";
 import type { Store } from "../../base/store/port.ts";
+import type { Deadlines } from "./deadlines.ts";
 import { Moments } from "./moments.ts";
-import { endOf, once, outputOf, recordedEvents } from "./recorded-events.ts";
+import { endOf, once, outputOf, recordedEvents, recordedInput } from "./recorded-events.ts";
 
 export interface HistoryDeps {
   /** Where what has happened is on record; null where nothing has. */
@@ -19,6 +20,8 @@ export interface HistoryDeps {
   readonly snapshots: () => readonly Snapshot[];
   /** The first of the sessions above one. */
   readonly rootOf: (session: string) => string;
+  /** What calls must be followed by; null where nobody waits for it. */
+  readonly deadlines: Pick<Deadlines, "isFull" | "restore" | "begin" | "heed"> | null;
 }
 
 /** An event that questions which still read the ledger have to be told afterwards. */
@@ -64,6 +67,7 @@ export class HistoryStage implements Disposable {
   /** Begins with what the ledger has; resolves when that is read, or cannot be for now. */
   start(): Promise<void> {
     this.#fit();
+    this.#deps.deadlines?.restore((of) => this.#callOf(of));
     return this.#settled;
   }
 
@@ -76,6 +80,7 @@ export class HistoryStage implements Disposable {
     const leaves = snapshots.length === 1 ? (snapshots[0]?.asks(input.agent, input.action) ?? []) : union(snapshots.map((snapshot) => snapshot.asks(input.agent, input.action)));
     if (leaves.length === 0 && this.#monitor.idle) return null;
     this.#checkRoom(input.agent.id);
+    if (this.#deps.deadlines?.isFull && leaves.some(({ op }) => op === "eventually")) throw new Fault("limit_exceeded", "too much is awaited already (limit deadlines); what must follow this call could not be looked for");
     return this.#monitor.answers(leaves, this.#eventOf(input, { kind: "request" }), snapshots.map(({ questions }) => questions));
   }
 
@@ -102,6 +107,8 @@ export class HistoryStage implements Disposable {
     this.#open.delete(of);
     const event = this.#eventOf(call.input, { ...endOf(status), output: once(() => outputOf(answer)) }, call.root); // its session may be over
     this.#note({ event, of });
+    const isOver = status === "failed" || status === "refused"; // What is uncertain may have happened.
+    for (const { policy, leaf } of isOver ? [] : (this.#fitted[0]?.promises(call.input) ?? [])) this.#deps.deadlines?.begin(of, call.input, event, policy, leaf);
   }
 
   [Symbol.dispose](): void {
@@ -112,10 +119,18 @@ export class HistoryStage implements Disposable {
     const { event } = waiting;
     this.#monitor.note(event, this.#owner(event.scope.agent));
     this.#reading?.waiting.push(waiting);
+    this.#deps.deadlines?.heed(event);
   }
 
   #eventOf(input: DecisionInput, happened: Omit<Parameters<typeof callEvent>[2], "rootSession" | "atMs">, rootSession = this.#deps.rootOf(input.session.id)): HistoryEvent {
     return callEvent(input, seenBy(this.#fitted, input), { ...happened, atMs: this.#moments.now(), rootSession });
+  }
+
+  /** The event that a recorded call is; null when it was erased. */
+  #callOf(of: number): HistoryEvent | null {
+    const { store } = this.#deps;
+    const input = store && recordedInput(store, of);
+    return input ? this.#eventOf(input, { kind: "response" }) : null;
   }
 
   #owner(agent: string): { rows: number } {

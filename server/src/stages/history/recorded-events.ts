@@ -49,6 +49,23 @@ export async function* recordedEvents(store: RecordedStore, reading: Reading): A
   }
 }
 
+/** What a decision was made on; null when there is none, or it was erased. */
+export const recordedInput = (store: Pick<Store, "entry" | "unsealAll">, seq: number): DecisionInput | null => {
+  const record = store.entry(seq);
+  return record?.type === "decision" ? (inputsOf(store, [record]).get(seq) ?? null) : null;
+};
+
+const inputsOf = (store: Pick<Store, "unsealAll">, records: readonly DecisionRecord[]): Map<number, DecisionInput> => {
+  const sealed = records.flatMap(({ seq, payload, input }) => (payload !== null && input !== null ? [{ seq, payload, commitment: input }] : []));
+  const values = store.unsealAll(sealed);
+  return new Map(sealed.flatMap(({ seq }, at) => {
+    const opened = values[at];
+    if (opened === undefined || typeof opened === "string" || !opened.opens) return [];
+    const input = isObject(opened.value) ? opened.value["input"] : null;
+    return isObject(input) ? [[seq, input as unknown as DecisionInput] as const] : [];
+  }));
+};
+
 class Reader {
   readonly #store: RecordedStore;
   readonly #reading: Reading;
@@ -64,7 +81,7 @@ class Reader {
 
   read(records: readonly LedgerRecord[]): RecordedEvent[] {
     const decisions = records.flatMap((record) => (isEvent(record) && this.#reading.wants(record.action) ? [record] : []));
-    const inputs = this.#inputs(decisions);
+    const inputs = inputsOf(this.#store, decisions);
     const found: RecordedEvent[] = [];
     for (const record of records) {
       if (record.type === "session.open" && record.parent !== null) this.#roots.set(record.session, this.#roots.get(record.parent) ?? record.parent);
@@ -95,18 +112,7 @@ class Reader {
   /** A call that began before what is read. */
   #before(seq: number): DecisionInput | undefined {
     const record = this.#store.entry(seq);
-    return record !== null && seq < this.#reading.from && isEvent(record) && this.#reading.wants(record.action) ? this.#inputs([record]).get(seq) : undefined;
-  }
-
-  #inputs(records: readonly DecisionRecord[]): Map<number, DecisionInput> {
-    const sealed = records.flatMap(({ seq, payload, input }) => (payload !== null && input !== null ? [{ seq, payload, commitment: input }] : []));
-    const values = this.#store.unsealAll(sealed);
-    return new Map(sealed.flatMap(({ seq }, at) => {
-      const opened = values[at];
-      if (opened === undefined || typeof opened === "string" || !opened.opens) return [];
-      const input = isObject(opened.value) ? opened.value["input"] : null;
-      return isObject(input) ? [[seq, input as unknown as DecisionInput] as const] : [];
-    }));
+    return record !== null && seq < this.#reading.from && isEvent(record) && this.#reading.wants(record.action) ? inputsOf(this.#store, [record]).get(seq) : undefined;
   }
 
   #eventOf(input: DecisionInput, happened: Omit<Parameters<typeof callEvent>[2], "rootSession">): HistoryEvent {
