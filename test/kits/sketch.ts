@@ -1,4 +1,4 @@
-import { isolations, reversibilities, type DecisionInput, type Json, type JsonObject, type Registry } from "@lanyard/contract";
+import { callEffects, isolations, reversibilities, valueOrigins, type ArgumentFacts, type DecisionInput, type Json, type JsonObject, type Registry } from "@lanyard/contract";
 import type { Condition, Policy } from "../../policy/src/bundle.ts";
 import { readsOf } from "../../policy/src/decide/reads.ts";
 import { resourcesOf } from "../../policy/src/schema/resources.ts";
@@ -71,14 +71,17 @@ const dot = (left: Json, attr: string): Json => ({ ".": { left, attr } });
 const context = (...path: string[]): Json => path.reduce<Json>((left, attr) => dot(left, attr), { Var: "context" });
 const binary = (node: string, left: Json, right: Json): Json => ({ [node]: { left, right } });
 
+/** What the gateway found of a call. */
+const known = (...paths: readonly string[][]): Json[] => paths.map((path) => context(...path));
+
 type Type = "bool" | "long" | "string" | "decimal" | "datetime" | "duration" | "entity" | "set" | "record";
 const types: readonly Type[] = ["bool", "long", "string", "decimal", "datetime", "duration", "entity", "set", "record"];
 
 const leaves: Record<Type, (random: Random) => Json> = {
-  bool: (random) => oneOf(random, [v(true), v(false), context("input", "b")]),
-  long: (random) => oneOf(random, [v(oneOf(random, longs)), v(random(4)), context("input", "n"), context("input", "m"), context("session", "depth"), context("input", "r", "n"), context("input", "u", "long")]),
+  bool: (random) => oneOf(random, [v(true), v(false), context("input", "b"), ...known(["facts", "sql", "unbounded"])]),
+  long: (random) => oneOf(random, [v(oneOf(random, longs)), v(random(4)), context("input", "n"), context("input", "m"), context("session", "depth"), ...known(["facts", "sql", "statements"], ["facts", "money", "minor"]), context("input", "r", "n"), context("input", "u", "long")]),
   string: (random) =>
-    oneOf(random, [v(oneOf(random, texts)), v(oneOf(random, texts)), context("input", "s"), context("input", "t"), context("input", "r", "s"), context("input", "u", "string"), context("session", "purpose"), context("session", "id"), context("session", "isolation"), context("reversibility")]),
+    oneOf(random, [v(oneOf(random, texts)), v(oneOf(random, texts)), context("input", "s"), context("input", "t"), context("input", "r", "s"), context("input", "u", "string"), context("session", "purpose"), context("session", "id"), context("session", "isolation"), context("reversibility"), ...known(["facts", "sql", "class"], ["facts", "path", "common"])]),
   decimal: (random) => oneOf(random, [{ decimal: [v(oneOf(random, decimals))] }, context("input", "d")]),
   datetime: (random) => oneOf(random, [{ datetime: [v(oneOf(random, times))] }, context("now")]),
   duration: (random) => ({ duration: [v(oneOf(random, spans))] }),
@@ -88,7 +91,7 @@ const leaves: Record<Type, (random: Random) => Json> = {
       ...[entity("Agent", "ann"), entity("Team", "red"), entity("AgentClass", "c1"), entity("User", "u1"), entity("Group", "g1"), entity("Group", "g2")],
       ...[entity("Action", "s/many"), entity("Action", "write"), entity("Server", "s"), entity("Table", "orders")],
     ]),
-  set: (random) => oneOf(random, [context("input", "ss"), context("input", "ns"), context("input", "bs"), context("input", "rs"), context("session", "labels"), context("approvals"), context("remedies"), dot({ Var: "resource" }, "labels")]),
+  set: (random) => oneOf(random, [context("input", "ss"), context("input", "ns"), context("input", "bs"), context("input", "rs"), context("session", "labels"), context("approvals"), context("remedies"), ...known(["facts", "sql", "tables"], ["facts", "url", "ports"], ["facts", "effects"], ["labels"], ["origins", "any"], ["origins", "recipient"], ["origins", "input", "s"], ["budget", "over"]), dot({ Var: "resource" }, "labels")]),
   record: (random) => oneOf(random, [context("input"), context("input", "r"), context("session"), context("input", "u"), { Record: { s: v("a"), n: v(1) } }]),
 };
 
@@ -171,6 +174,21 @@ export const policyOf = (random: Random, index: number): Policy => {
 
 const someOf = <T>(random: Random, items: readonly T[]): T[] => items.filter(() => random(3) === 0);
 
+/** What could have been found in the arguments of a call. */
+const foundOf = (random: Random): Pick<DecisionInput, "effects" | "facts" | "budget"> => {
+  const argument = (role: ArgumentFacts["role"]): ArgumentFacts => ({
+    role,
+    labels: someOf(random, texts),
+    origins: someOf(random, valueOrigins),
+    ...(random(2) === 0 && { sql: { class: oneOf(random, ["read", "write", "unknown"] as const), statements: random(3), tables: someOf(random, texts), writes: [], functions: [], unbounded: random(3) === 0 } }),
+    ...(random(3) === 0 && { path: { class: oneOf(random, ["plain", "unknown"] as const), paths: [], common: oneOf(random, ["", "a", "ab/"]), folders: [], names: [], kinds: [] } }),
+    ...(random(3) === 0 && { money: { class: "plain" as const, minor: random(200), currencies: ["EUR"] } }),
+    ...(random(3) === 0 && { url: { class: "public" as const, hosts: [], domains: [], schemes: [], ports: someOf(random, [0, 1, 2]), userinfo: false } }),
+  });
+  if (random(4) === 0) return {};
+  return { facts: { s: argument("recipient"), ...(random(2) === 0 && { t: argument("other") }) }, effects: someOf(random, callEffects), budget: { warn: [], ask: [], over: someOf(random, texts) } };
+};
+
 /** A call as an agent could make it; now and then with an argument that the tool never declared. */
 export const callOf = (random: Random, agent: DecisionInput["agent"], action: ActionShape): DecisionInput | null => {
   const maybe = (name: string, make: () => Json): JsonObject => (random(4) === 0 ? {} : { [name]: make() });
@@ -204,6 +222,7 @@ export const callOf = (random: Random, agent: DecisionInput["agent"], action: Ac
       action: action.name,
       definition: action.definition,
       ...(resources.length > 0 && { resources }),
+      ...foundOf(random),
       args,
       approvals: someOf(random, ["g1", "g2", "g3"]),
       nowMs: oneOf(random, [0, Date.UTC(2026, 0, 5), Date.UTC(2026, 0, 5, 12, 30), 1]),

@@ -4,6 +4,7 @@ import { resourceReach } from "../decide/head.ts";
 import type { ArgumentRead } from "../decide/reads.ts";
 import type { ActionShape } from "../schema/schema.ts";
 import type { RecordShape, Shape } from "../schema/shape.ts";
+import { KnownSpace, type Leaves } from "./known-space.ts";
 import { onlyOf, type Names, type SetVariable, type Sort } from "./names.ts";
 import { CannotSay, type ElementKind, type Symbolic, type SymbolicField, type SymbolicRecord } from "./symbolic.ts";
 import { and, integer, no, not, or, same, yes, type Term } from "./term.ts";
@@ -28,13 +29,15 @@ export class CallSpace {
   readonly names: Names;
   readonly agent: Agent;
   readonly action: ActionShape;
+  readonly known: KnownSpace;
   readonly #resources: Registry["resources"];
   readonly #fields = new Map<string, SymbolicField | null>();
 
-  constructor(names: Names, agent: Agent, action: ActionShape, resources: Registry["resources"]) {
+  constructor(names: Names, agent: Agent, action: ActionShape, { resources, leaves }: { readonly resources: Registry["resources"]; readonly leaves: Leaves }) {
     this.names = names;
     this.agent = agent;
     this.action = action;
+    this.known = new KnownSpace(names, action.input, leaves);
     this.#resources = resources;
   }
 
@@ -124,6 +127,7 @@ export class CallSpace {
       approvals: { kind: "set", set: this.approvals, of: { entity: "Group" } },
       remedies: { kind: "list", items: [] },
       reversibility: { kind: "string", term: this.reversibility },
+      ...this.known.fields,
       now: { kind: "datetime", term: this.nowMs },
     };
     return fixedRecord(fields);

@@ -8,6 +8,7 @@ import { Encoder, type Verdict } from "./encode.ts";
 import { onlyOf, type Names } from "./names.ts";
 import { and, no, not, or, type Term } from "./term.ts";
 import { CallSpace } from "./call-space.ts";
+import { leavesOf } from "./known-space.ts";
 
 type Agent = DecisionInput["agent"];
 
@@ -36,6 +37,7 @@ export interface Effects {
 export class Encoding {
   readonly names: Names;
   readonly #resources: Registry["resources"];
+  readonly #leaves = new Map<string, "Bool" | "Long">();
   readonly #numbers = new Map<string, number>();
   readonly #verdicts = new Map<string, Verdict>();
   /** Whether clauses speak of agents, of actions. */
@@ -48,6 +50,7 @@ export class Encoding {
   }
 
   number({ policies }: Pick<Bundle, "policies">): Numbered[] {
+    for (const [id, type] of leavesOf(policies)) this.#leaves.set(id, type);
     return policies.map((policy) => {
       const key = JSON.stringify([policy.effect, policy.approvers, transformOf(policy.remedy), policy.head, policy.conditions]);
       const known = this.#numbers.get(key);
@@ -57,7 +60,7 @@ export class Encoding {
   }
 
   space(agent: Agent, action: ActionShape): CallSpace {
-    return new CallSpace(this.names, agent, action, this.#resources);
+    return new CallSpace(this.names, agent, action, { resources: this.#resources, leaves: this.#leaves });
   }
 
   /** What a policy whose head speaks of the space's agent and action says of its calls. */

@@ -10,6 +10,8 @@ import { Encoding, type Effects } from "./cell.ts";
 import { Inquiry } from "./inquiry.ts";
 import { Names, onlyOf, type SetVariable } from "./names.ts";
 import { and, integer, no, not, same, type Term } from "./term.ts";
+import { knownContext } from "../oracle/known-context.ts";
+import type { Symbolic } from "./symbolic.ts";
 import { witnessOf } from "./witness.ts";
 import { elementOf, type ArgumentPath, type CallSpace } from "./call-space.ts";
 import { startZ3, type Z3 } from "./z3.ts";
@@ -80,8 +82,30 @@ const pin = (space: CallSpace, names: Names, terms: Effects, call: DecisionInput
     const named = names.get(name);
     return named?.kind === "variable" && named.hidden.length > 0 ? [carries(named.hidden, call.args) ? name : not(name)] : [];
   });
+  // What nobody asks about need not be said: it would only cost time.
+  const asked = new Set(names.reach(...Object.values(terms).filter((term) => typeof term === "string")));
+  const askedSets = new Set([...asked].flatMap((name) => ((named) => (named?.kind === "member" || named?.kind === "whole" ? [named.set.name] : []))(names.get(name))));
+  const found = (symbolic: Symbolic, given: Json): Term => {
+    if ("term" in symbolic && !asked.has(symbolic.term)) return "true";
+    if (symbolic.kind === "set" && !askedSets.has(symbolic.set.name) && !asked.has(symbolic.set.others)) return "true";
+    switch (symbolic.kind) {
+      case "string":
+        return same(symbolic.term, textOf(String(given)));
+      case "long":
+        return same(symbolic.term, integer(BigInt(Number(given))));
+      case "bool":
+        return given === true ? symbolic.term : not(symbolic.term);
+      case "set":
+        return exactly(symbolic.set, (given as Json[]).map((item) => (typeof item === "number" ? integer(BigInt(item)) : textOf(String(item)))));
+      case "record":
+        return and(...symbolic.names.map((name) => found(symbolic.field(name)?.value ?? symbolic, (given as Record<string, Json>)[name] ?? null)));
+      default:
+        return "true";
+    }
+  };
   const resource = call.resources?.[0];
   return and(
+    found({ kind: "record", names: Object.keys(space.known.fields), field: (name) => ({ present: "true", value: space.known.fields[name as keyof typeof space.known.fields] }) }, knownContext(space.action, call) as Json),
     record(space.action.input, [], call.args),
     ...hidden,
     ...(resource === undefined ? [] : [same(space.resourceId, textOf(resource.id))]),

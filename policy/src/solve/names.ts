@@ -13,6 +13,8 @@ export interface SetVariable {
   readonly others: Term;
   /** True when a set that has the first text has the second as well. */
   readonly implies?: (one: string, other: string) => boolean;
+  /** What is always true of a membership (`member` says whether it holds) of this element. */
+  readonly axioms?: (member: Term, element: Term) => readonly Term[];
 }
 
 /** What a name in a term stands for. */
@@ -132,7 +134,7 @@ export class Names {
   #below(name: string): readonly Term[] {
     const named = this.#named.get(name);
     if (named?.kind === "variable") return named.axioms();
-    if (named?.kind === "member") return [named.element];
+    if (named?.kind === "member") return [named.element, ...(named.set.axioms?.(name, named.element) ?? [])];
     if (named?.kind === "like") return [named.text];
     if (named?.kind === "whole") return named.needs;
     return named?.kind === "definition" ? [named.term] : [];

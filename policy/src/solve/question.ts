@@ -66,7 +66,7 @@ const assertions = ([name, named]: [string, Named], entries: readonly [string, N
     case "variable":
       return named.axioms().map((axiom) => `(assert ${axiom})`);
     case "member":
-      return [`(assert (= ${name} (${functions.get(named.set.name)} ${named.element})))`];
+      return [`(assert (= ${name} (${functions.get(named.set.name)} ${named.element})))`, ...(named.set.axioms?.(name, named.element) ?? []).map((axiom) => `(assert ${axiom})`)];
     case "like":
       return [`(assert (= ${name} (L${named.pattern} ${named.text})))`];
     case "definition":

@@ -2,7 +2,7 @@ import { Fault, isObject, isolations, reversibilities, type DecisionInput, type 
 import { resourcesOf } from "../schema/resources.ts";
 import type { RecordShape, Shape } from "../schema/shape.ts";
 import type { Assignment } from "./inquiry.ts";
-import type { SetVariable } from "./names.ts";
+import { textsIn } from "./known-space.ts";
 import { elementOf, type ArgumentPath, type CallSpace } from "./call-space.ts";
 
 /** A day on which nothing happens: the time of a call whose time does not matter. */
@@ -14,7 +14,7 @@ export const witnessOf = (space: CallSpace, model: Assignment, resources: Regist
   const args = new Arguments(space, model).all();
   const touched = resourcesTouched(action.contract, resources, args);
   if (touched === null) return null;
-  const user = { id: model.text(space.userId) ?? "user", groups: textsOf(model, space.userGroups) };
+  const user = { id: model.text(space.userId) ?? "user", groups: textsIn(model, space.userGroups) };
   return {
     agent: { id: agent.id, team: agent.team, classes: [...agent.classes] },
     user,
@@ -22,15 +22,16 @@ export const witnessOf = (space: CallSpace, model: Assignment, resources: Regist
       id: model.text(space.sessionId) ?? "session",
       purpose: model.text(space.purpose) ?? "",
       depth: Number(model.number(space.depth) ?? 0n),
-      labels: textsOf(model, space.labels),
+      labels: textsIn(model, space.labels),
       isolation: isolations.find((tier) => tier === model.text(space.isolation)) ?? "none",
     },
     action: action.name,
     reversibility: reversibilities.find((one) => one === model.text(space.reversibility)) ?? action.contract?.reversibility ?? "unknown",
     definition: action.definition,
     ...(touched.length > 0 && { resources: touched }),
+    ...space.known.witness(model),
     args,
-    approvals: textsOf(model, space.approvals),
+    approvals: textsIn(model, space.approvals),
     nowMs: Number(model.number(space.nowMs) ?? BigInt(someDayMs)),
   };
 };
@@ -48,12 +49,6 @@ const unlike = (model: Assignment, hint: string): string => {
   let text = hint;
   for (let index = 2; model.isTaken(text); index++) text = `${hint}${index}`;
   return text;
-};
-
-/** The texts of a set, sorted; one that nothing speaks about where the model says that there are others. */
-const textsOf = (model: Assignment, set: SetVariable): string[] => {
-  const texts = model.elements(set.name).filter((text) => typeof text === "string");
-  return (model.truth(set.others) ? [...texts, unlike(model, "other")] : texts).sort();
 };
 
 class Arguments {
