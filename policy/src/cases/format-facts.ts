@@ -1,5 +1,6 @@
 import { argumentRoles, callEffects, codeClasses, pathKinds, plainClasses, shellClasses, sqlClasses, urlClasses, valueOrigins, type ArgumentFacts, type DecisionInput } from "@lanyard/contract";
 import { z } from "zod";
+import { pastShape } from "./past.ts";
 import { factKindNames, fieldsOfKind, type FactKind } from "../schema/facts.ts";
 
 // What a case says of the meaning of arguments: what the gateway would have found. Whatever is left out was not found.
@@ -41,17 +42,16 @@ export const knownOfCall = {
   facts: z.record(z.string().min(1).max(256), ofArgument).optional().describe("what the arguments mean, by the argument's name"),
   effects: z.array(z.enum(callEffects)).max(6).optional().describe("what the call does, as `context.facts.effects`"),
   budget: z.strictObject({ warn: oneOrMore(z.string()).optional(), ask: oneOrMore(z.string()).optional(), over: oneOrMore(z.string()).optional() }).optional().describe("budgets that the call would take past a threshold"),
-  history: z.record(z.string(), z.union([z.boolean(), z.int()])).optional().describe("answers to what policies ask of history, by name"),
+  history: pastShape,
 };
 
 type Known = z.infer<z.ZodObject<typeof knownOfCall>>;
 
-/** The part of a decision's input that a case states in `facts`, `effects`, `budget` and `history`. */
-export const knownIn = ({ facts, effects, budget, history }: Known): Pick<DecisionInput, "facts" | "effects" | "budget" | "history"> => ({
+/** The part of a decision's input that a case states in `facts`, `effects` and `budget`. */
+export const knownIn = ({ facts, effects, budget }: Omit<Known, "history">): Pick<DecisionInput, "facts" | "effects" | "budget"> => ({
   ...(facts && { facts: Object.fromEntries(Object.entries(facts).map(([name, one]) => [name, argumentFacts(one)])) }),
   ...(effects && { effects: effects.toSorted() }),
   ...(budget && { budget: { warn: listOf(budget.warn).sort(), ask: listOf(budget.ask).sort(), over: listOf(budget.over).sort() } }),
-  ...(history && { history }),
 });
 
 const argumentFacts = (given: z.infer<typeof ofArgument>): ArgumentFacts => ({

@@ -6,6 +6,7 @@ import { resourcesOf } from "../schema/resources.ts";
 import type { ApprovedTool, Ground } from "../schema/schema.ts";
 import type { Case, CaseFile } from "./format.ts";
 import { knownIn } from "./format-facts.ts";
+import { answersAfter } from "./past.ts";
 import { readCases, type CaseSource } from "./source.ts";
 
 /** What a case needs: files, what they are written against, and policies compiled against that. */
@@ -102,7 +103,8 @@ const makeReady = (frame: Frame, one: Case, index: number): ReadyCase | PolicyPr
     const session = { id: "case", purpose: wanted.purpose ?? "a case", depth: wanted.depth ?? 0, labels: (wanted.labels ?? []).toSorted(), isolation: wanted.isolation ?? "none" };
     const reversibility = wanted.reversibility ?? toolNamed(frame.ground, action)?.contract.reversibility ?? "unknown";
     const input: DecisionInput = { agent, user, session, action, reversibility, ...(resources.length > 0 && { resources }), ...knownIn(wanted), args, approvals: (wanted.approved_by ?? []).toSorted(), nowMs: Date.parse(wanted.now ?? usualNow) };
-    return { place, wanted, snapshot, ask: { kind: "call", input } };
+    const history = answersAfter(snapshot, wanted.history, input);
+    return { place, wanted, snapshot, ask: { kind: "call", input: history === null ? input : { ...input, history } } };
   } catch (error) {
     if (error instanceof Fault) return { place, wanted, snapshot, ask: { kind: "refused", message: error.message } };
     throw error;
