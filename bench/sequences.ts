@@ -98,7 +98,10 @@ const stagesOf = (snapshot: Snapshot, history: HistoryStage, record: ReturnType<
   staged: () => null,
   stage: async () => null,
   execute: async () => ({ result: { content: [{ type: "text", text: "done" }] } }),
-  inspect: (_action, answer) => answer,
+  conceal: () => (value) => value,
+  remember: async () => {},
+  line: (exchange) => exchange,
+  inspect: async (_action, answer) => answer,
   say: () => {},
   learn: (_action, answer) => answer,
 });

@@ -33,6 +33,7 @@ export const errors = {
   sandbox_ended: { status: 502, rpc: -32000, remedy: "start a new session; what was under way may have taken effect" },
   no_credential: { status: 503, rpc: -32000, remedy: "retry later; an operator looks at `lanyard credentials` and at where the credential comes from" },
   no_preimage: { status: 503, rpc: -32000, remedy: "retry later; nothing was done, since what it would change could not be read before, or stays out of reach: see the tool's contract" },
+  not_tokenised: { status: 503, rpc: -32000, remedy: "retry later; nothing was done, since what stands behind a token could not be written down" },
   staged: { status: 202, rpc: -32000, remedy: "do not send it again in other words; the identical call tells how it stands" },
   credential_misused: { status: 403, rpc: -32000, remedy: "send a placeholder only to the hosts and in the place its credential is for; nowhere else is it worth anything" },
   invalid_config: { status: 400, rpc: -32602, remedy: "correct the place named" },

@@ -46,6 +46,8 @@ export const recordBodies = {
     policies: z.array(id).max(256),
     /** Changes of the arguments that were made before the call was carried out or shown to people; absent when there were none. `input` has them as sent. */
     transforms: z.array(id).min(1).max(16).optional(),
+    /** Data classes and labels of what the call carries; absent where there were none, and in entries from before there were any. */
+    labels: z.array(id).min(1).max(256).optional(),
     /** Hash of the canonical bytes of the whole Decision, reasons and errors included. */
     decision: hash,
     /** Content address of the bundle (policies, schema, contracts, engine) that decided; null when none was asked. */
@@ -70,6 +72,8 @@ export const recordBodies = {
     result: hash.nullable(),
     payload: id.nullable(),
     duration_us: count,
+    /** Data classes and labels of the result as the agent got it; absent where there were none, and in entries from before there were any. */
+    labels: z.array(id).min(1).max(256).optional(),
   }),
   /**
    * `bound`: hash over what the answer will hold for beside the digest (policies, definition, changes, facts). `read`: the decisions shown on the
@@ -98,6 +102,10 @@ export const recordBodies = {
   "stop.approve": body({ id, by: actor }),
   /** `second`: who agreed to what `by` said first; null where one is enough. */
   "stop.lift": body({ id, kind: z.enum(stopKinds), subject, by: actor, second: actor.nullable() }),
+  /** Somebody says that a session has seen data of these classes. */
+  "data.mark": body({ session: id, labels: z.array(id).min(1).max(64), by: actor }),
+  /** Values were put out of an agent's sight: what each token stands for lies sealed. */
+  "data.tokenise": body({ session: id, labels: z.array(id).max(64), values: count, hidden: hash, payload: id.nullable() }),
   /** A limit of an agent's conduct was met, and the quarantine `order` follows. `count` of `limit` within `window_ms`; `what`: the call that repeats, the canary that was seen; null where there is no one such thing. */
   "breaker.trip": body({ order: id, agent: id, session: id, breaker: z.enum(breakerKinds), count, limit: count, window_ms: count, what: id.nullable() }),
   "session.open": body({ session: id, agent: id, user: id, purpose: hash, payload: id.nullable(), parent: id.nullable(), expires_at_ms: count, isolation: z.enum(isolations).optional() }),
@@ -208,6 +216,8 @@ export const recordBodies = {
   "config.change": body({ config: hash, before: hash.nullable(), by: actor }),
   "access.read": body({ by: actor, what: id, from: count, to: count, times: count }),
   "access.unseal": body({ by: actor, of: count }),
+  /** Somebody was told what a token stands for. */
+  "access.reveal": body({ by: actor, session: id, label: id, token: id }),
   "access.export": body({ by: actor, what: id, from: count, to: count }),
   erase: body({ subject: hash, payloads: count, by: actor, why: text }),
   "key.rotate": body({ key: hash, before: hash, by: actor }),

@@ -6,7 +6,6 @@ import { registryOf, type Config, type ServerDefinition } from "./base/config/co
 import type { Answer } from "./base/exchange.ts";
 import type { Environment } from "./base/config/environment.ts";
 import { LiveConfig } from "./base/config/live.ts";
-import type { Classifier } from "./base/labels/classifier.ts";
 import { loadExtractors } from "./base/extract/sql/sql.ts";
 import type { Limits } from "./base/limits.ts";
 import type { Log } from "./base/log.ts";
@@ -24,7 +23,7 @@ import { enclosing } from "./enclosing.ts";
 import { flowing, learning } from "./flowing.ts";
 import { gathering } from "./gathering.ts";
 import { Gateway } from "./edge/gateway/gateway.ts";
-import { labelling } from "./labelling.ts";
+import { labelling, screening, type Labelling } from "./labelling.ts";
 import { listen, type Listening } from "./listen.ts";
 import { Changes } from "./mediation/changes.ts";
 import { mediate } from "./mediation/mediate.ts";
@@ -103,7 +102,7 @@ interface Core {
   readonly credentials: CredentialStage;
   readonly stop: StopStage;
   readonly budgets: BudgetStage;
-  readonly classifier: () => Classifier;
+  readonly labels: Labelling;
   readonly flow: Flow;
   readonly history: HistoryStage;
   readonly deadlines: Deadlines;
@@ -141,7 +140,7 @@ async function core({ config, environment, log, clock = systemClock }: ComposeOp
   const releases = releasing({ store, clock, log, limits, config: current, ground, decision, solver });
   const approvals = held.use(approvalStage({ store, clock, log, config: current }));
   const credentials = new CredentialStage({ store, clock, log, config: current, environment });
-  return { clock, log, store, live, identity, catalog, ground, decision, releases, approvals, limits, credentials, stop, budgets, classifier: labelling({ store, live, log }, held), flow: flowing({ store, live, identity }, held), ...remembering({ store, clock, log, limits, decision, identity }, held) };
+  return { clock, log, store, live, identity, catalog, ground, decision, releases, approvals, limits, credentials, stop, budgets, labels: labelling({ store, live, limits, log }, held), flow: flowing({ store, live, identity }, held), ...remembering({ store, clock, log, limits, decision, identity }, held) };
 }
 
 /** Builds and starts a daemon. Throws Fault `conflict` when another holds the data folder, `ledger_unavailable`, `invalid_config`. */
@@ -219,7 +218,7 @@ export async function composeOffline(options: ComposeOptions): Promise<Offline> 
 }
 
 /** The path's collaborators, out of the rooms. */
-function pathOf({ clock, log, store, live, identity, catalog, decision, approvals, limits, credentials, stop, budgets, classifier, flow, history }: Core, servers: Upstreams, ownUrl: () => string): Omit<Stages, "plan" | "staged" | "stage"> {
+function pathOf({ clock, log, store, live, identity, catalog, decision, approvals, limits, credentials, stop, budgets, labels, flow, history }: Core, servers: Upstreams, ownUrl: () => string): Omit<Stages, "plan" | "staged" | "stage"> {
   const record = recordStage({ store, clock, log });
   const executor = { upstreams: servers, limits, pin: (server: string, tool: string) => catalog.pin(server, tool) };
   const web = { limits, rules: () => live.current().egress, ownUrl };
@@ -231,7 +230,7 @@ function pathOf({ clock, log, store, live, identity, catalog, decision, approval
     standing: stop.standing,
     reserve: budgets.reserve,
     look: stop.look,
-    gather: gathering({ config: () => live.current(), catalog, clock, classifier, flow, history }),
+    gather: gathering({ config: () => live.current(), catalog, clock, classifier: labels.classifier, flow, history }),
     decide: (input) => decision.decide(input),
     ...noted(history, { intend: record.intend, conclude: record.conclude }),
     claim: (principal, action) => approvals.claim(principal, action),
@@ -240,9 +239,9 @@ function pathOf({ clock, log, store, live, identity, catalog, decision, approval
     vet: (action, principal, { web: request }) => credentials.vet(action, principal, request),
     lease: (action, principal, intent, { web: request }) => credentials.lease(action, principal, intent, request),
     execute: (action, principal, exchange, lease) => (exchange.restore ? restored(exchange.restore) : action.protocol === "http" ? executeWeb(web, action, exchange, lease) : execute(executor, action, principal, exchange)),
-    inspect: (action, answer, passage) => stop.watch(passage, inspect({ limits }, action, answer)),
+    ...screening(labels, () => live.current(), (action, answer, passage) => stop.watch(passage, inspect({ limits }, action, answer))),
     say: (action, { principal }) => flow.say(principal, action),
-    learn: learning({ flow, config: () => live.current(), classifier }),
+    learn: learning({ flow, config: () => live.current(), classifier: labels.classifier }),
   };
 }
 

@@ -32,6 +32,6 @@ export const learning =
     const touched = facts?.input.resources ?? [];
     const labels = [...new Set([...own.labels, ...touched.flatMap((resource) => resource.labels)])].sort();
     const found = classifier();
-    flow.learn({ principal, seq, answer, yields: { trust: own.trust, labels, all: labelsOfResult(found, own, touched, answer), spans: (text, field) => found.spans(text, field) } });
+    flow.learn({ principal, seq, answer, yields: { trust: own.trust, labels, all: answer.labels ?? labelsOfResult(found, own, touched, answer), spans: (text, field) => found.spans(text, field) } });
     return answer;
   };

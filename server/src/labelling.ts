@@ -1,14 +1,34 @@
+import type { Config } from "./base/config/config.ts";
 import type { LiveConfig } from "./base/config/live.ts";
+import type { Answer } from "./base/exchange.ts";
 import type { Classifier } from "./base/labels/classifier.ts";
 import { classifierOf } from "./base/labels/own.ts";
+import type { Limits } from "./base/limits.ts";
 import type { Log } from "./base/log.ts";
 import type { Store } from "./base/store/port.ts";
+import type { Stages } from "./mediation/stages.ts";
+import { Concealing } from "./stages/inspection/concealing.ts";
+import { Pseudonyms } from "./stages/inspection/pseudonyms.ts";
+import { screen, screenedLine } from "./stages/inspection/screen.ts";
+
+interface Labelled {
+  readonly store: Store;
+  readonly live: Pick<LiveConfig, "current" | "onChange">;
+  readonly limits: Limits;
+  readonly log: Log;
+}
+
+/** What looks for data classes, and what stands for values that agents may not see. */
+export interface Labelling {
+  readonly classifier: () => Classifier;
+  readonly pseudonyms: Pseudonyms;
+}
 
 /**
- * What looks for data classes, as the configuration in force says. A change whose files of values cannot be read is logged, and what was looked for
- * before goes on being looked for. Throws Fault `invalid_config` when that is so at the start.
+ * As the configuration in force says. A change whose files of values cannot be read is logged, and what was looked for before goes on being looked
+ * for. Throws Fault `invalid_config` when that is so at the start.
  */
-export function labelling({ store, live, log }: { store: Pick<Store, "derive">; live: Pick<LiveConfig, "current" | "onChange">; log: Log }, held: AsyncDisposableStack): () => Classifier {
+export function labelling({ store, live, limits, log }: Labelled, held: AsyncDisposableStack): Labelling {
   const key = store.derive("labels");
   let classifier = classifierOf(live.current().labels, key);
   const following = live.onChange(({ labels }) => {
@@ -19,5 +39,17 @@ export function labelling({ store, live, log }: { store: Pick<Store, "derive">; 
     }
   });
   held.defer(() => following.stop());
-  return () => classifier;
+  return { classifier: () => classifier, pseudonyms: new Pseudonyms({ store, limits }) };
+}
+
+/** Its part of the path. `inspect`: what holds of every answer, before anything is taken out of it. */
+export function screening({ classifier, pseudonyms }: Labelling, config: () => Config, inspect: (...inspected: [...Parameters<Stages["inspect"]>]) => Answer): Pick<Stages, "conceal" | "remember" | "line" | "inspect"> {
+  const rooms = { classifier, pseudonyms, config };
+  const { conceal, remember } = new Concealing(rooms);
+  return {
+    conceal,
+    remember,
+    line: (exchange, action, principal, allowed) => screenedLine(rooms, { action, principal, ...allowed }, exchange),
+    inspect: async (action, answer, passage, allowed) => screen(rooms, { action, principal: passage.principal, ...allowed }, inspect(action, answer, passage, allowed)),
+  };
 }

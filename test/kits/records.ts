@@ -26,6 +26,9 @@ export const sampleRecords: { readonly [T in RecordType]: NewRecord & { readonly
   "approval.approve": { type: "approval.approve", id: "ap_AAAAAAAAAAAAAAAA", by: "user:ana", groups: ["leads"], comment: null, payload: null },
   "approval.deny": { type: "approval.deny", id: "ap_AAAAAAAAAAAAAAAA", by: "user:ana", comment: null, payload: null },
   "approval.expire": { type: "approval.expire", id: "ap_AAAAAAAAAAAAAAAA" },
+  "data.mark": { type: "data.mark", session: "s_AAAAAAAAAAAAAAAA", labels: ["customer"], by: "user:ana" },
+  "data.tokenise": { type: "data.tokenise", session: "s_AAAAAAAAAAAAAAAA", labels: ["personal.email"], values: 2, hidden: hash("hidden"), payload: null },
+  "access.reveal": { type: "access.reveal", by: "user:ana", session: "s_AAAAAAAAAAAAAAAA", label: "personal.email", token: "tok_AAAAAAAAAAAAAAAAAAAAAA" },
   "grant.give": {
     type: "grant.give", id: "gr_AAAAAAAAAAAAAAAA", approval: "ap_AAAAAAAAAAAAAAAA", by: "user:ana", groups: ["leads"], agent: "bot", user: "ben", action: "files/write", times: 3,
     until_ms: 1_800_000_000_000, scope: hash("scope"), payload: null, complete: true,

@@ -73,7 +73,10 @@ export class UpdateStand implements AsyncDisposable {
       staged: () => null,
       stage: async () => null,
       execute: async () => answer,
-      inspect: (_action, raw) => raw,
+      inspect: async (_action, raw) => raw,
+      conceal: () => (value) => value,
+      remember: async () => {},
+      line: (exchange) => exchange,
       say: () => {},
       learn: (_action, raw) => raw,
     };

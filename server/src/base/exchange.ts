@@ -46,7 +46,9 @@ export interface Delivered {
 export type Answer =
   | {
       readonly result: JsonObject;
+      /** Data classes and labels of it, sorted; there once it was inspected. Of a body they are known when it has ended. */
+      readonly labels?: readonly string[];
       /** Of the web: the answer itself, of which `result` is what is recorded. `sum` is there once it was inspected. */
       readonly web?: WebResponse & { readonly sum?: () => BodySum };
     }
-  | { readonly error: { readonly code: number; readonly message: string; readonly data?: Json } };
+  | { readonly error: { readonly code: number; readonly message: string; readonly data?: Json }; readonly labels?: readonly string[] };

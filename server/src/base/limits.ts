@@ -43,6 +43,8 @@ export const limits = {
   sign_in_ms: { value: 600_000, unit: "ms", why: "a sign-in at the page for approvals: time to read a card and to answer" },
   label_values: { value: 100_000, unit: "values", why: "in one file of values that are looked for; each is kept as a keyed hash" },
   label_file_bytes: { value: 16 * 1024 * 1024, unit: "bytes", why: "one such file" },
+  label_body_bytes: { value: 1024 * 1024, unit: "bytes", why: "of a body out of the web that is looked through for data classes; one that policy changes is held whole, and withheld past it" },
+  pseudonyms: { value: 50_000, unit: "values", why: "behind tokens, by which agents speak of what they may not see; past it such results are withheld" },
   config_bytes: { value: 1024 * 1024, unit: "bytes", why: "lanyard.yaml; a hundred times what a large organisation writes" },
   catalog_refresh_ms: { value: 60_000, unit: "ms", why: "how long a server in use can change its tools without saying so before Lanyard looks" },
   definition_bytes: { value: 256 * 1024, unit: "bytes", why: "one tool's definition; past it the tool stays out of the catalog" },

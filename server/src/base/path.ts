@@ -60,6 +60,13 @@ export interface Bound {
   readonly facts: string;
 }
 
+/** What an allowed call was allowed by. */
+export interface Allowed {
+  readonly decision: Decision;
+  /** Null when none could be gathered. */
+  readonly facts: Facts | null;
+}
+
 /** Given by people for one digest and what is {@link Bound} to it (invariant I6); mediation compares the latter after deciding again. */
 export interface Approval {
   readonly id: string;

@@ -34,6 +34,8 @@ export interface BodySum {
   readonly bytes: number;
   /** base64url. */
   readonly sha256: string;
+  /** Data classes and labels of what passed, as far as it was looked through. */
+  readonly labels?: readonly string[];
 }
 
 const sha256 = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("base64url");

@@ -1,7 +1,7 @@
 import { Fault, type Action, type ErrorCode, type Principal } from "@lanyard/contract";
 import { boundOf, changedIn } from "../base/bound.ts";
 import type { Answer, Exchange } from "../base/exchange.ts";
-import type { Approval, Bound, Facts, InboundCall, Intent, Lease, OutcomeStatus, Passage, Pin, Reservation, UndoPlan, Ruling } from "../base/path.ts";
+import type { Allowed, Approval, Bound, Facts, InboundCall, Intent, Lease, OutcomeStatus, Passage, Pin, Reservation, UndoPlan, Ruling } from "../base/path.ts";
 import { asDecided, withNotice } from "./changed.ts";
 import { normalise } from "./normalise.ts";
 import { refusal } from "./refusal.ts";
@@ -67,7 +67,7 @@ const denyBefore = (action: Action, facts: Facts | null, code: ErrorCode, why: s
 });
 
 /** Steps 4 and 5; `vet` says what no policy can allow. Invariant: I5, a throw before execution means deny, recorded. */
-export function rule(stages: Pick<Stages, "gather" | "reserve" | "decide">, action: Action, principal: Principal, approval: Approval | null, vet: (facts: Facts) => Pin["refuse"]): Verdict {
+export function rule(stages: Pick<Stages, "gather" | "reserve" | "decide" | "conceal">, action: Action, principal: Principal, approval: Approval | null, vet: (facts: Facts) => Pin["refuse"]): Verdict {
   let facts: Facts | null = null;
   let reservation: Reservation | null = null;
   const deny = (code: ErrorCode, why: string): Verdict => {
@@ -82,7 +82,7 @@ export function rule(stages: Pick<Stages, "gather" | "reserve" | "decide">, acti
     if (reservation.budget) facts = { ...facts, input: { ...facts.input, budget: reservation.budget } };
     if (reservation.refuse) return deny(reservation.refuse.code, reservation.refuse.text);
     const ruling = stages.decide(facts.input);
-    const changed = asDecided(action, ruling.decision);
+    const changed = asDecided(action, ruling.decision, stages.conceal(principal, facts));
     if (changed === action) return { facts, ruling, by: "policy", why: "", changed, reservation };
     const then = stages.gather(changed, principal, approval);
     // Policy decided about a call that can be taken back so far; changed arguments may be another case of the tool's contract.
@@ -130,7 +130,7 @@ async function intend(stages: Stages, action: Action, principal: Principal, verd
 }
 
 /** Faults that only what certainly had no effect ends with. */
-const unreached: ReadonlySet<ErrorCode> = new Set(["upstream_unavailable", "quarantined", "no_credential", "address_refused", "no_preimage", "stopped", "session_quarantined"]);
+const unreached: ReadonlySet<ErrorCode> = new Set(["upstream_unavailable", "quarantined", "no_credential", "address_refused", "no_preimage", "not_tokenised", "stopped", "session_quarantined"]);
 
 /** Step 8. Nothing has happened when it fails, whatever it fails with. */
 async function lend(stages: Stages, action: Action, principal: Principal, intent: Intent, exchange: Exchange): Promise<Lease> {
@@ -156,18 +156,20 @@ async function planned(stages: Stages, action: Action, { principal, exchange }: 
 /** Steps 8 to 11. Once execution has begun, a throw is no refusal: unless the server certainly never got the call, it is uncertain. */
 async function carryOut(stages: Stages, { changed: action, facts, ruling: { decision }, reservation }: Verdict, passage: Passage, intent: Intent, approval: Approval | null): Promise<Reply> {
   const { principal, exchange } = passage;
+  const allowed: Allowed = { decision, facts };
   const startedUs = stages.monotonicUs();
   let ending: { status: OutcomeStatus; code: ErrorCode | ""; answer: Answer | null } = { status: "uncertain", code: "uncertain", answer: null };
   try {
     using lease = await lend(stages, action, principal, intent, exchange); // Invariant: I7, it ends with the action, however that ends.
     await using plan = await planned(stages, action, passage, intent, facts, lease);
+    await stages.remember(passage.action.args, principal, allowed);
     stages.say(action, passage, facts);
     stages.look(passage, action); // Nothing waits between this line and the next.
-    const raw = await stages.execute(action, principal, exchange, lease);
+    const raw = await stages.execute(action, principal, stages.line(exchange, action, principal, allowed), lease);
     await plan?.answered(raw);
     const status = "error" in raw || raw.result["isError"] === true ? "failed" : "done";
     ending = { status, code: "result_withheld", answer: null };
-    const inspected = stages.inspect(action, raw, passage); // Invariant: I8, nothing of a result passes before this line.
+    const inspected = await stages.inspect(action, raw, passage, allowed); // Invariant: I8, nothing of a result passes before this line.
     const answer = stages.learn(action, inspected, passage, intent, facts);
     ending = { status, code: "", answer };
     if (exchange.deliver) {

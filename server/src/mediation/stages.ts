@@ -1,6 +1,7 @@
-import type { Action, DecisionInput, ErrorCode, Principal } from "@lanyard/contract";
+import type { Action, DecisionInput, ErrorCode, JsonObject, Principal } from "@lanyard/contract";
+import type { Conceal } from "@lanyard/policy";
 import type { Answer, Exchange } from "../base/exchange.ts";
-import type { Approval, Bound, Facts, Hold, Intent, Lease, OutcomeStatus, Passage, Pin, Reservation, UndoPlan, Ruling } from "../base/path.ts";
+import type { Allowed, Approval, Bound, Facts, Hold, Intent, Lease, OutcomeStatus, Passage, Pin, Reservation, UndoPlan, Ruling } from "../base/path.ts";
 
 /** What the agent gets back. A refusal is a value; only bugs and I/O throw. */
 export type Reply =
@@ -28,6 +29,10 @@ export interface Stages {
   /** The last look before an effect; `action` as it is about to be carried out. Throws the Fault that `standing` would give. */
   look(passage: Passage, action: Action): void;
   decide(input: DecisionInput): Ruling;
+  /** Takes out of an argument what a decision says (`redact`, `tokenise`); the same argument gives the same. */
+  conceal(principal: Principal, facts: Facts): Conceal;
+  /** Writes down what stands behind the tokens that `conceal` puts into these arguments, as they were sent. Throws Fault `not_tokenised`: nothing has happened. */
+  remember(args: JsonObject, principal: Principal, allowed: Allowed): Promise<void>;
   /** Durable on return. Throws Fault `ledger_unavailable`, and then nothing may happen. */
   intend(action: Action, principal: Principal, facts: Facts | null, ruling: Ruling, by: ErrorCode | "policy", approval: Approval | null, reservation: Reservation | null): Promise<Intent>;
   /** An approval given for the identical call and not used yet, taken so that no second call can use it. */
@@ -48,8 +53,10 @@ export interface Stages {
   plan(action: Action, principal: Principal, intent: Intent, facts: Facts, exchange: Exchange, lease: Lease): Promise<UndoPlan | null>;
   /** Throws Fault `upstream_unavailable`, `address_refused`, `quarantined` or `no_credential` when it is certain that the server never got the call; anything else that is thrown leaves it uncertain. */
   execute(action: Action, principal: Principal, exchange: Exchange, lease: Lease): Promise<Answer>;
-  /** Throws Fault `result_withheld`. */
-  inspect(action: Action, answer: Answer, passage: Passage): Answer;
+  /** The line to the client while the call is open: what is said on it is changed as the answer will be. */
+  line(exchange: Exchange, action: Action, principal: Principal, allowed: Allowed): Exchange;
+  /** The answer as the agent may see it, changed where the decision says so, with its labels. Throws Fault `result_withheld`. */
+  inspect(action: Action, answer: Answer, passage: Passage, allowed: Allowed): Promise<Answer>;
   /** Takes note of what the call says, just before it is carried out. */
   say(action: Action, passage: Passage, facts: Facts | null): void;
   /** Takes note of what came back, before the agent can act on it. Gives the answer; of one that is still to come, one that is taken note of as it passes. */

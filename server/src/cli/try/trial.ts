@@ -13,6 +13,8 @@ import { BudgetStage } from "../../stages/budget/budget.ts";
 import { Flow } from "../../stages/flow/flow.ts";
 import type { Log } from "../../base/log.ts";
 import { HistoryStage } from "../../stages/history/history.ts";
+import { Concealing } from "../../stages/inspection/concealing.ts";
+import { pseudonymOf } from "../../stages/inspection/pseudonyms.ts";
 import { inspect } from "../../stages/inspection/inspect.ts";
 import type { Guesser } from "./infer.ts";
 import { definitionsOf, readLine, type TraceLine } from "./line.ts";
@@ -54,6 +56,7 @@ export class Trial {
   readonly #history: HistoryStage;
   /** Calls that were let through and have no result yet, by session and tool, in order. */
   readonly #open = new Map<string, number[]>();
+  readonly #concealing: Concealing;
   /** The time of the line that is being run; null for the present. */
   #atMs: number | null = null;
 
@@ -65,9 +68,11 @@ export class Trial {
     this.#sessions = new TrialSessions({ clock: this.#clock, config: () => world.config });
     this.#budgets = new BudgetStage({ store: nowhere, clock: this.#clock, config: () => world.config, maxCallsOf: (session) => this.#sessions.get(session)?.mandate.maxCalls ?? null, quarantine: () => {} });
     this.#explain = explain;
-    this.#classifier = classifierOf(world.config.labels, clock.random(32)); // Nothing of it outlives the trial.
+    this.#classifier = classifierOf(world.config.labels, clock.random(32));
     this.#flow = new Flow({ key: clock.random(32), config: () => world.config });
     this.#history = new HistoryStage({ store: null, deadlines: null, clock: this.#clock, log: unheard, limits: world.config.limits, snapshots: () => [world.snapshot()], rootOf: (id) => this.#sessions.get(id)?.principal.chain[0] ?? id });
+    const key = clock.random(32); // Nothing of it outlives the trial.
+    this.#concealing = new Concealing({ classifier: () => this.#classifier, pseudonyms: { tokenOf: ({ user }, label, value) => pseudonymOf(key, user, label, value), keep: async () => {} } });
   }
 
   /** `number` counts from 1. Throws Fault `invalid_config` when policies do not compile against tools that the trace brought along. */
@@ -144,6 +149,7 @@ export class Trial {
     const stages = {
       gather: gathering({ config: () => world.config, catalog: world, clock: this.#clock, classifier: () => this.#classifier, flow: this.#flow, history: this.#history }),
       reserve: this.#budgets.reserve,
+      conceal: this.#concealing.conceal,
       decide: (input: Parameters<typeof snapshot.decide>[0]) => ({ decision: snapshot.decide(input), bundle: snapshot.hash }),
     };
     const first = rule(stages, action, session.principal, approvalBy(isGood ? given.groups : []), () => null);

@@ -82,7 +82,7 @@ export const recordStage = ({ store, clock, log }: { store: Store; clock: Clock;
       const outcome = (): { record: NewRecord; sealed: Sealed | null } => {
         const sealed = sealAnswer(principal, answer);
         return {
-          record: { type: "outcome", of: intent.seq, status, code, result: sealed?.commitment ?? null, payload: sealed?.payload ?? null, duration_us: durationUs },
+          record: { type: "outcome", of: intent.seq, status, code, result: sealed?.commitment ?? null, payload: sealed?.payload ?? null, duration_us: durationUs, ...labelled(answer?.labels ?? []) },
           sealed,
         };
       };
@@ -110,6 +110,7 @@ const intentRecord = ({ id, action, principal, facts, ruling, by, approval, seal
   by,
   policies: determining(ruling.decision),
   ...(ruling.decision.transforms && { transforms: [...ruling.decision.transforms] }),
+  ...labelled(Object.values(facts?.input.facts ?? {}).flatMap((fact) => fact.labels)),
   decision: hash("sha256", canonicalize(ruling.decision), "base64url"),
   bundle: ruling.bundle,
   input: sealed?.commitment ?? null,
@@ -118,6 +119,8 @@ const intentRecord = ({ id, action, principal, facts, ruling, by, approval, seal
   approval: approval?.id ?? null,
   payload: sealed?.payload ?? null,
 });
+
+const labelled = (labels: readonly string[]): { labels?: string[] } => (labels.length === 0 ? {} : { labels: [...new Set(labels)].sort().slice(0, 256) });
 
 /** Ids of the policies that made the decision what it is: its reasons, and what failed to evaluate, sorted. */
 const determining = ({ reasons, errors }: Decision): string[] => [...new Set([...reasons, ...errors].map(({ policy }) => policy))].sort().slice(0, 256);
