@@ -1,4 +1,4 @@
-import { isObject, type Json, type JsonObject } from "@lanyard/contract";
+import { isObject, parseJson, type Json, type JsonObject } from "@lanyard/contract";
 import { unfold } from "../extract/unfold.ts";
 import { splitSecrets, textsOf, type Classifier } from "./classifier.ts";
 
@@ -108,8 +108,8 @@ export function maskField(value: Json, path: readonly string[]): Json | null {
   const inText = (text: string): string => {
     if (!text.toLowerCase().includes(last)) return text;
     try {
-      const parsed = JSON.parse(text) as Json;
-      if (typeof parsed === "object" && parsed !== null) return JSON.stringify(mask(parsed as Json, []));
+      const parsed = parseJson(text) as Json;
+      if (typeof parsed === "object" && parsed !== null) return JSON.stringify(mask(parsed, []));
     } catch {
       // No JSON: looked at as text below.
     }
