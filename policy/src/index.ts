@@ -14,7 +14,7 @@ export { describeReport, reportOf, runCases, type CaseReport } from "./cases/run
 export { matches as matchesLike } from "./cedar/like.ts";
 export { comesToTheSame, denyUnasked, isSameButForChanges } from "./decide/combine.ts";
 export type { PolicyExplanation } from "./decide/explain.ts";
-export { transformArguments, type Conceal } from "./decide/transform.ts";
+export { parseTransform, transformArguments, type Conceal, type ResultChange } from "./decide/transform.ts";
 export { openSnapshot, prepareSnapshot, type Snapshot } from "./decide/snapshot.ts";
 export { agree, Oracle, type BundleSource, type OracleOptions } from "./oracle/oracle.ts";
 export { resourcesOf } from "./schema/resources.ts";

@@ -1,14 +1,13 @@
 import { Fault, type Action, type Decision, type Json, type JsonObject, type Principal } from "@lanyard/contract";
+import { parseTransform, type ResultChange } from "@lanyard/policy";
 import type { Config } from "../../base/config/config.ts";
 import { yieldsOf } from "../../base/config/labels.ts";
 import type { Answer, Exchange } from "../../base/exchange.ts";
-import type { Classifier } from "../../base/labels/classifier.ts";
+import { impliedBy, type Classifier } from "../../base/labels/classifier.ts";
 import { conceal, maskField, redactedAs } from "../../base/labels/conceal.ts";
-import { impliedBy } from "../../base/labels/classifier.ts";
 import { labelsOfResult } from "../../base/labels/labels-of.ts";
 import type { Facts } from "../../base/path.ts";
 import type { Hidden, Pseudonyms } from "./pseudonyms.ts";
-import { resultChanges, type ResultChange } from "./result-changes.ts";
 import { LabelledBody, WithheldBody } from "./screened-body.ts";
 
 interface ScreenRooms {
@@ -33,6 +32,14 @@ interface Screen {
   readonly hidden: Hidden[];
   change(value: Json): Json;
 }
+
+/** Those of a decision's changes that are about what comes back. Throws Fault `result_withheld` on one that nobody knows (invariant I4). */
+const resultChanges = (transforms: readonly string[]): ResultChange[] =>
+  transforms.flatMap((text) => {
+    const change = parseTransform(text);
+    if (change === null) throw new Fault("result_withheld", "a policy changes the answer in a way that is not known");
+    return change.of === "result" ? [change] : [];
+  });
 
 function screenOf({ classifier, config, pseudonyms }: ScreenRooms, { action, principal, decision, facts }: Screened): Screen {
   const changes = resultChanges(decision.transforms ?? []);
@@ -92,7 +99,7 @@ export async function screen(rooms: ScreenRooms, call: Screened, answer: Answer)
 export function screenedLine(rooms: ScreenRooms, call: Screened, exchange: Exchange): Exchange {
   const { changes } = screenOf(rooms, call);
   if (changes.length === 0) return exchange;
-  const redacting = changes.map((change) => (change.kind === "tokenise" ? `result.redact(${change.label})` : change.text));
+  const redacting = changes.map((change) => (change.kind === "mask" ? `result.mask(${change.path.join(".")})` : `result.redact(${change.label})`));
   const { change } = screenOf(rooms, { ...call, decision: { ...call.decision, transforms: redacting } });
   const changed = <V>(value: V): V | null => {
     try {
