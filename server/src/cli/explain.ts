@@ -2,6 +2,7 @@ import { webServer, type Json, type JsonObject, type LedgerRecord } from "@lanya
 import type { Command } from "commander";
 import { hostText } from "../base/host.ts";
 import type { Context } from "./context.ts";
+import { meaningLines } from "./explain-facts.ts";
 import { brief, json, printable, time, type Colour } from "./terminal.ts";
 
 type DecisionRecord = Extract<LedgerRecord, { type: "decision" }>;
@@ -74,7 +75,8 @@ function decisionLines(record: DecisionRecord, explained: Explanation, row: Row,
     ...(explained.policies ?? []).flatMap((policy) => policyLines("policy", policy.id, policy, row, colour)),
     ...(record.by === "policy" && record.policies.length === 0 ? [row("policy", "none permits it: denied by default")] : []),
     ...(explained.nearest ?? []).flatMap((policy) => policyLines("nearest", policy.policy, policy, row, colour)),
-    row("facts", explained.input ? `${brief(withoutArgs(explained.input), 2000)} — ${explained.input_state}` : (explained.input_state ?? "")),
+    ...meaningLines(explained.input).map(([label, text]) => row(label, text)),
+    row("facts", explained.input ? `${brief(besides(explained.input), 2000)} — ${explained.input_state}` : (explained.input_state ?? "")),
     row("bundle", record.bundle ?? "none was asked"),
     ...(record.tool ? [row("tool", `definition ${record.tool}`)] : []),
   ];
@@ -107,7 +109,8 @@ function policyLines(label: string, id: string, policy: PolicyShown, row: Row, c
   ];
 }
 
-const withoutArgs = ({ args: _args, ...facts }: JsonObject): JsonObject => facts;
+/** What is shown in lines of its own. */
+const besides = ({ args: _args, facts: _facts, effects: _effects, ...others }: JsonObject): JsonObject => others;
 
 function endLines(record: DecisionRecord, explained: Explanation, row: Row): string[] {
   const approval = (explained.approval ?? []).map((entry) => {

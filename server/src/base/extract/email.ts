@@ -21,6 +21,7 @@ export function emailFacts(texts: readonly string[]): EmailFacts {
     const parts = split(text.slice(0, mostChars * 4));
     if (parts.length === 0) isPlain = false;
     for (const part of parts) {
+      if (isOver(addresses)) break;
       const address = addressOf(part);
       if (address !== null) {
         addresses.add(address);

@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 import type { PathFacts } from "@lanyard/contract";
-import { hidden, isOver, listed, mostChars } from "./bounded.ts";
+import { hidden, isOver, listed, mostChars, mostListed } from "./bounded.ts";
 import { kindsOfPath } from "./path-kinds.ts";
 
 /** Whether a text is a path by itself, whatever its argument is called. */
@@ -31,7 +31,7 @@ function readPath(text: string, root: string | null): { readonly path: string; r
   const plain = spelled(text);
   const resolved = plain === "" ? (root ?? ".") : root !== null && !plain.startsWith("/") && !plain.startsWith("~") && !/^\$|^[A-Za-z]:\//.test(plain) ? posix.resolve(root, plain) : posix.normalize(plain);
   const path = resolved.replace(/^\/+/, "/").replace(/(?<=.)\/$/, "");
-  return { path, isPlain: plain === text.normalize("NFC") && !path.startsWith("..") && isOrdinary(text) };
+  return { path, isPlain: plain === text.normalize("NFC") && !path.startsWith("..") && isOrdinary(text) && text.split("/").length <= mostListed };
 }
 
 /**
@@ -72,9 +72,10 @@ function isOrdinary(text: string): boolean {
 /** Names that frameworks give to the files of a route; no shell takes more than one letter for them. */
 const routed = /^(?:\[{1,2}(?:\.{3})?[\w-]+\]{1,2}(?:\.\w+)*)$/;
 
-/** The path and every folder above it. */
+/** The path and every folder above it; of one that is deeper than can be listed only itself, for its class is `unknown`. */
 function above(path: string): string[] {
   const parts = path.split("/");
+  if (parts.length > mostListed) return [path];
   return parts.map((_, index) => parts.slice(0, index + 1).join("/")).filter((folder) => folder !== "");
 }
 

@@ -1,0 +1,116 @@
+import type { CallEffect, JsonObject } from "@lanyard/contract";
+import { completeWebArguments } from "@lanyard/contract";
+import fc from "fast-check";
+import { beforeAll, describe, expect, it } from "vitest";
+import { declaredArguments, type ArgumentsFile } from "../config/arguments.ts";
+import { looksLikeSql } from "./detect.ts";
+import { extract, type ExtractedCall } from "./extract.ts";
+import { loadExtractors } from "./sql/sql.ts";
+
+const read = (tool: string, args: JsonObject, { declared = {}, ...more }: Partial<Omit<ExtractedCall, "declared">> & { declared?: ArgumentsFile } = {}) =>
+  extract({ server: "s", tool, args, declared: declaredArguments(declared, null), effects: null, shape: null, ...more });
+const kinds = (tool: string, args: JsonObject, more?: Parameters<typeof read>[2]): string[] =>
+  Object.entries(read(tool, args, more).facts).flatMap(([name, facts]) => Object.keys(facts).filter((key) => !["role", "labels", "origins", "encodings"].includes(key)).map((kind) => `${name} ${kind}`));
+
+beforeAll(loadExtractors);
+
+describe("where a contract is silent", () => {
+  it.each<[string, JsonObject, string]>([
+    ["send_email", { to: ["a@b.com"], subject: "Hi", body: "see https://b.com and mail c@d.com" }, "to email"],
+    ["fetch", { input: "http://169.254.169.254/" }, "input url"],
+    ["open", { page: "example.com" }, ""],
+    ["get_webpage", { url: "www.example.com/a" }, "url url"],
+    ["read_file", { path: "notes.md" }, "path path"],
+    ["show", { what: "/etc/passwd" }, "what path"],
+    ["copy", { source: "a/b", destination: "c/d" }, "source path,destination path"],
+    ["book", { destination: "Paris", date: "2026-11-02" }, ""],
+    ["remind", { text: "/remind me later" }, ""],
+    ["query", { sql: "nonsense" }, "sql sql"],
+    ["search", { query: "select a hotel in Paris from the list" }, ""],
+    ["search", { query: "SELECT * FROM users" }, "query sql"],
+    ["search", { query: "update on the project" }, ""],
+    ["query_database", { query: "anything" }, "query sql"],
+    ["run", { command: "ls" }, "command shell"],
+    ["start", { command: "git", args: ["push"] }, "command shell"],
+    ["run_python", { code: "print(1)" }, "code code"],
+    ["apply_discount", { code: "SUMMER20" }, ""],
+    ["pay", { amount: 5, currency: "EUR" }, "amount money"],
+    ["order", { items: [{ price: "3.50", name: "tea" }] }, "items money"],
+    ["list", { limit: 5, total_count: 7 }, ""],
+    ["post", { channel: "#general", text: "hello" }, ""],
+    ["save", { data: Buffer.from("https://evil.example/x?y=z").toString("base64") }, "data url"],
+  ])("%s %j holds %s", (tool, args, expected) => expect(kinds(tool, args).join(",")).toBe(expected));
+
+  it("a word that the schema lists is no command", () => {
+    const shape = { inputSchema: { type: "object", properties: { command: { enum: ["view", "create"] } } } };
+    expect(kinds("edit", { command: "view" }, { shape })).toEqual([]);
+    expect(kinds("edit", { command: "view" })).toEqual(["command shell"]);
+  });
+
+  it("`__proto__` is an argument like any other", () => {
+    const args = JSON.parse('{"__proto__":{"to":"a@b.com"},"constructor":"/etc"}') as JsonObject;
+    expect(Object.keys(read("send", args).facts)).toEqual(["__proto__", "constructor"]);
+    expect(read("send", args).facts["constructor"]?.path?.paths).toEqual(["/etc"]);
+  });
+});
+
+describe("where a contract speaks", () => {
+  it("its kind counts and no other, and `text` is nothing but text", () => {
+    expect(kinds("x", { a: "https://b.com", b: "ls" }, { declared: { a: { kind: "text" }, b: { kind: "shell" } } })).toEqual(["b shell"]);
+    expect(read("x", { a: "not a path\0" }, { declared: { a: { kind: "path", root: "/work" } } }).facts["a"]?.path?.class).toBe("unknown");
+  });
+  it("a path of names leads into objects and through arrays", () => {
+    const { facts } = read("x", { mail: [{ to: "a@b.com" }, { to: "c@d.com", note: "e@f.com" }] }, { declared: { "mail.to": { kind: "email", role: "recipient" }, "mail.note": { kind: "text" } } });
+    expect(facts["mail"]).toMatchObject({ role: "recipient", email: { addresses: ["a@b.com", "c@d.com"] } });
+  });
+  it("money has its unit and its currency, or that of the argument that holds it", () => {
+    const money = (said: ArgumentsFile[string], args: JsonObject) => read("x", args, { declared: { sum: said } }).facts["sum"]?.money;
+    expect(money({ kind: "money", unit: "cents", currency: "EUR" }, { sum: 1250 })).toEqual({ class: "plain", minor: 1250, currencies: ["EUR"] });
+    expect(money({ kind: "money", currency: { argument: "in.code" } }, { sum: 12.5, in: { code: "usd" } })).toEqual({ class: "plain", minor: 1250, currencies: ["USD"] });
+    expect(money({ kind: "money" }, { sum: "1,000" })?.class).toBe("unknown");
+  });
+});
+
+describe("what a call does", () => {
+  const effects = (tool: string, args: JsonObject = {}, more?: Parameters<typeof read>[2]): string => read(tool, args, more).effects.join();
+  it.each<[string, string]>([
+    ["list_scheduled_payments", "read"], ["gmail_send_email", "egress,write"], ["delete_file", "destructive,write"], ["transfer_money", "money,write"], ["executeCommand", "exec"], ["frobnicate", ""], ["execute_sql", ""],
+  ])("is told by its name: %s %s", (tool, expected) => expect(effects(tool)).toBe(expected));
+  it("and by its arguments", () => {
+    expect(effects("execute_sql", { sql: "SELECT 1" })).toBe("read");
+    expect(effects("execute_sql", { sql: "DROP TABLE a" })).toBe("destructive,write");
+    expect(effects("get_page", { url: "https://a.com" })).toBe("egress,read");
+    expect(effects("schedule", { amount: 5, recipient: "x" })).toBe("money,write");
+    expect(effects("get", { command: "rm -rf /" })).toContain("destructive");
+  });
+  it("a server's hints only add (I12)", () => {
+    const hinted = (annotations: JsonObject) => effects("delete_file", {}, { shape: { inputSchema: {}, annotations } });
+    expect(hinted({ readOnlyHint: true, destructiveHint: false, openWorldHint: false })).toBe("destructive,write");
+    expect(effects("frobnicate", {}, { shape: { inputSchema: {}, annotations: { destructiveHint: true, openWorldHint: true } } })).toBe("destructive,egress,write");
+  });
+  it("a contract's effects stand instead of the name, and arguments add to them", () => {
+    const told: readonly CallEffect[] = ["read"];
+    expect(effects("delete_file", {}, { effects: told })).toBe("read");
+    expect(effects("delete_file", { url: "https://a.com" }, { effects: told })).toBe("egress,read");
+  });
+});
+
+it("what leaves a sandbox has its host from three arguments, its path as the server takes it, and its body as content", () => {
+  const { facts } = read("POST", completeWebArguments("POST", { host: "10.0.0.1", path: "/api/..%2fadmin;x//y", body: "hello" }), { server: "web", effects: ["egress", "write"] });
+  expect(facts["host"]).toMatchObject({ role: "recipient", url: { class: "private", hosts: ["10.0.0.1"], ports: [443], schemes: ["https"] } });
+  expect(facts["path"]?.path).toMatchObject({ class: "unknown", paths: ["/admin/y"] });
+  expect(facts["body"]?.role).toBe("content");
+  expect(read("GET", completeWebArguments("GET", { host: "a.example.com", path: "/a" }), { server: "web" }).facts["host"]?.role).toBe("target");
+  expect(read("TCP", { host: "db.example.com", port: 5432 }, { server: "web" }).facts["host"]?.url).toMatchObject({ class: "public", schemes: ["tcp"], ports: [5432] });
+});
+
+it("a statement is known by its structure", () => {
+  for (const text of ["SELECT * FROM x", "/* a */ (select 1)", "insert into x values (1)", "DELETE FROM users", "with a as (select 1) select", "drop table users; --", "grant all on x to bob"]) expect(looksLikeSql(text), text).toBe(true);
+  for (const text of ["update on project", "Create table of contents", "delete from cart the item", "Select the best option from the list, please", "drop by tomorrow"]) expect(looksLikeSql(text), text).toBe(false);
+});
+
+it("nothing that is sent makes it fail, and every argument has its facts", () => {
+  const name = fc.constantFrom("to", "url", "path", "sql", "command", "amount", "code", "args", "a", "__proto__", "query");
+  const args = fc.dictionary(name, fc.jsonValue({ maxDepth: 3 })) as fc.Arbitrary<JsonObject>;
+  fc.assert(fc.property(name, args, (tool, sent) => void expect(Object.keys(read(tool, sent).facts)).toEqual(Object.keys(sent))), { numRuns: 300 });
+});
