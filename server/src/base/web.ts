@@ -36,6 +36,8 @@ export interface BodySum {
   readonly sha256: string;
   /** Data classes and labels of what passed, as far as it was looked through. */
   readonly labels?: readonly string[];
+  /** What an API of models said that the call used; absent for any other, and where it said nothing. */
+  readonly tokens?: number;
 }
 
 const sha256 = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("base64url");

@@ -1,6 +1,7 @@
 import { isObject, parseJson, type Action, type DecisionInput, type Json, type JsonObject } from "@lanyard/contract";
 import type { Budget } from "../../base/config/budgets.ts";
 import type { Answer } from "../../base/exchange.ts";
+import { isModelHost, tokensBy } from "../../base/usage.ts";
 
 // How much a call takes of a budget: before it is made, and as its answer tells.
 
@@ -44,7 +45,7 @@ export function told(of: "tokens" | "rows", action: Action, answer: Answer, path
   if (!("result" in answer)) return 0;
   const { result } = answer;
   if (of === "rows") return rowsIn(result, path);
-  if (action.protocol === "http") return count(result["tokens"]) ?? (isModel(action.args["host"]) ? null : 0);
+  if (action.protocol === "http") return count(result["tokens"]) ?? (isModelHost(action.args["host"]) ? null : 0);
   const parts: readonly (Json | undefined)[] = [result, result["structuredContent"], result["_meta"], ...texts(result)];
   for (const part of parts) {
     const tokens = tokensIn(part);
@@ -53,29 +54,13 @@ export function told(of: "tokens" | "rows", action: Action, answer: Answer, path
   return 0;
 }
 
-const isModel = (host: Json | undefined): boolean => typeof host === "string" && /(^|\.)(openai\.com|anthropic\.com|openai\.azure\.com|generativelanguage\.googleapis\.com|aiplatform\.googleapis\.com|mistral\.ai|groq\.com|openrouter\.ai)$/.test(host);
-
 const count = (value: Json | undefined): number | null => (typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : null);
-
-/** Names that APIs of models have for what they used: a total, or parts of one. */
-const totals = ["total_tokens", "totalTokenCount", "totalTokens"] as const;
-const inputs = ["input_tokens", "prompt_tokens", "promptTokenCount", "inputTokens", "promptTokens"] as const;
-const outputs = ["output_tokens", "completion_tokens", "candidatesTokenCount", "outputTokens", "completionTokens"] as const;
-const more = ["cache_creation_input_tokens", "cache_read_input_tokens", "thoughtsTokenCount"] as const;
 
 /** Tokens by a `usage` in it, as OpenAI, Anthropic and Gemini write it; null when there is none. */
 function tokensIn(value: Json | undefined): number | null {
   if (!isObject(value)) return null;
   const usage = value["usage"] ?? value["usageMetadata"];
-  return isObject(usage) ? usedBy((name) => count(usage[name])) : null;
-}
-
-function usedBy(of: (name: string) => number | null): number | null {
-  for (const name of totals) if (of(name) !== null) return of(name);
-  const first = (names: readonly string[]): number | null => names.map(of).find((found) => found !== null) ?? null;
-  const [input, output] = [first(inputs), first(outputs)];
-  if (input === null && output === null) return null;
-  return [input, output, ...more.map(of)].reduce<number>((sum, each) => Math.min(Number.MAX_SAFE_INTEGER, sum + (each ?? 0)), 0);
+  return isObject(usage) ? tokensBy((name) => count(usage[name])) : null;
 }
 
 const rowNames = ["rows", "records", "results", "items", "entries", "documents", "hits", "values", "data"] as const;

@@ -92,7 +92,7 @@ export async function deliver(back: WayBack, answer: Answer): Promise<Delivered>
   const code = await passOn(back, web);
   const sum = web.sum?.();
   web.body.destroy();
-  return { answer: { result: { ...answer.result, ...(sum && { bytes: sum.bytes, sha256: sum.sha256 }) }, ...(sum?.labels && { labels: sum.labels }) }, code };
+  return { answer: { result: { ...answer.result, ...(sum && { bytes: sum.bytes, sha256: sum.sha256, ...(sum.tokens !== undefined && { tokens: sum.tokens }) }) }, ...(sum?.labels && { labels: sum.labels }) }, code };
 }
 
 async function passOn(back: WayBack, web: WebResponse): Promise<ErrorCode | ""> {
