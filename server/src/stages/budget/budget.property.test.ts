@@ -139,7 +139,7 @@ class Bench {
 
 const step = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: fc.constant("reserve" as const), user: fc.constantFrom("ana", "ben"), amount: fc.integer({ min: 1, max: 300 }), fate: fc.constantFrom("denied" as const, "unwritten" as const, "permitted" as const, "permitted" as const, "permitted" as const) }) },
-  { weight: 6, arbitrary: fc.record({ do: fc.constant("end" as const), at: fc.nat(4), status: fc.constantFrom<OutcomeStatus>("done", "failed", "refused", "uncertain"), isWritten: fc.boolean() }) },
+  { weight: 6, arbitrary: fc.record({ do: fc.constant("end" as const), at: fc.nat(2), status: fc.constantFrom<OutcomeStatus>("done", "failed", "refused", "uncertain"), isWritten: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("wait" as const), ms: fc.integer({ min: -hourMs, max: 5 * hourMs }) }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant("flush" as const) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("crash" as const) }) },
@@ -147,7 +147,7 @@ const step = fc.oneof(
 
 test("I14: whatever is reserved, denied, lost, ended and restarted, no budget is ever over, and none counts what did not happen", () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 60, size: "max" }), (steps) => {
       const bench = new Bench();
       let latestMs = bench.nowMs;
       for (const one of steps) {
@@ -159,6 +159,6 @@ test("I14: whatever is reserved, denied, lost, ended and restarted, no budget is
         bench.check();
       }
     }),
-    { numRuns: 1500 },
+    { numRuns: 600 },
   );
 });
