@@ -123,30 +123,40 @@ export class Atoms {
   /** Of the whole text, so that copied sentences are known though they are parted, re-cased or embedded otherwise. */
   shingles(sink: Sink): void {
     const { solid, solidCount } = this.#lexer;
+    const [table, window] = [this.#roll, this.#window];
     let [roll, chosen, chosenAt, told] = [0, 0, -1, -1];
     for (let end = 1; end <= solidCount; end++) {
-      roll = ((roll << 1) | (roll >>> 31)) ^ (this.#roll[(solid[end - 1] ?? 0) & 0xff] ?? 0);
+      roll = ((roll << 1) | (roll >>> 31)) ^ (table[(solid[end - 1] as number) & 0xff] as number);
       const start = end - shingleChars;
+      if (start < 0) continue;
       if (start > 0) {
-        const gone = this.#roll[(solid[start - 1] ?? 0) & 0xff] ?? 0;
+        const gone = table[(solid[start - 1] as number) & 0xff] as number;
         roll ^= (gone << shingleChars) | (gone >>> (32 - shingleChars));
       }
-      if (start < 0) continue;
-      roll >>>= 0;
-      this.#window[start % windowShingles] = roll;
+      const rolled = roll >>> 0;
+      window[start % windowShingles] = rolled;
       const oldest = start - windowShingles + 1;
-      if (chosenAt < 0 || roll <= chosen) [chosen, chosenAt] = [roll, start];
-      else if (chosenAt < oldest) [chosen, chosenAt] = this.#least(oldest, start);
+      if (chosenAt < 0 || rolled <= chosen) {
+        chosen = rolled;
+        chosenAt = start;
+      } else if (chosenAt < oldest) {
+        chosenAt = this.#least(oldest, start);
+        chosen = window[chosenAt % windowShingles] as number;
+      }
       if (chosenAt === told || (oldest < 0 && end < solidCount)) continue;
       told = chosenAt;
       this.#tell(solid, chosenAt, chosenAt + shingleChars, tags.shingle, sink);
     }
   }
 
-  #least(oldest: number, newest: number): [number, number] {
-    let at0 = newest;
-    for (let start = newest - 1; start >= oldest; start--) if ((this.#window[start % windowShingles] ?? 0) < (this.#window[at0 % windowShingles] ?? 0)) at0 = start;
-    return [this.#window[at0 % windowShingles] ?? 0, at0];
+  #least(oldest: number, newest: number): number {
+    const window = this.#window;
+    let [place, least] = [newest, window[newest % windowShingles] as number];
+    for (let start = newest - 1; start >= oldest; start--) {
+      const own = window[start % windowShingles] as number;
+      if (own < least) [place, least] = [start, own];
+    }
+    return place;
   }
 
   /** Where the host of a URL stands, without `www.` and port, with a scheme or without; null where there is none. */

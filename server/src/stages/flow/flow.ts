@@ -110,15 +110,18 @@ export class Flow {
     const labels = new Set(own.labels);
     const sources = new Map<string, ValueSource>();
     let at = "";
+    const told = new Set<number>();
     const leaf: TracedLeaf = {
       look: (low, high) => memory.look(low, high, directory),
       brings: (set) => {
         if (set !== 0) for (const label of memory.read.labels.names(set)) labels.add(label);
       },
       found: (known) => {
+        if (told.has(known)) return;
+        told.add(known);
         const code = originOf(known) === origin.model && memory.read.isPartial ? origin.untrusted : originOf(known);
         origins.add(originName(code));
-        if (code === origin.model || sources.size >= 4 * mostSources) return;
+        if (code === origin.model || sources.size >= mostSources) return;
         const from = memory.sourceOf(known);
         const source = { at, origin: originName(code), seq: from?.seq ?? null, field: from?.field ?? "" };
         sources.set(`${at} ${source.origin} ${source.seq} ${source.field}`, source);
@@ -126,6 +129,7 @@ export class Flow {
     };
     const visit = (item: Json, pointer: string): void => {
       at = pointer;
+      told.clear();
       if (typeof item === "string") {
         if (!isConstant(item) && !constants.has(item)) this.#tracing.trace(item, leaf, own.role === "amount");
       } else if (typeof item === "number") {

@@ -67,7 +67,8 @@ export class Lexer {
         continue;
       }
       const end = endOf(text, index);
-      const [first, last] = trimmed(text, index, end);
+      const last = withoutTail(text, index, end);
+      const first = withoutHead(text, index, last);
       if (first < last) {
         this.#take(text, first, last, begins, capitals && raw.charCodeAt(first) !== text.charCodeAt(first));
         begins = false;
@@ -79,22 +80,28 @@ export class Lexer {
 
   #take(text: string, first: number, last: number, begins: boolean, capital: boolean): void {
     if (this.count === this.from.length) this.#grow();
-    const at0 = this.count++;
-    if (this.#end > 0) this.norm[this.#end++] = space;
-    this.from[at0] = this.#end;
-    let flags = capital ? has.capital : 0;
+    const { norm, solid, count } = this;
+    let [end, solidCount, flags] = [this.#end, this.solidCount, capital ? has.capital : 0];
+    if (end > 0) norm[end++] = space;
+    this.from[count] = end;
     for (let index = first; index < last; index++) {
       const code = text.charCodeAt(index);
-      this.norm[this.#end++] = code;
-      const kind = classOf(code);
-      if (kind === letter || kind === digit) {
-        if (code !== underscore) this.solid[this.solidCount++] = code;
-        flags |= kind === letter ? has.letter : has.digit;
-      } else flags |= has.joiner | (code === at ? has.at : code === slash || code === backslash ? has.slash : code === dot ? has.dot : code === colon && text.charCodeAt(index + 1) === slash && text.charCodeAt(index + 2) === slash ? has.scheme : 0);
+      const kind = code < 128 ? (classes[code] as number) : letter;
+      norm[end++] = code;
+      if (kind === letter) flags |= has.letter;
+      else if (kind === digit) flags |= has.digit;
+      else {
+        flags |= has.joiner | (code === at ? has.at : code === slash || code === backslash ? has.slash : code === dot ? has.dot : code === colon && text.charCodeAt(index + 1) === slash && text.charCodeAt(index + 2) === slash ? has.scheme : 0);
+        continue;
+      }
+      if (code !== underscore) solid[solidCount++] = code;
     }
-    this.to[at0] = this.#end;
-    this.flags[at0] = flags;
-    this.begins[at0] = begins ? 1 : 0;
+    this.to[count] = end;
+    this.flags[count] = flags;
+    this.begins[count] = begins ? 1 : 0;
+    this.count = count + 1;
+    this.#end = end;
+    this.solidCount = solidCount;
   }
 
   #grow(): void {
@@ -114,7 +121,7 @@ function endOf(text: string, index: number): number {
   let end = index;
   for (; end < text.length; end++) {
     const code = text.charCodeAt(end);
-    const kind = classOf(code);
+    const kind = code < 128 ? (classes[code] as number) : classOf(code);
     if (kind === letter || kind === digit) continue;
     const between = isDigit(text, end - 1) && isDigit(text, end + 1);
     if (kind === separator && !(code === comma && between && !isWeb)) break;
@@ -132,15 +139,26 @@ function endOf(text: string, index: number): number {
 
 const isDigit = (text: string, index: number): boolean => classOf(text.charCodeAt(index)) === digit;
 
-function trimmed(text: string, from: number, to: number): [number, number] {
-  let [first, last] = [from, to];
-  while (last > first && trailing.has(text.charCodeAt(last - 1))) last--;
-  for (; first < last; first++) {
-    const [code, next] = [text.charCodeAt(first), text.charCodeAt(first + 1)];
+/** Where it ends without the marks behind it. */
+function withoutTail(text: string, from: number, to: number): number {
+  let last = to;
+  while (last > from && isMark(text.charCodeAt(last - 1)) && trailing.has(text.charCodeAt(last - 1))) last--;
+  return last;
+}
+
+/** Where it begins without the marks before it; `./name` is `name`, while `.name` and `../name` are what they are. */
+function withoutHead(text: string, from: number, to: number): number {
+  let first = from;
+  for (; first < to; first++) {
+    const code = text.charCodeAt(first);
+    if (!isMark(code)) break;
     if (leading.has(code)) continue;
     if (code !== dot) break;
-    if (next === slash) first++; // `./name` is `name`
+    const next = text.charCodeAt(first + 1);
+    if (next === slash) first++;
     else if (next !== dot || text.charCodeAt(first + 2) === slash) break;
   }
-  return [first, last];
+  return first;
 }
+
+const isMark = (code: number): boolean => code < 128 && (classes[code] as number) >= joiner;

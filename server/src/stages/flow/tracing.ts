@@ -60,7 +60,7 @@ export class Tracing {
       this.#read(loose);
       this.#isLoose = false;
     }
-    if (isCut || !this.#told) this.#tell(unknown);
+    if (isCut || !this.#told || views.at(-1)?.encodings.at(-1) === "deep") this.#tell(unknown);
   }
 
   #tell(value: number): void {
@@ -83,7 +83,7 @@ export class Tracing {
     if (lexer.solidCount >= copyChars) this.#atoms.shingles(this.#shingle);
     for (let first = 0, index = 1; index <= last + 1; index++) {
       if (index <= last && lexer.begins[index] === 0) continue;
-      const phrase = first === 0 && index > last ? 0 : this.#whole(first, index - 1);
+      const phrase = (first === 0 && index > last) || index - first > phraseLexemes ? 0 : this.#whole(first, index - 1);
       if (phrase !== 0) this.#tell(phrase);
       else this.#phrase(first, index - 1);
       first = index;
