@@ -72,6 +72,21 @@ export const routes = {
   session_list: { method: "GET", path: "/v1/sessions", roles: ["operator"], says: "open sessions" },
   session_close: { method: "DELETE", path: "/v1/sessions/:id", roles: ["operator", "session"], says: "ends a session and its children" },
 
+  session_task: {
+    method: "POST",
+    path: "/v1/sessions/:id/task",
+    roles: ["operator", "user"],
+    says: "adds to what a session is for; of users, whoever it acts for",
+    body: z.strictObject({ text: z.string().trim().min(1).max(16_384) }),
+  },
+  session_declassify: {
+    method: "POST",
+    path: "/v1/sessions/:id/declassify",
+    roles: ["operator", "user"],
+    says: "exactly this value counts as the organisation's own in this session, or no longer carries a label; of users, those in a group under `origins: declassify:`",
+    body: z.strictObject({ value: z.string().trim().min(1).max(4096), label: name.optional() }),
+  },
+
   workspace_open: {
     method: "POST",
     path: "/v1/workspaces/:id",

@@ -20,7 +20,7 @@ import type { Rooms } from "./edge/api/rooms.ts";
 import { EgressDoor } from "./edge/gateway/egress/door.ts";
 import { AuthorityDoor } from "./edge/gateway/lease/door.ts";
 import { enclosing } from "./enclosing.ts";
-import { flowing, learning } from "./flowing.ts";
+import { flowing, noting, vouchingIn } from "./flowing.ts";
 import { gathering } from "./gathering.ts";
 import { Gateway } from "./edge/gateway/gateway.ts";
 import { labelling, screening, type Labelling } from "./labelling.ts";
@@ -140,7 +140,8 @@ async function core({ config, environment, log, clock = systemClock }: ComposeOp
   const releases = releasing({ store, clock, log, limits, config: current, ground, decision, solver });
   const approvals = held.use(approvalStage({ store, clock, log, config: current }));
   const credentials = new CredentialStage({ store, clock, log, config: current, environment });
-  return { clock, log, store, live, identity, catalog, ground, decision, releases, approvals, limits, credentials, stop, budgets, labels: labelling({ store, live, limits, log }, held), flow: flowing({ store, live, identity }, held), ...remembering({ store, clock, log, limits, decision, identity }, held) };
+  const labels = labelling({ store, live, limits, log }, held);
+  return { clock, log, store, live, identity, catalog, ground, decision, releases, approvals, limits, credentials, stop, budgets, labels, flow: flowing({ store, clock, live, identity, classifier: labels.classifier }, held), ...remembering({ store, clock, log, limits, decision, identity }, held) };
 }
 
 /** Builds and starts a daemon. Throws Fault `conflict` when another holds the data folder, `ledger_unavailable`, `invalid_config`. */
@@ -232,7 +233,7 @@ function pathOf({ clock, log, store, live, identity, catalog, decision, approval
     look: stop.look,
     gather: gathering({ config: () => live.current(), catalog, clock, classifier: labels.classifier, flow, history }),
     decide: (input) => decision.decide(input),
-    ...noted(history, { intend: record.intend, conclude: record.conclude }),
+    ...noted(history, { intend: record.intend, conclude: (intent, principal, ...ending) => record.conclude(intent, principal, ...ending, flow.owed(intent.seq)) }),
     claim: (principal, action) => approvals.claim(principal, action),
     unclaim: (approval, why) => approvals.unclaim(approval, why),
     hold: (...call) => approvals.hold(...call),
@@ -240,8 +241,7 @@ function pathOf({ clock, log, store, live, identity, catalog, decision, approval
     lease: (action, principal, intent, { web: request }) => credentials.lease(action, principal, intent, request),
     execute: (action, principal, exchange, lease) => (exchange.restore ? restored(exchange.restore) : action.protocol === "http" ? executeWeb(web, action, exchange, lease) : execute(executor, action, principal, exchange)),
     ...screening(labels, () => live.current(), (action, answer, passage) => stop.watch(passage, inspect({ limits }, action, answer))),
-    say: (action, { principal }) => flow.say(principal, action),
-    learn: learning({ flow, config: () => live.current(), classifier: labels.classifier }),
+    ...noting(flow),
   };
 }
 
@@ -320,6 +320,7 @@ function administration(rooms: Core, net: { alerts: Rooms["alerts"]; undo: Rooms
     url: net.url,
     egressCa: net.egressCa,
     identity,
+    vouching: vouchingIn(rooms),
     credentials,
     approvals,
     stop,

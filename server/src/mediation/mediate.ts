@@ -163,7 +163,7 @@ async function carryOut(stages: Stages, { changed: action, facts, ruling: { deci
     using lease = await lend(stages, action, principal, intent, exchange); // Invariant: I7, it ends with the action, however that ends.
     await using plan = await planned(stages, action, passage, intent, facts, lease);
     await stages.remember(passage.action.args, principal, allowed);
-    stages.say(action, passage, facts);
+    stages.say(action, passage, intent, facts);
     stages.look(passage, action); // Nothing waits between this line and the next.
     const raw = await stages.execute(action, principal, stages.line(exchange, action, principal, allowed), lease);
     await plan?.answered(raw);

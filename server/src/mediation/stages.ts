@@ -58,7 +58,7 @@ export interface Stages {
   /** The answer as the agent may see it, changed where the decision says so, with its labels. Throws Fault `result_withheld`. */
   inspect(action: Action, answer: Answer, passage: Passage, allowed: Allowed): Promise<Answer>;
   /** Takes note of what the call says, just before it is carried out. */
-  say(action: Action, passage: Passage, facts: Facts | null): void;
+  say(action: Action, passage: Passage, intent: Intent, facts: Facts | null): void;
   /** Takes note of what came back, before the agent can act on it. Gives the answer; of one that is still to come, one that is taken note of as it passes. */
   learn(action: Action, answer: Answer, passage: Passage, intent: Intent, facts: Facts | null): Answer;
   /** Settles the reservation on its first line. Never throws; retried until written. */

@@ -52,6 +52,8 @@ export interface Config {
    * may ask for it, beside the operator. `contracts`: by Cedar action id.
    */
   readonly undo: { readonly agent: string | null; readonly by: readonly string[]; readonly contracts: ReadonlyMap<string, UndoContract> };
+  /** `directory`: values that are the organisation's own, as good as its users; `declassify`: groups whose members may vouch for a value, beside the operator. */
+  readonly origins: { readonly directory: readonly string[]; readonly declassify: readonly string[] };
   readonly egress: EgressRules;
   /** What a session's changes must pass before they are applied to the folder they were made from. */
   readonly gates: Gates;

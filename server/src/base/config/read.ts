@@ -100,6 +100,7 @@ function checkReferences(shape: ConfigFile, source: YamlSource): void {
   };
   checkAll("group", shape.owners, ["owners"]);
   checkAll("group", shape.undo?.by, ["undo", "by"]);
+  checkAll("group", shape.origins?.declassify, ["origins", "declassify"]);
   checkAll("group", shape.stop?.may_stop, ["stop", "may_stop"]);
   checkAll("group", shape.stop?.may_resume, ["stop", "may_resume"]);
   for (const agent of Object.keys((shape.breakers || {}).agents ?? {})) {
@@ -241,6 +242,7 @@ function build(shape: ConfigFile, listen: Config["listen"], file: string, hash: 
     yields: yieldsOfAll(shape),
     labels: ownLabels(shape.labels ?? {}, (path) => resolve(folder, path)),
     undo: { agent: shape.undo?.agent ?? null, by: shape.undo?.by ?? [], contracts: undoContracts(shape) },
+    origins: { directory: shape.origins?.directory ?? [], declassify: sorted(shape.origins?.declassify ?? []) },
     egress: { tcp: endpoints(shape.egress?.tcp), private: endpoints(shape.egress?.private), ca: shape.egress?.ca === undefined ? null : resolve(folder, shape.egress.ca) },
     gates: gatesOf(shape.gates ?? {}),
     stop: stopRules(shape, (path) => resolve(folder, path)),

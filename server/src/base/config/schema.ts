@@ -124,6 +124,7 @@ export const configShape = z.strictObject({
   labels: labelsShape.optional(),
   contracts: z.record(serverName, contractUseShape).optional(),
   undo: z.strictObject({ agent: name, by: names.optional() }).optional(),
+  origins: z.strictObject({ directory: z.array(line.max(1024)).max(10_000).optional(), declassify: names.optional() }).optional(),
   egress: egress.optional(),
   gates: gates.optional(),
   ...stopShape(template, plain),

@@ -38,7 +38,7 @@ export const storedLevel = 8;
 
 /** Which field of a record commits to its payload. */
 export const committedField: { readonly [type: string]: string } = {
-  decision: "input", outcome: "result", "approval.approve": "comment", "approval.deny": "comment", "grant.give": "scope", "session.open": "purpose", "workspace.diff": "paths", "notice.post": "notice", "data.tokenise": "hidden",
+  decision: "input", outcome: "result", "approval.approve": "comment", "approval.deny": "comment", "grant.give": "scope", "session.open": "purpose", "session.task": "text", "flow.declassify": "value", "workspace.diff": "paths", "notice.post": "notice", "data.tokenise": "hidden",
   "undo.plan": "plan", "undo.piece": "piece", "undo.settle": "after", "held.stage": "call",
 };
 

@@ -2,7 +2,7 @@ import type { Json, JsonObject, LedgerRecord, NewRecord, RecordType } from "@lan
 import type { Notary } from "./notary.ts";
 
 /** A document of the daemon's own state (session, credential, approval, catalog entry, published version), changed only together with a ledger record. */
-export type StateKind = "session" | "credential" | "approval" | "catalog" | "setting" | "release" | "lending" | "token" | "workspace" | "notice" | "stop" | "alert" | "grant" | "undo" | "held" | "deadline" | "budget" | "pseudonym";
+export type StateKind = "session" | "credential" | "approval" | "catalog" | "setting" | "release" | "lending" | "token" | "workspace" | "notice" | "stop" | "alert" | "grant" | "undo" | "held" | "deadline" | "budget" | "pseudonym" | "written";
 export interface StateChange {
   readonly kind: StateKind;
   readonly key: string;

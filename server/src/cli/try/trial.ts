@@ -5,12 +5,12 @@ import type { Answer, Exchange } from "../../base/exchange.ts";
 import type { Classifier } from "../../base/labels/classifier.ts";
 import { classifierOf } from "../../base/labels/own.ts";
 import type { Approval } from "../../base/path.ts";
-import { learning } from "../../flowing.ts";
+import { noting, unrecordedFlow } from "../../flowing.ts";
 import { gathering } from "../../gathering.ts";
 import { rule } from "../../mediation/mediate.ts";
 import { normalise } from "../../mediation/normalise.ts";
 import { BudgetStage } from "../../stages/budget/budget.ts";
-import { Flow } from "../../stages/flow/flow.ts";
+import type { Flow } from "../../stages/flow/flow.ts";
 import type { Log } from "../../base/log.ts";
 import { HistoryStage } from "../../stages/history/history.ts";
 import { Concealing } from "../../stages/inspection/concealing.ts";
@@ -69,7 +69,7 @@ export class Trial {
     this.#budgets = new BudgetStage({ store: nowhere, clock: this.#clock, config: () => world.config, maxCallsOf: (session) => this.#sessions.get(session)?.mandate.maxCalls ?? null, quarantine: () => {} });
     this.#explain = explain;
     this.#classifier = classifierOf(world.config.labels, clock.random(32));
-    this.#flow = new Flow({ key: clock.random(32), config: () => world.config });
+    this.#flow = unrecordedFlow({ clock: this.#clock, config: () => world.config, classifier: () => this.#classifier });
     this.#history = new HistoryStage({ store: null, deadlines: null, clock: this.#clock, log: unheard, limits: world.config.limits, snapshots: () => [world.snapshot()], rootOf: (id) => this.#sessions.get(id)?.principal.chain[0] ?? id });
     const key = clock.random(32); // Nothing of it outlives the trial.
     this.#concealing = new Concealing({ classifier: () => this.#classifier, pseudonyms: { tokenOf: ({ user }, label, value) => pseudonymOf(key, user, label, value), keep: async () => {} } });
@@ -164,7 +164,7 @@ export class Trial {
     if (given !== null && (!isGood || isOther)) session.given.delete(action.digest);
     if (decision.effect === "allow") {
       session.given.delete(action.digest); // good for one call
-      this.#flow.say(session.principal, changed);
+      noting(this.#flow).say(changed, session, { seq: Number(head["line"]) }, facts);
       if (session.asked?.digest === action.digest) session.asked = null;
     }
     if (by !== "policy") return { answer: { ...head, ...denied(by, why) }, isBad: false };
@@ -192,7 +192,7 @@ export class Trial {
     try {
       const action = actionOf(tool, {});
       const passed = inspect({ limits: this.#world.config.limits }, action, answer);
-      learning({ flow: this.#flow, config: () => this.#world.config, classifier: () => this.#classifier })(action, passed, session, { seq: line }, null);
+      noting(this.#flow).learn(action, passed, session, { seq: line }, null);
       this.#ended(`${session.principal.session} ${action.name}`, isError === true ? "failed" : "done", passed);
       return { result: "passed" };
     } catch (error) {

@@ -12,6 +12,7 @@ import type { ReleaseViews } from "../../stages/decision/releases-view.ts";
 import type { Releases } from "../../stages/decision/releases.ts";
 import type { CredentialStage } from "../../stages/credential/credential.ts";
 import type { Alerts } from "../../stages/alert/alerts.ts";
+import type { Vouching } from "../../stages/flow/vouching.ts";
 import type { Identity } from "../../stages/identity/identity.ts";
 import type { Proposals } from "../../stages/proposal/proposals.ts";
 import type { BudgetStage } from "../../stages/budget/budget.ts";
@@ -49,6 +50,7 @@ export interface Rooms {
   /** The certificate authority that a session's sandbox must trust, in PEM. */
   egressCa(principal: Pick<Principal, "session" | "expiresAtMs">): Promise<string>;
   readonly identity: Pick<Identity, "authenticate" | "open" | "close" | "sessions" | "issue" | "revoke" | "credentials">;
+  readonly vouching: Pick<Vouching, "task" | "declassify">;
   readonly credentials: Pick<CredentialStage, "placeholders" | "list" | "revoke" | "restore" | "tokens">;
   readonly approvals: Pick<Approvals, "list" | "decide" | "concerns" | "onChange" | "draftGrant" | "giveGrant" | "joinGrant" | "grants">;
   readonly stop: Pick<StopStage, "list" | "order" | "lift">;

@@ -20,6 +20,8 @@ const isPlain = (code: number): boolean => isDigit(code) || (code >= 0x61 && cod
 /** Says the fingerprints of the values in a text that a lexer has read, each to a sink. One of them is told of one text after another. */
 export class Atoms {
   readonly printer: Printer;
+  /** Lexemes of the phrase that was told of last. */
+  spanned = 0;
   readonly #lexer: Lexer;
   readonly #scratch = new Uint16Array(64);
   readonly #roll = new Uint32Array(0x100);
@@ -38,6 +40,7 @@ export class Atoms {
   /** Lexemes `first` to `last`, as one value. */
   phrase(first: number, last: number, sink: Sink, tag: Tag = tags.word): void {
     const { norm, from, to } = this.#lexer;
+    this.spanned = last - first + 1;
     this.#tell(norm, from[first] ?? 0, to[last] ?? 0, tag, sink);
   }
 

@@ -4,11 +4,16 @@ import { folded, has, type Lexer } from "./lexemes.ts";
 import { tags } from "./print.ts";
 import { PrintTable } from "./table.ts";
 
-/** Values that the organisation itself names: the people, agents and resources of lanyard.yaml, and what stands under `data: directory`. */
+const domain = /^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*$/i;
+
+/**
+ * Values that the organisation itself names: the people, agents and resources of lanyard.yaml, and what stands under `origins: directory`. A domain
+ * there stands for its hosts of exactly that name and for all addresses at it.
+ */
 export function directoryOf(config: Config, atoms: Atoms, lexer: Lexer): PrintTable {
   const people = [...config.users].flatMap(([id, { email, slack }]) => [id, email, slack]);
   const resources = [...config.resources.values()].flatMap((entries) => Object.keys(entries));
-  const values = [...people, ...config.agents.keys(), ...resources].filter((value) => value !== undefined && value !== "*") as string[];
+  const values = [...people, ...config.agents.keys(), ...resources, ...config.origins.directory].filter((value) => value !== undefined && value !== "*") as string[];
   const table = new PrintTable(values.length * 16 + 16);
   const put: Sink = (tag) => {
     if (tag !== tags.piece && tag !== tags.domain) table.set(atoms.printer.low, atoms.printer.high, 1);
@@ -19,6 +24,7 @@ export function directoryOf(config: Config, atoms: Atoms, lexer: Lexer): PrintTa
     if (last < 0) continue;
     atoms.phrase(0, last, put);
     atoms.account(0, last, put);
+    if (domain.test(value)) atoms.phrase(0, last, () => void table.set(atoms.printer.low, atoms.printer.high, 1), tags.domain);
     if (last === 0 && (lexer.flags[0] ?? 0) & (has.digit | has.joiner)) atoms.forms(0, put);
   }
   return table;

@@ -1,16 +1,20 @@
-import { isObject, type Action, type ArgumentFacts, type Json, type Principal, type ValueOrigin, type ValueSource } from "@lanyard/contract";
+import { type Action, type ArgumentFacts, type CallEffect, type JsonObject, type Json, type Principal, type ResourceFact } from "@lanyard/contract";
 import type { Config } from "../../base/config/config.ts";
 import type { Answer } from "../../base/exchange.ts";
 import type { Span } from "../../base/labels/span.ts";
+import type { StateChange } from "../../base/store/port.ts";
+import { argumentOf } from "./argument.ts";
 import { Atoms, type Sink } from "./atoms.ts";
 import { directoryOf } from "./directory.ts";
-import { Lexer } from "./lexemes.ts";
+import { folded, Lexer } from "./lexemes.ts";
 import { SessionMemory } from "./memory.ts";
-import { Printer, tags } from "./print.ts";
+import type { PastEvent } from "./past.ts";
+import { Printer, tags, type Tag } from "./print.ts";
 import { ValueReader, walk } from "./reading.ts";
 import type { PrintTable } from "./table.ts";
-import { isConstant, isTyped, Tracing, type TracedLeaf } from "./tracing.ts";
-import { origin, originName, originOf } from "./values.ts";
+import { Tracing } from "./tracing.ts";
+import { labelsOf, origin, originOf } from "./values.ts";
+import { Writing, type WrittenValues } from "./written.ts";
 
 /** What a result says of its values, by the contract of the tool and what detectors found in it. */
 export interface ResultYields {
@@ -30,74 +34,91 @@ export interface Traced {
   readonly labels: readonly string[];
 }
 
-/** What came back from a call. */
+/** A call that was answered. */
 export interface Learned {
-  readonly principal: Principal;
+  readonly principal: Pick<Principal, "session" | "chain" | "purpose">;
   /** Of its intent. */
   readonly seq: number;
-  readonly answer: Answer;
-  readonly yields: ResultYields;
+  /** Cedar action id. */
+  readonly action: string;
+  readonly touched: readonly ResourceFact[];
+  /** Null when what came back is not known any more. */
+  readonly answer: Answer | null;
 }
 
-const mostSources = 16;
+export interface FlowOptions {
+  /** 8 bytes or more that nobody knows; the same after a restart. */
+  readonly key: Buffer;
+  readonly config: () => Config;
+  readonly yieldsOf: (action: string, touched: readonly ResourceFact[], answer: Answer) => ResultYields;
+  readonly written: WrittenValues;
+  /** What is on record of a root session; null when that is too much to read. */
+  readonly past: (root: string) => readonly PastEvent[] | null;
+}
+
+const isPart = (tag: Tag): boolean => tag === tags.piece || tag === tags.domain;
+/** Phrases shorter than this are too common to say that a line repeats what was said before. */
+const tellingLexemes = 3;
 
 /** Where values came from: what sessions have read, and what is known by it of the arguments they send. */
 export class Flow {
-  readonly #config: () => Config;
-  readonly #reading: ValueReader;
+  readonly #options: FlowOptions;
+  readonly #reader: ValueReader;
   readonly #tracing: Tracing;
   readonly #atoms: Atoms;
   readonly #lexer = new Lexer();
   readonly #sessions = new Map<string, SessionMemory>();
   readonly #directories = new WeakMap<Config, PrintTable>();
+  readonly #owed = new Map<number, readonly StateChange[]>();
+  #turn = 0;
 
-  /** `key`: 8 bytes or more that nobody knows; the same after a restart. */
-  constructor({ key, config }: { key: Buffer; config: () => Config }) {
-    this.#config = config;
-    this.#atoms = new Atoms(new Printer(key), this.#lexer);
-    this.#reading = new ValueReader(this.#atoms, this.#lexer);
+  constructor(options: FlowOptions) {
+    this.#options = options;
+    this.#atoms = new Atoms(new Printer(options.key), this.#lexer);
+    this.#reader = new ValueReader(this.#atoms, this.#lexer);
     this.#tracing = new Tracing(this.#atoms, this.#lexer);
   }
 
   /** Adds to each argument's facts where its values came from and which labels they bring along. `constants`: by argument, what its schema lists. */
   trace(principal: Principal, args: Action["args"], facts: Readonly<Record<string, ArgumentFacts>>, constants: Readonly<Record<string, ReadonlySet<string>>>): Traced {
     const memory = this.#memoryOf(principal);
-    const directory = this.#directory();
-    const traced = Object.entries(facts).map(([name, own]) => [name, this.#argument(memory, directory, { name, value: args[name] ?? null, own, constants: constants[name] ?? none })]);
+    const known = { memory, directory: this.#directory(), tracing: this.#tracing, liftedOf: (text: string) => this.#liftedOf(memory, text) };
+    const traced = Object.entries(facts).map(([name, own]) => [name, argumentOf(known, { name, value: args[name] ?? null, own, constants: constants[name] ?? none })]);
     return { facts: Object.fromEntries(traced) as Record<string, ArgumentFacts>, labels: [...new Set([...principal.labels, ...memory.labels])].sort() };
   }
 
-  /** Takes note of what a call says, as it is carried out: a tool that repeats it lends it no trust. */
-  say(principal: Principal, { args }: Pick<Action, "args">): void {
-    const { read } = this.#memoryOf(principal);
-    const { printer } = this.#atoms;
-    const said: Sink = () => read.add(printer.low, printer.high, origin.model, 0, 1);
-    walk(args, 1, { child: () => 1, text: (text) => this.#reading.text(text, said) });
+  /**
+   * Takes note of what a call says, as it is carried out: a tool that repeats it lends it no trust, not in this session nor, when the call may have
+   * written it down, in any other.
+   */
+  say(principal: Learned["principal"], { args }: Pick<Action, "args">, { seq, effects }: { readonly seq: number; readonly effects: readonly CallEffect[] }): void {
+    const memory = this.#memoryOf(principal);
+    const writing = effects.length > 0 && effects.every((effect) => effect === "read" || effect === "egress") ? null : new Writing();
+    this.#said(memory, args, writing);
+    const owed = writing ? this.#options.written.keep(seq, writing) : [];
+    if (owed.length > 0) this.#owed.set(seq, owed);
+  }
+
+  /** What is to be stored with the outcome of a call; once. */
+  owed(seq: number): readonly StateChange[] {
+    const owed = this.#owed.get(seq) ?? [];
+    this.#owed.delete(seq);
+    return owed;
   }
 
   /** Takes note of what came back, before the agent gets it. */
-  learn({ principal, seq, answer, yields }: Learned): void {
-    const memory = this.#memoryOf(principal);
-    const { read } = memory;
-    const { printer } = this.#atoms;
-    const code = yields.trust === "trusted" ? origin.trusted : origin.untrusted;
-    let [place, labels] = [0, 0];
-    const came: Sink = () => read.add(printer.low, printer.high, code, labels, place);
-    const own = read.labels.number(yields.labels);
-    const hasMore = yields.all.length > yields.labels.length;
-    walk("result" in answer ? answer.result : (answer.error as unknown as Json), read.places.root(seq), {
-      child: (parent, key) => read.places.child(parent, key),
-      text: (text, at, field) => {
-        [place, labels] = [at, own];
-        this.#reading.text(text, came);
-        for (const { label, start, end } of hasMore ? yields.spans(text, field) : []) {
-          labels = read.labels.number([...yields.labels, label]);
-          this.#reading.text(text.slice(start, end), came);
-        }
-      },
-    });
-    for (const label of yields.all) memory.labels.add(label);
-    if (code === origin.untrusted) memory.labels.add("untrusted");
+  learn(learned: Learned): void {
+    this.#learned(this.#memoryOf(learned.principal), learned);
+  }
+
+  /** A person says more of what a session is for. */
+  addTask(principal: Learned["principal"], text: string): void {
+    this.#task(this.#memoryOf(principal), text);
+  }
+
+  /** Exactly this value counts as the organisation's own, or with a label, no longer carries it. */
+  vouch(principal: Learned["principal"], value: string, label: string | null): void {
+    this.#vouched(this.#memoryOf(principal), value, label);
   }
 
   /** The session is over. */
@@ -105,53 +126,104 @@ export class Flow {
     this.#sessions.delete(session);
   }
 
-  #argument(memory: SessionMemory, directory: PrintTable, { name, value, own, constants }: { name: string; value: Json; own: ArgumentFacts; constants: ReadonlySet<string> }): ArgumentFacts {
-    const origins = new Set<ValueOrigin>();
-    const labels = new Set(own.labels);
-    const sources = new Map<string, ValueSource>();
-    let at = "";
-    const told = new Set<number>();
-    const leaf: TracedLeaf = {
-      look: (low, high) => memory.look(low, high, directory),
-      brings: (set) => {
-        if (set !== 0) for (const label of memory.read.labels.names(set)) labels.add(label);
-      },
-      found: (known) => {
-        if (told.has(known)) return;
-        told.add(known);
-        const code = originOf(known) === origin.model && memory.read.isPartial ? origin.untrusted : originOf(known);
-        origins.add(originName(code));
-        if (code === origin.model || sources.size >= mostSources) return;
-        const from = memory.sourceOf(known);
-        const source = { at, origin: originName(code), seq: from?.seq ?? null, field: from?.field ?? "" };
-        sources.set(`${at} ${source.origin} ${source.seq} ${source.field}`, source);
-      },
+  #said(memory: SessionMemory, args: JsonObject, writing: Writing | null): void {
+    const { printer } = this.#atoms;
+    const directory = this.#directory();
+    const said: Sink = (tag) => {
+      if (isPart(tag) || tag === tags.inner) return;
+      const { low, high } = printer;
+      if (writing) write(writing, memory, memory.look(low, high, directory), { low, high });
+      memory.read.add(low, high, origin.model, 0, 1);
     };
-    const visit = (item: Json, pointer: string): void => {
-      at = pointer;
-      told.clear();
-      if (typeof item === "string") {
-        if (!isConstant(item) && !constants.has(item)) this.#tracing.trace(item, leaf, own.role === "amount");
-      } else if (typeof item === "number") {
-        const text = String(item);
-        if (!isConstant(text)) this.#tracing.trace(text, leaf, own.role === "amount");
-      } else if (Array.isArray(item)) for (const [index, one] of item.entries()) visit(one, `${pointer}/${index}`);
-      else if (isObject(item)) {
-        for (const [key, one] of Object.entries(item)) {
-          const below = `${pointer}/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`;
-          at = below;
-          if (isTyped(key)) this.#tracing.trace(key, leaf);
-          visit(one, below);
+    walk(args, 1, { child: () => 1, text: (text) => this.#reader.text(text, said) });
+  }
+
+  #learned(memory: SessionMemory, { seq, action, touched, answer }: Learned): void {
+    if (answer === null) {
+      memory.read.isPartial = true;
+      memory.labels.add("untrusted");
+      return;
+    }
+    const { read } = memory;
+    const { printer } = this.#atoms;
+    const { written, yieldsOf } = this.#options;
+    const yields = yieldsOf(action, touched, answer);
+    const isTrusted = yields.trust === "trusted" && !written.isFlooded;
+    let [place, labels, code]: [number, number, 3 | 4] = [0, 0, isTrusted ? origin.trusted : origin.untrusted];
+    const came: Sink = () => {
+      const { low, high } = printer;
+      const before = code === origin.trusted ? written.get(low, high) : null;
+      if (before) read.add(low, high, before.code, read.labels.union(labels, read.labels.number(before.labels)), place);
+      else read.add(low, high, code, labels, place);
+    };
+    const own = read.labels.number(yields.labels);
+    const hasMore = yields.all.length > yields.labels.length;
+    walk("result" in answer ? answer.result : (answer.error as unknown as Json), read.places.root(seq), {
+      child: (parent, key) => read.places.child(parent, key),
+      text: (text, at, field) => {
+        [place, labels] = [at, own];
+        for (const line of isTrusted ? text.split("\n") : [text]) {
+          code = isTrusted && !this.#repeats(memory, line) ? origin.trusted : origin.untrusted;
+          this.#reader.text(line, came);
         }
+        if (isTrusted && text.includes("\n")) this.#reader.text(text, came);
+        for (const { label, start, end } of hasMore ? yields.spans(text, field) : []) {
+          labels = read.labels.number([...yields.labels, label]);
+          this.#reader.text(text.slice(start, end), came);
+        }
+      },
+    });
+    for (const label of yields.all) memory.labels.add(label);
+    if (yields.trust === "untrusted") memory.labels.add("untrusted");
+  }
+
+  /** Whether a line of a trusted result repeats what the model or something untrusted has said, here or where it was written down: then it vouches for none of it. */
+  #repeats(memory: SessionMemory, line: string): boolean {
+    const { printer } = this.#atoms;
+    const directory = this.#directory();
+    let repeats = false;
+    this.#reader.text(line, (tag) => {
+      if (repeats || (tag !== tags.phrase && tag !== tags.shingle)) return;
+      if (tag === tags.phrase && this.#atoms.spanned < tellingLexemes) return;
+      const { low, high } = printer;
+      repeats = originOf(memory.look(low, high, directory)) >= origin.untrusted || this.#options.written.get(low, high)?.code === origin.untrusted;
+    });
+    return repeats;
+  }
+
+  #vouched(memory: SessionMemory, value: string, label: string | null): void {
+    this.#lexer.read(folded(value));
+    const last = this.#lexer.count - 1;
+    if (last < 0) return;
+    const { printer } = this.#atoms;
+    const put: Sink = (tag) => {
+      if (isPart(tag) || tag === tags.minor) return;
+      if (label === null) memory.vouched.set(printer.low, printer.high, 1);
+      else {
+        const key = `${printer.low}:${printer.high}`;
+        memory.unlabelled.set(key, (memory.unlabelled.get(key) ?? new Set()).add(label));
       }
     };
-    visit(value, `/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`);
-    const listed = [...sources.values()].sort((a, b) => Number(b.seq !== null) - Number(a.seq !== null)).slice(0, mostSources);
-    return { ...own, labels: [...labels].sort(), origins: [...origins].sort(), ...(listed.length > 0 && { sources: listed }) };
+    this.#atoms.phrase(0, last, put);
+    this.#atoms.account(0, last, put);
+    if (last === 0 && label === null) this.#atoms.forms(0, put);
+  }
+
+  /** Labels that a text does not carry any more, because somebody has said so of it. */
+  #liftedOf(memory: SessionMemory, text: string): ReadonlySet<string> {
+    if (memory.unlabelled.size === 0) return none;
+    this.#lexer.read(folded(text));
+    if (this.#lexer.count === 0) return none;
+    const { printer } = this.#atoms;
+    let lifted: ReadonlySet<string> = none;
+    const look: Sink = () => void (lifted = memory.unlabelled.get(`${printer.low}:${printer.high}`) ?? lifted);
+    this.#atoms.phrase(0, this.#lexer.count - 1, look);
+    if (lifted.size === 0) this.#atoms.account(0, this.#lexer.count - 1, look);
+    return lifted;
   }
 
   #directory(): PrintTable {
-    const config = this.#config();
+    const config = this.#options.config();
     let table = this.#directories.get(config);
     if (!table) {
       table = directoryOf(config, this.#atoms, this.#lexer);
@@ -160,24 +232,52 @@ export class Flow {
     return table;
   }
 
-  #memoryOf({ chain, session, purpose }: Principal): SessionMemory {
+  #memoryOf({ chain, session, purpose }: Learned["principal"]): SessionMemory {
     const root = chain[0] ?? session;
+    const { limits } = this.#options.config();
     let memory = this.#sessions.get(root);
     if (!memory) {
-      const { limits } = this.#config();
+      this.#makeRoom(limits.flow_sessions_bytes);
       memory = new SessionMemory({ values: limits.flow_values, taskValues: limits.flow_task_values });
       this.#sessions.set(root, memory);
-      this.#addTask(memory, purpose);
+      this.#task(memory, purpose);
+      this.#recall(memory, root);
     }
+    memory.turn = ++this.#turn;
     return memory;
   }
 
-  #addTask(memory: SessionMemory, text: string): void {
+  /** What a session has done before: when the daemon was started anew, or the memory was needed for others. */
+  #recall(memory: SessionMemory, root: string): void {
+    const events = this.#options.past(root);
+    if (events === null) return this.#learned(memory, { principal: { session: root, chain: [], purpose: "" }, seq: 0, action: "", touched: [], answer: null });
+    for (const event of events) {
+      if (event.kind === "task") this.#task(memory, event.text);
+      else if (event.kind === "vouch") this.#vouched(memory, event.value, event.label);
+      else if (event.kind === "said") this.#said(memory, event.args, null);
+      else {
+        this.#learned(memory, { principal: { session: root, chain: [], purpose: "" }, seq: event.seq, action: event.action, touched: event.input.resources ?? [], answer: event.answer });
+        for (const label of event.labels) memory.labels.add(label);
+      }
+    }
+  }
+
+  /** Lets go of what was not used for longest; it is on record, and read again when it is needed. */
+  #makeRoom(most: number): void {
+    let bytes = 0;
+    const byAge = [...this.#sessions].sort(([, a], [, b]) => b.turn - a.turn);
+    for (const [root, memory] of byAge) {
+      bytes += memory.bytes;
+      if (bytes > most) this.#sessions.delete(root);
+    }
+  }
+
+  #task(memory: SessionMemory, text: string): void {
     const { printer } = this.#atoms;
-    this.#reading.text(
+    this.#reader.text(
       text,
       (tag) => {
-        if (tag !== tags.piece && tag !== tags.domain) memory.task.set(printer.low, printer.high, 1);
+        if (!isPart(tag)) memory.task.set(printer.low, printer.high, 1);
       },
       true,
     );
@@ -185,3 +285,11 @@ export class Flow {
 }
 
 const none: ReadonlySet<string> = new Set();
+
+function write(writing: Writing, memory: SessionMemory, known: number, { low, high }: { low: number; high: number }): void {
+  const code = originOf(known);
+  const labels = memory.read.labels.names(labelsOf(known));
+  if (code === origin.task || code === origin.directory || (code === origin.trusted && labels.length === 0)) return;
+  if (code === origin.trusted) writing.add(low, high, origin.trusted, labels);
+  else if (code === origin.untrusted || memory.labels.has("untrusted")) writing.add(low, high, origin.untrusted, labels);
+}

@@ -16,7 +16,8 @@ export class SessionMemory {
   readonly unlabelled = new Map<string, Set<string>>();
   /** Labels of what was read, sticky. */
   readonly labels = new Set<string>();
-  usedAtMs = 0;
+  /** When it was used last, in turns. */
+  turn = 0;
 
   constructor({ values, taskValues }: { values: number; taskValues: number }) {
     this.read = new ReadValues(values);

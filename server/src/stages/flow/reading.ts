@@ -1,6 +1,7 @@
 import { isObject, parseJson, type Json } from "@lanyard/contract";
 import { unfold } from "../../base/extract/unfold.ts";
 import { copyChars, phraseLexemes, type Atoms, type Sink } from "./atoms.ts";
+import { tags } from "./print.ts";
 import { folded, has, looselyFolded, type Lexer } from "./lexemes.ts";
 
 /** Texts are read in pieces of so many characters, each begun a bit before the end of the last, so that no copy is torn. */
@@ -42,12 +43,19 @@ export class ValueReader {
         this.#phrases(first, index - 1, sink, isDense);
         first = index;
       }
-      atoms.phrase(index, index, sink);
+      this.#lexeme(index, sink);
       if ((lexer.flags[index] ?? 0) & (has.joiner | has.digit)) this.#parts(index, sink);
     }
     this.#phrases(first, lexer.count - 1, sink, isDense);
-    if (first > 0) atoms.phrase(0, lexer.count - 1, sink);
+    if (first > 0) atoms.phrase(0, lexer.count - 1, () => sink(tags.phrase));
     if (lexer.solidCount >= copyChars) atoms.shingles(sink);
+  }
+
+  #lexeme(index: number, sink: Sink): void {
+    const { flags, begins, count } = this.#lexer;
+    const isAlone = begins[index] === 1 && (index + 1 === count || begins[index + 1] === 1);
+    if (isAlone || (flags[index] ?? 0) & (has.joiner | has.digit)) this.#atoms.phrase(index, index, sink);
+    else this.#atoms.phrase(index, index, () => sink(tags.inner));
   }
 
   #parts(index: number, sink: Sink): void {
@@ -60,15 +68,16 @@ export class ValueReader {
 
   #phrases(first: number, last: number, sink: Sink, isDense: boolean): void {
     const { flags } = this.#lexer;
+    const phrase: Sink = () => sink(tags.phrase);
     for (let index = first; index < last; index++) this.#atoms.accounts(index, last, sink);
     if (isDense) {
-      for (let start = first; start < last; start++) for (let end = start + 1; end <= Math.min(last, start + phraseLexemes - 1); end++) this.#atoms.phrase(start, end, sink);
+      for (let start = first; start < last; start++) for (let end = start + 1; end <= Math.min(last, start + phraseLexemes - 1); end++) this.#atoms.phrase(start, end, phrase);
       return;
     }
-    if (last > first && last - first < phraseLexemes) this.#atoms.phrase(first, last, sink);
+    if (last > first && last - first < phraseLexemes) this.#atoms.phrase(first, last, phrase);
     for (let start = first, end = first; start <= last; start = end + 1) {
       for (end = start; end <= last && (flags[end] ?? 0) & has.capital; ) end++;
-      if (end - start >= 2 && end - start <= phraseLexemes && end - start <= last - first) this.#atoms.phrase(start, end - 1, sink);
+      if (end - start >= 2 && end - start <= phraseLexemes && end - start <= last - first) this.#atoms.phrase(start, end - 1, phrase);
     }
   }
 }

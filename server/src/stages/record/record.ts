@@ -7,7 +7,7 @@ import { limits } from "../../base/limits.ts";
 import type { Log } from "../../base/log.ts";
 import type { Approval, Facts, Intent, OutcomeStatus, Reservation, Ruling } from "../../base/path.ts";
 import { decisionId } from "../../base/store/decision-id.ts";
-import type { Sealed, Store } from "../../base/store/port.ts";
+import type { Sealed, StateChange, Store } from "../../base/store/port.ts";
 
 export interface RecordStage {
   /** Writes what is about to happen. Durable on return; throws Fault `ledger_unavailable`, and then nothing may happen (invariant I1). */
@@ -16,7 +16,7 @@ export interface RecordStage {
    * Writes how an intent ended, and with it what it used of budgets. Never throws. Durable on return unless the disk refuses: then it returns and goes on trying until it is
    * written, for an answer that exists must not wait for a disk; the intent is listed as open if the process dies before.
    */
-  conclude(intent: Intent, principal: Principal, status: OutcomeStatus, code: ErrorCode | "", answer: Answer | null, startedUs: number, reservation: Reservation | null): Promise<void>;
+  conclude(intent: Intent, principal: Principal, status: OutcomeStatus, code: ErrorCode | "", answer: Answer | null, startedUs: number, reservation: Reservation | null, more?: readonly StateChange[]): Promise<void>;
   /** Outcomes that are not written yet. */
   unwritten(): number;
 }
@@ -42,11 +42,12 @@ export const recordStage = ({ store, clock, log }: { store: Store; clock: Clock;
     }
   };
 
-  const tryConclude = async (outcome: () => { record: NewRecord; sealed: Sealed | null }, of: number, reservation: Reservation | null): Promise<boolean> => {
+  const tryConclude = async (outcome: () => { record: NewRecord; sealed: Sealed | null }, of: number, reservation: Reservation | null, more: readonly StateChange[]): Promise<boolean> => {
     const carried = reservation?.settled();
+    const state = [...(carried?.state ?? []), ...more];
     try {
       const { record, sealed } = outcome(); // sealed anew each time: the subject may have been erased meanwhile
-      await store.append(record, { patient: true, ...(sealed && { sealed }), ...(carried && { state: carried.state }) });
+      await store.append(record, { patient: true, ...(sealed && { sealed }), ...(state.length > 0 && { state }) });
       carried?.written(true);
       return true;
     } catch (error) {
@@ -76,7 +77,7 @@ export const recordStage = ({ store, clock, log }: { store: Store; clock: Clock;
       return { seq, id };
     },
 
-    async conclude(intent, principal, status, code, answer, startedUs, reservation) {
+    async conclude(intent, principal, status, code, answer, startedUs, reservation, more) {
       const durationUs = Math.max(0, clock.monotonicUs() - startedUs);
       reservation?.settle({ status, answer, durationUs });
       const outcome = (): { record: NewRecord; sealed: Sealed | null } => {
@@ -86,7 +87,7 @@ export const recordStage = ({ store, clock, log }: { store: Store; clock: Clock;
           sealed,
         };
       };
-      const attempt = (): Promise<boolean> => tryConclude(outcome, intent.seq, reservation);
+      const attempt = (): Promise<boolean> => tryConclude(outcome, intent.seq, reservation, more ?? []);
       if (await attempt()) return;
       unwritten++;
       retry(attempt, firstRetryMs);

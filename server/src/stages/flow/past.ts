@@ -1,0 +1,55 @@
+import { isObject, type DecisionInput, type Json, type JsonObject, type LedgerRecord } from "@lanyard/contract";
+import type { Answer } from "../../base/exchange.ts";
+import type { Store } from "../../base/store/port.ts";
+
+/** What happened in a session and its children, as it is on record. */
+export type PastEvent =
+  | { readonly kind: "task"; readonly text: string }
+  | { readonly kind: "vouch"; readonly value: string; readonly label: string | null }
+  | { readonly kind: "said"; readonly seq: number; readonly action: string; readonly args: JsonObject }
+  /** `answer` null: something came back that is not kept. `labels`: of the session then, where they are on record. */
+  | { readonly kind: "read"; readonly seq: number; readonly action: string; readonly input: DecisionInput; readonly answer: Answer | null; readonly labels: readonly string[] };
+
+type Reads = Pick<Store, "entries" | "outcomeOf" | "unseal">;
+
+const mostCalls = 10_000;
+
+/** The past of one root session, in its order; null when it is more than can be looked through. */
+export function pastOf(store: Reads, root: string): PastEvent[] | null {
+  const opened = store.entries({ session: root, types: ["session.open"], limit: 1 })[0];
+  if (opened?.type !== "session.open") return [];
+  const own = new Set([root]);
+  const opens = store.entries({ from: opened.seq + 1, types: ["session.open"], agent: opened.agent, limit: mostCalls });
+  for (const record of opens) if (record.type === "session.open" && record.parent !== null && own.has(record.parent)) own.add(record.session);
+  const records = [...own].flatMap((session) => store.entries({ session, types: ["decision", "session.task", "flow.declassify"], limit: mostCalls }));
+  if (opens.length >= mostCalls || records.length >= mostCalls) return null;
+  return records.sort((a, b) => a.seq - b.seq).flatMap((record) => eventsOf(store, record));
+}
+
+function eventsOf(store: Reads, record: LedgerRecord): PastEvent[] {
+  if (record.type === "session.task") {
+    const text = textOf(store, record.payload);
+    return text === null ? [] : [{ kind: "task", text }];
+  }
+  if (record.type === "flow.declassify") {
+    const value = textOf(store, record.payload);
+    return value === null ? [] : [{ kind: "vouch", value, label: record.label }];
+  }
+  if (record.type !== "decision" || record.effect !== "allow") return [];
+  const { seq, action } = record;
+  const unsealed = record.payload === null ? null : (store.unseal(record.payload)?.value ?? null);
+  const input = (isObject(unsealed) ? unsealed["input"] : null) as DecisionInput | null | undefined;
+  if (!input) return [];
+  const said: PastEvent = { kind: "said", seq, action, args: input.args };
+  const outcome = store.outcomeOf(seq);
+  if (outcome?.type !== "outcome" || outcome.status === "refused") return outcome ? [] : [said];
+  if (outcome.payload === null && outcome.status === "uncertain") return [said]; // nothing came back
+  const kept: Json = outcome.payload === null ? null : (store.unseal(outcome.payload)?.value ?? null);
+  const isWhole = isObject(kept) && kept["omitted"] === undefined && !action.startsWith("web/");
+  return [said, { kind: "read", seq, action, input, answer: isWhole ? (kept as unknown as Answer) : null, labels: outcome.labels ?? [] }];
+}
+
+const textOf = (store: Reads, payload: string | null): string | null => {
+  const value = payload === null ? null : store.unseal(payload)?.value;
+  return typeof value === "string" ? value : null;
+};
