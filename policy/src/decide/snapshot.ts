@@ -7,7 +7,7 @@ import { CandidateFinder, couldAllow, type Candidates } from "./candidates.ts";
 import { denyUnasked } from "./combine.ts";
 import { decide, find, roundsOf, seenCall, type Evaluation, type Rules } from "./decide.ts";
 import { explain, type PolicyExplanation } from "./explain.ts";
-import { questionsOf } from "./history.ts";
+import { answerIn, questionsOf } from "./history.ts";
 import { Readying, type ReadyPolicy } from "./ready.ts";
 import type { CallView } from "../temporal/event.ts";
 import type { HistoryLeaf } from "../temporal/leaf.ts";
@@ -49,6 +49,8 @@ export interface Snapshot {
   readonly questions: string;
   /** What of it must be answered to decide a call of this agent and this action. */
   asks(agent: DecisionInput["agent"], action: string): readonly HistoryLeaf[];
+  /** Whether something is asked of history that this input has no answer to. */
+  lacksAnswers(input: DecisionInput): boolean;
   /** What policies see of a call, as conditions on history look at it; null for an action that the bundle does not know. */
   seen(input: DecisionInput): CallView | null;
   /** What must follow a call that has been carried out: policies that would forbid it if what they await did not come. Its input has its `history`. */
@@ -184,6 +186,10 @@ class ReadySnapshot implements Snapshot {
     const known = this.#asks.get(candidates) ?? leavesOf([...candidates.always, ...[...(candidates.byResource?.values() ?? [])].flat()]);
     this.#asks.set(candidates, known);
     return known;
+  }
+
+  lacksAnswers(input: DecisionInput): boolean {
+    return this.asks(input.agent, input.action).some(({ id }) => answerIn(input.history, this.#rules.questions, id) === undefined);
   }
 
   seen(input: DecisionInput): CallView | null {

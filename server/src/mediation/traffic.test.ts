@@ -58,6 +58,16 @@ const call = async ({ agent = "bot", action = "shop/refund", args = {}, session 
   return (await store.append(record, { sealed })).seq;
 };
 const compared = (before: Snapshot, after: Snapshot, query: Partial<TrafficQuery> = {}): Promise<TrafficComparison> => compareTraffic({ store }, { sinceMs: 0, ...query }, before, after);
+
+it("says of calls that were not asked what new policies ask of history that they cannot be replayed", async () => {
+  const seldom = `${all} @id("seldom") forbid (principal, action == Action::"shop/refund", resource) when temporal { formerly within 1h Action::"shop/read"::request{} };`;
+  const after = bundleOf(seldom);
+  await call({});
+  await call({ action: "shop/read" });
+  await call({ more: { history: { [after.questions]: true } }, session: "s2" }); // asked, and nothing to tell
+  await call({ more: { history: { [after.leaves[0]?.id ?? ""]: true } }, session: "s3" });
+  expect(await compared(bundleOf(all), after)).toMatchObject({ calls: 3, unchanged: 2, changes: [{ change: "newly denied", calls: 1 }], not_replayable: [{ calls: 1, why: expect.stringContaining("ask of history") }] });
+});
 const brief = ({ changes }: TrafficComparison) => changes.map(({ change, from, to, agent, calls, before, after }) => ({ change, is: `${from} to ${to}`, agent, calls, before, after }));
 
 describe("a change of policies, by recorded calls", () => {

@@ -67,7 +67,11 @@ export const compareTraffic = async ({ store }: { readonly store: RecordedStore 
   const [was, is] = [judgeOf(before, context), judgeOf(after, context)];
   const groups = new Map<string, Group>();
   const { calls, changed, notReplayable } = await walk(store, query, {
-    unusable: ({ definition, action }) => (definition && before.action(action) === null && after.action(action) === null ? `the catalog no longer has the tool \`${action}\`` : null),
+    unusable: (input) => {
+      const { definition, action } = input;
+      if (definition && before.action(action) === null && after.action(action) === null) return `the catalog no longer has the tool \`${action}\``;
+      return before.lacksAnswers(input) || after.lacksAnswers(input) ? "policies ask of history what was not asked when the call was decided, or had no answer then" : null;
+    },
     isDifferent: (record, input) => {
       wasAdapted = false;
       const verdicts = { before: was(input), after: is(input) };
