@@ -1,4 +1,4 @@
-import { isObject, isolations, reversibilities, type Decision, type DecisionInput, type Json, type JsonObject } from "@lanyard/contract";
+import { argumentRoles, callEffects, codeClasses, isObject, isolations, plainClasses, reversibilities, shellClasses, sqlClasses, urlClasses, valueOrigins, type ArgumentFacts, type Decision, type DecisionInput, type Json, type JsonObject } from "@lanyard/contract";
 import { encodeBundle, type Policy } from "../../policy/src/bundle.ts";
 import { readsOf } from "../../policy/src/decide/reads.ts";
 import { openSnapshot, type Snapshot } from "../../policy/src/decide/snapshot.ts";
@@ -55,9 +55,12 @@ const uid = (dice: Dice): Uid => {
 
 /** What the gateway tells policies, by kind. */
 const facts: Readonly<Partial<Record<Kind, readonly (readonly string[])[]>>> = {
-  number: [["context", "session", "depth"]],
-  text: [["context", "session", "purpose"], ["context", "session", "isolation"], ["context", "reversibility"]],
-  texts: [["context", "session", "labels"], ["resource", "labels"]],
+  boolean: [["context", "facts", "sql", "unbounded"], ["context", "facts", "shell", "destructive"], ["context", "facts", "url", "userinfo"]],
+  number: [["context", "session", "depth"], ["context", "facts", "sql", "statements"], ["context", "facts", "money", "minor"]],
+  numbers: [["context", "facts", "url", "ports"]],
+  text: [["context", "facts", "sql", "class"], ["context", "facts", "path", "common"], ["context", "facts", "money", "class"], ["context", "session", "purpose"], ["context", "session", "isolation"], ["context", "reversibility"]],
+  texts: [["context", "session", "labels"], ["resource", "labels"], ["context", "labels"], ["context", "facts", "effects"], ["context", "facts", "sql", "tables"], ["context", "facts", "encodings"], ["context", "origins", "any"], ["context", "origins", "recipient"], ["context", "origins", "input", "n"], ["context", "budget", "over"]],
+  record: [["context", "facts", "sql"], ["context", "facts"], ["context", "origins"], ["context", "budget"], ["context", "history"]],
   entities: [["context", "approvals"]],
   entity: [["context", "user"], ["resource", "owner"]],
   datetime: [["context", "now"]],
@@ -98,7 +101,8 @@ const headOf = (dice: Dice): PolicyForm["head"] => {
 /** Changes of arguments: some fit, some fit some calls, some are in each other's way or touch the resource. */
 const changes: readonly string[] = [
   ...Object.values(fields).flat().slice(0, 12).flatMap((name) => [`drop(${name})`, `mask(${name})`, `set(${name}, 3)`]),
-  ...fields.text.flatMap((name) => [`set(${name}, "x")`, `mask(${name})`]),
+  ...fields.text.flatMap((name) => [`set(${name}, "x")`, `mask(${name})`, `redact(${name}, secret)`, `tokenise(${name}, pii)`, `tokenise(${name}, secret)`]),
+  ...["result.redact(secret)", "result.tokenise(pii)", "result.mask(a.b)"],
   ...fields.record.flatMap((name) => [`drop(${name}.${fields.number[0] ?? ""})`, `set(${name}.${fields.boolean[0] ?? ""}, true)`]),
 ];
 
@@ -159,6 +163,31 @@ const argumentsOf = (dice: Dice, room: number): JsonObject => {
   return found;
 };
 
+const anyOf = <T>(dice: Dice, items: readonly T[]): T[] => items.filter(() => dice.chance(30));
+/** A class that an extractor could give; now and then one that nobody knows. */
+const worse = <T extends string>(dice: Dice, classes: readonly T[]): Exclude<T, "none"> => dice.pick([...classes.slice(1), ...classes.slice(1), "newer" as T]) as Exclude<T, "none">;
+
+const argumentFacts = (dice: Dice): ArgumentFacts => ({
+  role: dice.pick(argumentRoles),
+  labels: anyOf(dice, labels),
+  origins: anyOf(dice, valueOrigins),
+  ...(dice.chance(30) && { encodings: anyOf(dice, ["base64", "deep", ...texts.slice(0, 2)]) }),
+  ...(dice.chance(40) && { sql: { class: worse(dice, sqlClasses), statements: dice.below(4), tables: anyOf(dice, texts), writes: anyOf(dice, texts), functions: [], unbounded: dice.chance(50) } }),
+  ...(dice.chance(30) && { shell: { class: worse(dice, shellClasses), programs: anyOf(dice, texts), paths: [], hosts: [], destructive: dice.chance(50) } }),
+  ...(dice.chance(30) && { url: { class: worse(dice, urlClasses), hosts: anyOf(dice, texts), domains: [], schemes: [], ports: anyOf(dice, [0, 1, 443]), userinfo: dice.chance(50) } }),
+  ...(dice.chance(30) && { path: { class: worse(dice, plainClasses), paths: anyOf(dice, texts), common: dice.pick(["", "/", "/a/", "/a/b/", "/ab/", "a/"]), folders: [], names: [], kinds: [] } }),
+  ...(dice.chance(30) && { money: { class: worse(dice, plainClasses), minor: dice.pick([0, 1, -1, 2 ** 52, dice.below(400) === 0 ? 0.5 : 2]), currencies: anyOf(dice, ["EUR", "USD", ""]) } }),
+  ...(dice.chance(20) && { code: { class: worse(dice, codeClasses), languages: [], imports: anyOf(dice, texts) } }),
+});
+
+/** What the gateway found of a call; of some calls, as of those on record from before, nothing at all. */
+const foundOf = (dice: Dice): Pick<DecisionInput, "effects" | "facts" | "budget" | "history"> => ({
+  ...(dice.chance(70) && { effects: anyOf(dice, callEffects) }),
+  ...(dice.chance(75) && { facts: Object.fromEntries(dice.some(0, 3, () => [dice.pick([...fields.text, ...fields.number, "undeclared"]), argumentFacts(dice)])) }),
+  ...(dice.chance(50) && { budget: { warn: anyOf(dice, texts), ask: anyOf(dice, texts), over: anyOf(dice, texts) } }),
+  ...(dice.chance(20) && { history: { [dice.pick(fields.number)]: dice.below(3), [dice.pick(fields.boolean)]: dice.chance(50) } }),
+});
+
 const makeInput = (dice: Dice): DecisionInput => {
   const action = dice.chance(98) ? dice.pick(actionNames) : "files/unknown";
   const folder = () => ({ type: "Folder", id: dice.pick(["a", "b", "c", "d"]), labels: dice.some(0, 2, () => dice.pick(labels)), owner: dice.chance(50) ? dice.pick(teams) : null });
@@ -170,6 +199,7 @@ const makeInput = (dice: Dice): DecisionInput => {
     action,
     ...(action.endsWith("/list") || dice.chance(1) ? { resources: dice.chance(97) ? dice.some(1, 3, folder) : [] } : {}),
     args: action.includes("mcp:") ? { uri: dice.pick(texts), ...(dice.chance(20) ? { n: 1 } : {}) } : { n: 1, ...argumentsOf(dice, 3) },
+    ...foundOf(dice),
     approvals: dice.some(0, 2, () => dice.pick(groups)),
     nowMs: dice.pick([0, 1_790_000_000_000, -1, 253402300799999, 8.64e15]),
   };

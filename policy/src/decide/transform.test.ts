@@ -22,6 +22,12 @@ describe("a change of arguments", () => {
     ['set(a.region, "eu")', {}, { a: { region: "eu" } }],
     ["set(a.depth, -1.5)", { a: { depth: null, x: 1 } }, { a: { depth: -1.5, x: 1 } }],
     ["drop(größe)", { größe: 1 }, {}],
+    ["redact(body, secret)", { body: "a key", to: "x" }, { body: "[masked]", to: "x" }],
+    ["tokenise(rows, personal.email)", { rows: [{ mail: "a", n: 1 }, "b"] }, { rows: [{ mail: "[masked]", n: 1 }, "[masked]"] }],
+    ["redact(body, secret)", { to: "x" }, { to: "x" }],
+    ["result.redact(secret)", { body: "x" }, { body: "x" }],
+    ["result.tokenise(personal.email)", { body: "x" }, { body: "x" }],
+    ["result.mask(account.iban)", { account: "x" }, { account: "x" }],
     ["set(__proto__, 1)", {}, JSON.parse('{"__proto__": 1}') as JsonObject],
   ])("%s", (change, args, expected) => expect(changed(args as JsonObject, change)).toEqual(expected));
 
@@ -33,6 +39,11 @@ describe("a change of arguments", () => {
     ["set(rows.n, 1)", { rows: [] }, "does not fit"],
     ["set(rows.cells.n, 1)", { rows: [{ cells: [] }] }, "does not fit"],
     ["redact(body)", { body: "x" }, "no change that is known"],
+    ["redact(body.text, secret)", { body: { text: "x" } }, "no change that is known"],
+    ["redact(body, a label)", { body: "x" }, "no change that is known"],
+    ["redact(body,secret)", { body: "x" }, "no change that is known"],
+    ["result.drop(body)", { body: "x" }, "no change that is known"],
+    ["result.redact(body, secret)", { body: "x" }, "no change that is known"],
     ["set(limit,100)", {}, "no change that is known"],
     ["set(limit, 1e2)", {}, "no change that is known"],
     ["set(limit, 9007199254740993)", {}, "no change that is known"],
@@ -90,5 +101,24 @@ describe("a change of arguments", () => {
 
   it("is read from any text without a crash", () => {
     fc.assert(fc.property(fc.oneof(fc.string(), fc.string().map((text) => `set(${text}, ${text})`), fc.string().map((text) => `drop(${text})`)), (text) => void parseTransform(text)));
+  });
+});
+
+describe("labels taken out", () => {
+  it("go beside each other, but one label only one way", () => {
+    expect(changed({ body: "x" }, "redact(body, secret)", "tokenise(body, personal)")).toEqual({ body: "[masked]" });
+    expect(changed({ body: "x" }, "redact(body, personal)", "redact(body, personal.email)")).toEqual({ body: "[masked]" });
+    expect(changed({ body: "x" }, "redact(body, personal)", "tokenise(body, personal.email)")).toContain("change the same argument");
+    expect(changed({ body: "x", to: "y" }, "redact(body, personal)", "tokenise(to, personal)")).toEqual({ body: "[masked]", to: "[masked]" });
+    expect(changed({ body: "x" }, "mask(body)", "redact(body, secret)")).toContain("change the same argument");
+    expect(changed({}, "result.redact(secret)", "result.tokenise(secret)")).toContain("change the same part of the result");
+  });
+
+  it("are taken out by whoever carries the call out, or it is not", () => {
+    const seen: unknown[] = [];
+    const args = { body: "key and more", to: "x" };
+    expect(transformArguments(args, ["redact(body, secret)"], null, (value, change) => (seen.push([value, change]), "*** and more"))).toEqual({ body: "*** and more", to: "x" });
+    expect(seen).toEqual([["key and more", { kind: "redact", argument: "body", label: "secret" }]]);
+    expect(transformArguments(args, ["redact(body, secret)"], null, () => undefined)).toContain("does not fit");
   });
 });
