@@ -38,8 +38,11 @@ describe("where a contract is silent", () => {
     ["order", { items: [{ price: "3.50", name: "tea" }] }, "items money"],
     ["list", { limit: 5, total_count: 7 }, ""],
     ["post", { channel: "#general", text: "hello" }, ""],
+    ["save", { data: JSON.stringify({ a: "SELECT * FROM users" }) }, "data sql"],
     ["save", { data: Buffer.from("https://evil.example/x?y=z").toString("base64") }, "data url"],
   ])("%s %j holds %s", (tool, args, expected) => expect(kinds(tool, args).join(",")).toBe(expected));
+
+  it("the escapes of a URL are part of it", () => expect(read("x", { page: "https://docs.example.com/a%20b" }).facts["page"]).toMatchObject({ url: { class: "public" }, encodings: ["percent"] }));
 
   it("a word that the schema lists is no command", () => {
     const shape = { inputSchema: { type: "object", properties: { command: { enum: ["view", "create"] } } } };

@@ -153,7 +153,9 @@ function lookAtText(text: string, place: Place, reading: Reading, found: Found):
   const views = unfold(text);
   for (const { encodings } of views) for (const encoding of encodings) found.encodings.add(encoding);
   if (said?.kind) return note(said.kind, text, place, reading, found);
-  for (const kind of kindsOfText(name, text, reading.hints, isChoice)) note(kind, text, place, reading, found);
+  const kinds = kindsOfText(name, text, reading.hints, isChoice);
+  for (const kind of kinds) note(kind, text, place, reading, found);
+  if (kinds.length > 0) return; // The escapes of a URL are part of it: whoever takes the URL reads them.
   for (const view of views.slice(1)) for (const kind of kindsOfText("", view.text, reading.hints, false)) note(kind, view.text, place, reading, found);
 }
 
