@@ -1,4 +1,4 @@
-import { webServer, type Json, type JsonObject, type LedgerRecord } from "@lanyard/contract";
+import { webServer, type ArgumentFacts, type Json, type JsonObject, type LedgerRecord } from "@lanyard/contract";
 import type { Command } from "commander";
 import { hostText } from "../base/host.ts";
 import type { Context } from "./context.ts";
@@ -77,9 +77,20 @@ function decisionLines(record: DecisionRecord, explained: Explanation, row: Row,
     ...(explained.nearest ?? []).flatMap((policy) => policyLines("nearest", policy.policy, policy, row, colour)),
     ...meaningLines(explained.input).map(([label, text]) => row(label, text)),
     row("facts", explained.input ? `${brief(besides(explained.input), 2000)} — ${explained.input_state}` : (explained.input_state ?? "")),
+    ...originLines(explained, row),
     row("bundle", record.bundle ?? "none was asked"),
     ...(record.tool ? [row("tool", `definition ${record.tool}`)] : []),
   ];
+}
+
+/** Where the values of the arguments came from, those from results first. */
+function originLines({ input }: Explanation, row: Row): string[] {
+  const facts = Object.entries((input?.["facts"] ?? {}) as unknown as Readonly<Record<string, ArgumentFacts>>);
+  return facts.flatMap(([name, { origins, sources = [] }]) => {
+    const places = sources.map(({ at, origin, seq, field }) => `${at} ${seq === null ? `is known from the ${origin}` : `came from the result of entry ${seq}${field === "" ? "" : ` (${field})`}, ${origin}`}`);
+    const isMade = origins.includes("model") ? [`/${name} has something in it that was found nowhere: the model's own`] : [];
+    return [...places, ...isMade].map((line) => row("origin", printable(line)));
+  });
 }
 
 /** A request that left a sandbox reads as one: its address, then what it carried. */

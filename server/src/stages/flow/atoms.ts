@@ -113,7 +113,7 @@ export class Atoms {
     const has0 = flags[first] ?? 0;
     if (!(has0 & has.digit) || last === first) return;
     const isNumber = !(has0 & has.letter);
-    if (isNumber && first > 0 && this.#lexer.begins[first] === 0 && !((flags[first - 1] ?? 0) & has.letter)) return; // in the midst of one
+    if (isNumber && first > 0 && this.#lexer.begins[first] === 0 && (flags[first - 1] ?? 0) & has.digit) return; // in the midst of one
     let end = first;
     while (end < last && end - first < 10) {
       const [own, chars] = [flags[end + 1] ?? 0, (to[end + 1] ?? 0) - (from[end + 1] ?? 0)];

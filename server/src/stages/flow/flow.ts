@@ -108,7 +108,9 @@ export class Flow {
 
   /** Takes note of what came back, before the agent gets it. */
   learn(learned: Learned): void {
-    this.#learned(this.#memoryOf(learned.principal), learned);
+    const memory = this.#memoryOf(learned.principal);
+    this.#learned(memory, learned);
+    if (learned.answer && "result" in learned.answer && learned.answer.web) memory.read.isPartial = true; // Its body passes as it comes, and nobody has read it.
   }
 
   /** A person says more of what a session is for. */

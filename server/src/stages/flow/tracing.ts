@@ -50,7 +50,7 @@ export class Tracing {
     [this.#leaf, this.#isAmount, this.#told] = [leaf, isAmount, false];
     const isCut = text.length > longestText;
     const views = unfold(isCut ? text.slice(0, longestText) : text);
-    const isWrapped = views.length > 1 && /^\s*[\w+/=-]{8,}\s*$/.test(text); // then it is what is in it; the wrapping is nobody's value
+    const isWrapped = views.length > 1 && (/^\s*[\w+/=-]{8,}\s*$/.test(text) || (views[1]?.encodings[0] === "percent" && /^[^\s/]+$/.test(text))); // then it is what is in it; the wrapping is nobody's value
     for (const [index, view] of views.entries()) {
       if (index === 0 && isWrapped && !this.#isKnown(view.text)) continue;
       this.#read(folded(view.text));
@@ -106,6 +106,7 @@ export class Tracing {
       if (this.#isTyped(index)) {
         this.#lexeme(index);
         told = true;
+        if (first < last && !((this.#lexer.flags[index] ?? 0) & has.joiner)) isNew = true; // groups of digits, which together are another number
         continue;
       }
       const value = isShort ? this.#word(index) : unknown;
