@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { beforeAll, expect, test } from "vitest";
 import { loadExtractors, sqlFacts } from "./sql.ts";
 
@@ -17,4 +18,29 @@ test("tables are named as the dialect folds them, and table expressions are none
 test("statements of several classes in one text are not understood", () => {
   expect(sqlFacts("select 1; select 2", null)).toMatchObject({ class: "read", statements: 2 });
   expect(sqlFacts("select 1; drop table x", null)).toMatchObject({ class: "unknown", statements: 2, writes: ["x"], unbounded: true });
+});
+
+test("a statement at each limit is read, and one past it is not", () => {
+  const long = (length: number): string => `select '${"x".repeat(length - 9)}'`;
+  expect(sqlFacts(long(64 * 1024), null).class).toBe("read");
+  expect(sqlFacts(long(64 * 1024 + 1), null).class).toBe("unknown");
+  const wide = (tokens: number): string => `select ${Array(tokens / 2).fill("1").join(",")}`;
+  expect(sqlFacts(wide(4000), null).class).toBe("read");
+  expect(sqlFacts(wide(4002), null).class).toBe("unknown");
+});
+
+test("what would take more work than a statement is worth is unknown", () => {
+  for (const piece of ["(", "'", "/*", "select (", "case when ", "not ", "- ", "[", "$$", "1+", "select 1 union "]) expect(sqlFacts(`select ${piece.repeat(60_000 / piece.length)}`, null).class, piece).toBe("unknown");
+});
+
+test("whatever comes, it ends, and what it says is sorted and bounded", () => {
+  const pieces = fc.constantFrom("select ", "from ", "t", " ", ",", "'", '"', "`", "(", ")", "--", "/*", "*/", "\n", ";", "$$", "with x as ", "delete ", "where ", "1", "=", "f(", "[", "]", "E'", "\\", "union ", "insert into ", "values ");
+  fc.assert(
+    fc.property(fc.oneof(fc.string({ unit: "binary", maxLength: 200 }), fc.array(pieces, { maxLength: 60 }).map((all) => all.join(""))), fc.constantFrom(null, "postgresql", "mysql"), (text, dialect) => {
+      const { tables, writes, functions } = sqlFacts(text, dialect);
+      for (const list of [tables, writes, functions]) expect([...list]).toEqual([...new Set(list)].toSorted((a, b) => (a < b ? -1 : 1)));
+      expect(writes.every((name) => tables.includes(name))).toBe(true);
+    }),
+    { numRuns: 2000 },
+  );
 });

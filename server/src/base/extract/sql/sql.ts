@@ -1,5 +1,6 @@
 import { loadModule } from "libpg-query";
 import type { SqlFacts } from "@lanyard/contract";
+import { toldTables } from "./introspection.ts";
 import { readPostgres } from "./postgres.ts";
 import { SqlReading, unreadSql } from "./reading.ts";
 import { sqlTokens } from "./tokens.ts";
@@ -8,23 +9,31 @@ import { sqlTokens } from "./tokens.ts";
 const mostSqlChars = 64 * 1024;
 const mostSqlTokens = 4000;
 
-/** Loads the parsers that are no JavaScript. Idempotent; until it has ended every statement is `unknown`. */
+/** Loads the parser that is no JavaScript. Idempotent; until it has ended every statement is `unknown`. */
 export const loadExtractors = (): Promise<void> => loadModule();
 
 /**
- * What a text of SQL does. `dialect` as the contract states it; with null it must be PostgreSQL and mean the same in every other dialect, else
- * the class is `unknown`. Never throws.
+ * What a text of SQL does. Of PostgreSQL, if the contract states that dialect, its own parser says it. Of every other dialect, stated or not,
+ * the same parser says it where all dialects cut the text into the same tokens; else the class is `unknown`. Never throws.
  */
 export function sqlFacts(text: string, dialect: string | null): SqlFacts {
   if (text.length > mostSqlChars || text.includes("\0") || !text.isWellFormed()) return unreadSql;
-  const { count, disagreement } = sqlTokens(text);
-  if (count > mostSqlTokens || (dialect !== null && !/^(postgres|postgresql)$/i.test(dialect))) return unreadSql;
+  const isPostgres = /^(postgres|postgresql|pg)$/i.test(dialect ?? "");
+  const { count, disagreement, quoted } = sqlTokens(text);
+  if (count > mostSqlTokens) return unreadSql;
   const reading = new SqlReading();
+  const told = disagreement === null ? toldTables(text) : null;
+  if (told !== null) {
+    reading.statement(() => told.forEach((table) => reading.tables.add(table)));
+    return reading.facts();
+  }
   try {
-    readPostgres(text, reading);
+    readPostgres(isPostgres ? text : quoted, reading);
   } catch {
     return unreadSql;
   }
-  if (dialect === null && disagreement !== null) reading.raise("unknown");
+  // Some take a quoted name in FROM for a file, or for a place on the network.
+  const reaches = [...reading.tables].some((name) => /[/:\\]|"[^"]*\.\w+"/.test(name)) && !/^bigquery$/i.test(dialect ?? "");
+  if (!isPostgres && (disagreement !== null || reaches)) reading.raise("unknown");
   return reading.facts();
 }

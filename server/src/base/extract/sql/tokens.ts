@@ -3,6 +3,8 @@ export interface SqlTokens {
   readonly count: number;
   /** Null where all dialects read it alike; else what they disagree about. */
   readonly disagreement: string | null;
+  /** The text with names in back quotes put in double quotes, as PostgreSQL writes them. */
+  readonly quoted: string;
 }
 
 /** Words that are a statement, or begin one, in a dialect that wants no semicolon before it (T-SQL): elsewhere they could be an alias. */
@@ -19,16 +21,18 @@ export function sqlTokens(text: string): SqlTokens {
   let brackets = 0;
   let count = 0;
   let previous = "";
+  let quoted = "";
   for (let at = 0; at < text.length; ) {
     const token = tokenAt(text, at);
     disagreement ??= disagreementIn(token, previous, brackets, text.slice(at, at + 3));
     if (token === "[") brackets += 1;
     if (token === "]") brackets = Math.max(0, brackets - 1);
     if (/\S/.test(token)) count += 1;
+    quoted += token.startsWith("`") && !/["`]/.test(token.slice(1, -1)) ? `"${token.slice(1, -1)}"` : token;
     previous = token;
     at += token.length;
   }
-  return { count, disagreement };
+  return { count, disagreement, quoted };
 }
 
 function disagreementIn(token: string, previous: string, brackets: number, start: string): string | null {
