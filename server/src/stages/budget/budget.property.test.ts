@@ -108,8 +108,12 @@ class Bench {
       const most = known.reduce((sum, { ended, amount, isWritten }) => sum + (ended && isWritten ? ended.amount : amount), 0);
       expect(before[`good bot+${user}`] ?? 0).toBeGreaterThanOrEqual(least);
       expect(before[`good bot+${user}`] ?? 0).toBeLessThanOrEqual(most);
-      this.calls = this.calls.filter((call) => call.user !== user || call.isWritten);
-      this.calls.push({ user, amount: 0, reservation: known[0]?.reservation as Reservation, ended: { atMs: this.nowMs, amount: (before[`good bot+${user}`] ?? 0) - this.calls.filter((call) => call.user === user).reduce((sum, { ended }) => sum + (ended?.amount ?? 0), 0) }, lateMs: this.nowMs, isWritten: true, isQueued: false });
+      const cut = known.filter(({ isWritten }) => !isWritten);
+      for (const call of cut) Object.assign(call, { ended: call.ended ?? { atMs: this.nowMs, amount: call.amount }, lateMs: this.nowMs, isWritten: true, isQueued: false });
+      // Refused, but not on record: nothing happened, and it may count all the same.
+      const counted = (before[`good bot+${user}`] ?? 0) - least;
+      const [first] = known;
+      if (first && counted > 0) this.calls.push({ ...first, amount: counted, ended: { atMs: 0, amount: counted }, lateMs: this.nowMs, isWritten: true, isQueued: false });
     }
     for (const call of this.calls) if (call.lateMs !== null) call.lateMs = this.nowMs; // Once more, unless a fold has it.
   }

@@ -36,6 +36,14 @@ export interface Taking {
   phase: "taken" | "settled" | "folded";
 }
 
+/** Documents of settled calls on their way into those of counts. */
+interface Fold {
+  readonly state: readonly StateChange[];
+  readonly calls: ReadonlySet<Taking>;
+  /** Records under way that it goes with. */
+  riders: number;
+}
+
 const foldedCalls = 40;
 const foldedDocuments = 200;
 const sweptCounters = 4;
@@ -58,8 +66,7 @@ export class Counters {
   readonly #held = new Map<string, Taking>();
   /** Documents of what is no more. */
   readonly #dead = new Set<string>();
-  #fold: readonly StateChange[] | null = null;
-  #isRiding = false;
+  #fold: Fold | null = null;
   #sweep: Iterator<BudgetCounter> | null = null;
 
   get size(): number {
@@ -128,17 +135,19 @@ export class Counters {
   /** Documents that change with the record of a call's outcome; `written` hears whether that was written. */
   conclude(taking: Taking, nowMs: number): { readonly state: readonly StateChange[]; readonly written: (isWritten: boolean) => void } {
     if (this.#fold === null) this.#fold = this.#newFold(taking, nowMs);
-    const rides = this.#fold !== null && !this.#isRiding;
-    const state = [...this.#own(taking), ...((rides && this.#fold) || [])];
-    if (rides) this.#isRiding = true;
+    const fold = this.#fold;
+    // With the one record, unless that was not written; and with that of a call that is in it, which must not be on record without.
+    const rides = fold !== null && (fold.riders === 0 || fold.calls.has(taking));
+    const state = [...this.#own(taking), ...(rides ? fold.state : [])];
+    if (rides) fold.riders++;
     const { key } = taking;
     return {
       state,
       written: (isWritten) => {
         if (isWritten && key !== null) this.#dead.delete(key);
         if (!rides) return;
-        this.#isRiding = false;
-        if (isWritten) this.#fold = null;
+        fold.riders--;
+        if (isWritten && this.#fold === fold) this.#fold = null;
       },
     };
   }
@@ -188,11 +197,12 @@ export class Counters {
   }
 
   /** Settled calls, the one whose record it goes with first, as they change the documents of the counts. */
-  #newFold(first: Taking, nowMs: number): readonly StateChange[] | null {
+  #newFold(first: Taking, nowMs: number): Fold | null {
     const calls = new Set([...(this.#unfolded.has(first) ? [first] : []), ...[...this.#unfolded.values().take(foldedCalls)]]);
     if (calls.size === 0 && this.#dead.size === 0) return null;
     const state: StateChange[] = [];
     const changed = new Set<BudgetCounter>();
+    const folded = new Set<Taking>();
     for (const call of calls) {
       if (state.length + changed.size + call.lines.length > foldedDocuments && call !== first) break;
       for (const { counter, amount } of call.lines) {
@@ -201,6 +211,7 @@ export class Counters {
         changed.add(counter);
       }
       call.phase = "folded";
+      folded.add(call);
       this.#unfolded.delete(call);
       if (call.key !== null) state.push({ kind: "budget", key: call.key, value: null });
     }
@@ -214,7 +225,7 @@ export class Counters {
       if (key !== first.key) state.push({ kind: "budget", key, value: null });
     }
     this.sweep(nowMs);
-    return state;
+    return { state, calls: folded, riders: 0 };
   }
 }
 
