@@ -8,6 +8,9 @@ import { Deadlines } from "./stages/history/deadlines.ts";
 import { HistoryStage } from "./stages/history/history.ts";
 import type { Identity } from "./stages/identity/identity.ts";
 
+/** A bundle is on record before it decides: a moment later it does. */
+const refitMs = 10;
+
 interface RememberingRooms {
   readonly store: Store;
   readonly clock: Clock;
@@ -20,7 +23,10 @@ interface RememberingRooms {
 /** What policies ask of history, answered from what happens on the path and, after a restart, from the ledger. */
 export function remembering({ store, clock, log, limits, decision, identity }: RememberingRooms, held: AsyncDisposableStack): { history: HistoryStage; deadlines: Deadlines } {
   const deadlines = held.use(new Deadlines({ store, clock, log, limits }));
-  return { deadlines, history: held.use(new HistoryStage({ store, clock, log, limits, deadlines, snapshots: () => decision.snapshots(), rootOf: identity.rootOf })) };
+  const history = held.use(new HistoryStage({ store, clock, log, limits, deadlines, snapshots: () => decision.snapshots(), rootOf: identity.rootOf }));
+  const following = store.follow(({ type }) => void (type === "bundle.activate" && clock.after(refitMs, () => history.refit())));
+  held.defer(() => following.stop());
+  return { deadlines, history };
 }
 
 /**

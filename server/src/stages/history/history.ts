@@ -71,6 +71,11 @@ export class HistoryStage implements Disposable {
     return this.#settled;
   }
 
+  /** Other policies may decide now: what they ask begins to be read before the first call that needs it. */
+  refit(): void {
+    if (!this.#closed) this.#fit();
+  }
+
   /**
    * The part of a decision's input: answers to what the policies ask for such a call, the call itself included; null where none asks anything of history. What
    * cannot be answered is left out. Throws Fault `limit_exceeded` when too much is kept of the agent already: a call that could not be remembered must not happen.
