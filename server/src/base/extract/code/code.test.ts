@@ -10,8 +10,8 @@ test("modules are named, and the worst of them counts", () => {
 });
 
 test("a program at the limit is read, and one past it is not", () => {
-  expect(codeFacts("1".padEnd(64 * 1024), "python").class).toBe("plain");
-  expect(codeFacts("1".padEnd(64 * 1024 + 1), "python").class).toBe("unknown");
+  expect(codeFacts("1".padEnd(32 * 1024), "python").class).toBe("plain");
+  expect(codeFacts("1".padEnd(32 * 1024 + 1), "python").class).toBe("unknown");
 });
 
 test("whatever comes, it ends", () => {

@@ -5,7 +5,7 @@ import { tokensOf, type CodeToken } from "./tokens.ts";
 type CodeClass = CodeFacts["class"];
 
 /** A program of more characters is not read. */
-const mostCodeChars = 64 * 1024;
+const mostCodeChars = 32 * 1024;
 
 interface Language {
   /** Modules that only compute. Any other is `unknown`, but for those below. */

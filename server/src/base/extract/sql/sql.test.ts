@@ -25,8 +25,8 @@ test("a statement at each limit is read, and one past it is not", () => {
   expect(sqlFacts(long(64 * 1024), null).class).toBe("read");
   expect(sqlFacts(long(64 * 1024 + 1), null).class).toBe("unknown");
   const wide = (tokens: number): string => `select ${Array(tokens / 2).fill("1").join(",")}`;
-  expect(sqlFacts(wide(3000), null).class).toBe("read");
-  expect(sqlFacts(wide(3002), null).class).toBe("unknown");
+  expect(sqlFacts(wide(2000), null).class).toBe("read");
+  expect(sqlFacts(wide(2002), null).class).toBe("unknown");
 });
 
 test("what would take more work than a statement is worth is unknown", () => {

@@ -7,7 +7,7 @@ import { sqlTokens } from "./tokens.ts";
 
 /** A statement of more characters, or of more tokens, is not read: both bound the work. */
 const mostSqlChars = 64 * 1024;
-const mostSqlTokens = 3000;
+const mostSqlTokens = 2000;
 
 /** Loads the parser that is no JavaScript. Idempotent; until it has ended every statement is `unknown`. */
 export const loadExtractors = (): Promise<void> => loadModule();
