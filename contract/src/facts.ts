@@ -67,7 +67,7 @@ export interface PathFacts {
   readonly class: Exclude<(typeof plainClasses)[number], "none">;
   /** Absolute where the contract gives a root, normalised (posix, NFC). */
   readonly paths: readonly string[];
-  /** The deepest folder that holds them all, with a slash at its end: `common like "/work/*"` says that all are below /work. Empty when there is none. */
+  /** The deepest path that is one of them or holds them all, with a slash at its end: `common like "/work/*"` says that all are /work or below it. Empty when there is none. */
   readonly common: string;
   /** Each path and every folder above any of them, without a slash at the end: `folders.contains("/etc")` says that one is below /etc. */
   readonly folders: readonly string[];

@@ -9,7 +9,7 @@ export function meaningLines(input: JsonObject | null | undefined): [label: stri
   const facts = input?.["facts"];
   return [
     ...(Array.isArray(effects) ? [["does", effects.length === 0 ? "nobody knows what" : effects.join(", ")] as [string, string]] : []),
-    ...(isObject(facts) ? Object.entries(facts).map(([name, of]): [string, string] => ["  means", printable(`${name}: ${sentence(of as unknown as ArgumentFacts)}`)]) : []),
+    ...(isObject(facts) ? Object.entries(facts).map(([name, of]): [string, string] => ["means", printable(`${name}: ${sentence(of as unknown as ArgumentFacts)}`)]) : []),
   ];
 }
 
