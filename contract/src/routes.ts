@@ -70,6 +70,9 @@ export const routes = {
     }),
   },
   session_list: { method: "GET", path: "/v1/sessions", roles: ["operator"], says: "open sessions" },
+  session_mark: { method: "POST", path: "/v1/sessions/:id/labels", roles: ["operator", "user"], says: "says that a session has seen data of these classes, which stays; a user marks sessions on their own behalf", body: z.strictObject({ labels: z.array(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, "no label")).min(1).max(64) }) },
+  data_agent: { method: "GET", path: "/v1/data/:agent", roles: ["operator"], says: "which data classes an agent can touch, and which it did" },
+  data_reveal: { method: "POST", path: "/v1/data/reveal", roles: ["operator", "user"], says: "what a token stands for; a user asks about those of sessions on their own behalf", body: z.strictObject({ token: name }) },
   session_close: { method: "DELETE", path: "/v1/sessions/:id", roles: ["operator", "session"], says: "ends a session and its children" },
 
   session_task: {

@@ -1,4 +1,4 @@
-import { type CatalogEntry, type JsonObject, type LedgerRecord, type ToolDefinition } from "@lanyard/contract";
+import { Fault, type CatalogEntry, type JsonObject, type LedgerRecord, type ToolDefinition } from "@lanyard/contract";
 import { Oracle, Solver, type Ground } from "@lanyard/policy";
 import { alerting } from "./alerting.ts";
 import { systemClock, type Clock } from "./base/clock.ts";
@@ -23,7 +23,7 @@ import { enclosing } from "./enclosing.ts";
 import { flowing, noting, vouchingIn } from "./flowing.ts";
 import { gathering } from "./gathering.ts";
 import { Gateway } from "./edge/gateway/gateway.ts";
-import { labelling, screening, type Labelling } from "./labelling.ts";
+import { labelling, reachOf, screening, type Labelling } from "./labelling.ts";
 import { listen, type Listening } from "./listen.ts";
 import { Changes } from "./mediation/changes.ts";
 import { mediate } from "./mediation/mediate.ts";
@@ -337,6 +337,16 @@ function administration(rooms: Core, net: { alerts: Rooms["alerts"]; undo: Rooms
         await decision.recompile("catalog changed"); // what was approved can be called as soon as this is answered
         return approved.flat();
       },
+    },
+    data: {
+      reach: (id) => {
+        const agent = live.current().agents.get(id);
+        if (!agent) throw new Fault("not_found", `no agent \`${id}\` is registered`);
+        const tools = rooms.ground().tools.filter(({ server }) => !agent.servers || agent.servers.includes(server));
+        return reachOf(live.current(), tools, (actions) => decision.visible({ id, team: agent.team, classes: agent.classes }, [...actions], ""));
+      },
+      reveal: (token, by, user) => rooms.labels.pseudonyms.reveal(token, by, user),
+      mark: (principal, labels) => rooms.flow.mark(principal, labels),
     },
     policy: { ground: rooms.ground },
     releases,

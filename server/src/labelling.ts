@@ -1,7 +1,8 @@
 import type { Config } from "./base/config/config.ts";
 import type { LiveConfig } from "./base/config/live.ts";
 import type { Answer } from "./base/exchange.ts";
-import type { Classifier } from "./base/labels/classifier.ts";
+import { yieldsOf } from "./base/config/labels.ts";
+import { impliedBy, type Classifier } from "./base/labels/classifier.ts";
 import { classifierOf } from "./base/labels/own.ts";
 import type { Limits } from "./base/limits.ts";
 import type { Log } from "./base/log.ts";
@@ -52,4 +53,18 @@ export function screening({ classifier, pseudonyms }: Labelling, config: () => C
     line: (exchange, action, principal, allowed) => screenedLine(rooms, { action, principal, ...allowed }, exchange),
     inspect: async (action, answer, passage, allowed) => screen(rooms, { action, principal: passage.principal, ...allowed }, inspect(action, answer, passage, allowed)),
   };
+}
+
+/** Label by label, the tools that yield it by contract or touch what carries it, of those that `visible` lets through. */
+export function reachOf(config: Config, tools: readonly { readonly server: string; readonly tool: string }[], visible: (actions: readonly string[]) => readonly string[]): { label: string; tools: string[] }[] {
+  const shown = new Set(visible(tools.map(({ server, tool }) => `${server}/${tool}`)));
+  const found = new Map<string, Set<string>>();
+  for (const { server, tool } of tools) {
+    const action = `${server}/${tool}`;
+    if (!shown.has(action)) continue;
+    const type = config.tools.get(action)?.resource?.type;
+    const touched = type === undefined ? [] : Object.values(config.resources.get(type) ?? {}).flatMap(({ labels }) => labels);
+    for (const label of impliedBy([...yieldsOf(config, server, action).labels, ...touched])) found.set(label, (found.get(label) ?? new Set()).add(action));
+  }
+  return [...found].map(([label, actions]) => ({ label, tools: [...actions].sort() })).sort((a, b) => (a.label < b.label ? -1 : 1));
 }

@@ -35,6 +35,14 @@ const about = "\nYou are the operator, or with LANYARD_CREDENTIAL (lyd_user_...)
 /** What people add to what a session knows. */
 function vouchingVerbs(sessions: Command, context: Context): void {
   sessions
+    .command("mark <session> <labels...>")
+    .description("says that a session has seen data of these classes; that stays with it and its children")
+    .addHelpText("after", `${about}\n\nExample:\n  lanyard session mark ses_x7Qp0LrT2kVn8sWz customer`)
+    .action(async (id: string, labels: string[]) => {
+      await (await reachAs(context)).call("session_mark", { at: { id }, body: { labels } });
+      context.out(`${id} is marked: ${labels.join(", ")}`);
+    });
+  sessions
     .command("task <session> <text>")
     .description("adds to what a session is for: values in the text count as the task's from now on")
     .addHelpText("after", `${about}\n\nExample:\n  lanyard session task ses_x7Qp0LrT2kVn8sWz "and send a copy to finance@acme.example"`)

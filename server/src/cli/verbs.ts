@@ -23,6 +23,7 @@ export const verbs: readonly { readonly names: readonly string[]; load(): Promis
   { names: ["incident"], load: async () => (await import("./incident.ts")).incidentVerb },
   { names: ["undo"], load: async () => (await import("./undo.ts")).undoVerb },
   { names: ["held", "withdraw"], load: async () => (await import("./held.ts")).heldVerbs },
+  { names: ["data"], load: async () => (await import("./data.ts")).dataVerbs },
   { names: ["catalog"], load: async () => (await import("./catalog.ts")).catalogVerbs },
   { names: ["policy"], load: async () => (await import("./policy/policy.ts")).policyVerbs },
   { names: ["try"], load: async () => (await import("./try.ts")).tryVerb },

@@ -8,6 +8,7 @@ import { catalogHandlers } from "./catalog.ts";
 import { changeHandlers } from "./changes.ts";
 import { channelHandlers } from "./channels.ts";
 import { credentialHandlers } from "./credentials.ts";
+import { dataHandlers } from "./data.ts";
 import { incidentHandlers } from "./incident/handler.ts";
 import { grantHandlers } from "./grants.ts";
 import type { ApiResult, Handler } from "./handler.ts";
@@ -31,6 +32,7 @@ export function api(rooms: Rooms): (request: Request, way: Way) => Promise<Respo
   const handlers: Record<RouteName, Handler> = {
     ...statusHandlers(rooms),
     ...sessionHandlers(rooms),
+    ...dataHandlers(rooms),
     ...workspaceHandlers(rooms),
     ...approvalHandlers(rooms),
     ...grantHandlers(rooms),

@@ -66,6 +66,13 @@ export interface Rooms {
     /** Resolves once what was approved is in force. */
     approve(which: readonly { server: string; tool?: string; hash?: string }[], by: string): Promise<readonly CatalogEntry[]>;
   };
+  readonly data: {
+    /** What an agent's tools yield by their contracts, and what they touch: label by label, the tools that policy could allow it. Throws Fault `not_found`. */
+    reach(agent: string): readonly { readonly label: string; readonly tools: readonly string[] }[];
+    /** Null when it is nobody's, not `user`'s, or erased; `user` null asks for any. */
+    reveal(token: string, by: string, user: string | null): Promise<JsonObject | null>;
+    mark(principal: Principal, labels: readonly string[]): void;
+  };
   readonly policy: {
     /** What policies are compiled against now. */
     ground(): Ground;

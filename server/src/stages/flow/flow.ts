@@ -123,6 +123,12 @@ export class Flow {
     this.#vouched(this.#memoryOf(principal), value, label);
   }
 
+  /** Somebody says that the session has seen data of these classes. */
+  mark(principal: Principal, labels: readonly string[]): void {
+    const memory = this.#memoryOf(principal);
+    for (const label of labels) memory.labels.add(label);
+  }
+
   /** The session is over. */
   ended(session: string): void {
     this.#sessions.delete(session);
@@ -256,6 +262,7 @@ export class Flow {
     for (const event of events) {
       if (event.kind === "task") this.#task(memory, event.text);
       else if (event.kind === "vouch") this.#vouched(memory, event.value, event.label);
+      else if (event.kind === "mark") event.labels.forEach((label) => memory.labels.add(label));
       else if (event.kind === "said") this.#said(memory, event.args, null);
       else {
         this.#learned(memory, { principal: { session: root, chain: [], purpose: "" }, seq: event.seq, action: event.action, touched: event.input.resources ?? [], answer: event.answer });

@@ -6,6 +6,7 @@ import type { Store } from "../../base/store/port.ts";
 export type PastEvent =
   | { readonly kind: "task"; readonly text: string }
   | { readonly kind: "vouch"; readonly value: string; readonly label: string | null }
+  | { readonly kind: "mark"; readonly labels: readonly string[] }
   | { readonly kind: "said"; readonly seq: number; readonly action: string; readonly args: JsonObject }
   /** `answer` null: something came back that is not kept. `labels`: of the session then, where they are on record. */
   | { readonly kind: "read"; readonly seq: number; readonly action: string; readonly input: DecisionInput; readonly answer: Answer | null; readonly labels: readonly string[] };
@@ -21,7 +22,7 @@ export function pastOf(store: Reads, root: string): PastEvent[] | null {
   const own = new Set([root]);
   const opens = store.entries({ from: opened.seq + 1, types: ["session.open"], agent: opened.agent, limit: mostCalls });
   for (const record of opens) if (record.type === "session.open" && record.parent !== null && own.has(record.parent)) own.add(record.session);
-  const records = [...own].flatMap((session) => store.entries({ session, types: ["decision", "session.task", "flow.declassify"], limit: mostCalls }));
+  const records = [...own].flatMap((session) => store.entries({ session, types: ["decision", "session.task", "flow.declassify", "data.mark"], limit: mostCalls }));
   if (opens.length >= mostCalls || records.length >= mostCalls) return null;
   return records.sort((a, b) => a.seq - b.seq).flatMap((record) => eventsOf(store, record));
 }
@@ -35,6 +36,7 @@ function eventsOf(store: Reads, record: LedgerRecord): PastEvent[] {
     const value = textOf(store, record.payload);
     return value === null ? [] : [{ kind: "vouch", value, label: record.label }];
   }
+  if (record.type === "data.mark") return [{ kind: "mark", labels: record.labels }];
   if (record.type !== "decision" || record.effect !== "allow") return [];
   const { seq, action } = record;
   const unsealed = record.payload === null ? null : (store.unseal(record.payload)?.value ?? null);
