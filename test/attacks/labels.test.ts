@@ -9,7 +9,7 @@ import { labelled } from "../../server/src/base/labels/labels-of.ts";
 // What an agent does to carry a secret past a policy that forbids `context.labels.contains("secret")`; beside each trick stands what must not be taken for it.
 const classifier = new Classifier();
 const labelsOf = (args: JsonObject): string[] => {
-  const { facts } = extract({ tool: "post", args, declared: new Map(), effects: ["egress"], shape: null });
+  const { facts } = extract({ server: "x", tool: "post", args, declared: new Map(), effects: ["egress"], shape: null });
   return [...new Set(Object.values(labelled(classifier, unfold, args, facts)).flatMap(({ labels }) => labels))];
 };
 const key = "AKIAQX4BIPW3AHOV29GZ";

@@ -40,7 +40,7 @@ export function assignedIn(text: string, context: string): Span[] {
   const take = (pattern: RegExp, start: number, quote: string, keyword: string): void => {
     const end = quote in quotedEnd ? quotedEnd[quote as keyof typeof quotedEnd] : valueEnd;
     end.lastIndex = start;
-    const value = end.exec(text)?.[0].replace(/[.)\]}!?]{1,8}$/, "");
+    const value = end.exec(text)?.[0].replace(/[.)\]}]{1,8}$/, "");
     if (value === undefined) return;
     const holds = isSecretValue(value, keyword);
     if (holds) found.push({ label: "secret", start, end: start + value.length });

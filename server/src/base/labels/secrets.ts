@@ -12,7 +12,7 @@ interface Format {
 const isFilled = (text: string): boolean => new Set(text.slice(4)).size < 6;
 
 const formats: readonly Format[] = [
-  { starts: ["AKIA", "ASIA", "ABIA", "ACCA"], form: /A[A-Z]{3}[A-Z2-7]{16}/y },
+  { starts: ["AKIA", "ASIA", "ABIA", "ACCA"], form: /A[A-Z]{3}[A-Z0-9]{16}/y },
   { starts: ["ghp_", "gho_", "ghu_", "ghs_", "ghr_"], form: /gh[pousr]_[A-Za-z0-9]{36,251}/y },
   { starts: ["github_pat_"], form: /github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}/y },
   { starts: ["glpat-", "gldt-", "glrt-", "glcbt-", "glptt-"], form: /gl(?:pat|dt|rt|cbt|ptt)-[A-Za-z0-9_-]{20,128}/y },
