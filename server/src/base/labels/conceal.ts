@@ -86,9 +86,6 @@ function spansReplaced(classifier: Classifier, text: string, field: string, { la
   return out + text.slice(from);
 }
 
-/** A text without what is of a class, for people: cards, logs. */
-export const concealText = (classifier: Classifier, text: string, label: string, field = ""): string => spansReplaced(classifier, text, field, { label, as: () => redactedAs(label) });
-
 const masked = "[masked]";
 
 /**

@@ -2,6 +2,8 @@ import { type JsonObject, type Reason } from "@lanyard/contract";
 import { canonicalize } from "@lanyard/ledger";
 import { transformArguments } from "@lanyard/policy";
 import type { Config } from "../../base/config/config.ts";
+import { Classifier } from "../../base/labels/classifier.ts";
+import { conceal, redactedAs } from "../../base/labels/conceal.ts";
 import type { Store } from "../../base/store/port.ts";
 import { renderingOf } from "./rendering.ts";
 import { sentOf, type ApprovalRequest } from "./request.ts";
@@ -48,13 +50,18 @@ export type ApprovalCard = {
   expires_at_ms: number;
 };
 
+const classifier = new Classifier();
+
+/** A card goes to mail boxes and channels: secrets, as far as detectors see them, do not. People approve the digest, in which they are. */
+const withoutSecrets = (value: JsonObject | null): JsonObject | null => value && (conceal(classifier, value, { label: "secret", as: () => redactedAs("secret") }) as JsonObject);
+
 /** The card of requests that fold into one, oldest first. */
 export function cardOf(people: Pick<Config, "users" | "agents">, folded: readonly [ApprovalRequest, ...ApprovalRequest[]], read: readonly ReadBefore[]): ApprovalCard {
   const [request] = folded;
   const { id, state, action, digest, sent, bound, reversibility, agent, user, session, reasons, groups, given, of, askedAtMs, expiresAtMs } = request;
   const transforms = [...bound.transforms];
   const changed = sent === null || transforms.length === 0 ? null : transformArguments(sent.args, transforms, null);
-  const args = changed === null || typeof changed === "string" ? (sent?.args ?? null) : changed;
+  const args = withoutSecrets(changed === null || typeof changed === "string" ? (sent?.args ?? null) : changed);
   return {
     id,
     requests: folded.map((one) => ({ id: one.id, session: one.session, of: one.of, expires_at_ms: one.expiresAtMs })),
@@ -62,9 +69,9 @@ export function cardOf(people: Pick<Config, "users" | "agents">, folded: readonl
     action,
     digest,
     args,
-    sent: transforms.length > 0 ? (sent?.args ?? null) : null,
+    sent: transforms.length > 0 ? withoutSecrets(sent?.args ?? null) : null,
     transforms,
-    beside: sent?.beside ?? null,
+    beside: withoutSecrets(sent?.beside ?? null),
     effect: args === null ? [] : renderingOf(args),
     resources: (sent?.resources ?? []).map(({ type, id: resource }) => `${type}::${JSON.stringify(resource)}`),
     reversibility,
@@ -99,6 +106,6 @@ export const readBefore = (store: Pick<Store, "entry" | "unseal">, seqs: readonl
     const record = store.entry(seq);
     if (record?.type !== "decision") return [];
     const args = sentOf(store, seq)?.args;
-    const what = args === undefined ? "" : canonicalize(args, "doubles");
+    const what = args === undefined ? "" : canonicalize(withoutSecrets(args) ?? {}, "doubles");
     return [{ seq, action: record.action, what: what.length > readBounds.chars ? `${what.slice(0, readBounds.chars).toWellFormed()} ...` : what }];
   });
