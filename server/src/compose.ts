@@ -23,7 +23,7 @@ import { enclosing } from "./enclosing.ts";
 import { flowing, noting, vouchingIn } from "./flowing.ts";
 import { gathering } from "./gathering.ts";
 import { Gateway } from "./edge/gateway/gateway.ts";
-import { labelling, reachOf, screening, type Labelling } from "./labelling.ts";
+import { dataRoom, labelling, screening, type Labelling } from "./labelling.ts";
 import { listen, type Listening } from "./listen.ts";
 import { Changes } from "./mediation/changes.ts";
 import { mediate } from "./mediation/mediate.ts";
@@ -338,16 +338,7 @@ function administration(rooms: Core, net: { alerts: Rooms["alerts"]; undo: Rooms
         return approved.flat();
       },
     },
-    data: {
-      reach: (id) => {
-        const agent = live.current().agents.get(id);
-        if (!agent) throw new Fault("not_found", `no agent \`${id}\` is registered`);
-        const tools = rooms.ground().tools.filter(({ server }) => !agent.servers || agent.servers.includes(server));
-        return reachOf(live.current(), tools, (actions) => decision.visible({ id, team: agent.team, classes: agent.classes }, [...actions], ""));
-      },
-      reveal: (token, by, user) => rooms.labels.pseudonyms.reveal(token, by, user),
-      mark: (principal, labels) => rooms.flow.mark(principal, labels),
-    },
+    data: dataRoom(rooms),
     policy: { ground: rooms.ground },
     releases,
     versions,

@@ -1,3 +1,5 @@
+import { Fault } from "@lanyard/contract";
+import type { Ground } from "@lanyard/policy";
 import type { Config } from "./base/config/config.ts";
 import type { LiveConfig } from "./base/config/live.ts";
 import type { Answer } from "./base/exchange.ts";
@@ -7,7 +9,10 @@ import { classifierOf } from "./base/labels/own.ts";
 import type { Limits } from "./base/limits.ts";
 import type { Log } from "./base/log.ts";
 import type { Store } from "./base/store/port.ts";
+import type { Rooms } from "./edge/api/rooms.ts";
 import type { Stages } from "./mediation/stages.ts";
+import type { DecisionStage } from "./stages/decision/stage.ts";
+import type { Flow } from "./stages/flow/flow.ts";
 import { Concealing } from "./stages/inspection/concealing.ts";
 import { Pseudonyms } from "./stages/inspection/pseudonyms.ts";
 import { screen, screenedLine } from "./stages/inspection/screen.ts";
@@ -68,3 +73,15 @@ export function reachOf(config: Config, tools: readonly { readonly server: strin
   }
   return [...found].map(([label, actions]) => ({ label, tools: [...actions].sort() })).sort((a, b) => (a.label < b.label ? -1 : 1));
 }
+
+/** Its part of the administration. */
+export const dataRoom = ({ live, ground, decision, labels, flow }: { live: Pick<LiveConfig, "current">; ground: () => Ground; decision: Pick<DecisionStage, "visible">; labels: Labelling; flow: Flow }): Rooms["data"] => ({
+  reach: (id) => {
+    const agent = live.current().agents.get(id);
+    if (!agent) throw new Fault("not_found", `no agent \`${id}\` is registered`);
+    const tools = ground().tools.filter(({ server }) => !agent.servers || agent.servers.includes(server));
+    return reachOf(live.current(), tools, (actions) => decision.visible({ id, team: agent.team, classes: agent.classes }, [...actions]));
+  },
+  reveal: (token, by, user) => labels.pseudonyms.reveal(token, by, user),
+  mark: (principal, marked) => flow.mark(principal, marked),
+});
