@@ -1,4 +1,4 @@
-import { Fault, type CatalogEntry, type JsonObject, type LedgerRecord, type ToolDefinition } from "@lanyard/contract";
+import { type CatalogEntry, type JsonObject, type LedgerRecord, type ToolDefinition } from "@lanyard/contract";
 import { Oracle, Solver, type Ground } from "@lanyard/policy";
 import { alerting } from "./alerting.ts";
 import { systemClock, type Clock } from "./base/clock.ts";
