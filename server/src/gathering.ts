@@ -1,6 +1,7 @@
 import { webServer, type Action, type DecisionInput, type Principal, type ToolDefinition } from "@lanyard/contract";
 import type { Clock } from "./base/clock.ts";
 import type { Config } from "./base/config/config.ts";
+import { effectsAsked } from "./base/extract/asked.ts";
 import type { DeclaredArguments } from "./base/extract/declared.ts";
 import { extract } from "./base/extract/extract.ts";
 import { unfold } from "./base/extract/unfold.ts";
@@ -39,7 +40,7 @@ export const gathering =
     const meaning = meaningOf(rooms, action);
     const labels = labelled(rooms.classifier(), unfold, action.args, meaning.facts);
     const traced = rooms.flow.trace(principal, action.args, labels, constantsOf(shapeOf(rooms, action)));
-    const input: DecisionInput = { ...known.input, session: { ...known.input.session, labels: traced.labels }, effects: meaning.effects, facts: traced.facts };
+    const input: DecisionInput = { ...known.input, session: { ...known.input.session, labels: traced.labels }, effects: meaning.effects, asked: effectsAsked(principal.purpose), facts: traced.facts };
     const history = rooms.history.facts(input);
     return { input: history === null ? input : { ...input, history }, pin: known.pin };
   };

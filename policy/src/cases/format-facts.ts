@@ -41,16 +41,18 @@ const ofArgument = z
 export const knownOfCall = {
   facts: z.record(z.string().min(1).max(256), ofArgument).optional().describe("what the arguments mean, by the argument's name"),
   effects: z.array(z.enum(callEffects)).max(6).optional().describe("what the call does, as `context.facts.effects`"),
+  asked: z.array(z.enum(callEffects)).max(6).optional().describe("what the task asks for, as `context.facts.asked`"),
   budget: z.strictObject({ warn: oneOrMore(z.string()).optional(), ask: oneOrMore(z.string()).optional(), over: oneOrMore(z.string()).optional() }).optional().describe("budgets that the call would take past a threshold"),
   history: pastShape,
 };
 
 type Known = z.infer<z.ZodObject<typeof knownOfCall>>;
 
-/** The part of a decision's input that a case states in `facts`, `effects` and `budget`. */
-export const knownIn = ({ facts, effects, budget }: Omit<Known, "history">): Pick<DecisionInput, "facts" | "effects" | "budget"> => ({
+/** The part of a decision's input that a case states in `facts`, `effects`, `asked` and `budget`. */
+export const knownIn = ({ facts, effects, asked, budget }: Omit<Known, "history">): Pick<DecisionInput, "facts" | "effects" | "asked" | "budget"> => ({
   ...(facts && { facts: Object.fromEntries(Object.entries(facts).map(([name, one]) => [name, argumentFacts(one)])) }),
   ...(effects && { effects: effects.toSorted() }),
+  ...(asked && { asked: asked.toSorted() }),
   ...(budget && { budget: { warn: listOf(budget.warn).sort(), ask: listOf(budget.ask).sort(), over: listOf(budget.over).sort() } }),
 });
 

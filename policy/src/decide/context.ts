@@ -113,6 +113,7 @@ const ofKinds = Object.fromEntries(
 
 const factsMaking: Making<RoundInput> = {
   effects: ({ effects = [] }) => setOfText(effects),
+  asked: ({ asked = [] }) => setOfText(asked),
   encodings: ({ facts }) => setOfText(unitedEncodings(facts)),
   ...Object.fromEntries(factKindNames.map((kind) => [kind, ({ facts }: RoundInput) => new LazyRecord(ofKinds[kind], facts)])),
 };

@@ -5,12 +5,13 @@ import { answerIn, questionsOf, type Questions } from "../decide/history.ts";
 import { factKindNames, fieldsOfKind, type FactKind } from "../schema/facts.ts";
 import type { ActionShape } from "../schema/schema.ts";
 
-type Known = Pick<DecisionInput, "effects" | "facts" | "budget" | "history">;
+type Known = Pick<DecisionInput, "effects" | "asked" | "facts" | "budget" | "history">;
 
 /** What the gateway found of a call, as Cedar's context has it: all of it, looked at or not. */
-export const knownContext = ({ input }: Pick<ActionShape, "input">, { effects = [], facts, budget, history }: Known, questions: Questions = questionsOf([])): Record<string, CedarValueJson> => ({
+export const knownContext = ({ input }: Pick<ActionShape, "input">, { effects = [], asked = [], facts, budget, history }: Known, questions: Questions = questionsOf([])): Record<string, CedarValueJson> => ({
   facts: {
     effects: [...effects],
+    asked: [...asked],
     encodings: [...unitedEncodings(facts)],
     ...Object.fromEntries(factKindNames.map((kind) => [kind, kindContext(kind, facts)])),
   },

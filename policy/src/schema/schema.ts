@@ -194,6 +194,7 @@ const commonTypes: JsonObject = {
   budget: same(budgetParts, setOf(text)),
   facts: recordOf({
     effects: setOf(text),
+    asked: setOf(text),
     encodings: setOf(text),
     ...Object.fromEntries(factKindNames.map((kind) => [kind, recordOf(Object.fromEntries(Object.entries(fieldsOfKind(kind)).map(([name, field]) => [name, factType(field)])))])),
   }),

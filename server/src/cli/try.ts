@@ -7,6 +7,7 @@ import { exit, json } from "./terminal.ts";
 import { Guesser } from "./try/infer.ts";
 import { rawLines, textOf, type RawLine } from "./try/trace.ts";
 import { Trial } from "./try/trial.ts";
+import { Verdicts } from "./try/verdicts.ts";
 import { readWorld, type TryOptions, type TrialWorld } from "./try/trial-world.ts";
 
 const example = `
@@ -35,6 +36,9 @@ export function tryVerb(program: Command, context: Context): void {
     .option("--strict", "denies tools that nobody has defined; by default their arguments are guessed from policies and calls")
     .option("--all", "answers every line, also those that are only taken note of")
     .option("--explain", "adds each determining policy (on a deny by default the nearest): text, place, the facts it looked at, what would lift it")
+    .option("--packs <names>", "adds ready guardrails, `all` or names with commas between; lanyard.yaml is then not needed (`lanyard init --list`)")
+    .option("--approvers <group>", "the group that they ask", "approvers")
+    .option("--check", "compares calls with the `expect` of their lines, and prints what was stopped and what could be done instead of answers")
     .addHelpText("after", `\n${example}`)
     .action(async (file: string | undefined, options: TryOptions) => {
       const world = await readWorld(context, options);
@@ -43,9 +47,11 @@ export function tryVerb(program: Command, context: Context): void {
       const trial = new Trial({ world, guesser, clock: systemClock, explain: options.explain === true });
       const input = file === undefined || file === "-" ? process.stdin : createReadStream(file);
       const lines = rawLines(readable(input, file), world.config.limits.trace_line_bytes);
-      const bad = await play(context, trial, { world, isAll: options.all === true }, lines);
-      warnOfGuesses(context, guesser?.names() ?? []);
-      if (bad > 0) process.exitCode = exit.failed;
+      const verdicts = options.check === true ? new Verdicts() : null;
+      const bad = await play(context, trial, { world, isAll: options.all === true, verdicts }, lines);
+      if (verdicts !== null) for (const line of verdicts.lines(context.colour)) context.out(line);
+      else warnOfGuesses(context, guesser?.names() ?? []);
+      if (bad > 0 || verdicts?.failed === true) process.exitCode = exit.failed;
     });
 }
 
@@ -58,7 +64,7 @@ async function* readable(input: AsyncIterable<Uint8Array>, file = "-"): AsyncGen
 }
 
 /** Answers each line as soon as it is there. Gives the number of lines at fault. */
-async function play(context: Context, trial: Trial, { world: { config }, isAll }: { world: TrialWorld; isAll: boolean }, chunks: AsyncIterable<RawLine[]>): Promise<number> {
+async function play(context: Context, trial: Trial, { world: { config }, isAll, verdicts }: { world: TrialWorld; isAll: boolean; verdicts: Verdicts | null }, chunks: AsyncIterable<RawLine[]>): Promise<number> {
   let number = 0;
   let bad = 0;
   for await (const lines of chunks) {
@@ -68,6 +74,8 @@ async function play(context: Context, trial: Trial, { world: { config }, isAll }
       const answered = answerTo(trial, line, number, config.limits.trace_line_bytes);
       if (answered === null) continue;
       if (answered.isBad) bad += 1;
+      if (answered.judged) verdicts?.add(answered.judged);
+      if (verdicts !== null && !answered.isBad) continue;
       if (isAll || answered.isPlain !== true) answers.push(json(answered.answer));
     }
     if (answers.length > 0) context.out(answers.join("\n"));

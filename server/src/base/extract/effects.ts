@@ -2,11 +2,11 @@ import { callEffects, type ArgumentFacts, type CallEffect, type JsonObject } fro
 import { wordsOf } from "./words.ts";
 
 const verbs: readonly (readonly [effects: readonly CallEffect[], words: string])[] = [
-  [["read"], "get list read search find fetch query show describe view lookup look check count status info stat diff log browse download retrieve inspect summarize summarise analyze analyse validate verify preview explain compare calculate compute convert history whoami ls cat grep glob scan estimate suggest"],
-  [["write"], "create add update set edit write append save insert upsert put patch move rename copy schedule book reserve assign mark archive label star merge commit modify change configure enable disable start stop restart apply import generate make open close register approve reject accept subscribe unsubscribe replace submit toggle store remember complete resolve reopen pin upload checkout switch init clone pull rebase stash tag"],
-  [["egress", "write"], "send reply forward email mail notify message tweet post publish push share invite comment broadcast dial call sms dm respond export sync webhook emit"],
+  [["read"], "get list read search find fetch query show describe view lookup look check count status info stat diff log browse download retrieve inspect summarize summarise analyze analyse validate verify preview explain compare calculate compute convert history whoami ls cat grep glob scan estimate suggest navigate visit goto crawl scrape load"],
+  [["write"], "create add update set edit write append save insert upsert put patch move rename copy schedule assign mark archive label star merge commit modify change configure enable disable start stop restart apply import generate make open close register approve reject accept subscribe unsubscribe replace submit toggle store remember complete resolve reopen pin upload checkout switch init clone pull rebase stash tag turn play lock unlock grant authorize authorise join leave follow like"],
+  [["egress", "write"], "send reply forward email mail notify message tweet post publish push share invite comment broadcast dial call sms dm respond export sync webhook emit expose tunnel deploy release"],
   [["destructive", "write"], "delete remove drop purge truncate destroy wipe kill terminate reset revoke uninstall clear cancel erase unlink rm rmdir prune format shutdown clean overwrite deprovision force"],
-  [["money", "write"], "transfer pay payment refund charge purchase buy withdraw deposit donate payout wire remit checkout tip reimburse settle"],
+  [["money", "write"], "transfer pay payment refund book reserve order rent bid invest trade swap stake charge purchase buy withdraw deposit donate payout wire remit checkout tip reimburse settle"],
   [["exec"], "run execute exec eval shell bash sh terminal command script spawn python node powershell invoke evaluate sandbox repl"],
 ];
 
@@ -14,6 +14,12 @@ const byVerb: ReadonlyMap<string, readonly CallEffect[]> = new Map(verbs.flatMap
 
 /** Verbs that name the whole of what a tool does only when they come first: `list_scheduled_payments` reads, `list` is its verb. */
 const reading = new Set((verbs[0]?.[1] ?? "").split(" "));
+
+/** What is made to be read by others. */
+const making = new Set("create add submit write open make".split(" "));
+/** What is opened to be looked at. */
+const looking = new Set("link url page tab website site browser document doc file folder email mail message".split(" "));
+const outward = new Set("message email mail post tweet comment reply issue gist release invitation discussion announcement request pr".split(" "));
 
 /**
  * What a tool's name suggests that it does. The first verb counts, a name that begins with a reading one reads; where none is first, every verb
@@ -25,6 +31,8 @@ export function effectsOfName(tool: string): readonly CallEffect[] {
   const at = words.findIndex((word) => byVerb.has(word));
   const first = words[at];
   if (first === undefined) return [];
+  if (at === 0 && first === "open" && words.some((word) => looking.has(word))) return ["read"];
+  if (at === 0 && making.has(first) && words.some((word) => outward.has(word))) return ["egress", "write"];
   if (at === 0 && !reading.has(first)) return byVerb.get(first) ?? [];
   // A prefix that is no verb is the name of a product: `gmail_send_email`, `github-list-issues`.
   return reading.has(first) ? ["read"] : (byVerb.get(first) ?? []);

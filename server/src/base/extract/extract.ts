@@ -101,17 +101,21 @@ interface Place {
   readonly said: DeclaredArgument | null;
 }
 
+/** Names of what is no file. */
+const streams = /^\/dev\/(?:null|zero|stdin|stdout|stderr|tty|fd\/\d+)$/;
+
 function factsOf(name: string, value: Json, reading: Reading): ArgumentFacts {
   const found: Found = { sql: [], shell: [], code: [], url: [], email: [], money: [], path: [], encodings: new Set(), roles: new Set(), root: null };
   look(value, { names: [name], said: reading.declared.get(name) ?? null }, reading, found);
   const { sql, shell, code, url, email, money, path, encodings, roles, root } = found;
+  const paths = [...path, ...shell.flatMap((command) => command.paths.filter((one) => !streams.test(one)))]; // what a command names is a file all the same
   return {
     role: reading.declared.get(name)?.role ?? weightiest(roles),
     ...(sql.length > 0 && { sql: joinSql(sql) }),
     ...(shell.length > 0 && { shell: joinShell(shell) }),
     ...(code.length > 0 && { code: joinCode(code) }),
     ...(url.length > 0 && { url: urlFacts(url) }),
-    ...(path.length > 0 && { path: pathFacts(path, root) }),
+    ...(paths.length > 0 && { path: pathFacts(paths, root) }),
     ...(email.length > 0 && { email: emailFacts(email) }),
     ...(money.length > 0 && { money: moneyFacts(money) }),
     ...(encodings.size > 0 && { encodings: [...encodings].sort() }),

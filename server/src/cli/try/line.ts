@@ -32,18 +32,23 @@ const lineShape = z.strictObject({
   at: time.optional(),
   open: open.optional(),
   call: z.strictObject({ tool: name, args: object.optional(), approvals: z.array(name).max(64).optional() }).optional(),
+  /** Of a call: what it should come to; `lanyard try --check` compares. */
+  expect: z.enum(["stopped", "allow", "allow-or-ask"]).optional(),
   result: z
     .strictObject({ tool: name, content: z.custom<Json>((value) => value !== undefined, "is missing"), structuredContent: object.optional(), isError: z.boolean().optional() })
     .optional(),
   approve: z.strictObject({ groups: z.array(name).min(1).max(64) }).optional(),
   close: z.strictObject({}).optional(),
   tools: toolsShape.optional(),
+  /** As `tools:` of lanyard.yaml, by Cedar action id. */
+  contracts: object.optional(),
+  mark: z.strictObject({ labels: z.array(name).min(1).max(64) }).optional(),
 });
 
 export type TraceLine = z.infer<typeof lineShape>;
 export type OpenLine = z.infer<typeof open>;
 
-const kinds = ["open", "call", "result", "approve", "close", "tools"] as const;
+const kinds = ["open", "call", "result", "approve", "mark", "close", "tools", "contracts"] as const;
 
 /** What is wrong with a line; `isCall` when it is a call all the same, which is then denied. */
 export interface WrongLine {
@@ -67,9 +72,10 @@ export const readLine = (text: string): TraceLine | WrongLine => {
   if (!success) return wrong(error.issues.map(words).join("; "));
   const said = kinds.filter((kind) => data[kind] !== undefined);
   if (said.length !== 1) return wrong(said.length === 0 ? `the line says none of ${kinds.join(", ")}` : `the line says ${said.join(" and ")}; one a line`);
+  if (data.expect !== undefined && data.call === undefined) return wrong("`expect` is said of a call");
   const inexact = data.call === undefined ? null : inexactNumber(text);
   if (inexact !== null) return wrong(`the number ${inexact.slice(0, 40)} would not be passed on as it is; write it as a text`);
-  if (said[0] !== "tools" && data.session === undefined) return wrong("`session` is missing: any name of your choice");
+  if (said[0] !== "tools" && said[0] !== "contracts" && data.session === undefined) return wrong("`session` is missing: any name of your choice");
   return data;
 };
 

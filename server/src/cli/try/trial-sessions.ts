@@ -1,7 +1,7 @@
 import { Fault } from "@lanyard/contract";
 import type { Clock } from "../../base/clock.ts";
 import type { Config } from "../../base/config/config.ts";
-import type { Bound, Reservation } from "../../base/path.ts";
+import type { Bound, Facts, Reservation } from "../../base/path.ts";
 import { checkRequest, childOpening, rootOpening, type SessionRequest } from "../../stages/identity/opening.ts";
 import { principalOf, type Session } from "../../stages/identity/sessions.ts";
 import type { OpenLine } from "./line.ts";
@@ -15,7 +15,7 @@ interface TrialApproval {
 /** A session of a trace, under the name the trace gives it. */
 export interface TrialSession extends Session {
   /** Calls that were allowed and of which no line has told the result, by their tool. */
-  running: { readonly tool: string; readonly reservation: Reservation }[];
+  running: { readonly tool: string; readonly reservation: Reservation; readonly facts: Facts | null }[];
   readonly parent: TrialSession | null;
   /** Digest and name of the call that was asked for last, and whom. */
   asked: { readonly digest: string; readonly action: string; readonly approvers: readonly string[]; readonly bound: Bound; readonly atMs: number } | null;
@@ -67,6 +67,13 @@ export class TrialSessions {
     const session = this.#open.get(name);
     if (!session) throw new Fault("unauthenticated", unopened(name));
     return session;
+  }
+
+  /** What a user says of the session: it carries these labels from now on. */
+  mark(name: string, labels: readonly string[]): void {
+    const session = this.need(name);
+    const all = [...new Set([...session.principal.labels, ...labels])].sort();
+    this.#open.set(name, Object.assign(session, { principal: { ...session.principal, labels: all } }));
   }
 
   close(name: string): void {

@@ -1,15 +1,19 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { Fault, parseJson, type ToolContract, type ToolDefinition } from "@lanyard/contract";
+import { Fault, parseJson, type JsonObject, type ToolContract, type ToolDefinition } from "@lanyard/contract";
 import { compile, describeProblem, openSnapshot, type ApprovedTool, type Ground, type PolicyFile, type Snapshot } from "@lanyard/policy";
 import { registryOf, type Config, type ServerDefinition } from "../../base/config/config.ts";
+import type { YieldsFile } from "../../base/config/labels.ts";
 import { loadConfig, parseConfig } from "../../base/config/read.ts";
 import { loadExtractors } from "../../base/extract/sql/sql.ts";
+import type { DeclaredArguments } from "../../base/extract/declared.ts";
+import { chosenPacks, packConfig, packPolicies, type GuardrailPack } from "../../base/packs.ts";
 import type { Pin } from "../../base/path.ts";
 import { readPolicies } from "../../base/policies.ts";
 import { glanceAt } from "../../base/store/glance.ts";
 import { ledgerFile } from "../../base/store/sqlite.ts";
+import type { UndoContract } from "../../base/undo/contract.ts";
 import { approvedIn } from "../../stages/facts/catalog.ts";
 import { pinnedBytes } from "../../stages/facts/definition.ts";
 import { webGround } from "../../stages/facts/web-tools.ts";
@@ -27,6 +31,7 @@ export class TrialWorld {
   readonly policies: readonly PolicyFile[];
   readonly #servers: Map<string, ServerDefinition>;
   readonly #contracts: Map<string, ToolContract>;
+  readonly #said: { readonly arguments: Map<string, DeclaredArguments>; readonly yields: Map<string, YieldsFile>; readonly undo: Map<string, UndoContract> };
   readonly #tools = new Map<string, ApprovedTool>();
   #snapshot: Snapshot | null = null;
 
@@ -34,8 +39,9 @@ export class TrialWorld {
   constructor({ config, ground, named, policies }: { config: Config; ground: Ground | null; named: boolean; policies: readonly PolicyFile[] }) {
     this.#servers = new Map(config.servers);
     this.#contracts = new Map(config.tools);
+    this.#said = { arguments: new Map(config.arguments), yields: new Map(config.yields), undo: new Map(config.undo.contracts) };
     this.policies = policies;
-    this.config = { ...(ground && named ? registered(config, ground) : config), servers: this.#servers, tools: this.#contracts };
+    this.config = { ...(ground && named ? registered(config, ground) : config), servers: this.#servers, tools: this.#contracts, arguments: this.#said.arguments, yields: this.#said.yields, undo: { ...config.undo, contracts: this.#said.undo } };
     for (const server of ground?.servers ?? []) this.#servers.set(server, this.#servers.get(server) ?? nowhere);
     for (const tool of ground?.tools ?? []) this.#add(tool, named ? tool.contract : undefined);
     for (const tool of webGround) this.#add(tool, tool.contract);
@@ -49,6 +55,30 @@ export class TrialWorld {
       const { inputSchema, annotations } = definition;
       this.#add({ server, tool: definition.name, definition: hashOf(definition), inputSchema, contract: unknownContract, ...(annotations && { annotations }) });
     }
+  }
+
+  /** Contracts as lanyard.yaml has them below `tools:`; they count from now on. Throws Fault `invalid_request` on one that lanyard.yaml could not hold. */
+  agree(contracts: JsonObject): void {
+    const servers = Object.fromEntries(Object.keys(contracts).map((name) => [name.split("/")[0] ?? "", { command: "none" }]));
+    let said: Config;
+    try {
+      said = parseConfig(new TextEncoder().encode(JSON.stringify({ version: 1, servers, tools: contracts })), "contracts");
+    } catch (error) {
+      throw error instanceof Fault ? new Fault("invalid_request", `these are no contracts: ${error.message}`, { cause: error }) : error;
+    }
+    for (const name of said.tools.keys()) {
+      this.#said.arguments.set(name, said.arguments.get(name) ?? new Map());
+      this.#said.yields.set(name, said.yields.get(name) ?? {});
+      this.#said.undo.delete(name);
+    }
+    for (const [name, undo] of said.undo.contracts) this.#said.undo.set(name, undo);
+    for (const [name, contract] of said.tools) {
+      this.#contracts.set(name, contract);
+      const tool = this.#tools.get(name);
+      if (tool) this.#tools.set(name, { ...tool, contract });
+    }
+    for (const server of said.servers.keys()) this.#servers.set(server, this.#servers.get(server) ?? nowhere);
+    this.#snapshot = null;
   }
 
   knows(action: string): boolean {
@@ -122,19 +152,42 @@ export interface TryOptions extends DraftOptions {
   readonly strict?: boolean;
   readonly all?: boolean;
   readonly explain?: boolean;
+  /** Names of ready guardrails, or `all`, with commas between. */
+  readonly packs?: string;
+  /** The group that they ask. */
+  readonly approvers: string;
+  readonly check?: boolean;
 }
+
+/** Whom a trace speaks of that is tried with guardrails and no lanyard.yaml. */
+const nobodys = `version: 1
+teams: { trial: {} }
+groups: { approvers: {} }
+users: { user: {}, approver: { groups: [approvers] } }
+agents: { agent: { team: trial } }
+`;
 
 /** Reads configuration, policies and tools; opens no session, writes nothing. Throws Fault `invalid_config`. */
 export async function readWorld(context: Context, options: TryOptions): Promise<TrialWorld> {
   await loadExtractors();
+  const packs = options.packs === undefined ? [] : chosenPacks(options.packs.split(","));
   const file = resolve(context.configPath());
-  const hasConfig = existsSync(file) || (options.ground === undefined && options.dir === undefined);
-  const config = hasConfig ? loadConfig(file) : parseConfig(new TextEncoder().encode("version: 1\n"), file);
+  const hasConfig = existsSync(file) || (options.ground === undefined && options.dir === undefined && options.packs === undefined);
+  const own = hasConfig ? loadConfig(file) : parseConfig(new TextEncoder().encode(packs.length === 0 ? "version: 1\n" : nobodys), file);
+  const config = guarded(own, packs);
   const named = options.ground !== undefined;
   const ground = named ? await readGround(context, options) : hasConfig ? catalogOf(config) : null;
-  const world = new TrialWorld({ config, ground, named, policies: await readPolicies(options.dir ?? config.policies, config.limits) });
+  const written = options.dir !== undefined || hasConfig ? await readPolicies(options.dir ?? config.policies, config.limits) : [];
+  const world = new TrialWorld({ config, ground, named, policies: [...written, ...packPolicies(packs, options.approvers)] });
   if (options.tools !== undefined) for (const [server, tools] of readTools(options.tools)) world.learn(server, tools);
   return world;
+}
+
+/** With what guardrails bring along to lanyard.yaml; what stands there already counts. */
+function guarded(config: Config, packs: readonly GuardrailPack[]): Config {
+  if (packs.length === 0) return config;
+  const { budgets, labels } = parseConfig(new TextEncoder().encode(JSON.stringify({ version: 1, ...packConfig(packs) })), config.file);
+  return { ...config, budgets: new Map([...budgets, ...config.budgets]), labels: { ...config.labels, patterns: new Map([...labels.patterns, ...config.labels.patterns]) } };
 }
 
 /** The catalog that the data folder holds, whether or not a daemon runs on it; none where there is no folder yet. The folder is only read. */

@@ -1,4 +1,4 @@
-import { completeWebArguments, Fault, isObject, webServer, type Action, type Decision, type DecisionInput, type ErrorCode, type Json, type JsonObject } from "@lanyard/contract";
+import { completeWebArguments, Fault, isObject, webServer, type Action, type Decision, type DecisionInput, type Effect, type ErrorCode, type Json, type JsonObject } from "@lanyard/contract";
 import { boundOf, changedIn } from "../../base/bound.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Answer, Exchange } from "../../base/exchange.ts";
@@ -26,6 +26,8 @@ export interface TrialAnswer {
   readonly answer: JsonObject;
   readonly isBad: boolean;
   readonly isPlain?: boolean;
+  /** Of a call: its session, what it came to, and what the line says that it should. */
+  readonly judged?: { readonly session: string; readonly effect: Effect; readonly expect: TraceLine["expect"]; readonly policies: readonly string[] };
 }
 
 /** What budgets count in a trial is on no disk. */
@@ -82,7 +84,7 @@ export class Trial {
     this.#atMs = line.at === undefined ? null : Date.parse(line.at);
     const head: JsonObject = line.session === undefined ? { line: number } : { line: number, session: line.session };
     try {
-      if (line.call) return this.#call(head, line.session ?? "", number, line.call);
+      if (line.call) return judged(this.#call(head, line.session ?? "", number, line.call), line);
       const said = this.#other(line, line.session ?? "", number);
       return { answer: { ...head, ...said }, isBad: false, isPlain: said["result"] !== "withheld" };
     } catch (error) {
@@ -91,7 +93,7 @@ export class Trial {
     }
   }
 
-  #other({ open, result, approve, close, tools }: TraceLine, name: string, number: number): JsonObject {
+  #other({ open, result, approve, close, tools, contracts, mark }: TraceLine, name: string, number: number): JsonObject {
     if (tools) {
       const learned = definitionsOf(tools);
       for (const [server, definitions] of learned) {
@@ -99,6 +101,10 @@ export class Trial {
         for (const definition of definitions) this.#guesser?.forget(`${server}/${definition.name}`);
       }
       return { tools: learned.reduce((sum, [, { length }]) => sum + length, 0) };
+    }
+    if (contracts) {
+      this.#world.agree(contracts);
+      return { contracts: Object.keys(contracts).length };
     }
     if (open) {
       this.#flow.ended(name); // a name that is open already begins anew
@@ -110,6 +116,10 @@ export class Trial {
     }
     const session = this.#sessions.need(name);
     if (result) return this.#result(result, session, number);
+    if (mark) {
+      this.#sessions.mark(name, mark.labels);
+      return { marked: mark.labels };
+    }
     if (approve) return approved(session, approve.groups, this.#world.config.limits.approval_ms);
     if (close) {
       this.#sessions.close(name);
@@ -157,7 +167,7 @@ export class Trial {
     if (isOther) first.reservation?.[Symbol.dispose]();
     const { ruling, by, why, facts, changed, reservation } = isOther ? rule(stages, action, session.principal, approvalBy([]), () => null) : first;
     const { decision } = ruling;
-    if (decision.effect === "allow" && reservation) session.running.push({ tool, reservation });
+    if (decision.effect === "allow" && reservation) session.running.push({ tool, reservation, facts });
     else reservation?.[Symbol.dispose]();
     if (by === "policy" && facts) this.#happened(number, facts.input, decision);
     if (decision.effect === "ask" && facts) session.asked = { digest: action.digest, action: action.name, approvers: decision.approvers, bound: boundOf(facts, ruling), atMs: this.#clock.nowMs() };
@@ -188,11 +198,12 @@ export class Trial {
     const blocks: Json = typeof content === "string" ? [{ type: "text", text: content }] : isObject(content) ? [content] : content;
     const answer: Answer = { result: { content: blocks, ...(structuredContent && { structuredContent }), ...(isError !== undefined && { isError }) } };
     const at = session.running.findIndex((call) => call.tool === tool);
-    for (const { reservation } of at < 0 ? [] : session.running.splice(at, 1)) reservation.settle({ status: isError === true ? "failed" : "done", answer, durationUs: 0 });
+    const ended = at < 0 ? [] : session.running.splice(at, 1);
+    for (const { reservation } of ended) reservation.settle({ status: isError === true ? "failed" : "done", answer, durationUs: 0 });
     try {
       const action = actionOf(tool, {});
       const passed = inspect({ limits: this.#world.config.limits }, action, answer);
-      noting(this.#flow).learn(action, passed, session, { seq: line }, null);
+      noting(this.#flow).learn(action, passed, session, { seq: line }, ended[0]?.facts ?? null);
       this.#ended(`${session.principal.session} ${action.name}`, isError === true ? "failed" : "done", passed);
       return { result: "passed" };
     } catch (error) {
@@ -205,6 +216,11 @@ export class Trial {
 
 /** Questions to history are answered from the trace alone: nothing is read that could go wrong. */
 const unheard: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
+const judged = (answered: TrialAnswer, { session = "", expect }: TraceLine): TrialAnswer => {
+  const { effect, reasons } = answered.answer as { effect: Effect; reasons: { policy: string }[] };
+  return { ...answered, judged: { session, effect, expect, policies: reasons.map(({ policy }) => policy) } };
+};
 
 /** People said yes to the call that was asked for last: the identical call goes through, once, whatever comes between. */
 const approved = (session: TrialSession, groups: readonly string[], lastsMs: number): JsonObject => {
