@@ -1,4 +1,5 @@
 import { Fault, type LedgerRecord } from "@lanyard/contract";
+import { parseTransform } from "@lanyard/policy";
 import type { Store } from "../../base/store/port.ts";
 import { breathe } from "../../mediation/recorded.ts";
 import { userOf, type Handler } from "./handler.ts";
@@ -33,7 +34,7 @@ export const dataHandlers = ({ data, identity, store }: Rooms): Record<"data_age
 
 interface Touched {
   readonly label: string;
-  /** Read in results, sent in arguments of calls that were let through, or held back in arguments of calls that were not. */
+  /** Read in results, sent in arguments of calls that were let through, or held back: in arguments of calls that were not, or taken out of them. */
   readonly how: "read" | "sent" | "held back";
   readonly action: string;
   times: number;
@@ -57,7 +58,7 @@ async function touched(store: Pick<Store, "scan" | "outcomeOf">, agent: string):
   for (const run of store.scan({ agent, types: ["decision"] })) {
     for (const record of run) {
       if (record.type !== "decision") continue;
-      for (const label of record.labels ?? []) note(label, record.effect === "allow" ? "sent" : "held back", record);
+      for (const label of record.labels ?? []) note(label, record.effect === "allow" && !takenOut(label, record.transforms ?? []) ? "sent" : "held back", record);
       if (record.effect !== "allow") continue;
       const outcome = store.outcomeOf(record.seq);
       if (outcome?.type === "outcome") for (const label of outcome.labels ?? []) note(label, "read", record);
@@ -66,5 +67,12 @@ async function touched(store: Pick<Store, "scan" | "outcomeOf">, agent: string):
   }
   return [...rows.values()].sort((a, b) => compare(a.label, b.label) || compare(a.how, b.how) || compare(a.action, b.action));
 }
+
+/** Whether what carries the label was taken out of an argument before the call was carried out. */
+const takenOut = (label: string, transforms: readonly string[]): boolean =>
+  transforms.some((text) => {
+    const change = parseTransform(text);
+    return change !== null && change.of === "arguments" && "label" in change && (change.label === label || label.startsWith(`${change.label}.`));
+  });
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
