@@ -3,8 +3,14 @@
 // extractors   for each kind, over values as work has them and over hostile ones of up to 64 KiB: `p50_us` and `p99_us` of one value, `hostile_max_ms` of the
 //              slowest hostile one, `naive_p50_us` of the regular expression that is usually written instead, in the same run, `ratio` of the two medians
 // extract      all arguments of one call, for calls as work has them
+// decision     step 4 and the decision of one call, with facts, labels and origins, by all guardrail packs, in a session that has made 1,000 calls and read
+//              5 MB: `decision_p50_us` and `decision_p99_us` of calls without SQL, `decision_sql_p50_us` of one with, `decision_new_p50_us` of the former
+//              in a session that has read nothing; `session_mb` is the memory that such a session takes, `effects` what was decided
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { gzipSync } from "node:zlib";
-import type { JsonObject } from "@lanyard/contract";
+import type { Action, Decision, JsonObject, Principal } from "@lanyard/contract";
+import { systemClock } from "../server/src/base/clock.ts";
 import { codeFacts } from "../server/src/base/extract/code/code.ts";
 import { emailFacts } from "../server/src/base/extract/email.ts";
 import { extract } from "../server/src/base/extract/extract.ts";
@@ -13,7 +19,12 @@ import { pathFacts } from "../server/src/base/extract/path.ts";
 import { shellFacts } from "../server/src/base/extract/shell/shell.ts";
 import { loadExtractors, sqlFacts } from "../server/src/base/extract/sql/sql.ts";
 import { unfold } from "../server/src/base/extract/unfold.ts";
+import { classifierOf } from "../server/src/base/labels/own.ts";
 import { urlFacts } from "../server/src/base/extract/url.ts";
+import { Guesser } from "../server/src/cli/try/infer.ts";
+import { readWorld } from "../server/src/cli/try/trial-world.ts";
+import { unrecordedFlow } from "../server/src/flowing.ts";
+import { gathering } from "../server/src/gathering.ts";
 
 interface Kind {
   readonly name: string;
@@ -85,13 +96,110 @@ const kinds: readonly Kind[] = [
   },
 ];
 
-const calls: readonly (readonly [server: string, tool: string, args: JsonObject])[] = [
+const singleCalls: readonly (readonly [server: string, tool: string, args: JsonObject])[] = [
   ["mail", "send_email", { to: ["ana@example.com"], subject: "Your order", body: "Your order 4711 is on its way. See https://example.com/orders/4711." }],
   ["fs", "read_file", { path: "/work/src/a.ts" }],
   ["bank", "transfer", { recipient: "DE02120300000000202051", amount: 98.7, currency: "EUR", subject: "Invoice 12" }],
   ["web", "fetch", { url: "https://docs.example.com/a?b=c" }],
   ["tracker", "create_issue", { owner: "acme", repo: "site", title: "Broken link", body: "The link on the front page is broken." }],
 ];
+
+const task = "Answer the customers' mails, refund order ord_70001 and tell ana@example.com";
+const words = ["order", "refund", "customer", "please", "invoice", "delivery", "ticket", "account", "payment", "thanks", "project", "meeting", "update", "server", "release", "Monday", "attached", "regards", "number", "address"];
+
+/** A text as a tool gives it: prose with addresses, numbers and links of its own in it. */
+function somethingRead(of: number, bytes: number): string {
+  const parts: string[] = [];
+  for (let at = 0, length = 0; length < bytes; at++) {
+    const part = at % 12 === 11 ? `ord_${of}${at} user${of}x${at}@shop${of % 97}.example https://shop${of % 97}.example/o/${of}${at} ${of * 7919 + at * 31}.50` : (words[(of * 31 + at * 17 + ((at * at) % 13)) % words.length] as string);
+    parts.push(part);
+    length += part.length + 1;
+  }
+  return parts.join(" ");
+}
+
+/** Calls as agents make them, who read more than they write; `n` tells one from the next, as work does. */
+const inSession: readonly ((n: number) => Told)[] = [
+  (n) => ({ tool: "mail/send_email", args: { to: "ana@example.com", subject: `Your order ${n}`, body: `Your order ord_${70_000 + n} is on its way. ${somethingRead(n, 300)}` } }),
+  (n) => ({ tool: "mail/read_email", args: { id: `msg_${n}` } }),
+  (n) => ({ tool: "mail/search_emails", args: { query: `invoice ${n}`, limit: 20 } }),
+  (n) => ({ tool: "fs/read_file", args: { path: `/work/src/part${n}/a.ts` } }),
+  (n) => ({ tool: "bank/transfer", args: { recipient: "DE02120300000000202051", amount: 98.7, currency: "EUR", subject: `Invoice ${n}` } }),
+  (n) => ({ tool: "web/fetch", args: { url: `https://shop${n % 97}.example/o/${n}11` } }),
+  (n) => ({ tool: "tracker/create_issue", args: { owner: "acme", repo: "site", title: `Broken link ${n}`, body: somethingRead(n, 200) } }),
+  (n) => ({ tool: "tracker/get_issue", args: { owner: "acme", repo: "site", number: n } }),
+  (n) => ({ tool: "calendar/list_events", args: { day: `2026-11-${10 + (n % 20)}` } }),
+  (n) => ({ tool: "chat/read_channel", args: { channel: `support-${n % 9}`, limit: 50 } }),
+];
+const inDatabase = (n: number): Told => ({ tool: "db/query", args: { sql: `SELECT id, total FROM orders WHERE customer = 'ana' AND id > ${n} ORDER BY id LIMIT 20` } });
+/** As many different calls as are timed. */
+const someCalls = (count: number, kinds: readonly ((n: number) => Told)[]): readonly Told[] => Array.from({ length: count }, (_, n) => (kinds[n % kinds.length] as (n: number) => Told)(n));
+
+setFlagsFromString("--expose-gc");
+const collect = runInNewContext("gc") as () => void;
+const memoryBytes = (): number => {
+  collect();
+  collect();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+};
+
+interface Told {
+  readonly tool: string;
+  readonly args: JsonObject;
+}
+
+/** A session under all guardrail packs: step 4 and the decision, as the daemon makes them, and what it reads. */
+async function session(): Promise<{ decide(call: Told): Decision; read(call: Told, text: string): void }> {
+  const context = { configPath: () => "/nowhere/lanyard.yaml" } as Parameters<typeof readWorld>[0];
+  const world = await readWorld(context, { packs: "all", approvers: "approvers" } as Parameters<typeof readWorld>[1]);
+  const guesser = new Guesser(world);
+  guesser.foresee();
+  for (const kind of [...inSession, inDatabase]) guesser.meet(kind(0).tool, kind(0).args);
+  const snapshot = world.snapshot();
+  const classifier = classifierOf(world.config.labels, systemClock.random(32));
+  const flow = unrecordedFlow({ clock: systemClock, config: () => world.config, classifier: () => classifier });
+  const gather = gathering({ config: () => world.config, catalog: world, clock: systemClock, classifier: () => classifier, flow, history: { facts: () => null } });
+  const principal: Principal = { session: "s_bench", agent: "agent", user: "user", purpose: task, chain: [], tools: null, labels: [], isolation: "none", expiresAtMs: systemClock.nowMs() + 3_600_000 };
+  const actionOf = ({ tool: name, args }: Told): Action => {
+    const [server = "", tool = ""] = name.split("/");
+    return { protocol: "mcp", server, method: "tools/call", tool, name, args, params: {}, digest: "A".repeat(43) };
+  };
+  let seq = 0;
+  return {
+    decide: (call) => {
+      const facts = gather(actionOf(call), principal, null);
+      if (facts.pin.refuse) throw new Error(facts.pin.refuse.text);
+      return snapshot.decide(facts.input);
+    },
+    read: (call, text) => {
+      const action = actionOf(call);
+      flow.say(principal, action, { seq: ++seq, effects: [] });
+      flow.learn({ principal, seq, action: action.name, touched: [], answer: { result: { content: [{ type: "text", text }] } } });
+    },
+  };
+}
+
+async function decisions(): Promise<{ decision_p50_us: number; decision_p99_us: number; decision_sql_p50_us: number; decision_new_p50_us: number; session_mb: number; effects: Readonly<Record<string, string>> }> {
+  const fresh = await session();
+  const unread = timed(5000, someCalls(5000, inSession), fresh.decide);
+  const { decide, read } = await session();
+  const calls = someCalls(10_000, inSession);
+  for (const call of calls.slice(0, 1000)) decide(call);
+  const before = memoryBytes();
+  for (const [at, call] of calls.slice(0, 1000).entries()) read(call, somethingRead(at, 5000));
+  const after = memoryBytes();
+  const times = timed(10_000, calls, decide);
+  const sql = timed(3000, someCalls(3000, [inDatabase]), decide);
+  return {
+    decision_p50_us: round(quantile(times, 0.5)),
+    decision_p99_us: round(quantile(times, 0.99)),
+    decision_sql_p50_us: round(quantile(sql, 0.5)),
+    decision_new_p50_us: round(quantile(unread, 0.5)),
+    session_mb: round((after - before) / 1024 ** 2),
+    effects: Object.fromEntries([...inSession, inDatabase].map((kind) => [kind(7).tool, decide(kind(7)).effect])),
+  };
+}
 
 const quantile = (sorted: readonly number[], share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
 const round = (value: number): number => Math.round(value * 100) / 100;
@@ -130,11 +238,12 @@ const extractors = Object.fromEntries(
     return [kind.name, { p50_us: round(p50), p99_us: round(quantile(times, 0.99)), hostile_max_ms: round(slowest(kind)), naive_p50_us: round(naive50), ratio: round(p50 / Math.max(naive50, 0.01)) }];
   }),
 );
-const whole = timed(turns, calls, ([server, tool, args]) => extract({ server, tool, args, declared: new Map(), effects: null, shape: null }));
-const result = { extractors, extract: { p50_us: round(quantile(whole, 0.5)), p99_us: round(quantile(whole, 0.99)) } };
+const whole = timed(turns, singleCalls, ([server, tool, args]) => extract({ server, tool, args, declared: new Map(), effects: null, shape: null }));
+const result = { extractors, extract: { p50_us: round(quantile(whole, 0.5)), p99_us: round(quantile(whole, 0.99)) }, ...(await decisions()) };
 
 if (process.argv.includes("--json")) process.stdout.write(`${JSON.stringify(result)}\n`);
 else {
   for (const [name, row] of Object.entries(extractors)) process.stdout.write(`${name.padEnd(8)}${Object.entries(row).map(([key, value]) => `${key} ${value}`).join("  ")}\n`);
   process.stdout.write(`a call  p50_us ${result.extract.p50_us}  p99_us ${result.extract.p99_us}\n`);
+  for (const key of ["decision_p50_us", "decision_p99_us", "decision_sql_p50_us", "decision_new_p50_us", "session_mb"] as const) process.stdout.write(`${key} ${result[key]}\n`);
 }

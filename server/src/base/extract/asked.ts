@@ -31,6 +31,19 @@ const wordsIn = (text: string): readonly string[] => text.slice(0, mostChars).to
  * tools say. A task that is given in questions asks for reading alone.
  */
 export function effectsAsked(task: string): readonly CallEffect[] {
+  let effects = known.get(task);
+  if (effects === undefined) {
+    if (known.size >= mostKnown) known.clear();
+    known.set(task, (effects = readIn(task)));
+  }
+  return effects;
+}
+
+/** A session has one task and many calls. */
+const known = new Map<string, readonly CallEffect[]>();
+const mostKnown = 256;
+
+function readIn(task: string): readonly CallEffect[] {
   const words = wordsIn(task);
   const found = new Set<CallEffect>();
   let denied = 0;

@@ -27,8 +27,23 @@ type Found = readonly [encoding: string, text: string];
  * of UTF-16), hexadecimal, gzip and zlib. Of base64 and hexadecimal only what decodes to text counts. Linear in the text and what it unfolds to.
  */
 export function unfold(text: string, limits: Pick<Limits, "unfold_layers" | "unfold_views" | "unfold_chars"> = defaultLimits): readonly Unfolded[] {
+  if (!mayHide(text)) return [{ text, encodings: [] }];
+  const known = limits === defaultLimits ? recent.find((one) => one[0]?.text === text) : undefined;
+  if (known) return known;
+  const views = unfolded(text, limits);
+  if (limits === defaultLimits && text.length <= 4096) {
+    recent[turn] = views;
+    turn = (turn + 1) % recent.length;
+  }
+  return views;
+}
+
+/** Of one call the same texts are asked about several times: what they mean, what labels they carry, where they came from. */
+const recent: (readonly Unfolded[])[] = Array.from({ length: 16 }, () => []);
+let turn = 0;
+
+function unfolded(text: string, limits: Pick<Limits, "unfold_layers" | "unfold_views" | "unfold_chars">): readonly Unfolded[] {
   const first: Unfolded = { text, encodings: [] };
-  if (!mayHide(text)) return [first];
   const purse: Purse = { chars: Math.max(limits.unfold_chars, 2 * text.length), views: limits.unfold_views, inflations: 16, isShort: false };
   const seen = new Set([text]);
   const views: Unfolded[] = [first];
