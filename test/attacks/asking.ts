@@ -9,7 +9,8 @@ teams: { t: {} }
 groups: { leads: {}, sre: {} }
 users: { ben: { groups: [leads] }, lea: { groups: [leads] }, lou: { groups: [leads] }, rob: { groups: [leads] }, sam: { groups: [sre] }, sue: { groups: [sre] }, cleo: {} }
 agents: { bot: { team: t, run_by: [rob] }, other: { team: t } }
-servers: { bank: { url: "${url}" } }
+# The bank is trusted: what a session reads there changes nothing of what people were asked about.
+servers: { bank: { url: "${url}", yields: { trust: trusted } } }
 limits: { hold_ms: 300, approval_streams: 2 }
 breakers: false
 `;
