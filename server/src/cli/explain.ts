@@ -53,11 +53,14 @@ function explanationLines(explained: Explanation, colour: Colour): string[] {
   const { record } = explained;
   const row = (label: string, value: string): string => `${colour.dim(label.padEnd(10))}${value}`;
   const proof = row("proof", `leaf ${explained.proof.leaf_index} of ${explained.proof.tree_size}, root ${explained.proof.root}; \`${explained.proof.file}\` writes it`);
-  if (record.type !== "decision") return [row("entry", `${explained.seq}  ${record.type}`), row("when", time(record.at_ms)), row("record", brief(record as unknown as Json, 2000)), proof];
+  if (record.type !== "decision") return [row("entry", `${explained.seq}  ${record.type}`), row("when", time(record.at_ms)), row("record", brief(record as unknown as Json, 2000)), ...callsOf(record, row), proof];
   return [...decisionLines(record, explained, row, colour), ...endLines(record, explained, row), proof];
 }
 
 type Row = (label: string, value: string) => string;
+
+/** Equal differences of a second are one record, which names one session: where its calls are found. */
+const callsOf = (record: LedgerRecord, row: Row): string[] => (record.type === "bundle.difference" ? [row("calls", `\`lanyard log --session ${record.session} --tool ${printable(record.action)} --type decision\` lists them`)] : []);
 
 function decisionLines(record: DecisionRecord, explained: Explanation, row: Row, colour: Colour): string[] {
   const paint = { allow: colour.green, deny: colour.red, ask: colour.yellow }[record.effect];

@@ -6,6 +6,7 @@ type Register = (program: Command, context: Context) => unknown;
 /** Verbs in the order `--help` lists them. Their code is loaded when they are asked for: most need little of it, and people wait for them. */
 export const verbs: readonly { readonly names: readonly string[]; load(): Promise<Register> }[] = [
   { names: ["demo"], load: async () => (await import("./demo.ts")).demoVerb },
+  { names: ["init"], load: async () => (await import("./init.ts")).setupVerb },
   { names: ["serve"], load: async () => (await import("./serve.ts")).serveVerb },
   { names: ["run"], load: async () => (await import("./run-verb.ts")).runVerb },
   { names: ["mcp"], load: async () => (await import("./mcp.ts")).mcpVerb },
@@ -26,6 +27,7 @@ export const verbs: readonly { readonly names: readonly string[]; load(): Promis
   { names: ["data"], load: async () => (await import("./data.ts")).dataVerbs },
   { names: ["catalog"], load: async () => (await import("./catalog.ts")).catalogVerbs },
   { names: ["policy"], load: async () => (await import("./policy/policy.ts")).policyVerbs },
+  { names: ["guardrails"], load: async () => (await import("./guardrails.ts")).guardrailVerbs },
   { names: ["try"], load: async () => (await import("./try.ts")).tryVerb },
   { names: ["sessions", "session"], load: async () => (await import("./sessions.ts")).sessionVerbs },
   { names: ["credential"], load: async () => (await import("./credentials.ts")).credentialVerbs },
