@@ -1,5 +1,5 @@
 import { extname } from "node:path";
-import { Fault, isObject, parseJson, type JsonObject } from "@lanyard/contract";
+import { Fault, isObject, parseJson } from "@lanyard/contract";
 import { parse as parseToml, TomlError } from "smol-toml";
 import { z } from "zod";
 
@@ -71,7 +71,7 @@ function textOf(bytes: Uint8Array, file: string): string {
 
 function fromToml(text: string, file: string): unknown {
   try {
-    return JSON.parse(JSON.stringify(parseToml(text))) as JsonObject;
+    return parseJson(JSON.stringify(parseToml(text)));
   } catch (cause) {
     const place = cause instanceof TomlError ? `${file}:${cause.line}:${cause.column}` : file;
     throw new Fault("invalid_config", "it is no TOML from here on", { place, remedy: "" });

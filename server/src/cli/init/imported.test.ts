@@ -1,7 +1,9 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
+import { Fault } from "@lanyard/contract";
 import { importServers } from "./imported.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "clients-"));
@@ -121,5 +123,36 @@ describe("a client's configuration that cannot be taken over", () => {
     expect(failure(".mcp.json", part.repeat(Math.floor(1_000_000 / part.length)))).toContain("/.mcp.json");
     const long = servers({ a: { command: "x", args: [part.repeat(50_000)], env: { A: part.repeat(50_000) } } });
     expect(failure(".mcp.json", long)).toContain("is longer than 4096 characters");
+  });
+
+  const values = fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom(token, "${x}", "https://a.test", "--token", "npx"), fc.double(), fc.boolean(), fc.constant(null), fc.array(fc.string(), { maxLength: 3 }), fc.dictionary(fc.string(), fc.oneof(fc.string(), fc.constant(token)), { maxKeys: 3 }));
+  const keys = fc.constantFrom("command", "args", "env", "url", "httpUrl", "headers", "http_headers", "cwd", "type", "env_vars", "bearer_token_env_var", "other");
+
+  it("is a Fault or servers without secrets, whatever it holds", () => {
+    fc.assert(
+      fc.property(fc.dictionary(fc.string(), fc.dictionary(keys, values, { maxKeys: 4 }), { maxKeys: 4 }), (entries) => {
+        try {
+          expect(JSON.stringify(imported(".mcp.json", servers(entries)))).not.toContain(token);
+        } catch (error) {
+          if (!(error instanceof Fault)) throw error;
+          expect(error.message).not.toContain(token);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("is a Fault or servers, wherever it is cut or garbled", () => {
+    const whole = `{"mcpServers": {"a": {"command": "npx", "args": ["x"], /* c */ "env": {"K": "v"},},},}`;
+    fc.assert(
+      fc.property(fc.nat(whole.length), fc.nat(4), fc.string(), (at, gone, put) => {
+        try {
+          imported(".mcp.json", whole.slice(0, at) + put + whole.slice(at + gone));
+        } catch (error) {
+          if (!(error instanceof Fault)) throw error;
+        }
+      }),
+      { numRuns: 300 },
+    );
   });
 });

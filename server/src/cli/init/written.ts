@@ -55,7 +55,7 @@ function configText({ packs, approvers, imported, shadow }: NewSetup): string {
   return [
     `# Written by \`lanyard init\` of Lanyard ${version}. docs/guardrails.md says what the guardrails in ${policyFolder}/ do.\nversion: 1\ndata: data\n`,
     section(asks, { policies: policyFolder, ...(shadow && { release: "reviewed", owners: ["owners"] }) }),
-    section("Who there is: name your people and agents. The guardrails ask the group " + `\`${approvers}\`.`, {
+    section(`Who there is: name your people and agents. The guardrails ask the group \`${approvers}\`.`, {
       teams: { agents: {} },
       groups: { [approvers]: {}, ...(shadow && { owners: {} }) },
       users: { user: {}, ...owners },
