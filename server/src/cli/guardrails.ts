@@ -50,7 +50,7 @@ export function guardrailVerbs(program: Command, context: Context): void {
       const activate = shadow === null ? [] : activation(shadow);
       if (asJson) return context.out(json({ since_ms: from, version: shadow?.version ?? null, ...shadow?.standing.shadow?.statistics, would_pass: passed, packs: packs.map(({ tools, ...pack }) => ({ ...pack, tools: Object.fromEntries(tools) })), more: found.length === newest, activate }));
       for (const line of reportLines({ shadow, from, packs, passed, isCut: found.length === newest }, context)) context.out(line);
-      if (activate.length > 0) context.out("to put it in force, once what is above is as it should be:");
+      if (activate.length > 0) context.out("to put it in force, once what is above is as it should be (`owner` and `second-owner`: two of `owners`, as `lanyard init` names them):");
       for (const line of activate) context.out(`  ${line}`);
     });
 }

@@ -43,14 +43,16 @@ export class Variables {
   }
 }
 
-const secretOption = /^--?[\w-]{0,60}(?:key|token|secret|password|passwd|auth|credential|header)[\w-]{0,20}(?:=|$)/i;
+/** Options that say where a secret lies, or of what kind it is. */
+const aside = /(?:file|path|dir|mode|type|method)$/i;
+const isTelling = (name = ""): boolean => (telling.test(name) || /^header$/i.test(name)) && !aside.test(name);
 
 /** What is wrong with an argument that every process of the machine could read; null when nothing is. `before`: the argument before it. */
 export function argumentProblem(text: string, before: string): string | null {
   if (text.length > maxTextChars) return `is longer than ${maxTextChars} characters`;
   if (/\$\{[^}]*\}/.test(text)) return "holds a `${...}` that only its client fills in: write what it stands for";
-  const isValue = secretOption.test(before) && !before.includes("=") && !text.startsWith("-");
-  const isBoth = secretOption.test(text) && text.includes("=");
+  const isValue = isTelling(/^--?([\w-]{1,80})$/.exec(before)?.[1]) && !text.startsWith("-");
+  const isBoth = isTelling(/^-{0,2}([\w-]{1,80}) ?[=:] ?(?=\S)/.exec(text)?.[1]);
   return isValue || isBoth || isSecret(text, before.replace(/^-+/, "")) ? "looks like a secret, and arguments are visible to every process of the machine: give it to the server in a variable (`env`) or a file" : null;
 }
 

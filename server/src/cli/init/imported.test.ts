@@ -49,6 +49,11 @@ describe("servers of a client", () => {
     expect(imported("other/.cursor/mcp.json", servers({ files: { command: "./run" } })).servers["files"]).toEqual({ command: "./run", cwd: join(folder, "other") });
   });
 
+  it("keep arguments that only say where a secret is, or pass one on", () => {
+    const args = ["run", "-e", "API_KEY", "--token-file", "/run/token", "--auth-mode=oauth", "https://a.test/mcp"];
+    expect(imported(".mcp.json", servers({ a: { command: "docker", args } })).servers).toEqual({ a: { command: "docker", args } });
+  });
+
   it("get names that lanyard.yaml can hold", () => {
     const { servers: taken, leftOut } = imported(".mcp.json", servers({ "My Files!": { command: "a" }, a__b: { command: "b" }, "a_b": { command: "c" }, web: { command: "d" }, "": { command: "e" }, lanyard: { command: "f" } }));
     expect(Object.keys(taken)).toEqual(["My-Files", "a_b"]);
@@ -81,6 +86,8 @@ describe("secrets of a client's configuration", () => {
     ["an argument", { command: "x", args: [token] }],
     ["the value of an option", { command: "x", args: ["--api-key", "swordfish"] }],
     ["an option with its value", { command: "x", args: ["--password=swordfish"] }],
+    ["a variable that an argument sets", { command: "docker", args: ["run", "-e", "API_KEY=swordfish", "image"] }],
+    ["a header", { command: "x", args: ["-H", "X-Api-Key: swordfish"] }],
     ["a connection string", { command: "x", args: ["postgresql://app:swordfish1@db/app"] }],
     ["a URL's user", { url: "https://user:swordfish@a.test/mcp" }],
     ["a URL's query", { url: "https://a.test/mcp?api_key=swordfish" }],
