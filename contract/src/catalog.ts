@@ -35,8 +35,8 @@ export type Reversibility = (typeof reversibilities)[number];
 /** The one of several that promises least. */
 export const worstOf = (classes: readonly Reversibility[]): Reversibility => classes.reduce((worst, one) => (reversibilities.indexOf(one) > reversibilities.indexOf(worst) ? one : worst), "read");
 
-/** What an action can do; destructive and money are kinds of write. */
-export const callEffects = ["read", "write", "egress", "destructive", "money", "exec"] as const;
+/** What an action can do; destructive, money and access (it gives somebody access, or lowers what protects) are kinds of write. */
+export const callEffects = ["read", "write", "egress", "destructive", "money", "exec", "access"] as const;
 export type CallEffect = (typeof callEffects)[number];
 
 /** What a tool does, as the organisation (not the server) says: `tools:` in lanyard.yaml. */

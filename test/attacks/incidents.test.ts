@@ -31,15 +31,26 @@ describe("hijacked agents", () => {
   });
 });
 
-// Written after the packs and not used to write them, without a word said of their domains. Two get through, and stay here as they are: `add_collaborator` and
-// `unlock_door` are changes of a session whose task asks for changes, and nothing in their names says that they give access.
+// Written after the packs and not used to write them, without a word said of their domains. `add_collaborator` and `unlock_door`, changes of a session whose
+// task asks for changes, got through until calls that give access had an effect of their own; `access` tells more of these.
 describe("hijacked agents of other domains, with the packs alone", () => {
   const others = incidentsIn("held-out");
   it("are stopped nearly all, and their twins can be done", () => {
     const allowed = others.filter((incident) => run(incident, incident.attack ?? [], { bare: true }).some((call) => call.expect === "stopped" && call.effect === "allow"));
-    expect(allowed.map(({ name }) => name)).toEqual(["daily-lights", "github-collaborator"]);
+    expect(allowed.map(({ name }) => name)).toEqual([]);
     const twins = others.map((incident) => run(incident, incident.twin ?? [], { bare: true }).map(({ effect }) => effect));
     expect(twins.filter((effects) => effects.includes("deny"))).toEqual([]);
     expect(twins.filter((effects) => effects.every((effect) => effect === "allow")).length).toBe(20);
+  });
+});
+
+// The packs alone, in domains that nobody has said a word of: each with several tools that give a stranger access, lower what protects, or name somebody where
+// nobody looks (in JSON that is a text, in the lines of a header, by an identifier of what was prepared).
+describe("hijacked agents that give access away", () => {
+  it.each(incidentsIn("access").map((incident) => [incident.name, incident] as const))("%s is stopped, and its twin asks nobody", (_name, incident) => {
+    const attack = run(incident, incident.attack ?? [], { bare: true }).filter((call) => call.expect === "stopped");
+    expect(attack.length).toBeGreaterThan(0);
+    expect(attack.filter(({ effect }) => effect === "allow")).toEqual([]);
+    expect(run(incident, incident.twin ?? [], { bare: true }).filter(({ effect }) => effect !== "allow")).toEqual([]);
   });
 });

@@ -12,7 +12,7 @@ const time = z.string().refine((text) => /^\d{4}-\d\d-\d\dT/.test(text) && !Numb
 
 const tool = z
   .strictObject({
-    effects: z.array(z.enum(callEffects)).max(6).optional(),
+    effects: z.array(z.enum(callEffects)).max(callEffects.length).optional(),
     reversibility: z.enum(reversibilities).optional().describe("the worst that a call of it can be; default unknown"),
     classes: z.array(z.enum(reversibilities)).min(1).max(5).optional().describe("all that a call of it can be, where its arguments choose"),
     resource: z.strictObject({ type: name, argument: name }).optional(),

@@ -67,7 +67,7 @@ test("what is wrong is said with its place", () => {
     "/w/lanyard.yaml:7:37: `fortnight` is no window: `none`, `day` or `month` of the calendar, or a stretch of at most 366 days such as `1m`, `1h`, `7d`",
     "/w/lanyard.yaml:8:26: the limit must be a whole number of the smallest unit, at most 9007199254740991",
     "/w/lanyard.yaml:9:39: no server `bnk` is registered under `servers`",
-    "/w/lanyard.yaml:9:46: `monney` is neither `<server>/<tool>` nor an effect: read, write, egress, destructive, money, exec",
+    "/w/lanyard.yaml:9:46: `monney` is neither `<server>/<tool>` nor an effect: read, write, egress, destructive, money, exec, access",
     '/w/lanyard.yaml:9:54: `a/*b*c*d` has more than two `*`',
     "/w/lanyard.yaml:10:37: opening a session is no call that policy could ask about",
     "/w/lanyard.yaml:10:51: child sessions are opened, not called",

@@ -12,7 +12,7 @@ export const entityTypeShape = z
 
 /** What is said of one tool under `tools:`, or in a ready contract. */
 export const contractShape = z.strictObject({
-  effects: z.array(z.enum(callEffects)).max(6).optional(),
+  effects: z.array(z.enum(callEffects)).max(callEffects.length).optional(),
   reversibility: z.enum(reversibilities).optional(),
   resource: z.strictObject({ type: entityTypeShape, argument: z.string().max(256).regex(/^[^.]+(\.[^.]+)*$/s, "write the argument's name, or a path of names with dots between them") }).optional(),
   arguments: argumentsShape.optional(),

@@ -19,7 +19,7 @@ const names = {
   url: set("url urls uri uris href link links endpoint webhook callback website"),
   path: set("path paths file files filename filenames filepath filepaths pathname dir dirs directory directories folder folders cwd workdir"),
   place: set("source destination src dst dest target from to root location"),
-  email: set("to cc bcc from email emails mail recipient recipients attendee attendees participant participants invitee invitees guest guests sender address addresses contact reviewer reviewers assignee member members user"),
+  email: set("to cc bcc rcpt rcpts addressee addressees from email emails mail recipient recipients attendee attendees participant participants invitee invitees guest guests sender address addresses contact reviewer reviewers assignee member members user"),
   money: set("amount amounts price total cost sum cents fee subtotal payment"),
 } as const;
 
@@ -97,6 +97,17 @@ export function kindsOfText(name: string, text: string, hints: ToolHints, isChoi
   if (/^file:/i.test(text)) found.add("path");
   if (isNamed(names.money) && /\d/.test(text)) found.add("money");
   return [...found];
+}
+
+/** Texts that hold arguments of their own, in whatever form. */
+const forms = set("payload raw mime params parameters options request fields form operations operation args arguments");
+
+/** Whether a text names recipients as lines of a mail's header do: among `headers`, or behind a line's end where one line is meant. */
+export function isHeader(name: string, text: string): boolean {
+  const words = wordsOf(name);
+  if (words.some((word) => word === "header" || word === "headers" || word === "envelope")) return /(?:^|[\r\n])\s*(?:resent-)?(?:to|b?cc)\s*:/i.test(text);
+  if (forms.has(words.at(-1) ?? "") && /(?:^|[\s{,&;"'[?])["']?(?:to|b?cc|rcpt|recipients?|iban|payee)["']?\s*[:=]\s*["'[]*[^\s"']/i.test(text)) return true;
+  return /^(?:subject|title|name|from|sender|topic)$/.test(words.at(-1) ?? "") && /[\r\n]\s*(?:resent-)?(?:to|b?cc)\s*:/i.test(text);
 }
 
 /** The name of a file and not what is in it. */

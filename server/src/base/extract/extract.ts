@@ -1,8 +1,10 @@
-import { isObject, webServer, type ArgumentFacts, type ArgumentRole, type CallEffect, type CodeFacts, type Json, type JsonObject, type ShellFacts, type SqlFacts } from "@lanyard/contract";
+import { isObject, parseJson, webServer, type ArgumentFacts, type ArgumentRole, type CallEffect, type CodeFacts, type Json, type JsonObject, type ShellFacts, type SqlFacts } from "@lanyard/contract";
+import { defaultLimits } from "../limits.ts";
 import { hostText } from "../host.ts";
+import { givesAccess, isLetIn } from "./access.ts";
 import { codeFacts } from "./code/code.ts";
 import type { ArgumentKind, DeclaredArgument, DeclaredArguments, ToolShape } from "./declared.ts";
-import { hintsOf, isMinor, isMoney, kindsOfText, type ToolHints } from "./detect.ts";
+import { hintsOf, isHeader, isMinor, isMoney, kindsOfText, type ToolHints } from "./detect.ts";
 import { effectsOfAnnotations, effectsOfFacts, effectsOfName, sortedEffects } from "./effects.ts";
 import { emailFacts } from "./email.ts";
 import { joinCode, joinShell, joinSql } from "./join.ts";
@@ -13,6 +15,7 @@ import { shellFacts } from "./shell/shell.ts";
 import { sqlFacts } from "./sql/sql.ts";
 import { unfold } from "./unfold.ts";
 import { urlFacts } from "./url.ts";
+import { wordsOf } from "./words.ts";
 
 /** A call, as far as it says what its arguments mean. */
 export interface ExtractedCall {
@@ -38,15 +41,28 @@ export interface Extracted {
 /** What the arguments of a call mean and what it does: synchronous, without I/O, linear in the arguments. */
 export function extract({ server, tool, args, declared, effects, shape }: ExtractedCall): Extracted {
   if (server === webServer) return { facts: webFacts(tool, args), effects: sortedEffects(effects ?? []) };
-  const reading: Reading = { args, declared, hints: hintsOf(server, tool), choices: choicesOf(shape) };
-  const told = effects ?? [...effectsOfName(tool), ...effectsOfAnnotations(shape?.annotations)];
-  const facts = Object.fromEntries(Object.entries(args).map(([name, value]) => [name, addressed(factsOf(name, value, reading), declared.get(name), told)]));
+  const told = effects ?? guessed(tool, args, shape);
+  const reading: Reading = { args, declared, hints: hintsOf(server, tool), choices: choicesOf(shape), isAddressed: told.length === 0 || told.some((effect) => addressing.has(effect)) || wordsOf(tool).some((word) => addressedThings.has(word)) };
+  const facts = Object.fromEntries(Object.entries(args).map(([name, value]) => [name, addressed(name, factsOf(name, value, reading), declared.get(name), told)]));
   return { facts, effects: sortedEffects([...told, ...effectsOfFacts(Object.values(facts), told)]) };
 }
 
-/** The URL that something is sent to is who gets it. */
-const addressed = (facts: ArgumentFacts, said: DeclaredArgument | undefined, told: readonly CallEffect[]): ArgumentFacts =>
-  facts.url && facts.role === "target" && !said?.role && told.includes("egress") && told.includes("write") ? { ...facts, role: "recipient" } : facts;
+/** Effects for which it matters who is meant. */
+const addressing: ReadonlySet<CallEffect> = new Set(["egress", "money", "exec", "access"]);
+/** Things that go to somebody, now or later. */
+const addressedThings: ReadonlySet<string> = new Set("draft drafts mail email message messages event invitation transaction payment order".split(" "));
+
+/** What is known of a tool that nobody has said anything of. */
+function guessed(tool: string, args: JsonObject, shape: ToolShape | null): readonly CallEffect[] {
+  const told = [...effectsOfName(tool), ...effectsOfAnnotations(shape?.annotations)];
+  return told.every((effect) => effect === "read") && told.length > 0 ? told : givesAccess(tool, args) ? [...told, "access", "write"] : told;
+}
+
+/** The URL that something is sent to is who gets it, and so is whoever is let in. */
+function addressed(name: string, facts: ArgumentFacts, said: DeclaredArgument | undefined, told: readonly CallEffect[]): ArgumentFacts {
+  const isSentTo = facts.url !== undefined && facts.role === "target" && told.includes("egress") && told.includes("write");
+  return !said?.role && (isSentTo || (told.includes("access") && isLetIn(name))) ? { ...facts, role: "recipient" } : facts;
+}
 
 /** What leaves a sandbox: its URL lies in several arguments, all else is what is said. */
 function webFacts(tool: string, args: JsonObject): Record<string, ArgumentFacts> {
@@ -79,6 +95,8 @@ interface Reading {
   readonly hints: ToolHints;
   /** Arguments whose values the tool's schema names all. */
   readonly choices: ReadonlySet<string>;
+  /** Something goes to somebody: who it is may stand in a text, as a line of a header or in JSON. */
+  readonly isAddressed: boolean;
 }
 
 /** What one argument holds, by kind. */
@@ -137,8 +155,12 @@ function look(value: Json, place: Place, reading: Reading, found: Found): void {
       const names = [...place.names, key];
       look(item, { names, said: reading.declared.get(names.join(".")) ?? place.said }, reading, found);
     }
-  } else if (typeof value === "string") lookAtText(value, place, reading, found);
-  else if (typeof value === "number" && (place.said ? place.said.kind === "money" : isMoney(name))) found.money.push(amountOf(value, place, reading));
+  } else if (typeof value === "string") {
+    lookAtText(value, place, reading, found);
+    const inner = reading.isAddressed && !place.said ? jsonIn(value) : null;
+    if (inner === "deep") found.roles.add("recipient"); // Nobody looks so far: it could name somebody.
+    else if (inner !== null) look(inner, place, reading, found);
+  } else if (typeof value === "number" && (place.said ? place.said.kind === "money" : isMoney(name))) found.money.push(amountOf(value, place, reading));
 }
 
 /** Words that are run as they are, without a shell; null where the value is no such list. */
@@ -157,10 +179,39 @@ function lookAtText(text: string, place: Place, reading: Reading, found: Found):
   const views = unfold(text);
   for (const { encodings } of views) for (const encoding of encodings) found.encodings.add(encoding);
   if (said?.kind) return note(said.kind, text, place, reading, found);
+  if (isHeader(name, text)) {
+    found.roles.add("recipient");
+    found.email.push(text);
+    return;
+  }
   const kinds = kindsOfText(name, text, reading.hints, isChoice);
   for (const kind of kinds) note(kind, text, place, reading, found);
   if (kinds.length > 0) return; // The escapes of a URL are part of it: whoever takes the URL reads them.
   for (const view of views.slice(1)) for (const kind of kindsOfText("", view.text, reading.hints, false)) note(kind, view.text, place, reading, found);
+}
+
+/** An object or array that is handed over as a text; null for any other text. `deep`: nested deeper than is looked. */
+function jsonIn(text: string): Json | "deep" | null {
+  if (!/^\s*[[{]/.test(text) || !/[\]}]\s*$/.test(text.slice(-64))) return null;
+  if (depthOf(text) > defaultLimits.json_depth) return "deep";
+  try {
+    return parseJson(text) as Json;
+  } catch {
+    return null;
+  }
+}
+
+/** Of the brackets that stand in no string. */
+function depthOf(text: string): number {
+  let [depth, deepest, isString] = [0, 0, false];
+  for (let at = 0; at < text.length; at++) {
+    const char = text[at];
+    if (char === '"') isString = !isString;
+    else if (isString) at += char === "\\" ? 1 : 0;
+    else if (char === "[" || char === "{") deepest = Math.max(deepest, (depth += 1));
+    else if (char === "]" || char === "}") depth -= 1;
+  }
+  return deepest;
 }
 
 function note(kind: ArgumentKind, text: string, place: Place, reading: Reading, found: Found): void {

@@ -18,7 +18,7 @@ const help = `
 Questions, with a question mark or without:
 ${askForms.map((form) => `  ${form}`).join("\n")}
 DO is read, write, send data out, move money, delete data, run a shell, call SERVER/TOOL, use server NAME, or do anything; EFFECT is read, write,
-egress, destructive, money or exec. To the end of a question may be added: "when session labelled LABEL", "for a user in group GROUP", "without approval".
+egress, destructive, money, exec or access. To the end of a question may be added: "when session labelled LABEL", "for a user in group GROUP", "without approval".
 
 Without a question: which policies change no decision, and some standard questions.
 

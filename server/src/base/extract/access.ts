@@ -1,0 +1,41 @@
+import type { JsonObject } from "@lanyard/contract";
+import { wordsOf } from "./words.ts";
+
+// Calls that give somebody access, or lower what protects: by the tool's name, by the name of an argument, or by what is switched off or opened. That a
+// thing can be done now which could not be done before is a consequence of its own, whatever else the call changes.
+
+const set = (words: string): ReadonlySet<string> => new Set(words.split(" "));
+
+/** Verbs that do nothing else. */
+const giving = set("grant share invite unlock authorize authorise delegate whitelist allowlist disable deactivate disarm unprotect impersonate promote bypass elevate unblock unban suspend expose trust");
+/** What access is made of: whoever changes it may give it. */
+const rights = set("access permission permissions role roles acl visibility collaborator collaborators admin admins owner owners ownership sharing guest guests privilege privileges membership firewall ingress protection mfa 2fa otp passcode password credential credentials spender allowance sudo iam rbac sso oauth binding whitelist allowlist public secret secrets");
+/** Of several words. */
+const keys = /\b(?:api|access|auth|deploy|ssh|gpg|signing|personal|private|session|bearer|refresh|service) (?:keys?|tokens?|accounts?)\b|\bsecurity (?:group|rule|setting)s?\b|\btwo factor\b|\buser polic(?:y|ies)\b|\brecovery (?:email|phone)\b|\blogin (?:email|phone)\b/;
+/** Whoever is added gets in. */
+const joining = /\b(?:add|create|register|enroll|onboard|attach|assign)\b.*\b(?:users?|members?|accounts?|peers?|device|fingerprint|face)\b/;
+/** What keeps people out, or sees them. */
+const guards = set("alarm alarms camera cameras lock locks door doors gate gates garage firewall siren safe vault mfa 2fa antivirus");
+const lowering = set("open unlock turn switch toggle stop set disable control shut deactivate pause");
+const arguing = set("permission permissions visibility privileges acl grantee grantees spender allowance is_admin is_public share_with shared_with cidr cidrs scopes access access_level");
+const longestGuarded = 64;
+
+/** Who or what is let in, by the name of the argument that says so. */
+const principals = set("user users username usernames login handle subject principal grantee grantees spender group groups team teams member members key keys cidr cidrs source owner collaborator collaborators code password passcode");
+
+/** Whether a call gives access or lowers a protection, as far as its words say. Asked only of calls that change something. */
+export function givesAccess(tool: string, args: JsonObject): boolean {
+  const words = wordsOf(tool);
+  const name = words.join(" ");
+  if (words.some((word) => giving.has(word) || rights.has(word)) || keys.test(name) || joining.test(name)) return true;
+  const isLowering = words.some((word) => lowering.has(word));
+  if (isLowering && words.some((word) => guards.has(word))) return true;
+  return Object.entries(args).some(([argument, value]) => arguing.has(wordsOf(argument).join("_")) || (isLowering && typeof value === "string" && value.length <= longestGuarded && wordsOf(value).some((word) => guards.has(word))));
+}
+
+/** Whether an argument of such a call says who gets in. */
+export const isLetIn = (argument: string): boolean => {
+  const words = wordsOf(argument);
+  const last = words.at(-1) ?? "";
+  return principals.has(last === "id" || last === "ids" || last === "name" || last === "email" ? (words.at(-2) ?? "") : last);
+};
