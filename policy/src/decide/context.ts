@@ -118,7 +118,13 @@ const factsMaking: Making<RoundInput> = {
   ...Object.fromEntries(factKindNames.map((kind) => [kind, ({ facts }: RoundInput) => new LazyRecord(ofKinds[kind], facts)])),
 };
 
-const originsMaking = (shape: ActionShape): Making<Facts> => ({
+const knownOrigins = new WeakMap<ActionShape, Making<Facts>>();
+const originsMaking = (shape: ActionShape): Making<Facts> => {
+  const known = knownOrigins.get(shape) ?? makingOrigins(shape);
+  knownOrigins.set(shape, known);
+  return known;
+};
+const makingOrigins = (shape: ActionShape): Making<Facts> => ({
   ...Object.fromEntries([...originRoles, "any" as const].map((role) => [role, (facts: Facts) => setOfText(unitedOrigins(facts, role))])),
   input: (facts) => new FieldsValue(new Map(shape.input.fields.map(({ name }) => [name, setOfText(originsOf(facts, name))]))),
 });
