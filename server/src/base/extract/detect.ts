@@ -1,6 +1,6 @@
 import type { ArgumentKind } from "./declared.ts";
 import { looksLikeEmail } from "./email.ts";
-import { looksLikePath } from "./path.ts";
+import { looksGuarded, looksLikePath } from "./path.ts";
 import { looksLikeUrl } from "./url.ts";
 import { wordsOf } from "./words.ts";
 
@@ -93,7 +93,7 @@ export function kindsOfText(name: string, text: string, hints: ToolHints, isChoi
   const at = text.indexOf("@");
   if (looksLikeUrl(text) || (isNamed(names.url) && /[./:\\]/.test(text))) found.add("url");
   else if (at > 0 && (looksLikeEmail(text) || (isNamed(names.email) && /[^\s@]@[^\s@]/.test(text) && !text.includes("/")))) found.add("email");
-  else if (!found.has("sql") && !found.has("shell") && (looksLikePath(text) || (isNamed(names.path) && isName(text)) || (isNamed(names.place) && /[/\\]/.test(text) && !/\s/.test(text)))) found.add("path");
+  else if (!found.has("sql") && !found.has("shell") && (looksLikePath(text) || looksGuarded(text) || (isNamed(names.path) && isName(text)) || (isNamed(names.place) && /[/\\]/.test(text) && !/\s/.test(text)))) found.add("path");
   if (/^file:/i.test(text)) found.add("path");
   if (isNamed(names.money) && /\d/.test(text)) found.add("money");
   return [...found];

@@ -42,6 +42,11 @@ describe("where a contract is silent", () => {
     ["save", { data: Buffer.from("https://evil.example/x?y=z").toString("base64") }, "data url"],
   ])("%s %j holds %s", (tool, args, expected) => expect(kinds(tool, args).join(",")).toBe(expected));
 
+  it("a guarded place is a path whatever the argument is called", () => {
+    expect(read("x", { name: ".cursor/mcp.json" }).facts["name"]).toMatchObject({ path: { kinds: expect.arrayContaining(["agent-config"]) } });
+    expect(read("x", { title: "CLAUDE.md" }).facts["title"]).toMatchObject({ path: { kinds: ["agent-config"] } });
+    for (const title of ["notes.md", "v1.2.3", "and/or", "memory", "example.com"]) expect(read("x", { title }).facts["title"]?.path, title).toBeUndefined();
+  });
   it("the escapes of a URL are part of it", () => expect(read("x", { page: "https://docs.example.com/a%20b" }).facts["page"]).toMatchObject({ url: { class: "public" }, encodings: ["percent"] }));
 
   it("a word that the schema lists is no command", () => {

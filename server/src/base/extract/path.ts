@@ -6,6 +6,9 @@ import { kindsOfPath } from "./path-kinds.ts";
 /** Whether a text is a path by itself, whatever its argument is called. */
 export const looksLikePath = (text: string): boolean => text.length <= mostChars && (/^(?:\/|\.{1,2}\/|~\/|[A-Za-z]:[\\/]|\\\\)[^\s]*$/.test(text) || /^file:/i.test(text) || text === ".." || /^\.\.[\\/]/.test(text));
 
+/** One word that would be a guarded place if it were a path, such as `.cursor/mcp.json`: whatever the argument is called, that is what it will be. */
+export const looksGuarded = (text: string): boolean => text.length <= 512 && /[./\\]/.test(text) && !/[\s@]|:\/\//.test(text) && kindsOfPath(posix.resolve("/", text.replaceAll("\\", "/"))).some((kind) => kind !== "hidden" && kind !== "system" && kind !== "temporary");
+
 /**
  * What paths mean, each as POSIX has it once `.`, `..` and doubled slashes are worked out; those that are not absolute begin at `root`. Links are followed
  * by whoever opens the file, not here. The class is `plain` only for what every reader takes for the same file: no escapes, no variables, no patterns.
