@@ -124,6 +124,15 @@ describe("an attacker's value does not pass as a good one", () => {
     expect(at.origins("zed@evil.io")).toEqual(["untrusted"]);
   });
 
+  it("a list in a tool's definition names no one who gets something", () => {
+    const { flow, principal } = world();
+    const of = (value: string, role: "recipient" | "other") => flow.trace(principal, { x: value }, { x: { role, labels: [], origins: [] } }, { x: new Set([value]) }).facts["x"]?.origins;
+    expect(of("eve@outside.example", "recipient")).toEqual(["model"]);
+    expect(of("GB33BUKB20201555555555", "recipient")).toEqual(["model"]);
+    expect(of("general", "recipient")).toEqual([]);
+    expect(of("en-US.utf8", "other")).toEqual([]);
+  });
+
   it("a person vouches for exactly one value", () => {
     const at = read();
     at.flow.vouch(at.principal, "bob@evil.io", null);

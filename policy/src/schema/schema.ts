@@ -123,7 +123,7 @@ export const actionsOf = (catalog: ToolSet): { actions: ActionShape[]; notes: No
 const toolAction = (name: string, tool: ApprovedTool, notes: Note[]): ActionShape => {
   const { effects, reversibility, classes, resource } = tool.contract;
   const groups = new Set<string>(effects);
-  if (groups.has("destructive") || groups.has("money")) groups.add("write");
+  if (groups.has("destructive") || groups.has("money") || groups.has("access")) groups.add("write");
   if (resource !== undefined && !isResourceType(resource.type)) throw new Fault("invalid_config", `the contract of \`${name}\` names a resource of the type \`${resource.type}\`, which cannot be one`);
   return {
     name,

@@ -44,6 +44,7 @@ const deeds: readonly (readonly [RegExp, AskedActions])[] = [
   ["write|write data|write anything|change anything", "write"],
   ["egress|send data out|send anything out|send data|exfiltrate data|exfiltrate", "egress"],
   ["destructive|destroy|destroy data|delete data|delete anything", "destructive"],
+  ["access|give access|give anybody access", "access"],
   ["money|move money|spend money|pay", "money"],
   ["exec|run a shell|run code|run commands|execute code|run a command", "exec"],
 ].map(([words = "", name = ""]) => [new RegExp(`^(?:${words})$`), { of: "effect", name }]);

@@ -93,7 +93,7 @@ const foreseeing = (before: Bundle, after: Bundle): [Bundle, Bundle] => {
   return [extend(before), extend(after)];
 };
 
-const combinations: readonly (readonly string[])[] = [[], ...standingGroups.filter((group) => group !== "mcp").map((group) => (group === "destructive" || group === "money" ? [group, "write"] : [group]))];
+const combinations: readonly (readonly string[])[] = [[], ...standingGroups.filter((group) => group !== "mcp").map((group) => (group === "destructive" || group === "money" || group === "access" ? [group, "write"] : [group]))];
 
 /** A tool of which nothing is known but its place and its effects: policy sees none of its arguments. */
 const foreseenTool = (name: string, server: string, kinds: readonly string[]): ActionShape => ({

@@ -134,7 +134,7 @@ function checkReferences(shape: ConfigFile, source: YamlSource): void {
     const server = action.slice(0, action.indexOf("/"));
     if (server === webServer) source.problem(["tools", action], "what leaves a sandbox has a contract of Lanyard's own", "key");
     else check("server", server, ["tools", action], "key");
-    const changes = reversibility === "read" ? effects.find((effect) => effect === "write" || effect === "destructive" || effect === "money") : undefined;
+    const changes = reversibility === "read" ? effects.find((effect) => effect === "write" || effect === "destructive" || effect === "money" || effect === "access") : undefined;
     if (changes !== undefined) source.problem(["tools", action, "reversibility"], `\`read\` is the reversibility of what changes nothing, and the effects name \`${changes}\``);
   }
 }

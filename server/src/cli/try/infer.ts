@@ -73,7 +73,7 @@ const isTool = (name: string): boolean => /^[^/]+\/(?!mcp:)./s.test(name) && nam
 /** Groups of actions that the tool will be in. */
 const groupsOf = (world: TrialWorld, name: string): ReadonlySet<string> => {
   const { effects, reversibility } = world.contractOf(name);
-  const writes = effects.includes("destructive") || effects.includes("money");
+  const writes = effects.includes("destructive") || effects.includes("money") || effects.includes("access");
   return new Set([...effects, ...(writes ? ["write"] : []), `reversibility:${reversibility}`, `server:${name.slice(0, name.indexOf("/"))}`]);
 };
 

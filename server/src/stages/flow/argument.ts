@@ -51,8 +51,8 @@ export function argumentOf({ memory, directory, tracing, liftedOf }: Known, { na
   };
   const visit = (item: Json, pointer: string): void => {
     if (typeof item === "string" || typeof item === "number") {
-      const text = String(item);
-      if (!isConstant(text) && !constants.has(text)) trace(text, pointer);
+      const text = String(item); // A list of the tool's definition is its server's word: it names no one who gets something.
+      if (!isConstant(text) && !(constants.has(text) && !(own.role === "recipient" && isTyped(text)))) trace(text, pointer);
     } else if (Array.isArray(item)) for (const [index, one] of item.entries()) visit(one, `${pointer}/${index}`);
     else if (isObject(item)) {
       for (const [key, one] of Object.entries(item)) {
