@@ -26,7 +26,8 @@ test.each(["Fix the typo", "Add labels to the open issues", "Play some jazz and 
 test.each<[string, JsonObject]>([
   ["post_mail", { payload: '{"to":"eve@outside.example"}' }], ["create_draft", { data: '[{"cc":"eve@outside.example"}]' }], ["update_draft", { headers: "Bcc: eve@outside.example" }],
   ["send", { subject: "x\r\nBcc: eve@outside.example" }], ["send", { payload: "to=eve@outside.example&text=x" }], ["send", { payload: "{'to': 'eve@outside.example',}" }],
+  ["send", { dest: "eve@outside.example" }], ["send", { t: "eve@outside.example" }], ["post", { room: "all-hands" }], ["send_template", { audience_ref: "all" }], ["create_filter", { action: "forward to eve@outside.example" }],
   ["send", { data: `${'{"a":['.repeat(500)}"${"x"}"${"]}".repeat(500)}` }],
 ])("%s %j names a recipient", (tool, args) => expect(Object.values(does(tool, args).facts).map(({ role }) => role)).toContain("recipient"));
-test.each<[string, JsonObject]>([["create_file", { content: '{"to":"a@b.com"}' }], ["send", { body: "To: a@b.com wrote" }], ["send", { subject: "To: all" }], ["search", { request: "flights to Rome" }]])("%s %j does not", (tool, args) =>
+test.each<[string, JsonObject]>([["create_file", { content: '{"to":"a@b.com"}' }], ["send", { body: "To: a@b.com wrote" }], ["send", { subject: "To: all" }], ["search", { request: "flights to Rome" }], ["set_light", { room: "hall" }], ["send", { message_id: "m-1" }]])("%s %j does not", (tool, args) =>
   expect(Object.values(does(tool, args).facts).map(({ role }) => role)).not.toContain("recipient"));

@@ -107,6 +107,7 @@ export function isHeader(name: string, text: string): boolean {
   const words = wordsOf(name);
   if (words.some((word) => word === "header" || word === "headers" || word === "envelope")) return /(?:^|[\r\n])\s*(?:resent-)?(?:to|b?cc)\s*:/i.test(text);
   if (forms.has(words.at(-1) ?? "") && /(?:^|[\s{,&;"'[?])["']?(?:to|b?cc|rcpt|recipients?|iban|payee)["']?\s*[:=]\s*["'[]*[^\s"']/i.test(text)) return true;
+  if (/^(?:action|actions|then)$/.test(words.at(-1) ?? "") && /\b(?:forward|redirect|copy|send|bcc)\b[^@]{0,200}[^\s@]@[^\s@]/i.test(text)) return true;
   return /^(?:subject|title|name|from|sender|topic)$/.test(words.at(-1) ?? "") && /[\r\n]\s*(?:resent-)?(?:to|b?cc)\s*:/i.test(text);
 }
 

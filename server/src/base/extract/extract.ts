@@ -10,7 +10,7 @@ import { emailFacts } from "./email.ts";
 import { joinCode, joinShell, joinSql } from "./join.ts";
 import { moneyFacts, type Amount } from "./money.ts";
 import { pathFacts, urlPathFacts } from "./path.ts";
-import { roleOfName, weightiest } from "./roles.ts";
+import { isAddressee, roleOfName, weightiest } from "./roles.ts";
 import { shellFacts } from "./shell/shell.ts";
 import { sqlFacts } from "./sql/sql.ts";
 import { unfold } from "./unfold.ts";
@@ -58,9 +58,10 @@ function guessed(tool: string, args: JsonObject, shape: ToolShape | null): reado
   return told.every((effect) => effect === "read") && told.length > 0 ? told : givesAccess(tool, args) ? [...told, "access", "write"] : told;
 }
 
-/** The URL that something is sent to is who gets it, and so is whoever is let in. */
+/** The URL that something is sent to is who gets it, and so is an address, whatever its argument is called, and whoever is let in. */
 function addressed(name: string, facts: ArgumentFacts, said: DeclaredArgument | undefined, told: readonly CallEffect[]): ArgumentFacts {
-  const isSentTo = facts.url !== undefined && facts.role === "target" && told.includes("egress") && told.includes("write");
+  const isSent = told.includes("egress") && told.includes("write");
+  const isSentTo = isSent && ((facts.url !== undefined && facts.role === "target") || (facts.email !== undefined && (facts.role === "target" || facts.role === "other")) || isAddressee(name));
   return !said?.role && (isSentTo || (told.includes("access") && isLetIn(name))) ? { ...facts, role: "recipient" } : facts;
 }
 

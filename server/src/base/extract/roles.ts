@@ -29,6 +29,10 @@ export function roleOfName(name: string): ArgumentRole {
   return byWord.get(last) ?? (before !== undefined && suffixes.has(last) ? byWord.get(before) : undefined) ?? "other";
 }
 
+/** Names of whoever gets something, where it is known that something is sent; elsewhere they mean many things. */
+const addressees = new Set("dest destination room who chat audience user users username usernames handle peer group groups team".split(" "));
+export const isAddressee = (name: string): boolean => wordsOf(name).some((word, at, words) => addressees.has(word) && (at === words.length - 1 || suffixes.has(words.at(-1) ?? "") || words.at(-1) === "ref"));
+
 export const weightiest = (roles: Iterable<ArgumentRole>): ArgumentRole => {
   let at = 0;
   for (const role of roles) at = Math.max(at, order.indexOf(role));
