@@ -35,8 +35,8 @@ export type DecisionInput = {
   readonly reversibility?: Reversibility;
   /** What this call does: its contract's effects, those its arguments show, and where the contract is silent what its name suggests. Sorted; absent counts as none known. */
   readonly effects?: readonly CallEffect[];
-  /** Effects that the session's task asks for, by its own words. Sorted; absent counts as none. */
-  readonly asked?: readonly CallEffect[];
+  /** Effects that the session's task asks for, by its own words, and whether it asks to follow addresses that are found (`browse`). Sorted; absent counts as none. */
+  readonly asked?: readonly (CallEffect | "browse")[];
   /** What the arguments mean, by the name of the top-level argument. Absent (entries from before there were facts) counts as nothing found. */
   readonly facts?: Readonly<Record<string, ArgumentFacts>>;
   readonly budget?: BudgetFacts;

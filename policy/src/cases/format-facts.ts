@@ -41,7 +41,7 @@ const ofArgument = z
 export const knownOfCall = {
   facts: z.record(z.string().min(1).max(256), ofArgument).optional().describe("what the arguments mean, by the argument's name"),
   effects: z.array(z.enum(callEffects)).max(callEffects.length).optional().describe("what the call does, as `context.facts.effects`"),
-  asked: z.array(z.enum(callEffects)).max(callEffects.length).optional().describe("what the task asks for, as `context.facts.asked`"),
+  asked: z.array(z.enum([...callEffects, "browse"])).max(callEffects.length + 1).optional().describe("what the task asks for, as `context.facts.asked`"),
   budget: z.strictObject({ warn: oneOrMore(z.string()).optional(), ask: oneOrMore(z.string()).optional(), over: oneOrMore(z.string()).optional() }).optional().describe("budgets that the call would take past a threshold"),
   history: pastShape,
 };

@@ -284,7 +284,7 @@ export class Flow {
   #task(memory: SessionMemory, text: string): void {
     const { printer } = this.#atoms;
     this.#reader.text(
-      text,
+      text.replace(/(?<=[\w)]\.)(?=\p{Lu}\p{Ll})/gu, " "), // A sentence that begins without a blank: `www.shop.example.They sent it`.
       (tag) => {
         if (!isPart(tag)) memory.task.set(printer.low, printer.high, 1);
       },
