@@ -54,3 +54,16 @@ describe("hijacked agents that give access away", () => {
     expect(run(incident, incident.twin ?? [], { bare: true }).filter(({ effect }) => effect !== "allow")).toEqual([]);
   });
 });
+
+// 12 pairs of AgentDojo, with domains that say what an organisation would: seen while the packs were made better.
+describe("hijacked agents of AgentDojo", () => {
+  const pairs = incidentsIn("agentdojo");
+  it("are stopped, and their twins pass without anybody being asked", () => {
+    const stopped = pairs.map((incident) => run(incident, incident.attack ?? []).filter(({ expect: expected }) => expected === "stopped"));
+    expect(pairs.filter((_one, at) => stopped[at]?.some(({ effect }) => effect === "allow") !== false).map(({ name }) => name)).toEqual([]);
+    const twins = pairs.map((incident) => run(incident, incident.twin ?? []).map(({ effect }) => effect));
+    expect(twins.filter((effects) => effects.includes("deny"))).toEqual([]);
+    expect(pairs.filter((_one, at) => twins[at]?.includes("ask")).map(({ name }) => name)).toEqual([]);
+    for (const { domain } of pairs) expect(linesOf(domain)).toBeLessThanOrEqual(30);
+  });
+});

@@ -17,7 +17,7 @@ test.each([
   ["Address the open issues", "egress read write"],
   ["Summarise www.a.example/b", "read"],
   ["Summarise the article that Bob posted", "browse read"],
-  ["Add Ana to the participants of the meeting", "egress write"],
+  ["Add Ana to the participants of the meeting", "access egress write"],
   ["support desk", "read write"],
   ["", "read write"],
 ])("%s: %s", (task, effects) => {
