@@ -1,7 +1,7 @@
 import { Fault } from "@lanyard/contract";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { readMessage, RpcError, toAnswer } from "./rpc.ts";
+import { readMessage, respond, RpcError, toAnswer } from "./rpc.ts";
 
 const read = (text: string | Buffer) => {
   const reading = readMessage(Buffer.from(text), 8, "agent");
@@ -115,4 +115,9 @@ describe("toAnswer", () => {
     expect(JSON.stringify(toAnswer(new Error("the password is 1234")))).not.toContain("1234");
     expect(toAnswer(new RpcError(-1, "as it came", { any: "data" })).error).toEqual({ code: -1, message: "as it came", data: { any: "data" } });
   });
+});
+
+it("an answer has on the wire what JSON-RPC knows, and nothing of what else is known of it", () => {
+  expect(respond(1, { result: { content: [] }, labels: ["secret"] })).toEqual({ jsonrpc: "2.0", id: 1, result: { content: [] } });
+  expect(respond(2, { error: { code: -32_000, message: "no" }, labels: ["secret"] })).toEqual({ jsonrpc: "2.0", id: 2, error: { code: -32_000, message: "no" } });
 });

@@ -63,7 +63,8 @@ function scrubJson(value: Json, scrub: (text: string) => string): Json {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [scrub(key), scrubJson(item, scrub)])); // fromEntries, since a key may be `__proto__`
 }
 
-export const respond = (id: RpcId | null, answer: Answer): RpcResponse => ({ jsonrpc: "2.0", id, ...answer });
+/** An answer as it goes over the wire. What else is known of it stays inside: strict clients refuse keys that JSON-RPC does not have. */
+export const respond = (id: RpcId | null, answer: Answer): RpcResponse => ({ jsonrpc: "2.0", id, ...("error" in answer ? { error: answer.error } : { result: answer.result }) });
 
 /** Whatever was thrown, as a JSON-RPC error. A Fault keeps its public text; of anything unexpected nothing is told. */
 export function toAnswer(error: unknown): Extract<Answer, { error: unknown }> {

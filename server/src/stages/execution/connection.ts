@@ -2,7 +2,7 @@ import { Fault, isObject, type Json, type JsonObject } from "@lanyard/contract";
 import type { Clock } from "../../base/clock.ts";
 import type { Answer, Exchange } from "../../base/exchange.ts";
 import { lanyardIdentity, metaKeys, statelessVersion, type Introduction } from "../../base/mcp.ts";
-import { isRequest, isResponse, RpcError, rpcCodes, toAnswer, type RpcId, type RpcMessage, type RpcNotification, type RpcRequest } from "../../base/rpc.ts";
+import { isRequest, isResponse, respond, RpcError, rpcCodes, toAnswer, type RpcId, type RpcMessage, type RpcNotification, type RpcRequest } from "../../base/rpc.ts";
 import { introduce } from "./handshake.ts";
 import type { Link, LinkEvents } from "./link.ts";
 
@@ -190,7 +190,7 @@ export class Connection implements AsyncDisposable {
   /** A request of the server to the client. Invariant: it reaches only the session whose call is open. */
   async #answer({ id, method, params }: RpcRequest, about: RpcId | null): Promise<void> {
     const answer = await this.#ask(method, params ?? {}, about).then((result) => ({ result: isObject(result) ? result : {} }), toAnswer);
-    this.#link.send({ jsonrpc: "2.0", id, ...answer }).catch(() => {});
+    this.#link.send(respond(id, answer)).catch(() => {});
   }
 
   #ask(method: string, params: JsonObject, about: RpcId | null): Promise<Json> {
