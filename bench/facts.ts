@@ -21,6 +21,7 @@ import { loadExtractors, sqlFacts } from "../server/src/base/extract/sql/sql.ts"
 import { unfold } from "../server/src/base/extract/unfold.ts";
 import { classifierOf } from "../server/src/base/labels/own.ts";
 import { urlFacts } from "../server/src/base/extract/url.ts";
+import { defaultLimits } from "../server/src/base/limits.ts";
 import { Guesser } from "../server/src/cli/try/infer.ts";
 import { readWorld } from "../server/src/cli/try/trial-world.ts";
 import { unrecordedFlow } from "../server/src/flowing.ts";
@@ -89,7 +90,7 @@ const kinds: readonly Kind[] = [
   },
   {
     name: "text",
-    read: (text) => unfold(text),
+    read: (text) => unfold(text, { ...defaultLimits }), // limits of its own, so that no text is remembered from the turn before
     naive: /[A-Za-z0-9+/]{24,}={0,2}|%[0-9a-f]{2}/i,
     values: ["Refund for order 4711, thanks to Ana for the quick help.", '{"customer":"ana","note":"call back on Monday"}', Buffer.from("please call back on Monday").toString("base64"), "https://example.com/a%20b"],
     hostile: [long("A"), long("QUJDREVGR0hJSktM "), long("%41"), long("["), long("&#x41;"), gzipSync(Buffer.alloc(40_000_000)).toString("base64").slice(0, length), long("H4sIAAAAAAAA "), long("data:,"), long("=41"), long("\\x41")],
