@@ -37,9 +37,10 @@ export const gathering =
   (action: Action, principal: Principal, approval: Approval | null): Facts => {
     const known = gather(rooms, action, principal, approval);
     if (known.pin.refuse) return known; // Nobody will decide: what it means does not matter.
-    const meaning = meaningOf(rooms, action);
+    const shape = shapeOf(rooms, action);
+    const meaning = meaningOf(rooms, action, shape);
     const labels = labelled(rooms.classifier(), unfold, action.args, meaning.facts);
-    const traced = rooms.flow.trace(principal, action.args, labels, constantsOf(shapeOf(rooms, action)));
+    const traced = rooms.flow.trace(principal, action.args, labels, constantsOf(shape));
     const input: DecisionInput = { ...known.input, session: { ...known.input.session, labels: traced.labels }, effects: meaning.effects, asked: effectsAsked(principal.purpose), facts: traced.facts };
     const history = rooms.history.facts(input);
     return { input: history === null ? input : { ...input, history }, pin: known.pin };
@@ -48,11 +49,9 @@ export const gathering =
 const nothingDeclared: DeclaredArguments = new Map();
 
 /** Of the arguments, by the tool's contract and definition. */
-function meaningOf(rooms: GatheringRooms, action: Action): ReturnType<typeof extract> {
-  const { server, tool, method, name, args } = action;
-  const { config } = rooms;
+function meaningOf({ config }: Pick<GatheringRooms, "config">, { server, tool, method, name, args }: Action, shape: ToolDefinition | null): ReturnType<typeof extract> {
   const contract = config().tools.get(name) ?? (server === webServer ? webTool(tool ?? "")?.contract : undefined);
-  return extract({ server, tool: tool ?? method, args, declared: config().arguments.get(name) ?? nothingDeclared, effects: contract && contract.effects.length > 0 ? contract.effects : null, shape: shapeOf(rooms, action) });
+  return extract({ server, tool: tool ?? method, args, declared: config().arguments.get(name) ?? nothingDeclared, effects: contract && contract.effects.length > 0 ? contract.effects : null, shape });
 }
 
 /** The definition of the tool that is called; null when the call is of no tool. */

@@ -1,27 +1,25 @@
 import type { JsonObject } from "@lanyard/contract";
-import { wordsOf } from "./words.ts";
+import { wordSet, wordsOf } from "./words.ts";
 
 // Calls that give somebody access, or lower what protects: by the tool's name, by the name of an argument, or by what is switched off or opened. That a
 // thing can be done now which could not be done before is a consequence of its own, whatever else the call changes.
 
-const set = (words: string): ReadonlySet<string> => new Set(words.split(" "));
-
 /** Verbs that do nothing else. */
-const giving = set("grant share invite unlock authorize authorise delegate whitelist allowlist disable deactivate disarm unprotect impersonate promote bypass elevate unblock unban suspend expose trust");
+const giving = wordSet("grant share invite unlock authorize authorise delegate whitelist allowlist disable deactivate disarm unprotect impersonate promote bypass elevate unblock unban suspend expose trust");
 /** What access is made of: whoever changes it may give it. */
-const rights = set("access permission permissions role roles acl visibility collaborator collaborators admin admins owner owners ownership sharing guest guests privilege privileges membership firewall ingress protection mfa 2fa otp passcode password credential credentials spender allowance sudo iam rbac sso oauth binding whitelist allowlist public secret secrets");
+const rights = wordSet("access permission permissions role roles acl visibility collaborator collaborators admin admins owner owners ownership sharing guest guests privilege privileges membership firewall ingress protection mfa 2fa otp passcode password credential credentials spender allowance sudo iam rbac sso oauth binding whitelist allowlist public secret secrets");
 /** Of several words. */
 const keys = /\b(?:api|access|auth|deploy|ssh|gpg|signing|personal|private|session|bearer|refresh|service) (?:keys?|tokens?|accounts?)\b|\bsecurity (?:group|rule|setting)s?\b|\btwo factor\b|\buser polic(?:y|ies)\b|\brecovery (?:email|phone)\b|\blogin (?:email|phone)\b/;
 /** Whoever is added gets in. */
 const joining = /\b(?:add|create|register|enroll|onboard|attach|assign)\b.*\b(?:users?|members?|accounts?|peers?|device|fingerprint|face)\b/;
 /** What keeps people out, or sees them. */
-const guards = set("alarm alarms camera cameras lock locks door doors gate gates garage firewall siren safe vault mfa 2fa antivirus");
-const lowering = set("open unlock turn switch toggle stop set disable control shut deactivate pause");
-const arguing = set("permission permissions visibility privileges acl grantee grantees spender allowance is_admin is_public share_with shared_with cidr cidrs scopes access access_level");
+const guards = wordSet("alarm alarms camera cameras lock locks door doors gate gates garage firewall siren safe vault mfa 2fa antivirus");
+const lowering = wordSet("open unlock turn switch toggle stop set disable control shut deactivate pause");
+const arguing = wordSet("permission permissions visibility privileges acl grantee grantees spender allowance is_admin is_public share_with shared_with cidr cidrs scopes access access_level");
 const longestGuarded = 64;
 
 /** Who or what is let in, by the name of the argument that says so. */
-const principals = set("user users username usernames login handle subject principal grantee grantees spender group groups team teams member members key keys cidr cidrs source owner collaborator collaborators code password passcode");
+const principals = wordSet("user users username usernames login handle subject principal grantee grantees spender group groups team teams member members key keys cidr cidrs source owner collaborator collaborators code password passcode");
 
 /** Whether a call gives access or lowers a protection, as far as its words say. Asked only of calls that change something. */
 export function givesAccess(tool: string, args: JsonObject): boolean {

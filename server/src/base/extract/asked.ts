@@ -1,4 +1,5 @@
 import { callEffects, type CallEffect } from "@lanyard/contract";
+import { remembered } from "./remembered.ts";
 
 // What a task asks for, by the words of whoever gave it: a call that goes beyond it is one that nobody asked for. Words are all there is to go by, so
 // that what is not understood asks for nothing that has consequences; people can always say yes to the call itself.
@@ -38,26 +39,13 @@ const mostChars = 20_000;
 /** Words of a task, in order, with `|` where a sentence or clause ends. */
 const wordsIn = (text: string): readonly string[] => text.slice(0, mostChars).toLowerCase().replaceAll("’", "'").replace(/\b(pull|merge) requests?\b/g, "$1-request").replace(/\btop up\b/g, "top-up").replace(/\baddress (?=(?:the|this|these|those|all|any|every|it|them|review|open)\b)/g, "resolve ").replace(/\b(?:make|place|do) (?:an?|the|my|that|this) (?:new )?(?:(reservation|booking)|order|payment|purchase|transfer|donation)\b/g, (_all, seat) => (seat ? "book" : "pay")).replace(joining, "$1 access").match(/[\p{L}][\p{L}'-]*|[.,;:!?\n]/gu)?.map((word) => (/^[.,;:!?\n]$/.test(word) ? "|" : word)) ?? [];
 
+type Asked = CallEffect | "browse";
+
 /**
  * Effects that a task asks for, sorted. Where no word in it says anything, such as in the name of a service, reading and writing: what that is for, its
  * tools say. A task that is given in questions asks for reading alone.
  */
-export function effectsAsked(task: string): readonly Asked[] {
-  let effects = known.get(task);
-  if (effects === undefined) {
-    if (known.size >= mostKnown) known.clear();
-    known.set(task, (effects = readIn(task)));
-  }
-  return effects;
-}
-
-/** A session has one task and many calls. */
-const known = new Map<string, readonly Asked[]>();
-const mostKnown = 256;
-
-type Asked = CallEffect | "browse";
-
-function readIn(task: string): readonly Asked[] {
+export const effectsAsked: (task: string) => readonly Asked[] = remembered(256, (task) => {
   const words = wordsIn(task);
   const found = new Set<CallEffect>();
   let denied = 0;
@@ -75,4 +63,4 @@ function readIn(task: string): readonly Asked[] {
   const browses = isOf(wide) || (isOf(web) && !address.test(task)) ? (["browse"] as const) : [];
   if (found.size === 0) return [...browses, "read", "write"];
   return [...browses, ...callEffects.filter((effect) => found.has(effect))].sort();
-}
+});

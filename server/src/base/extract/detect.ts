@@ -2,32 +2,30 @@ import type { ArgumentKind } from "./declared.ts";
 import { looksLikeEmail } from "./email.ts";
 import { looksGuarded, looksLikePath } from "./path.ts";
 import { looksLikeUrl } from "./url.ts";
-import { wordsOf } from "./words.ts";
+import { wordSet, wordsOf } from "./words.ts";
 
 // Of what kind a value is where the contract says nothing. What could be carried out counts by the argument's name alone; all else must look like it, so
 // that ordinary words stay what they are.
 
 type Detected = Exclude<ArgumentKind, "text">;
 
-const set = (words: string): ReadonlySet<string> => new Set(words.split(" "));
-
 const names = {
-  sql: set("sql"),
-  query: set("query queries statement statements q"),
-  shell: set("command commands cmd shell bash cmdline argv script"),
-  code: set("code program snippet python javascript js typescript expression source"),
-  url: set("url urls uri uris href link links endpoint webhook callback website"),
-  path: set("path paths file files filename filenames filepath filepaths pathname dir dirs directory directories folder folders cwd workdir"),
-  place: set("source destination src dst dest target from to root location"),
-  email: set("to cc bcc rcpt rcpts addressee addressees from email emails mail recipient recipients attendee attendees participant participants invitee invitees guest guests sender address addresses contact reviewer reviewers assignee member members user"),
-  money: set("amount amounts price total cost sum cents fee subtotal payment"),
+  sql: wordSet("sql"),
+  query: wordSet("query queries statement statements q"),
+  shell: wordSet("command commands cmd shell bash cmdline argv script"),
+  code: wordSet("code program snippet python javascript js typescript expression source"),
+  url: wordSet("url urls uri uris href link links endpoint webhook callback website"),
+  path: wordSet("path paths file files filename filenames filepath filepaths pathname dir dirs directory directories folder folders cwd workdir"),
+  place: wordSet("source destination src dst dest target from to root location"),
+  email: wordSet("to cc bcc rcpt rcpts addressee addressees from email emails mail recipient recipients attendee attendees participant participants invitee invitees guest guests sender address addresses contact reviewer reviewers assignee member members user"),
+  money: wordSet("amount amounts price total cost sum cents fee subtotal payment"),
 } as const;
 
 /** Words in the names of tools and servers whose plain texts are carried out. */
 const tools = {
-  sql: set("sql database db postgres postgresql mysql mariadb sqlite mssql oracle bigquery snowflake redshift clickhouse duckdb supabase dbhub warehouse"),
-  shell: set("shell bash sh zsh terminal exec cmd powershell command console tmux ssh"),
-  code: set("python javascript js node code eval execute run interpreter repl notebook jupyter cell sandbox script evaluate lambda"),
+  sql: wordSet("sql database db postgres postgresql mysql mariadb sqlite mssql oracle bigquery snowflake redshift clickhouse duckdb supabase dbhub warehouse"),
+  shell: wordSet("shell bash sh zsh terminal exec cmd powershell command console tmux ssh"),
+  code: wordSet("python javascript js node code eval execute run interpreter repl notebook jupyter cell sandbox script evaluate lambda"),
 } as const;
 
 /** What the call is of, as far as it says what texts in it are. */
@@ -100,7 +98,7 @@ export function kindsOfText(name: string, text: string, hints: ToolHints, isChoi
 }
 
 /** Texts that hold arguments of their own, in whatever form. */
-const forms = set("payload raw mime params parameters options request fields form operations operation args arguments");
+const forms = wordSet("payload raw mime params parameters options request fields form operations operation args arguments");
 
 /** Whether a text names recipients as lines of a mail's header do: among `headers`, or behind a line's end where one line is meant. */
 export function isHeader(name: string, text: string): boolean {
