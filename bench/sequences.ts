@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { Fault, type DecisionInput, type JsonObject, type Principal } from "@lanyard/contract";
 import { callEvent, compile, naiveAnswers, openSnapshot, type ApprovedTool, type HistoryEvent, type Snapshot } from "@lanyard/policy";
+import { ruled } from "../server/src/base/bound.ts";
 import { systemClock as clock } from "../server/src/base/clock.ts";
 import { defaultLimits } from "../server/src/base/limits.ts";
 import type { Log } from "../server/src/base/log.ts";
@@ -88,7 +89,7 @@ const stagesOf = (snapshot: Snapshot, history: HistoryStage, record: ReturnType<
   reserve: () => nothingReserved,
   look: () => {},
   vet: () => null,
-  decide: (input) => ({ decision: snapshot.decide(input), bundle: snapshot.hash }),
+  decide: (input) => ruled(snapshot, input),
   ...noted(history, { intend: record.intend, conclude: record.conclude }),
   claim: () => null,
   unclaim: () => {},

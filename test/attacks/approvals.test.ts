@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { approveCatalog, until } from "../daemon.ts";
 import { Asking } from "./asking.ts";
 
@@ -99,6 +99,60 @@ test("a fact changes between the yes and the call", async () => {
   expect(await retry()).toEqual(pending);
   expect((await at.records("approval.expire")).find((record) => record["id"] === id)?.["why"]).toMatch(/^(?:facts|bundle)$/);
   expect(at.effects()).not.toContain(to);
+});
+
+describe("a session reads on between the yes and the call", () => {
+  const answered = async (...before: string[]) => {
+    const { token, to, retry } = await waiting();
+    const first = await at.cardOf(to);
+    const mark = (...labels: string[]) => at.operator.call("session_mark", { at: { id: first.requests[0]?.session ?? "" }, body: { labels } });
+    if (before.length > 0) await mark(...before).then(retry);
+    const { id } = await at.cardOf(to);
+    expect(await at.verdict("lea", id)).toBe("ok");
+    return { token, to, retry, id, mark };
+  };
+
+  test("a label that no policy speaks of changes nothing of what was asked: nobody is asked again", async () => {
+    const { retry, mark } = await answered();
+    await mark("weather", "untrusted");
+    expect(await retry()).toContain("done by bank");
+  });
+
+  test("a policy that speaks against it now, though the same people could lift it: they have not, and are asked again", async () => {
+    const { to, retry, id, mark } = await answered();
+    await mark("seen");
+    expect(await retry()).toEqual(pending);
+    expect(await at.records("approval.expire")).toContainEqual(expect.objectContaining({ id, why: "reasons" }));
+    expect(at.effects()).not.toContain(to);
+    const again = await at.cardOf(to);
+    expect(again).toMatchObject({ reasons: [{ policy: "pay" }, { policy: "pay-seen" }] });
+    expect(await at.verdict("lea", again.id)).toBe("ok");
+    expect(await retry()).toContain("done by bank");
+  });
+
+  test("another ground of a policy that asked before is another reason", async () => {
+    const { to, retry, mark } = await answered("odd");
+    await mark("worse");
+    expect(await retry()).toEqual(pending);
+    expect(at.effects()).not.toContain(to);
+  });
+
+  test("a policy that nothing lifts denies", async () => {
+    const { to, retry, mark } = await answered();
+    await mark("sealed");
+    expect(await retry()).toContain("What is sealed pays nobody.");
+    expect(at.effects()).not.toContain(to);
+  });
+
+  test("who waits in the open call is no way around it either", async () => {
+    const { to, token } = await waiting();
+    const { id, requests } = await at.cardOf(to);
+    const open = at.call(token, "pay", { to });
+    await at.operator.call("session_mark", { at: { id: requests[0]?.session ?? "" }, body: { labels: ["seen"] } });
+    await at.verdict("lea", id);
+    expect(await open).toEqual(pending);
+    expect(at.effects()).not.toContain(to);
+  });
 });
 
 test("a race of approvers: a quorum counts people, and of a yes and a no at once one is first", async () => {

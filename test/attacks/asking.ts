@@ -17,6 +17,9 @@ breakers: false
 const asking = `
 @id("all") permit (principal, action, resource);
 @id("pay") @reason("A lead looks at payments.") @remedy("approval:leads") forbid (principal, action == Action::"bank/pay", resource) unless { context.approvals.contains(Group::"leads") };
+@id("pay-seen") @reason("This session has seen secrets.") @remedy("approval:leads") forbid (principal, action == Action::"bank/pay", resource) when { context.session.labels.contains("seen") } unless { context.approvals.contains(Group::"leads") };
+@id("pay-odd") @reason("An odd session.") @remedy("approval:leads") forbid (principal, action == Action::"bank/pay", resource) when { context.session.labels.containsAny(["odd", "worse"]) } unless { context.approvals.contains(Group::"leads") };
+@id("pay-sealed") @reason("What is sealed pays nobody.") forbid (principal, action == Action::"bank/pay", resource) when { context.session.labels.contains("sealed") };
 @id("close") @remedy("approval:2 of sre") forbid (principal, action == Action::"bank/close", resource) unless { context.approvals.contains(Group::"2 of sre") };`;
 
 export interface Card extends JsonObject {

@@ -66,7 +66,7 @@ export async function stand(options: StandOptions): Promise<Stand> {
     const intent = { seq: calls.length, id: `dec_${calls.length}` };
     if (options.deny?.(call)) {
       const decision = { effect: "deny", reasons: [{ policy: "sundays", text: "not on a Sunday", remedy: "" }], approvers: [], errors: [] } as const;
-      return refusal.denied(action, intent, { decision, bundle: null }, "policy", "");
+      return refusal.denied(action, intent, { decision, bundle: null, reasons: [] }, "policy", "");
     }
     try {
       return { kind: "done", intent, answer: inspect({ limits }, action, await execute({ upstreams: servers, limits, pin: () => ({ refuse: null }) }, action, principal, call.exchange)) };

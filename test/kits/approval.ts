@@ -37,7 +37,7 @@ export const factsOf = (definition = "H"): Facts => ({
   },
   pin: { definition: hash(definition), contract: { effects: ["write"], reversibility: "reversible" }, refuse: null },
 });
-export const rulingOf = (groups = ["leads"], bundle = "B"): Ruling => ({ decision: { effect: "ask", reasons: [], approvers: groups, errors: [] }, bundle: hash(bundle) });
+export const rulingOf = (groups = ["leads"], bundle = "B", reasons: readonly string[] = []): Ruling => ({ decision: { effect: "ask", reasons: [], approvers: groups, errors: [] }, bundle: hash(bundle), reasons });
 
 /** An approval stage on a store in memory, with mediation's part of the play. */
 export async function approvalWorld(yaml = approvalYaml) {

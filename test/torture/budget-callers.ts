@@ -74,7 +74,7 @@ export async function runCallers({ folder, callers, attempts, told }: { folder: 
         if (chance > 0.05) await setImmediate(); // policy denies, or asks
         continue;
       }
-      const intent = await record.intend(action, principal, null, { decision: { effect: "allow", reasons: [], approvers: [], errors: [] }, bundle: null }, "policy", null, reservation);
+      const intent = await record.intend(action, principal, null, { decision: { effect: "allow", reasons: [], approvers: [], errors: [] }, bundle: null, reasons: [] }, "policy", null, reservation);
       if (chance < 0.6) await systemClock.pause(Math.random() * 3);
       const concluded = record.conclude(intent, principal, pick(endings), "", { result: {} }, systemClock.monotonicUs(), reservation);
       if (chance < 0.3) await concluded;

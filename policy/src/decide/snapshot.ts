@@ -3,6 +3,7 @@ import { addressOf, addressOfSlices, equalBytes, findPolicy, readBundle, readBun
 import { Expressions } from "../cedar/compile.ts";
 import type { ActionShape } from "../schema/schema.ts";
 import { Actions } from "./actions.ts";
+import { reasonsToAsk } from "./asking.ts";
 import { CandidateFinder, couldAllow, type Candidates } from "./candidates.ts";
 import { denyUnasked } from "./combine.ts";
 import { decide, find, roundsOf, seenCall, type Evaluation, type Rules } from "./decide.ts";
@@ -36,6 +37,8 @@ export interface Snapshot {
   decide(input: DecisionInput): Decision;
   /** Which policies spoke, for coverage; costs what deciding costs. */
   judge(input: DecisionInput): Judgement;
+  /** Why people must be asked about a call that nobody has answered for yet, see there; costs what deciding costs. */
+  reasonsToAsk(input: DecisionInput): readonly string[];
   /** Why it decides so; takes a hundred times as long as deciding. */
   explain(input: DecisionInput): PolicyExplanation[];
   /**
@@ -241,6 +244,10 @@ class ReadySnapshot implements Snapshot {
       satisfied: ids(found.flatMap(({ satisfied }) => satisfied)),
       errors: [...failed, ...found.flatMap(({ errors }) => errors)],
     };
+  }
+
+  reasonsToAsk(input: DecisionInput): readonly string[] {
+    return reasonsToAsk(this.#rules, (id) => this.policy(id), input);
   }
 
   explain(input: DecisionInput): PolicyExplanation[] {

@@ -1,21 +1,32 @@
 import { createHash } from "node:crypto";
-import type { Json } from "@lanyard/contract";
+import type { DecisionInput, Json } from "@lanyard/contract";
 import { canonicalize } from "@lanyard/ledger";
+import type { Snapshot } from "@lanyard/policy";
 import type { Bound, Facts, Ruling } from "./path.ts";
 
+/** A decision of a bundle, with what an answer of people to it would be for. */
+export const ruled = (snapshot: Snapshot, input: DecisionInput, decision = snapshot.decide(input)): Ruling => ({
+  decision,
+  bundle: snapshot.hash,
+  reasons: decision.effect === "ask" || input.approvals.length > 0 ? snapshot.reasonsToAsk(input) : [],
+});
+
 /**
- * What an answer of people holds for, beside the call's own digest (invariant I6). In the facts are agent, user, session (without its id), what
- * is touched and the tool's contract; not the time, which always differs, nor what was approved, nor budgets and history, which move by themselves and are looked at anew.
+ * What an answer of people holds for, beside the call's own digest (invariant I6). In the facts are agent, user, what is touched, what the arguments mean and
+ * where they come from, and the tool's contract. Not in them is what moves without the call: the time, labels and task of the session, budgets and
+ * history. Whatever these give policies to say against the call is among the reasons.
  */
-export function boundOf({ input, pin }: Facts, { bundle, decision }: Ruling): Bound {
-  const { args: _args, approvals: _approvals, nowMs: _nowMs, budget: _budget, history: _history, facts: found = {}, session: { id: _id, ...session }, ...rest } = input;
+export function boundOf({ input, pin }: Facts, { bundle, decision, reasons }: Ruling): Bound {
+  const { args: _args, approvals: _approvals, nowMs: _nowMs, asked: _asked, budget: _budget, history: _history, facts: found = {}, session: { id: _id, labels: _labels, ...session }, ...rest } = input;
   // Where a value was seen is for people to read, and seen again it is the same value.
   const meanings = Object.fromEntries(Object.entries(found).map(([argument, { sources: _sources, ...meaning }]) => [argument, meaning]));
   const known = { ...rest, ...(input.facts && { facts: meanings }) };
   const facts = createHash("sha256").update(canonicalize({ ...known, session, contract: pin.contract } as unknown as Json)).digest("base64url");
-  return { bundle: bundle ?? "", definition: pin.definition, transforms: decision.transforms ?? [], facts };
+  return { bundle: bundle ?? "", definition: pin.definition, transforms: decision.transforms ?? [], reasons, facts };
 }
 
-/** The first part that is not as it was; null when all is. */
-export const changedIn = (before: Bound, after: Bound): keyof Bound | null =>
-  (["definition", "bundle", "transforms", "facts"] as const).find((part) => JSON.stringify(before[part]) !== JSON.stringify(after[part])) ?? null;
+/** The first part that is not covered by what it was; null when all is. */
+export function changedIn(before: Bound, after: Bound): keyof Bound | null {
+  const other = (["definition", "bundle", "transforms", "facts"] as const).find((part) => JSON.stringify(before[part]) !== JSON.stringify(after[part]));
+  return other ?? (after.reasons.every((reason) => before.reasons.includes(reason)) ? null : "reasons");
+}

@@ -40,6 +40,8 @@ export interface Ruling {
   readonly decision: Decision;
   /** Content address of the bundle that decided; null when the call was refused before any was asked. */
   readonly bundle: string | null;
+  /** Why people are asked about the call as long as nobody has answered, as `Snapshot.reasonsToAsk` says it; empty when they are not. */
+  readonly reasons: readonly string[];
 }
 
 export interface Intent {
@@ -56,6 +58,8 @@ export interface Bound {
   readonly definition: string | null;
   /** Changes of the arguments that are made before the call is carried out. */
   readonly transforms: readonly string[];
+  /** Why people were asked. An answer holds for these, so also where some of them do not apply any more. */
+  readonly reasons: readonly string[];
   /** Hash of what else was known, see `boundOf`. */
   readonly facts: string;
 }

@@ -25,7 +25,7 @@ const facts = (approvals: readonly string[]): Facts => ({
   },
   pin: { definition: "d1", contract: { effects: ["write"], reversibility: "unknown" }, refuse: null },
 });
-const bound = boundOf(facts([]), { decision: says("ask"), bundle: "b1" });
+const bound = boundOf(facts([]), { decision: says("ask"), bundle: "b1", reasons: [] });
 const approval: Approval = { id: "a1", groups: ["leads"], bound, given: [], said: [{ by: "lea", comment: "only this once" }] };
 
 /** The path with every room a lambda; `trace` is the order in which they were entered. */
@@ -41,7 +41,7 @@ function world(over: Partial<Stages> = {}): { stages: Stages; trace: string[] } 
     reserve: () => nothingReserved,
     look: () => {},
     vet: () => null,
-    decide: () => (trace.push("decide"), { decision: says("allow"), bundle: "b1" }),
+    decide: () => (trace.push("decide"), { decision: says("allow"), bundle: "b1", reasons: [] }),
     intend: async (_a, _p, _f, ruling, by) => (trace.push(`intend ${ruling.decision.effect} by ${by}`), { seq: 7, id: "d_7" }),
     conceal: () => (value) => value,
     remember: async () => {},
@@ -79,7 +79,7 @@ describe("the path of one action", () => {
 
   test("deny: reasons in the author's words, the decision's id, what to do; nothing executed", async () => {
     const { stages, trace } = world({
-      decide: () => ({ decision: says("deny", { reasons: [{ policy: "org.no", text: "Never on Fridays.", remedy: "" }] }), bundle: "b1" }),
+      decide: () => ({ decision: says("deny", { reasons: [{ policy: "org.no", text: "Never on Fridays.", remedy: "" }] }), bundle: "b1", reasons: [] }),
     });
     const reply = await mediate(stages, call());
     expect(textOf(reply)).toMatchInlineSnapshot(`
@@ -118,7 +118,7 @@ describe("the path of one action", () => {
     const executed: JsonObject[] = [];
     const digests: string[] = [];
     const { stages } = world({
-      decide: () => ({ decision: says("allow", { transforms: ["mask(path)"], reasons: [{ policy: "no.paths", text: "Paths stay inside.", remedy: "transform:mask(path)" }] }), bundle: "b1" }),
+      decide: () => ({ decision: says("allow", { transforms: ["mask(path)"], reasons: [{ policy: "no.paths", text: "Paths stay inside.", remedy: "transform:mask(path)" }] }), bundle: "b1", reasons: [] }),
       intend: async ({ digest, args }) => (digests.push(digest), expect(args).toEqual({ path: "a" }), { seq: 7, id: "d_7" }),
       execute: async ({ params, args, digest }) => (executed.push(params, args), digests.push(digest), { result: { content: [{ type: "text", text: "ok" }] } }),
     });
@@ -130,7 +130,7 @@ describe("the path of one action", () => {
 
   test("I4 a change that is not known, or does not fit, denies", async () => {
     for (const change of ["encrypt(path)", "mask(path.x)"]) {
-      const { stages, trace } = world({ decide: () => ({ decision: says("allow", { transforms: [change] }), bundle: "b1" }) });
+      const { stages, trace } = world({ decide: () => ({ decision: says("allow", { transforms: [change] }), bundle: "b1", reasons: [] }) });
       expect((await mediate(stages, call())).kind).toBe("refused");
       expect(trace).not.toContain("execute");
     }
@@ -139,7 +139,7 @@ describe("the path of one action", () => {
   test("I6 an approval given for other changes does not cover the call", async () => {
     const { stages, trace } = world({
       claim: () => ({ ...approval, bound: { ...bound, transforms: ["mask(path)"] } }),
-      decide: ({ approvals }) => ({ decision: approvals.length > 0 ? says("allow") : says("ask", { approvers: ["leads"] }), bundle: "b1" }),
+      decide: ({ approvals }) => ({ decision: approvals.length > 0 ? says("allow") : says("ask", { approvers: ["leads"] }), bundle: "b1", reasons: [] }),
     });
     expect((await mediate(stages, call())).kind).toBe("refused");
     expect(trace).toContain("unclaim transforms");
@@ -149,7 +149,7 @@ describe("the path of one action", () => {
   test("ask: held, approved, gathered and decided again, then executed once", async () => {
     const effects: Decision["effect"][] = ["ask", "allow"];
     const { stages, trace } = world({
-      decide: () => ({ decision: says(effects.shift()!, { approvers: ["leads"] }), bundle: "b1" }),
+      decide: () => ({ decision: says(effects.shift()!, { approvers: ["leads"] }), bundle: "b1", reasons: [] }),
       hold: async (): Promise<Hold> => ({ kind: "approved", approval }),
     });
     expect(await mediate(stages, call())).toMatchObject({ kind: "done", answer: { result: { content: [{ text: "Approved by lea: only this once" }] } } });
@@ -166,11 +166,20 @@ describe("the path of one action", () => {
     let decided = 0;
     const { stages, trace } = world({
       claim: () => stale,
-      decide: () => ({ decision: says(decided++ === 0 ? "allow" : "ask"), bundle: "b1" }),
+      decide: () => ({ decision: says(decided++ === 0 ? "allow" : "ask"), bundle: "b1", reasons: [] }),
     });
     expect(await mediate(stages, call())).toMatchObject({ kind: "refused", code: "approval_pending" });
     expect(trace).toContain(`unclaim ${what}`);
     expect(trace).not.toContain("execute");
+  });
+
+  test("I6 an approval is void when there is a reason to ask that it was not given for, and not when there is one less", async () => {
+    const given = { ...approval, bound: { ...bound, reasons: ["a", "b"] } };
+    for (const [reasons, kind] of [[["b"], "done"], [["b", "c"], "refused"]] as const) {
+      const { stages, trace } = world({ claim: () => given, decide: ({ approvals }) => ({ decision: says(approvals.length > 0 ? "allow" : "ask"), bundle: "b1", reasons }) });
+      expect((await mediate(stages, call())).kind).toBe(kind);
+      expect(trace.includes("unclaim reasons")).toBe(kind === "refused");
+    }
   });
 
   test("a claimed approval is given back when the intent could not be written", async () => {
@@ -181,14 +190,14 @@ describe("the path of one action", () => {
 
   test("a request that is voided while its call waits has the call decided anew: a stop then denies it, on record", async () => {
     const effects: Decision["effect"][] = ["ask", "deny"];
-    const { stages, trace } = world({ decide: () => ({ decision: says(effects.shift()!), bundle: "b1" }), hold: async (): Promise<Hold> => ({ kind: "void" }) });
+    const { stages, trace } = world({ decide: () => ({ decision: says(effects.shift()!), bundle: "b1", reasons: [] }), hold: async (): Promise<Hold> => ({ kind: "void" }) });
     expect(await mediate(stages, call())).toMatchObject({ kind: "refused", code: "denied" });
     expect(trace).toEqual(["gather", "intend ask by policy", "gather", "intend deny by policy", "leave"]);
   });
 
   test("policy that changes while a call waits cannot hold it forever", async () => {
     const { stages, trace } = world({
-      decide: () => ({ decision: says("ask"), bundle: "b1" }),
+      decide: () => ({ decision: says("ask"), bundle: "b1", reasons: [] }),
       hold: async (): Promise<Hold> => ({ kind: "approved", approval }),
     });
     expect(await mediate(stages, call())).toMatchObject({ kind: "refused", code: "approval_pending" });
@@ -211,7 +220,7 @@ describe("an answer that comes in pieces", () => {
   });
 
   test("a request that leaves a sandbox cannot be changed on its way: a policy that wants to refuses it", async () => {
-    const { stages, trace } = world({ decide: () => ({ decision: says("allow", { transforms: ["drop(body)"] }), bundle: "b1" }) });
+    const { stages, trace } = world({ decide: () => ({ decision: says("allow", { transforms: ["drop(body)"] }), bundle: "b1", reasons: [] }) });
     const reply = await mediate(stages, { ...call(), server: "web", method: "POST", tool: "POST", params: { host: "a" } });
     expect(reply).toMatchObject({ kind: "refused", code: "denied" });
     expect(trace).not.toContain("execute");
@@ -326,14 +335,14 @@ describe("what is changed can be taken back, or waits", () => {
 
   test("an approval that a staged call was given counts when it is let go, unless what it was bound to has changed", async () => {
     const said = (over: Partial<typeof bound>) => ({ ...call(), released: { approval: { ...approval, bound: { ...bound, ...over } } } });
-    const { stages, trace } = world({ decide: (input) => ({ decision: says(input.approvals.includes("leads") ? "allow" : "ask"), bundle: "b1" }) });
+    const { stages, trace } = world({ decide: (input) => ({ decision: says(input.approvals.includes("leads") ? "allow" : "ask"), bundle: "b1", reasons: [] }) });
     expect((await mediate(stages, said({}))).kind).toBe("done");
     expect(await mediate(stages, said({ definition: "another" }))).toMatchObject({ kind: "refused", code: "approval_pending" });
     expect(trace.filter((step) => step === "execute")).toHaveLength(1);
   });
 
   test("a policy that changes a call into one of another class is not followed", async () => {
-    const { stages, trace } = world({ decide: () => ({ decision: says("allow", { transforms: ["drop(body)"] }), bundle: "b1" }) });
+    const { stages, trace } = world({ decide: () => ({ decision: says("allow", { transforms: ["drop(body)"] }), bundle: "b1", reasons: [] }) });
     const gather: Stages["gather"] = (action, ...given) => {
       const known = stages.gather(action, ...given);
       return { ...known, input: { ...known.input, reversibility: "body" in action.args ? "reversible" : "irreversible" } };

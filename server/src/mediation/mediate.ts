@@ -18,7 +18,7 @@ export async function mediate(stages: Stages, call: InboundCall): Promise<Reply>
   using passage = stages.enter(action, principal, call.exchange);
   let approval = call.released ? call.released.approval : stages.claim(principal, action);
   const staged = ({ input }: Facts): Pin["refuse"] => (call.released || input.reversibility === "read" ? null : stages.staged(principal, action));
-  for (let held = false; ; held = true) {
+  for (let held = false; ; ) {
     const verdict = rule(stages, action, principal, approval, (facts) => stages.standing(passage, facts) ?? staged(facts) ?? stages.vet(action, principal, passage.exchange));
     using reservation = verdict.reservation; // What it takes of budgets is given back whichever way this turn ends, unless the call was carried out.
     const changed = approval && changedSince(approval, verdict);
@@ -37,6 +37,7 @@ export async function mediate(stages: Stages, call: InboundCall): Promise<Reply>
     if (approval) stages.unclaim(approval, "unused");
     if (verdict.ruling.decision.effect === "deny" || !verdict.facts) return refusal.denied(action, intent, verdict.ruling, verdict.by, verdict.why);
     if (held) return refusal.askedAgain(action, intent);
+    held = true;
     const hold = await stages.hold(action, principal, intent, verdict.facts, verdict.ruling, passage.exchange);
     if (hold.kind === "void" || (passage.cut && hold.kind === "pending")) continue; // Stopped meanwhile, it is decided anew, which says so and records it.
     if (hold.kind !== "approved") return refusal.held(action, intent, verdict.ruling, hold);
@@ -60,7 +61,7 @@ interface Verdict {
 const denyBefore = (action: Action, facts: Facts | null, code: ErrorCode, why: string): Verdict => ({
   changed: action,
   facts,
-  ruling: { decision: { effect: "deny", reasons: [], approvers: [], errors: [] }, bundle: null },
+  ruling: { decision: { effect: "deny", reasons: [], approvers: [], errors: [] }, bundle: null, reasons: [] },
   by: code,
   why,
   reservation: null,

@@ -1,5 +1,5 @@
 import { completeWebArguments, Fault, isObject, webServer, type Action, type Decision, type DecisionInput, type Effect, type ErrorCode, type Json, type JsonObject } from "@lanyard/contract";
-import { boundOf, changedIn } from "../../base/bound.ts";
+import { boundOf, changedIn, ruled } from "../../base/bound.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Answer, Exchange } from "../../base/exchange.ts";
 import type { Classifier } from "../../base/labels/classifier.ts";
@@ -153,14 +153,14 @@ export class Trial {
     const isGood = given !== null && this.#clock.nowMs() < given.untilMs;
     const approvalBy = (more: readonly string[]): Approval | null => {
       const groups = [...new Set([...approvals, ...more])].sort();
-      return groups.length === 0 ? null : { id: "trial", groups, bound: { bundle: snapshot.hash, definition: null, transforms: [], facts: "" }, given: [], said: [] };
+      return groups.length === 0 ? null : { id: "trial", groups, bound: { bundle: snapshot.hash, definition: null, transforms: [], reasons: [], facts: "" }, given: [], said: [] };
     };
     const world = this.#world;
     const stages = {
       gather: gathering({ config: () => world.config, catalog: world, clock: this.#clock, classifier: () => this.#classifier, flow: this.#flow, history: this.#history }),
       reserve: this.#budgets.reserve,
       conceal: this.#concealing.conceal,
-      decide: (input: Parameters<typeof snapshot.decide>[0]) => ({ decision: snapshot.decide(input), bundle: snapshot.hash }),
+      decide: (input: DecisionInput) => ruled(snapshot, input),
     };
     const first = rule(stages, action, session.principal, approvalBy(isGood ? given.groups : []), () => null);
     const isOther = isGood && (first.facts === null || changedIn(given.bound, boundOf(first.facts, first.ruling)) !== null);

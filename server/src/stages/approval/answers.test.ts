@@ -84,10 +84,28 @@ test("I6: a fact that changed is another question, before the answer and after i
   await w.call();
   const before = w.only();
   const moved = factsOf();
-  await w.call({ facts: { ...moved, input: { ...moved.input, session: { ...moved.input.session, labels: ["untrusted"] } } } });
+  await w.call({ facts: { ...moved, input: { ...moved.input, session: { ...moved.input.session, depth: 1 } } } });
   expect(w.only()).not.toBe(before);
   await settled();
   expect(w.records("approval.expire")).toMatchObject([{ id: before, why: "facts" }]);
+});
+
+test("I6: a yes is for the reasons that were shown: one more is another question, one less is covered, and what moves beside the call is none", async () => {
+  const w = await world();
+  const asks = (...reasons: string[]) => ({ ruling: rulingOf(["leads"], "B", reasons) });
+  await w.call(asks("a", "b"));
+  const first = w.only();
+  const { input, pin } = factsOf();
+  await w.call({ ...asks("a"), facts: { input: { ...input, asked: ["egress"], session: { ...input.session, labels: ["untrusted"] } }, pin } });
+  expect(w.only()).toBe(first);
+  await w.call(asks("a", "b", "c"));
+  expect(w.only()).not.toBe(first);
+  await settled();
+  expect(w.records("approval.expire")).toMatchObject([{ id: first, why: "reasons" }]);
+  const second = w.only();
+  await w.restart();
+  await w.call(asks("c"));
+  expect(w.only()).toBe(second);
 });
 
 test("the digest that a person was shown must be the request's", async () => {

@@ -62,13 +62,13 @@ export const keyOf = ({ session, digest }: { session: string; digest: string }):
 export const foldOf = ({ agent, user, digest, bound, groups, state, given }: ApprovalRequest): string => JSON.stringify([agent, user, digest, bound, groups, state, given.map(({ by }) => by)]);
 
 /** The record's word for what an answer holds for. */
-export const boundHash = ({ bundle, definition, transforms, facts }: Bound): string =>
-  createHash("sha256").update(canonicalize({ bundle, definition, transforms: [...transforms], facts })).digest("base64url");
+export const boundHash = ({ bundle, definition, transforms, reasons, facts }: Bound): string =>
+  createHash("sha256").update(canonicalize({ bundle, definition, transforms: [...transforms], reasons: [...reasons], facts })).digest("base64url");
 
 /** What is kept across a restart: nothing that the agent sent. */
 export const stateOf = ({ id: _id, sent: _sent, ...kept }: ApprovalRequest): JsonObject => structuredClone(kept) as unknown as JsonObject;
 
-/** A request as it was kept. One from before facts were bound matches no call, so people are asked again. */
+/** A request as it was kept. One from before facts or reasons were bound covers no call, so people are asked again. */
 export function fromState(store: Store, id: string, value: JsonObject): ApprovalRequest {
   const text = (key: string): string => String(value[key]);
   const [bound, given, reasons, read] = [value["bound"], value["given"], value["reasons"], value["read"]];
@@ -82,7 +82,7 @@ export function fromState(store: Store, id: string, value: JsonObject): Approval
     digest: text("digest"),
     sent: sentOf(store, Number(value["of"])),
     groups: textsOf(value["groups"]),
-    bound: { bundle: String(part["bundle"]), definition: typeof part["definition"] === "string" ? part["definition"] : null, transforms: textsOf(part["transforms"]), facts: String(part["facts"]) },
+    bound: { bundle: String(part["bundle"]), definition: typeof part["definition"] === "string" ? part["definition"] : null, transforms: textsOf(part["transforms"]), reasons: textsOf(part["reasons"]), facts: String(part["facts"]) },
     reasons: reasonsOf(reasons),
     reversibility: text("reversibility"),
     read: Array.isArray(read) ? read.map(Number) : [],

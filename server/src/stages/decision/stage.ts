@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { Fault, type Decision, type DecisionInput } from "@lanyard/contract";
 import { denyUnasked, describeProblem, type Ground, type PolicyProblem, type Snapshot } from "@lanyard/policy";
+import { ruled } from "../../base/bound.ts";
 import type { Clock } from "../../base/clock.ts";
 import { defaultLimits, type Limits } from "../../base/limits.ts";
 import type { Log } from "../../base/log.ts";
@@ -78,14 +79,14 @@ export class DecisionStage implements AsyncDisposable {
 
   decide(input: DecisionInput): Ruling {
     const { active, canary, shadow } = this.#posting.line; // Invariant: one line-up from here to the end of this call.
-    if (active === null) return { decision: denyUnasked("lanyard.bundle", this.#whyNone()), bundle: null };
+    if (active === null) return { decision: denyUnasked("lanyard.bundle", this.#whyNone()), bundle: null, reasons: [] };
     const distrust = this.#recheck?.denies ?? null;
-    if (distrust !== null) return { decision: denyUnasked("lanyard.engine", distrust), bundle: null };
+    if (distrust !== null) return { decision: denyUnasked("lanyard.engine", distrust), bundle: null, reasons: [] };
     const by = canary !== null && takes(canary, input.session.id) ? canary : active;
     const decision = canary === null ? by.snapshot.decide(input) : this.#decideCounted(input, by, canary);
     shadow?.watch.see(input, decision, by.hash, shadow.snapshot);
     this.#recheck?.see(input, decision, by.snapshot);
-    return { decision, bundle: by.hash };
+    return ruled(by.snapshot, input, decision);
   }
 
   /** Those of `actions` that some policy could allow this agent (in this session), in the order given: what `tools/list` may show it. */

@@ -90,7 +90,7 @@ const call = (action: string, args: JsonObject, who: Who = {}): Started => {
   const acted: Action = { protocol: "mcp", server, method: "tools/call", tool: name, name: action, args, params: {}, digest: "A".repeat(43) };
   const principal = { session: input.session.id, agent: input.agent.id, user: input.user.id } as Principal;
   const facts: Facts = { input, pin: { definition: null, contract: { effects: [], reversibility: "unknown" }, refuse: null } };
-  const intent = record.intend(acted, principal, facts, { decision, bundle: active.hash }, "policy", null, null).then((made) => {
+  const intent = record.intend(acted, principal, facts, { decision, bundle: active.hash, reasons: [] }, "policy", null, null).then((made) => {
     stage.begun(made.seq, input, decision);
     return made;
   });

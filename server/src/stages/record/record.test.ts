@@ -18,7 +18,7 @@ const action: Action = { protocol: "mcp", server: "files", method: "tools/call",
 const principal: Principal = { session: "s_AAAAAAAAAAAAAAAA", agent: "coder", user: "ana", purpose: "test", chain: [], tools: null, labels: [], isolation: "none", expiresAtMs: 1 };
 const facts: Facts = { input, pin: { definition: hash, contract: { effects: ["write"], reversibility: "reversible" }, refuse: null } };
 const decision: Decision = { effect: "allow", reasons: [{ policy: "p.one", text: "because", remedy: "" }], approvers: [], errors: [] };
-const ruling: Ruling = { decision, bundle: hash };
+const ruling: Ruling = { decision, bundle: hash, reasons: [] };
 
 let medium: MemoryMedium;
 let store: Store;
@@ -63,12 +63,12 @@ describe("an intent", () => {
   });
 
   test("without facts commits to no input and knows no tool", async () => {
-    const { seq } = await stage.intend(action, principal, null, { decision: { ...decision, effect: "deny", reasons: [] }, bundle: null }, "facts_unavailable", null, null);
+    const { seq } = await stage.intend(action, principal, null, { decision: { ...decision, effect: "deny", reasons: [] }, bundle: null, reasons: [] }, "facts_unavailable", null, null);
     expect(store.entry(seq)).toMatchObject({ effect: "deny", by: "facts_unavailable", policies: [], bundle: null, input: null, tool: null, payload: null, reversibility: "unknown" });
   });
 
   test("names the approval that lifted an ask", async () => {
-    const { seq } = await stage.intend(action, principal, facts, ruling, "policy", { id: "ap_1", groups: ["leads"], bound: { bundle: hash, definition: hash, transforms: [], facts: hash }, given: [], said: [] }, null);
+    const { seq } = await stage.intend(action, principal, facts, ruling, "policy", { id: "ap_1", groups: ["leads"], bound: { bundle: hash, definition: hash, transforms: [], reasons: [], facts: hash }, given: [], said: [] }, null);
     expect(store.entry(seq)).toMatchObject({ approval: "ap_1" });
   });
 
