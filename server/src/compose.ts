@@ -241,7 +241,7 @@ function pathOf({ clock, log, store, live, identity, catalog, decision, approval
     lease: (action, principal, intent, { web: request }) => credentials.lease(action, principal, intent, request),
     execute: (action, principal, exchange, lease) => (exchange.restore ? restored(exchange.restore) : action.protocol === "http" ? executeWeb(web, action, exchange, lease) : execute(executor, action, principal, exchange)),
     ...screening(labels, () => live.current(), (action, answer, passage) => stop.watch(passage, inspect({ limits }, action, answer))),
-    ...noting(flow),
+    ...noting(flow, () => live.current()),
   };
 }
 

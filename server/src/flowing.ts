@@ -1,4 +1,4 @@
-import type { Action, ResourceFact } from "@lanyard/contract";
+import { webServer, type Action, type JsonObject, type ResourceFact } from "@lanyard/contract";
 import type { Clock } from "./base/clock.ts";
 import type { Config } from "./base/config/config.ts";
 import { yieldsOf } from "./base/config/labels.ts";
@@ -8,7 +8,10 @@ import type { Classifier } from "./base/labels/classifier.ts";
 import { labelsOfResult } from "./base/labels/labels-of.ts";
 import type { Facts, Intent, Passage } from "./base/path.ts";
 import type { Store } from "./base/store/port.ts";
+import { isModelHost } from "./base/usage.ts";
+import type { WebHeaders } from "./base/web.ts";
 import { Flow, type ResultYields } from "./stages/flow/flow.ts";
+import { PassingBody } from "./stages/flow/passing-body.ts";
 import { pastOf } from "./stages/flow/past.ts";
 import { Vouching } from "./stages/flow/vouching.ts";
 import { WrittenValues } from "./stages/flow/written.ts";
@@ -38,19 +41,43 @@ export const unrecordedFlow = ({ clock, ...judges }: Judges & { readonly clock: 
   new Flow({ key: clock.random(32), config: judges.config, yieldsOf: resultYields(judges), written: new WrittenValues({ most: judges.config().limits.flow_written_values, clock, past: [], fetch: () => null }), past: () => [] });
 
 /** The parts of the path that take note of what a call says and of what comes back. */
-export const noting = (flow: Flow) => ({
+export const noting = (flow: Flow, config: () => Config) => ({
   say: (action: Action, { principal }: Pick<Passage, "principal">, { seq }: Pick<Intent, "seq">, facts: Facts | null): void => flow.say(principal, action, { seq, effects: facts?.input.effects ?? [] }),
   learn: (action: Action, answer: Answer, { principal }: Pick<Passage, "principal">, { seq }: Pick<Intent, "seq">, facts: Facts | null): Answer => {
-    flow.learn({ principal, seq, action: action.name, touched: facts?.input.resources ?? [], answer });
+    const came = { principal, seq, action: action.name, touched: facts?.input.resources ?? [] };
+    if ("result" in answer && answer.web) return learnedOfWeb(flow, config(), came, answer, action.args["host"]);
+    flow.learn({ ...came, answer });
     return answer;
   },
 });
+
+/** Its head is there and is taken note of now, its body as it passes. What flows both ways nobody reads, nor what an API of models says: that is the model's own, if it is trusted. */
+function learnedOfWeb(flow: Flow, config: Config, came: Omit<Parameters<Flow["learn"]>[0], "answer">, answer: Extract<Answer, { result: object }>, host: unknown): Answer {
+  const { web, result, labels = [] } = answer;
+  const isTrusted = yieldsOf(config, webServer, came.action, came.touched).trust === "trusted";
+  const missed = (): void => flow.learn({ ...came, answer: null });
+  if (!web || (isModelHost(host) && isTrusted)) return answer;
+  flow.learn({ ...came, answer: { result: { headers: Object.fromEntries(web.headers), ...leadsTo(web.headers, host), ...result }, labels } });
+  if (!web.input && !isModelHost(host)) {
+    const read = (text: string): void => flow.learn({ ...came, answer: { result: { body: text } } });
+    return { ...answer, web: { ...web, body: new PassingBody(web.body, { headers: web.headers, isTrusted, limits: config.limits }, { read, missed }) } };
+  }
+  missed();
+  return answer;
+}
+
+/** Where an answer sends its reader, in the parts that the next request has: a host without a dot is no value within a text. */
+function leadsTo(headers: WebHeaders, from: unknown): JsonObject {
+  const to = headers.flatMap(([name, value]) => (name.toLowerCase() === "location" ? (URL.parse(value, `http://${String(from)}`) ?? []) : []));
+  const parts = to.map(({ hostname, pathname, search }) => ({ ...(hostname !== from && { host: hostname }), path: pathname, query: search.slice(1) }));
+  return parts.length === 0 ? {} : { location: parts };
+}
 
 /** What a result is, by its contract, by what the call touched, and by what detectors find in it. */
 const resultYields =
   ({ config, classifier }: Judges) =>
   (action: string, touched: readonly ResourceFact[], answer: Answer): ResultYields => {
-    const own = yieldsOf(config(), action.slice(0, action.indexOf("/")), action);
+    const own = yieldsOf(config(), action.slice(0, action.indexOf("/")), action, touched);
     const labels = [...new Set([...own.labels, ...touched.flatMap((resource) => resource.labels)])].sort();
     const found = classifier();
     return { trust: own.trust, labels, all: answer.labels ?? labelsOfResult(found, own, touched, answer), spans: (text, field) => found.spans(text, field) };

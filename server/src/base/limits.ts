@@ -120,6 +120,8 @@ export const limits = {
   flow_sessions_bytes: { value: 512 * 1024 * 1024, unit: "bytes", why: "what sessions remember of what they read, all together; what was not used for longest is read again from the ledger when it is needed" },
   flow_written_values: { value: 500_000, unit: "values", why: "that sessions have written and that were not known to be good, remembered so that they are known when others read them; the oldest make room" },
   flow_task_values: { value: 100_000, unit: "values", why: "words and phrases of a session's task; past it what people add is not known to be theirs" },
+  flow_body_chars: { value: 1024 * 1024, unit: "characters", why: "of one body out of the web that are taken note of as it passes; of a longer one what is not known counts as untrusted" },
+  flow_whole_bytes: { value: 32 * 1024, unit: "bytes", why: "of a body whose length is told before it: it is held until all of it has been taken note of" },
   history_rows_per_agent: { value: 500_000, unit: "rows", why: "what conditions on history keep of one agent's calls, some 100 bytes each; past it the agent's calls are refused until a window has passed" },
   deadlines: { value: 10_000, unit: "deadlines", why: "what calls must be followed by and has not come yet; past it calls that must be followed by something are refused" },
   deadline_kept_ms: { value: 24 * 3_600_000, unit: "ms", why: "how long what was missed is still looked for, and its alert stays open; what comes later is another story" },

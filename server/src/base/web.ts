@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { isUtf8 } from "node:buffer";
 import type { Readable, Writable } from "node:stream";
 import { webHeaders, type JsonObject } from "@lanyard/contract";
+import { hostText } from "./host.ts";
 
 export type WebHeaders = readonly (readonly [name: string, value: string])[];
 
@@ -57,6 +58,12 @@ export function webArguments(request: WebRequest, shownBytes: number, credential
     ...(isText && { body: textOf(body, shownBytes) }),
     ...{ body_cut: cut || (body.length > 0 && !isText), body_bytes: body.length, body_sha256: sha256(body), credentials: [...credentials] },
   };
+}
+
+/** Where a request went, by its arguments: `https://a.example:443/b?c`, of a connection without more `a.example:5432`. */
+export function addressIn({ scheme, host, port, path = "", query = "" }: JsonObject): string {
+  const address = `${hostText(String(host))}:${port}`;
+  return scheme === undefined ? address : `${scheme}://${address}${path}${query === "" ? "" : `?${query}`}`;
 }
 
 /** The beginning of a text, whole characters only. */

@@ -1,6 +1,6 @@
 import { webServer, type ArgumentFacts, type Json, type JsonObject, type LedgerRecord } from "@lanyard/contract";
 import type { Command } from "commander";
-import { hostText } from "../base/host.ts";
+import { addressIn } from "../base/web.ts";
 import type { Context } from "./context.ts";
 import { meaningLines } from "./explain-facts.ts";
 import { brief, json, printable, time, type Colour } from "./terminal.ts";
@@ -30,6 +30,8 @@ interface Explanation {
   readonly input?: JsonObject | null;
   readonly beside?: JsonObject | null;
   readonly input_state?: string;
+  /** The calls whose results values of the arguments came from; the address is that of a request that left a sandbox. */
+  readonly sources?: readonly { readonly seq: number; readonly action: string; readonly address: string }[];
   readonly approval?: readonly LedgerRecord[];
   readonly outcome?: Extract<LedgerRecord, { type: "outcome" }> | null;
   readonly result?: Json;
@@ -87,10 +89,11 @@ function decisionLines(record: DecisionRecord, explained: Explanation, row: Row,
 }
 
 /** Where the values of the arguments came from, those from results first. */
-function originLines({ input }: Explanation, row: Row): string[] {
+function originLines({ input, sources: known = [] }: Explanation, row: Row): string[] {
   const facts = Object.entries((input?.["facts"] ?? {}) as unknown as Readonly<Record<string, ArgumentFacts>>);
+  const calls = new Map(known.map(({ seq, action, address }) => [seq, `, ${action}${address === "" ? "" : ` ${address}`}`]));
   return facts.flatMap(([name, { origins, sources = [] }]) => {
-    const places = sources.map(({ at, origin, seq, field }) => `${at} ${seq === null ? `is known from the ${origin}` : `came from the result of entry ${seq}${field === "" ? "" : ` (${field})`}, ${origin}`}`);
+    const places = sources.map(({ at, origin, seq, field }) => `${at} ${seq === null ? `is known from the ${origin}` : `came from the result of entry ${seq}${calls.get(seq) ?? ""}${field === "" ? "" : ` (${field})`}, ${origin}`}`);
     const isMade = origins.includes("model") ? [`/${name} has something in it that was found nowhere: the model's own`] : [];
     return [...places, ...isMade].map((line) => row("origin", printable(line)));
   });
@@ -102,10 +105,9 @@ function whatLines(record: DecisionRecord, { input, input_state: state }: Explan
   const args = input?.["args"] as JsonObject | undefined;
   if (!args) return [row("what", `${name} arguments: ${state}`)];
   if (!record.action.startsWith(`${webServer}/`)) return [row("what", `${name} ${brief(args, 2000)}`)];
-  const { scheme, host, port, path = "", query = "", headers, body, body_bytes: bytes = 0, body_cut: cut } = args;
-  const address = hostText(String(host));
+  const { headers, body, body_bytes: bytes = 0, body_cut: cut } = args;
   return [
-    row("what", `${name} ${printable(scheme === undefined ? `${address}:${port}` : `${scheme}://${address}:${port}${path}${query === "" ? "" : `?${query}`}`)}`),
+    row("what", `${name} ${printable(addressIn(args))}`),
     ...(headers === undefined ? [] : [row("  headers", brief(headers, 2000))]),
     ...(bytes === 0 ? [] : [row("  body", `${bytes} bytes${body === undefined ? ", no plain text" : `: ${brief(body, 2000)}${cut ? " (and more)" : ""}`}`)]),
   ];

@@ -43,7 +43,7 @@ export interface Config {
   readonly notify: ReadonlyMap<string, readonly string[]>;
   /** Contracts by Cedar action id: `<server>/<tool>`. */
   readonly tools: ReadonlyMap<string, ToolContract>;
-  /** What results are, by the name of a server or the Cedar action id of a tool: see `yieldsOf`. */
+  /** What results are, by the name of a server, the Cedar action id of a tool, or the `resourceKey` of what is touched: see `yieldsOf`. */
   readonly yields: ReadonlyMap<string, YieldsFile>;
   /** Data classes beside the built-in ones. */
   readonly labels: OwnLabels;

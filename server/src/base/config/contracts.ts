@@ -4,7 +4,7 @@ import type { UndoContract } from "../undo/contract.ts";
 import type { DeclaredArguments } from "../extract/declared.ts";
 import { declaredArguments } from "./arguments.ts";
 import type { ContractFile } from "./contract-shape.ts";
-import type { YieldsFile } from "./labels.ts";
+import { resourceKey, type YieldsFile } from "./labels.ts";
 import { readyContract, readyContracts } from "./ready.ts";
 import type { ConfigFile } from "./schema.ts";
 import { nearest, type Path, type YamlSource } from "./source.ts";
@@ -106,5 +106,6 @@ export function undoContracts(shape: ConfigFile): ReadonlyMap<string, UndoContra
 export function yieldsOfAll(shape: ConfigFile): ReadonlyMap<string, YieldsFile> {
   const servers = Object.entries(shape.servers ?? {}).map(([name, { yields }]) => [name, yields] as const);
   const tools = [...spoken(shape)].map(([action, { own, ready }]) => [action, own.yields ?? ready.yields] as const);
-  return new Map([...servers, ...tools].flatMap(([name, yields]) => (yields === undefined ? [] : [[name, yields]])));
+  const resources = Object.entries(shape.resources ?? {}).flatMap(([type, entries]) => Object.entries(entries).map(([id, { yields = {} }]) => [resourceKey({ type, id }), yields] as const));
+  return new Map([...servers, ...tools, ...resources].flatMap(([name, yields]) => (yields === undefined ? [] : [[name, yields]])));
 }

@@ -20,6 +20,23 @@ tools: { crm/export: { effects: [read], yields: { labels: [customer.bulk] } }, c
   expect(labelsOfResult(new Classifier(), yieldsOf(config, "crm", "crm/export"), touched, answer)).toEqual(["customer", "customer.bulk", "internal", "personal", "personal.email"]);
 });
 
+test("what is read of resources is trusted where all that a call touches is called so; the tool's and the server's own words come before that", () => {
+  const config = configOf(`
+servers: { git: { command: x }, wiki: { command: x, yields: { trust: untrusted } } }
+resources: { Repo: { acme/site: { yields: { trust: trusted } }, acme/forks: { labels: [public] } }, Host: { "*": { yields: { trust: trusted } }, bad.example: {} } }
+`);
+  const of = (type: string, ...ids: string[]) => ids.map((id) => ({ type, id, labels: [], owner: null }));
+  const trust = (server: string, ...touched: ReturnType<typeof of>) => yieldsOf(config, server, `${server}/read`, touched).trust;
+  expect(trust("git", ...of("Repo", "acme/site"))).toBe("trusted");
+  expect(trust("git", ...of("Repo", "acme/site", "acme/forks"))).toBe("untrusted");
+  expect(trust("git", ...of("Repo", "acme/other"))).toBe("untrusted");
+  expect(trust("git")).toBe("untrusted");
+  expect(trust("wiki", ...of("Repo", "acme/site"))).toBe("untrusted");
+  expect(trust("web", ...of("Host", "a.example"))).toBe("trusted");
+  expect(trust("web", ...of("Host", "bad.example"))).toBe("untrusted");
+  expect(() => configOf("resources: { Repo: { a: { yields: { labels: [x] } } } }")).toThrow("labels");
+});
+
 test("patterns that cannot be run are refused with their place", () => {
   expect(() => configOf('labels: { patterns: { a: { re2: "(x", label: a } } }')).toThrow("/srv/lanyard.yaml:2:33: no pattern in RE2 syntax: missing closing )");
   expect(() => configOf('labels: { patterns: { a: { re2: "(?=x)", label: a } } }')).toThrow("no pattern in RE2 syntax");

@@ -1,3 +1,4 @@
+import type { ResourceFact } from "@lanyard/contract";
 import { z } from "zod";
 import { patternProblem } from "../labels/patterns.ts";
 import type { Path } from "./source.ts";
@@ -22,6 +23,8 @@ export const labelShape = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 
 
 export const yieldsShape = z.strictObject({ labels: z.array(labelShape).max(64).optional(), trust: z.enum(["trusted", "untrusted"]).optional() });
 export type YieldsFile = z.infer<typeof yieldsShape>;
+/** Of a resource: its labels stand beside it. */
+export const trustShape = yieldsShape.pick({ trust: true });
 
 export const labelsShape = z.strictObject({
   patterns: z.record(labelShape, z.strictObject({ re2: z.string().min(1), label: labelShape })).optional(),
@@ -47,9 +50,17 @@ export const ownLabels = ({ patterns = {}, sets = {} }: LabelsFile, absolute: (p
   sets: new Map(Object.entries(sets).map(([name, { file, label }]) => [name, { file: absolute(file), label }])),
 });
 
-/** A tool's own words count before its server's, each by itself; where both are silent, nothing is trusted. */
-export function yieldsOf({ yields }: { readonly yields: ReadonlyMap<string, YieldsFile> }, server: string, action: string): Yields {
+/** What a resource is called among those that `yields` speaks of: no server and no tool has such a name. */
+export const resourceKey = ({ type, id }: Pick<ResourceFact, "type" | "id">): string => `${type}::${JSON.stringify(id)}`;
+
+/**
+ * A tool's own words count before its server's, each by itself, and both before those of what a call touches, all of which must be trusted; where all are
+ * silent, nothing is trusted. Labels of what is touched are no part of it.
+ */
+export function yieldsOf({ yields }: { readonly yields: ReadonlyMap<string, YieldsFile> }, server: string, action: string, touched: readonly ResourceFact[] = []): Yields {
   const own = yields.get(action);
   const all = yields.get(server);
-  return { labels: [...new Set(own?.labels ?? all?.labels ?? [])].sort(), trust: own?.trust ?? all?.trust ?? "untrusted" };
+  const ofTouched = touched.map((resource) => yields.get(resourceKey(resource)) ?? yields.get(resourceKey({ ...resource, id: "*" })));
+  const trust = ofTouched.length > 0 && ofTouched.every((one) => one?.trust === "trusted") ? "trusted" : "untrusted";
+  return { labels: [...new Set(own?.labels ?? all?.labels ?? [])].sort(), trust: own?.trust ?? all?.trust ?? trust };
 }

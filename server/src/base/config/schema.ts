@@ -7,7 +7,7 @@ import { contractShape, entityTypeShape } from "./contract-shape.ts";
 import { alertShape } from "./alerts.ts";
 import { budgetShape } from "./budgets.ts";
 import { credentialShape } from "./credentials.ts";
-import { labelsShape, yieldsShape } from "./labels.ts";
+import { labelsShape, trustShape, yieldsShape } from "./labels.ts";
 import { stopShape } from "./stop.ts";
 import { maxTextChars, noControl, template } from "./template.ts";
 import { contractUseShape } from "./undo.ts";
@@ -81,7 +81,7 @@ const server = z
     if (entry.oauth !== undefined && Object.keys(entry.headers ?? {}).some((key) => key.toLowerCase() === "authorization")) wrong("`oauth` gives the header `Authorization`", ["headers"]);
   });
 
-const resource = z.strictObject({ labels: names.optional(), owner: name.optional() });
+const resource = z.strictObject({ labels: names.optional(), owner: name.optional(), yields: trustShape.optional() });
 const recheck = z.strictObject({ share: z.number().min(0).max(1).optional(), on_difference: z.enum(["alarm", "deny"]).optional() });
 
 const endpoint = z.string().refine((text) => parseAuthority(text, null) !== null, "an endpoint is `host:port`: a name in plain letters, `10.0.0.7:5432`, `[fd00::7]:5432`");

@@ -174,7 +174,7 @@ export class Trial {
     if (given !== null && (!isGood || isOther)) session.given.delete(action.digest);
     if (decision.effect === "allow") {
       session.given.delete(action.digest); // good for one call
-      noting(this.#flow).say(changed, session, { seq: Number(head["line"]) }, facts);
+      noting(this.#flow, () => this.#world.config).say(changed, session, { seq: Number(head["line"]) }, facts);
       if (session.asked?.digest === action.digest) session.asked = null;
     }
     if (by !== "policy") return { answer: { ...head, ...denied(by, why) }, isBad: false };
@@ -203,7 +203,7 @@ export class Trial {
     try {
       const action = actionOf(tool, {});
       const passed = inspect({ limits: this.#world.config.limits }, action, answer);
-      noting(this.#flow).learn(action, passed, session, { seq: line }, ended[0]?.facts ?? null);
+      noting(this.#flow, () => this.#world.config).learn(action, passed, session, { seq: line }, ended[0]?.facts ?? null);
       this.#ended(`${session.principal.session} ${action.name}`, isError === true ? "failed" : "done", passed);
       return { result: "passed" };
     } catch (error) {

@@ -1,5 +1,6 @@
-import type { DecisionInput, Json, JsonObject, LedgerRecord } from "@lanyard/contract";
+import { isObject, webServer, type DecisionInput, type Json, type JsonObject, type LedgerRecord } from "@lanyard/contract";
 import type { PolicyExplanation } from "@lanyard/policy";
+import { addressIn } from "../../base/web.ts";
 import type { Rooms } from "./rooms.ts";
 
 type DecisionRecord = Extract<LedgerRecord, { type: "decision" }>;
@@ -26,6 +27,7 @@ async function explainDecision(rooms: Rooms, record: DecisionRecord): Promise<Js
     nearest: (explained ?? []).filter(({ role }) => role === "nearest") as unknown as Json,
     input,
     beside: unsealed ? ((unsealed.value as JsonObject)["beside"] ?? null) : null,
+    sources: sourcesOf(rooms, input as unknown as DecisionInput | null),
     input_state: record.payload === null ? "never gathered" : unsealed ? stateOf(rooms, record, unsealed) : "erased",
     approval: record.approval ? approvalOf(rooms, record.approval, record.seq) : requestOf(rooms, record),
     outcome: outcome as unknown as Json,
@@ -39,6 +41,19 @@ function policyIn(rooms: Rooms, bundle: string | null, id: string, explained: Po
   if (explained) return { id, ...explained, facts: [...explained.facts] };
   const { text = "", reason = "", remedy = "", file = "", line = 0 } = (bundle ? rooms.past.policy(bundle, id) : null) ?? {};
   return { id, text, reason, remedy, file, line };
+}
+
+/** The calls whose results values of the arguments came from. */
+function sourcesOf({ store }: Rooms, input: DecisionInput | null): Json {
+  const seqs = new Set(Object.values(input?.facts ?? {}).flatMap(({ sources = [] }) => sources.flatMap(({ seq }) => (seq === null ? [] : [seq]))));
+  return [...seqs].sort((a, b) => a - b).flatMap((seq) => {
+    const source = store.entry(seq);
+    if (source?.type !== "decision") return [];
+    const isWeb = source.action.startsWith(`${webServer}/`);
+    const unsealed = isWeb && source.payload !== null ? (store.unseal(source.payload)?.value as JsonObject | undefined) : undefined;
+    const args = (unsealed?.["input"] as JsonObject | undefined)?.["args"];
+    return [{ seq, action: source.action, address: isObject(args) ? addressIn(args) : "" }];
+  });
 }
 
 /** The payload must open the commitment that the leaf covers, or what is shown is not what was decided on. */

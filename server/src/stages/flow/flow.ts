@@ -106,11 +106,9 @@ export class Flow {
     return owed;
   }
 
-  /** Takes note of what came back, before the agent gets it. */
+  /** Takes note of what came back, or of a part of it, before the agent gets it. Null: something came back that nobody can read. */
   learn(learned: Learned): void {
-    const memory = this.#memoryOf(learned.principal);
-    this.#learned(memory, learned);
-    if (learned.answer && "result" in learned.answer && learned.answer.web) memory.read.isPartial = true; // Its body passes as it comes, and nobody has read it.
+    this.#learned(this.#memoryOf(learned.principal), learned);
   }
 
   /** A person says more of what a session is for. */
@@ -147,15 +145,13 @@ export class Flow {
   }
 
   #learned(memory: SessionMemory, { seq, action, touched, answer }: Learned): void {
-    if (answer === null) {
-      memory.read.isPartial = true;
-      memory.labels.add("untrusted");
-      return;
-    }
     const { read } = memory;
     const { printer } = this.#atoms;
     const { written, yieldsOf } = this.#options;
-    const yields = yieldsOf(action, touched, answer);
+    const yields = yieldsOf(action, touched, answer ?? unseen);
+    for (const label of yields.all) memory.labels.add(label);
+    if (yields.trust === "untrusted") memory.labels.add("untrusted");
+    if (answer === null) return void (read.isPartial = true);
     const isTrusted = yields.trust === "trusted" && !written.isFlooded;
     let [place, labels, code]: [number, number, 3 | 4] = [0, 0, isTrusted ? origin.trusted : origin.untrusted];
     const came: Sink = () => {
@@ -181,8 +177,6 @@ export class Flow {
         }
       },
     });
-    for (const label of yields.all) memory.labels.add(label);
-    if (yields.trust === "untrusted") memory.labels.add("untrusted");
   }
 
   /** Whether a line of a trusted result repeats what the model or something untrusted has said, here or where it was written down: then it vouches for none of it. */
@@ -294,6 +288,8 @@ export class Flow {
 }
 
 const none: ReadonlySet<string> = new Set();
+/** Stands for what came back and nobody has read. */
+const unseen: Answer = { result: {} };
 
 function write(writing: Writing, memory: SessionMemory, known: number, { low, high }: { low: number; high: number }): void {
   const code = originOf(known);

@@ -1,4 +1,4 @@
-import { isObject, type DecisionInput, type Json, type JsonObject, type LedgerRecord } from "@lanyard/contract";
+import { isObject, webServer, type DecisionInput, type Json, type JsonObject, type LedgerRecord } from "@lanyard/contract";
 import type { Answer } from "../../base/exchange.ts";
 import type { Store } from "../../base/store/port.ts";
 
@@ -42,12 +42,14 @@ function eventsOf(store: Reads, record: LedgerRecord): PastEvent[] {
   const unsealed = record.payload === null ? null : (store.unseal(record.payload)?.value ?? null);
   const input = (isObject(unsealed) ? unsealed["input"] : null) as DecisionInput | null | undefined;
   if (!input) return [];
+  const isWeb = action.startsWith(`${webServer}/`);
   const said: PastEvent = { kind: "said", seq, action, args: input.args };
   const outcome = store.outcomeOf(seq);
+  if (outcome?.type !== "outcome" && isWeb) return [said, { kind: "read", seq, action, input, answer: null, labels: [] }]; // what has passed of it so far is not kept
   if (outcome?.type !== "outcome" || outcome.status === "refused") return outcome ? [] : [said];
   if (outcome.payload === null && outcome.status === "uncertain") return [said]; // nothing came back
   const kept: Json = outcome.payload === null ? null : (store.unseal(outcome.payload)?.value ?? null);
-  const isWhole = isObject(kept) && kept["omitted"] === undefined && !action.startsWith("web/");
+  const isWhole = isObject(kept) && kept["omitted"] === undefined && !isWeb;
   return [said, { kind: "read", seq, action, input, answer: isWhole ? (kept as unknown as Answer) : null, labels: outcome.labels ?? [] }];
 }
 
