@@ -25,7 +25,7 @@ export class World implements Disposable {
   }
 
   operator(token?: string): Client {
-    return client(daemonTransport({ socket: join(this.data, "operator.sock") }), token);
+    return client(daemonTransport(join(this.data, "operator.sock")), token);
   }
 
   [Symbol.dispose](): void {

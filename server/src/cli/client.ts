@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
+import { request, type IncomingMessage } from "node:http"; // Every verb waits for what is imported here: undici alone takes a third of a start.
+import { text } from "node:stream/consumers";
 import { parseJson, routes, type ErrorCode, type JsonObject, type RouteName } from "@lanyard/contract";
-import { Agent, fetch as undiciFetch } from "undici";
 
-/** How a request reaches the API: the operator socket of a running daemon, its TCP address, or the API itself in this process. */
+/** How a request reaches the API: the operator socket of a running daemon, or the API itself in this process. */
 export type Transport = (method: string, path: string, body: JsonObject | undefined, token: string | undefined) => Promise<ApiAnswer>;
 
 export interface ApiAnswer {
@@ -79,22 +80,15 @@ function errorOf(status: number, text: string): ApiError {
   }
 }
 
-/** Speaks to a daemon over its operator socket (a path) or its loopback address (a URL). */
-export function daemonTransport(where: { socket: string } | { url: string }): Transport {
-  const dispatcher = new Agent("socket" in where ? { connect: { socketPath: where.socket } } : {});
-  const base = "socket" in where ? "http://lanyard.local" : where.url;
-  return async (method, path, body, token) => {
-    const headers: Record<string, string> = { ...(token && { authorization: `Bearer ${token}` }), ...(body && { "content-type": "application/json" }) };
-    const response = await undiciFetch(`${base}${path}`, { method, headers, dispatcher, ...(body && { body: JSON.stringify(body) }) }).catch((cause: unknown) => {
-      throw new ApiError("unreachable", `no daemon answers at \`${"socket" in where ? where.socket : where.url}\` (${reason(cause)}); start it with \`lanyard serve\``);
-    });
-    return { status: response.status, text: () => response.text(), chunks: response.body ?? (async function* () {})() };
-  };
-}
-
-const reason = (error: unknown): string => {
-  const cause = error instanceof Error ? (error.cause ?? error) : error;
-  return cause instanceof Error ? ((cause as NodeJS.ErrnoException).code ?? cause.message) : String(cause);
+/** Speaks to a daemon over its operator socket. */
+export const daemonTransport = (socket: string): Transport => async (method, path, body, token) => {
+  const headers = { host: "lanyard.local", ...(token && { authorization: `Bearer ${token}` }), ...(body && { "content-type": "application/json" }) };
+  const answer = await new Promise<IncomingMessage>((done, failed) => {
+    request({ socketPath: socket, method, path, headers }, done).once("error", failed).end(body && JSON.stringify(body));
+  }).catch((cause: NodeJS.ErrnoException) => {
+    throw new ApiError("unreachable", `no daemon answers at \`${socket}\` (${cause.code ?? cause.message}); start it with \`lanyard serve\``);
+  });
+  return { status: answer.statusCode ?? 0, text: () => text(answer), chunks: answer };
 };
 
 /** Speaks to an API in this process: how read commands work while no daemon runs. */
@@ -107,9 +101,11 @@ export const localTransport = (fetch: (request: Request) => Response | Promise<R
 /** Whether a daemon listens on the socket: the file alone may be left over from a crash. */
 export async function answers(socket: string): Promise<boolean> {
   if (!existsSync(socket)) return false;
-  return daemonTransport({ socket })("GET", routes.health.path, undefined, undefined).then(
-    () => true,
-    () => false,
-  );
+  return daemonTransport(socket)("GET", routes.health.path, undefined, undefined)
+    .then((answer) => answer.text()) // An answer left unread holds its connection, and with it this process.
+    .then(
+      () => true,
+      () => false,
+    );
 }
 

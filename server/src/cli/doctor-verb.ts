@@ -74,7 +74,7 @@ async function* examineOwn(config: Config): AsyncGenerator<Symptom> {
   }
 }
 
-const running = (config: Config): Patient => ({ api: client(daemonTransport({ socket: operatorSocket(config.data) })), send });
+const running = (config: Config): Patient => ({ api: client(daemonTransport(operatorSocket(config.data))), send });
 
 const send: Patient["send"] = async (url, token, message) => {
   const { body } = await request(url, {

@@ -4,7 +4,8 @@ import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
 import type { Store } from "../store/port.ts";
 import { needsRestart, type Config } from "./config.ts";
-import { parseConfig, readConfigBytes } from "./read.ts";
+import { readConfigBytes } from "./file.ts";
+import { parseConfig } from "./read.ts";
 
 const pollMs = 500;
 

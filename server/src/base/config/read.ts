@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { Fault, webServer } from "@lanyard/contract";
 import { endpointText, parseAuthority } from "../host.ts";
@@ -11,6 +10,7 @@ import { channelEntry, checkChannels } from "./channels.ts";
 import { argumentsOfAll, checkContracts, toolContracts, undoContracts, yieldsOfAll } from "./contracts.ts";
 import { credentialEntry, neededBy } from "./credentials.ts";
 import { credentialsIn } from "./environment.ts";
+import { dataFolder, readConfigBytes, tooLarge } from "./file.ts";
 import { checkLabels, ownLabels } from "./labels.ts";
 import { configShape, knownKeys, type ConfigFile } from "./schema.ts";
 import { stopRules } from "./stop.ts";
@@ -24,22 +24,6 @@ export function loadConfig(path: string): Config {
   const file = resolve(path);
   return parseConfig(readConfigBytes(file), file);
 }
-
-/** The file's bytes within the limit config_bytes. Throws Fault `invalid_config`. */
-export function readConfigBytes(file: string): Uint8Array {
-  try {
-    const { size } = statSync(file);
-    if (size > limits.config_bytes.value) throw tooLarge(file, size);
-    return readFileSync(file);
-  } catch (cause) {
-    if (cause instanceof Fault) throw cause;
-    const code = (cause as NodeJS.ErrnoException).code ?? "unknown error";
-    throw new Fault("invalid_config", `\`${file}\` could not be read (${code})`, { cause });
-  }
-}
-
-const tooLarge = (file: string, size: number) =>
-  new Fault("invalid_config", `${file}:1:1: the file has ${size} bytes, over the limit config_bytes (${limits.config_bytes.value})`);
 
 /** The same from bytes; `file` places messages and relative paths. */
 export function parseConfig(bytes: Uint8Array, file: string): Config {
@@ -223,7 +207,7 @@ function build(shape: ConfigFile, listen: Config["listen"], file: string, hash: 
     hash,
     listen,
     allowRemote: shape.allow_remote ?? false,
-    data: resolve(folder, shape.data ?? ".lanyard"),
+    data: dataFolder(file, shape.data),
     policies: resolve(folder, shape.policies ?? "policies"),
     release: shape.release ?? "live",
     recheck: { share: shape.recheck?.share ?? 0.01, onDifference: shape.recheck?.on_difference ?? "alarm" },

@@ -2,7 +2,8 @@ import { homedir } from "node:os";
 import { basename, dirname, resolve } from "node:path";
 import { Fault, webServer, type JsonObject } from "@lanyard/contract";
 import { variablesIn } from "../../base/config/environment.ts";
-import { parseConfig, readConfigBytes } from "../../base/config/read.ts";
+import { readConfigBytes } from "../../base/config/file.ts";
+import { parseConfig } from "../../base/config/read.ts";
 import { readClientFile, type ClientEntry } from "./client-file.ts";
 import { argumentProblem, urlProblem, Variables } from "./client-values.ts";
 
