@@ -6,6 +6,7 @@ import type { Decision, DecisionInput, Json, NewRecord } from "@lanyard/contract
 import { canonicalize } from "@lanyard/ledger";
 import { compile, openSnapshot, type ApprovedTool, type Snapshot } from "@lanyard/policy";
 import { systemClock as clock } from "../server/src/base/clock.ts";
+import { defaultLimits } from "../server/src/base/limits.ts";
 import { decisionId } from "../server/src/base/store/decision-id.ts";
 import type { Store } from "../server/src/base/store/port.ts";
 import { openSqlite } from "../server/src/base/store/sqlite.ts";
@@ -129,7 +130,7 @@ const main = async (folder: string): Promise<void> => {
     decide_us: await perCall(() => inputs.forEach((input) => snapshot.decide(input))),
     hash_us: await perCall(() => decisions.forEach((decision) => hash("sha256", canonicalize(decision), "base64url"))),
   };
-  const compared = await perCall(async () => void (await compareTraffic({ store }, { sinceMs: 0 }, snapshot, other)));
+  const compared = await perCall(async () => void (await compareTraffic({ store, limits: defaultLimits }, { sinceMs: 0 }, snapshot, other)));
   const round = (value: number): number => Math.round(value * 100) / 100;
   const result = {
     calls_per_s: Math.round(1e6 / whole),

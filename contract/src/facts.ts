@@ -138,5 +138,6 @@ export interface BudgetFacts {
 /**
  * Answers to what the bundle's policies ask of history, by the question's id in the bundle. Where the name of a bundle's set of questions stands beside them,
  * all that matter have been answered, and those that are not there are false or 0. Any other that is not there has no answer: a policy that needs it is in error.
+ * `at`: the time that history goes by, where that is not the call's own because the clock was set back; milliseconds since the epoch.
  */
 export type HistoryFacts = Readonly<Record<string, boolean | number>>;

@@ -72,6 +72,8 @@ export const recordBodies = {
     result: hash.nullable(),
     payload: id.nullable(),
     duration_us: count,
+    /** When it was known, by the clock that history goes by: the record itself may wait for the next intent. Absent in entries from before there was a history. */
+    ended_ms: count.optional(),
     /** Data classes and labels of the result as the agent got it; absent where there were none, and in entries from before there were any. */
     labels: z.array(id).min(1).max(256).optional(),
   }),

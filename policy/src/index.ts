@@ -21,7 +21,7 @@ export { resourcesOf } from "./schema/resources.ts";
 export { actionsOf, schemaFromTools, type ActionShape, type ApprovedTool, type Ground, type ToolSet, type CedarSchema } from "./schema/schema.ts";
 export { shapeAt, type Note, type RecordShape, type Shape } from "./schema/shape.ts";
 export { callEvent, type HistoryEvent } from "./temporal/event.ts";
-export { reachOf, type HistoryLeaf } from "./temporal/leaf.ts";
+export { concerns, reachOf, type HistoryLeaf } from "./temporal/leaf.ts";
 export { awaitedBy, type AwaitedEvent } from "./temporal/promise.ts";
 export { HistoryMonitor } from "./temporal/monitor.ts";
 export { naiveAnswers } from "./temporal/naive.ts";

@@ -233,7 +233,7 @@ function pathOf({ clock, log, store, live, identity, catalog, decision, approval
     look: stop.look,
     gather: gathering({ config: () => live.current(), catalog, clock, classifier: labels.classifier, flow, history }),
     decide: (input) => decision.decide(input),
-    ...noted(history, { intend: record.intend, conclude: (intent, principal, ...ending) => record.conclude(intent, principal, ...ending, flow.owed(intent.seq)) }),
+    ...noted(history, { intend: record.intend, conclude: (endedMs, intent, principal, ...ending) => record.conclude(endedMs, intent, principal, ...ending, flow.owed(intent.seq)) }),
     claim: (principal, action) => approvals.claim(principal, action),
     unclaim: (approval, why) => approvals.unclaim(approval, why),
     hold: (...call) => approvals.hold(...call),

@@ -39,7 +39,7 @@ export const releasing = ({ store, clock, log, limits, config, ground, decision,
 const compareTiers = ({ store, clock, log, limits, ground, solver }: Pick<ReleasingRooms, "store" | "clock" | "log" | "limits" | "ground" | "solver">): CompareTiers => {
   const byTraffic = async (before: Snapshot, after: Snapshot): Promise<TierVerdict> => {
     await store.append({ type: "access.read", by: "lanyard", what: "policy publish", from: 0, to: Math.max(0, store.size() - 1), times: 1 });
-    return trafficLoosens({ store, clock, patienceMs: limits.compile_ms }, before, after, { sinceMs: clock.nowMs() - trafficMs, registry: ground().registry });
+    return trafficLoosens({ store, clock, limits, patienceMs: limits.compile_ms }, before, after, { sinceMs: clock.nowMs() - trafficMs, registry: ground().registry });
   };
   const bySolver = async (before: Snapshot, after: Snapshot): Promise<TierVerdict> => {
     const [was, is] = [store.getObject(before.hash), store.getObject(after.hash)];

@@ -33,15 +33,12 @@ export function remembering({ store, clock, log, limits, decision, identity }: R
  * The steps of the path whose outcome is an event. A decision is noted when it is final, before the first wait after it: no other decision can slip in
  * between. One that could not be recorded after all stays noted: it was refused, and counts as one more.
  */
-export const noted = (history: HistoryStage, { intend, conclude }: Pick<Stages, "intend" | "conclude">): Pick<Stages, "intend" | "conclude"> => ({
+export const noted = (history: HistoryStage, { intend, conclude }: Pick<Stages, "intend"> & { conclude(endedMs: number, ...ending: Parameters<Stages["conclude"]>): Promise<void> }): Pick<Stages, "intend" | "conclude"> => ({
   intend: async (action, principal, facts, ruling, by, ...rest) => {
     if (facts && by === "policy") history.decided(facts.input, ruling.decision);
     const intent = await intend(action, principal, facts, ruling, by, ...rest);
     if (facts && by === "policy") history.begun(intent.seq, facts.input, ruling.decision);
     return intent;
   },
-  conclude: (intent, principal, status, code, answer, ...rest) => {
-    history.concluded(intent.seq, status, answer);
-    return conclude(intent, principal, status, code, answer, ...rest);
-  },
+  conclude: (intent, principal, status, code, answer, ...rest) => conclude(history.concluded(intent.seq, status, answer), intent, principal, status, code, answer, ...rest),
 });

@@ -4,6 +4,7 @@ import { canonicalize } from "@lanyard/ledger";
 import { compile, openSnapshot, type PolicyFile, type Snapshot, type ToolSet } from "@lanyard/policy";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../../server/src/base/clock.ts";
+import { defaultLimits } from "../../server/src/base/limits.ts";
 import { openMemory } from "../../server/src/base/store/memory.ts";
 import type { Store } from "../../server/src/base/store/port.ts";
 import { suggest, type Suggestion } from "../../server/src/mediation/suggestion/suggest.ts";
@@ -52,7 +53,7 @@ const record = async (input: DecisionInput, ofSession = session): Promise<void> 
     effect: "deny", by: "policy", policies: [], decision: "x".repeat(43), bundle: null, input: sealed.commitment, tool: null, reversibility: "unknown", approval: null, payload: sealed.payload,
   }, { sealed });
 };
-const suggested = (current: Snapshot): Promise<Suggestion> => suggest({ store, current, registry, compile: async (files) => compiled(files), most: 100 }, { session, sinceMs: 0 });
+const suggested = (current: Snapshot): Promise<Suggestion> => suggest({ store, limits: defaultLimits, current, registry, compile: async (files) => compiled(files), most: 100 }, { session, sinceMs: 0 });
 
 describe("a suggestion from hostile words", () => {
   it("permits exactly the calls it was made from", async () => {
@@ -113,7 +114,7 @@ describe("a suggestion", () => {
 
   it("is made from suggested_calls calls and not from one more", async () => {
     const most = 3;
-    const limited = () => suggest({ store, current: made(""), registry, compile: async (files) => compiled(files), most }, { session, sinceMs: 0 });
+    const limited = () => suggest({ store, limits: defaultLimits, current: made(""), registry, compile: async (files) => compiled(files), most }, { session, sinceMs: 0 });
     for (let at = 0; at < most; at++) await record(inputOf("plain", { [hostile[0] ?? ""]: String(at) }));
     expect(await limited()).toMatchObject({ calls: most });
     await record(inputOf("plain", { [hostile[0] ?? ""]: "more" }));

@@ -64,7 +64,7 @@ export class UpdateStand implements AsyncDisposable {
       vet: () => null,
       decide: (input) => this.#stage.decide(input),
       intend: record.intend,
-      conclude: record.conclude,
+      conclude: (...ending) => record.conclude(systemClock.nowMs(), ...ending),
       claim: () => null,
       unclaim: () => {},
       hold: async () => ({ kind: "pending", id: "ap", groups: [] }),

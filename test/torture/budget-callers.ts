@@ -76,7 +76,7 @@ export async function runCallers({ folder, callers, attempts, told }: { folder: 
       }
       const intent = await record.intend(action, principal, null, { decision: { effect: "allow", reasons: [], approvers: [], errors: [] }, bundle: null, reasons: [] }, "policy", null, reservation);
       if (chance < 0.6) await systemClock.pause(Math.random() * 3);
-      const concluded = record.conclude(intent, principal, pick(endings), "", { result: {} }, systemClock.monotonicUs(), reservation);
+      const concluded = record.conclude(systemClock.nowMs(), intent, principal, pick(endings), "", { result: {} }, systemClock.monotonicUs(), reservation);
       if (chance < 0.3) await concluded;
     }
   };

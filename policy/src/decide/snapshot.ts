@@ -1,4 +1,4 @@
-import type { Decision, DecisionInput } from "@lanyard/contract";
+import type { Decision, DecisionInput, HistoryFacts } from "@lanyard/contract";
 import { addressOf, addressOfSlices, equalBytes, findPolicy, readBundle, readBundleSlices, type Bundle, type BundleLines, type Policy } from "../bundle.ts";
 import { Expressions } from "../cedar/compile.ts";
 import type { ActionShape } from "../schema/schema.ts";
@@ -52,8 +52,11 @@ export interface Snapshot {
   readonly questions: string;
   /** What of it must be answered to decide a call of this agent and this action. */
   asks(agent: DecisionInput["agent"], action: string): readonly HistoryLeaf[];
-  /** Whether something is asked of history that this input has no answer to. */
-  lacksAnswers(input: DecisionInput): boolean;
+  /**
+   * What a call that this bundle has decided was answered of history, with what was left out of its input because it is false or 0. Of a call that another one decided
+   * it says nothing: that one may have asked the same questions, and not of this call.
+   */
+  answered(input: DecisionInput): HistoryFacts;
   /** What policies see of a call, as conditions on history look at it; null for an action that the bundle does not know. */
   seen(input: DecisionInput): CallView | null;
   /** What must follow a call that has been carried out: policies that would forbid it if what they await did not come. Its input has its `history`. */
@@ -191,8 +194,11 @@ class ReadySnapshot implements Snapshot {
     return known;
   }
 
-  lacksAnswers(input: DecisionInput): boolean {
-    return this.asks(input.agent, input.action).some(({ id }) => answerIn(input.history, this.#rules.questions, id) === undefined);
+  answered(input: DecisionInput): HistoryFacts {
+    return Object.fromEntries(this.asks(input.agent, input.action).flatMap(({ id }) => {
+      const answer = answerIn(input.history, this.#rules.questions, id);
+      return answer === undefined ? [] : [[id, answer]];
+    }));
   }
 
   seen(input: DecisionInput): CallView | null {

@@ -84,5 +84,9 @@ export const currentOf = ({ current, left }: LeafQuestion): FieldPath[] => [...c
 /** The longest time back that a leaf looks, milliseconds. */
 export const reachOf = ({ windows }: Pick<HistoryLeaf, "windows">): number => Math.max(0, ...windows.map((window) => window ?? 0));
 
+/** Whether events of an action, which is in these groups, can matter to a question. */
+export const concerns = ({ op, left, queries }: LeafQuestion, action: string, groups: readonly string[]): boolean =>
+  op === "previous" || left?.negated === false || [...queries, ...(left ? [left.query] : [])].some(({ actions }) => actions.every((name) => name === action || groups.includes(name)));
+
 /** Names a set of questions, in the order given. */
 export const nameOfAll = (leaves: readonly Pick<HistoryLeaf, "id">[]): string => `q${createHash("sha256").update(leaves.map(({ id }) => id).join()).digest("hex").slice(0, 14)}`;

@@ -13,8 +13,8 @@ export interface CallQuery {
   readonly agents?: ReadonlySet<string>;
   /** Names the resources of calls that were recorded when the tool's contract named others. */
   readonly registry?: Registry;
-  /** Told now and then how many calls are done. */
-  readonly progress?: (calls: number) => void;
+  /** Told now and then how many calls are done, and how many events of history were read for them. */
+  readonly progress?: (calls: number, events: number) => void;
   /** True once nobody waits for the answer any more. */
   readonly isOver?: () => boolean;
 }
@@ -62,16 +62,25 @@ const resourcesNow = (contract: Parameters<typeof resourcesOf>[0], registry: Reg
 
 /** What is asked about each recorded call. */
 export interface Visit {
-  /** Why nothing can be said about it, or null. */
-  unusable(input: DecisionInput): string | null;
+  /** The input with all that it takes to decide it, or why nothing can be said about it. */
+  usable(record: DecisionRecord, input: DecisionInput): Promise<DecisionInput | string>;
   /** Whether it comes out different: asked about the call as it was made and, unless that is different already, as it was approved. */
   isDifferent(record: DecisionRecord, input: DecisionInput): boolean;
+}
+
+/** Calls that nothing can be said about, for one reason; `first` and `last` are the entries of the first and the last of them. */
+export interface NotReplayable {
+  readonly why: string;
+  readonly calls: number;
+  readonly first: number;
+  readonly last: number;
 }
 
 export interface Walked {
   readonly calls: number;
   readonly changed: number;
-  readonly notReplayable: ReadonlyMap<string, number>;
+  /** Most calls first. */
+  readonly notReplayable: readonly NotReplayable[];
 }
 
 /**
@@ -79,17 +88,18 @@ export interface Walked {
  * and as the decision that spends its approval. All of these have one session and one digest, and count as one call. Reads in slices; live
  * calls go first between them.
  */
-export const walk = async (store: RecordedStore, { sinceMs, session, without, agents, progress, isOver }: CallQuery, visit: Visit): Promise<Walked> => {
+export const walk = async (store: RecordedStore, { sinceMs, session, without, agents, isOver }: Omit<CallQuery, "progress">, visit: Visit, progress?: (calls: number) => void): Promise<Walked> => {
   const held = new Map<string, boolean>();
-  const notReplayable = new Map<string, number>();
+  const notReplayable = new Map<string, NotReplayable>();
   let [calls, changed] = [0, 0];
   for await (const run of recordedCalls(store, { sinceMs, ...(session !== undefined && { session }) })) {
     for (const call of run) {
-      const { record, input } = call;
+      const { record } = call;
       if ((agents && !agents.has(record.agent)) || record.session === without) continue;
-      const why = call.input === null ? call.why : visit.unusable(call.input);
-      if (input === null || why !== null) {
-        notReplayable.set(why ?? "", (notReplayable.get(why ?? "") ?? 0) + 1);
+      const input = call.input === null ? call.why : await visit.usable(record, call.input);
+      if (typeof input === "string") {
+        const { calls: count = 0, first = record.seq } = notReplayable.get(input) ?? {};
+        notReplayable.set(input, { why: input, calls: count + 1, first, last: record.seq });
         continue;
       }
       const key = `${record.session}\0${record.digest}`;
@@ -104,5 +114,5 @@ export const walk = async (store: RecordedStore, { sinceMs, session, without, ag
     progress?.(calls);
     if (isOver?.()) break;
   }
-  return { calls, changed, notReplayable };
+  return { calls, changed, notReplayable: [...notReplayable.values()].sort((left, right) => right.calls - left.calls) };
 };

@@ -85,7 +85,7 @@ export class Changes {
           const made = await this.#compile(compiler, { policies, tests: [] });
           return "snapshot" in made ? made.snapshot : made;
         };
-        const deps = { store, current: this.#standing("active").snapshot, registry: ground().registry, compile, most: limits.suggested_calls };
+        const deps = { store, limits, current: this.#standing("active").snapshot, registry: ground().registry, compile, most: limits.suggested_calls };
         return await suggest(deps, { session, sinceMs: clock.nowMs() - beyondMs, ...(effect && { effect }) });
       } finally {
         await compiler[Symbol.asyncDispose]();
@@ -98,18 +98,18 @@ export class Changes {
       yield { kind: "side", side, name, bundle: snapshot.hash, policies: snapshot.count, ...(bundles && { bytes: Buffer.from(bytes).toString("base64") }) };
     }
     if (sinceMs === null) return;
-    const { store, clock, ground } = this.#deps;
-    let [calls, isOver] = [0, false];
-    const query = { sinceMs, registry: ground().registry, ...(agents && { agents }), progress: (done: number) => void (calls = done), isOver: () => isOver };
+    const { store, clock, ground, limits } = this.#deps;
+    let [calls, events, isOver] = [0, 0, false];
+    const query = { sinceMs, registry: ground().registry, ...(agents && { agents }), progress: (done: number, read: number) => void ([calls, events] = [done, read]), isOver: () => isOver };
     // One after the other: two at once would take twice as much from live calls.
-    const compared = this.#turn.then(() => compareTraffic({ store }, query, before.snapshot, after.snapshot));
+    const compared = this.#turn.then(() => compareTraffic({ store, limits }, query, before.snapshot, after.snapshot));
     this.#turn = compared.catch(() => undefined);
     try {
       let found: TrafficComparison | null = null;
       while (found === null) {
         const tick = new Promise<null>((resolve) => void clock.after(tickMs, () => resolve(null)));
         found = await Promise.race([compared, tick]);
-        if (found === null) yield { kind: "progress", calls };
+        if (found === null) yield { kind: "progress", calls, events };
       }
       const { changes, ...counts } = found;
       for (const change of changes) yield { kind: "change", ...change };

@@ -1,13 +1,12 @@
 import { Fault, quorumCovers, type Decision, type Effect, type Registry } from "@lanyard/contract";
 import { orgTiersApart, prepareSnapshot, type Snapshot } from "@lanyard/policy";
 import type { Clock } from "../base/clock.ts";
-import type { Store } from "../base/store/port.ts";
 import { judgeOf, walk, type Judge } from "./calls.ts";
-import { breathe, type RecordedStore } from "./recorded.ts";
+import { answering, type AnsweringDeps } from "./history-answers.ts";
+import { breathe } from "./recorded.ts";
 
-interface LooseningDeps {
-  /** Has both bundles. */
-  readonly store: RecordedStore & Pick<Store, "getObject">;
+/** The store has both bundles. */
+interface LooseningDeps extends AnsweringDeps {
   readonly clock: Pick<Clock, "after">;
   /** How long taking the organisation's policies out of the bundles may last. */
   readonly patienceMs: number;
@@ -31,7 +30,7 @@ const isLooser = (before: Decision, after: Decision): boolean =>
 /**
  * Whether a change loosens what the organisation's own policies do to a call of the record: what they permit by themselves, and what they deny
  * or ask for of everything that is permitted, by a team or anybody. Teams' policies are left out on both sides. Without policies before,
- * everything was denied. Reads in slices beside live calls. Throws Fault `engine_unavailable`, and `internal` when the store lacks a bundle.
+ * everything was denied. A call whose history cannot be looked at any more counts: who knows what it would be now. Reads in slices beside live calls. Throws Fault `engine_unavailable`, and `internal` when the store lacks a bundle.
  */
 export const trafficLoosens = async (
   deps: LooseningDeps,
@@ -43,20 +42,31 @@ export const trafficLoosens = async (
   const [is, was] = await orgJudges(deps, before === null ? [after] : [after, before], registry);
   if (is === undefined) throw new Fault("internal", "no bundle to compare was read");
   const pairs = (["alone", "besideEverything"] as const).map((tier) => ({ was: was?.[tier] ?? denied, is: is[tier] }));
+  const answered = answering(deps, [is, was].flatMap((judges) => judges?.snapshots ?? []));
+  let unanswered = 0;
+  const say = (text: string): void => void (why.length < keptWhys && why.push(text));
   const { changed } = await walk(deps.store, { sinceMs }, {
-    unusable: () => null,
+    usable: async (record, recorded) => {
+      const input = await answered(record, recorded);
+      if (typeof input !== "string") return input;
+      unanswered += 1;
+      say(`entry ${record.seq}: \`${record.action}\` by \`${record.agent}\` cannot be compared: ${input}`);
+      return input;
+    },
     isDifferent: ({ seq, agent, action }, input) => {
       const looser = pairs.map(({ was, is }) => ({ was: was(input), is: is(input) })).find(({ was, is }) => isLooser(was, is));
-      if (looser && why.length < keptWhys) why.push(`entry ${seq}: \`${action}\` by \`${agent}\` ${told(looser.was)} before, and ${told(looser.is)} after`);
+      if (looser) say(`entry ${seq}: \`${action}\` by \`${agent}\` ${told(looser.was)} before, and ${told(looser.is)} after`);
       return looser !== undefined;
     },
   });
-  return { loosens: changed > 0, why: changed > why.length ? [...why, `and ${changed - why.length} calls more`] : why };
+  const all = changed + unanswered;
+  return { loosens: all > 0, why: all > why.length ? [...why, `and ${all - why.length} calls more`] : why };
 };
 
 const denied: Judge = () => ({ effect: "deny", reasons: [], approvers: [], errors: [] });
 
 interface OrgJudges {
+  readonly snapshots: readonly Snapshot[];
   readonly alone: Judge;
   readonly besideEverything: Judge;
 }
@@ -68,7 +78,7 @@ const orgJudges = async ({ store, clock, patienceMs }: LooseningDeps, snapshots:
   for (const { alone, besideEverything } of await orgTiersApart({ after: clock.after, patienceMs }, bundles)) {
     const first = await prepareSnapshot(alone, { breathe });
     const second = await prepareSnapshot(besideEverything, { before: first, breathe });
-    judges.push({ alone: judgeOf(first, { registry }), besideEverything: judgeOf(second, { registry }) });
+    judges.push({ snapshots: [first, second], alone: judgeOf(first, { registry }), besideEverything: judgeOf(second, { registry }) });
   }
   return judges;
 };

@@ -1,9 +1,9 @@
 import { hash } from "node:crypto";
-import { Fault, type Decision, type DecisionInput } from "@lanyard/contract";
+import type { Decision, DecisionInput } from "@lanyard/contract";
 import { canonicalize } from "@lanyard/ledger";
-import { prepareSnapshot, type Snapshot } from "@lanyard/policy";
 import type { Store } from "../base/store/port.ts";
-import { breathe, recordedCalls, type DecisionRecord, type RecordedCall, type RecordedStore } from "./recorded.ts";
+import { bundlesIn, type Opened } from "./bundles.ts";
+import { recordedCalls, type DecisionRecord, type RecordedCall, type RecordedStore } from "./recorded.ts";
 
 /** What is compared of a decision; `decision` is the base64url SHA-256 of its RFC 8785 bytes. */
 interface Compared {
@@ -35,7 +35,7 @@ export async function* replay(deps: ReplayDeps, from: number, to: number): Async
       return;
     }
   }
-  const shelf = snapshots(deps.store);
+  const shelf = bundlesIn(deps.store);
   for await (const calls of recordedCalls(deps.store, { from, to })) {
     const open = new Map<string, Opened>();
     for (const { record } of calls) {
@@ -45,32 +45,6 @@ export async function* replay(deps: ReplayDeps, from: number, to: number): Async
     yield calls.map((call) => again(open, call));
   }
 }
-
-/** A bundle made ready, or what is wrong with it. */
-type Opened = Snapshot | "missing" | "unreadable";
-
-const keptSnapshots = 8;
-
-/** Opens bundles by their address in slices; the last few stay open, and lend the next what they have in common. */
-const snapshots = (store: Pick<Store, "getObject">): ((bundle: string) => Promise<Opened>) => {
-  const kept = new Map<string, Snapshot>();
-  let before: Snapshot | undefined;
-  return async (bundle) => {
-    const known = kept.get(bundle);
-    if (known) return known;
-    const bytes = store.getObject(bundle);
-    if (bytes === null) return "missing";
-    try {
-      before = await prepareSnapshot(bytes, { before, breathe });
-    } catch (error) {
-      if (error instanceof Fault && error.code === "invalid_config") return "unreadable";
-      throw error;
-    }
-    if (kept.size >= keptSnapshots) kept.delete(kept.keys().next().value ?? "");
-    kept.set(bundle, before);
-    return before;
-  };
-};
 
 const again = (open: ReadonlyMap<string, Opened>, call: RecordedCall): Replayed => {
   const { record } = call;

@@ -4,6 +4,7 @@ import { canonicalize } from "@lanyard/ledger";
 import { compile, encodeBundle, openSnapshot, type Snapshot } from "@lanyard/policy";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { systemClock } from "../base/clock.ts";
+import { defaultLimits } from "../base/limits.ts";
 import { openMemory } from "../base/store/memory.ts";
 import type { Store } from "../base/store/port.ts";
 import { trafficLoosens } from "./loosening.ts";
@@ -42,10 +43,12 @@ interface Told {
   readonly by?: string;
   readonly user?: string;
   readonly more?: Partial<DecisionInput>;
+  /** That decided it. */
+  readonly bundle?: string;
 }
 
 /** Records a call as the record stage does. */
-const call = async ({ agent = "bot", action = "shop/refund", args = {}, session = "s1", effect = "allow", approval, approvals = [], by = "policy", user = "ana", more = {} }: Told): Promise<number> => {
+const call = async ({ agent = "bot", action = "shop/refund", args = {}, session = "s1", effect = "allow", approval, approvals = [], by = "policy", user = "ana", more = {}, bundle }: Told): Promise<number> => {
   const input: DecisionInput = {
     agent: { id: agent, team: "support", classes: [] }, user: { id: user, groups: [] }, session: { id: session, purpose: "", depth: 0, labels: [], isolation: "none" },
     action, definition: "d", args, approvals, nowMs: 1_790_000_000_000, ...more,
@@ -53,21 +56,19 @@ const call = async ({ agent = "bot", action = "shop/refund", args = {}, session 
   const sealed = store.seal(`user:${user}`, { input } as unknown as Json);
   const record: NewRecord = {
     type: "decision", id: systemClock.id("d"), session, agent, user, action, digest: hash("sha256", canonicalize({ action, args }), "base64url"), effect, by, policies: [],
-    decision: "x".repeat(43), bundle: null, input: sealed.commitment, tool: "d".repeat(43), reversibility: "unknown", approval: approval ?? null, payload: sealed.payload,
+    decision: "x".repeat(43), bundle: bundle ?? null, input: sealed.commitment, tool: "d".repeat(43), reversibility: "unknown", approval: approval ?? null, payload: sealed.payload,
   };
   return (await store.append(record, { sealed })).seq;
 };
-const compared = (before: Snapshot, after: Snapshot, query: Partial<TrafficQuery> = {}): Promise<TrafficComparison> => compareTraffic({ store }, { sinceMs: 0, ...query }, before, after);
+const compared = (before: Snapshot, after: Snapshot, query: Partial<TrafficQuery> = {}): Promise<TrafficComparison> => compareTraffic({ store, limits: defaultLimits }, { sinceMs: 0, ...query }, before, after);
 
-it("says of calls that were not asked what new policies ask of history that they cannot be replayed", async () => {
-  const seldom = `${all} @id("seldom") forbid (principal, action == Action::"shop/refund", resource) when temporal { formerly within 1h Action::"shop/read"::request{} };`;
-  const after = bundleOf(seldom);
-  await call({});
-  await call({ action: "shop/read" });
-  await call({ more: { history: { [after.questions]: true } }, session: "s2" }); // asked, and nothing to tell
-  await call({ more: { history: { [after.leaves[0]?.id ?? ""]: true } }, session: "s3" });
-  expect(await compared(bundleOf(all), after)).toMatchObject({ calls: 3, unchanged: 2, changes: [{ change: "newly denied", calls: 1 }], not_replayable: [{ calls: 1, why: expect.stringContaining("ask of history") }] });
-});
+/** As {@link bundleOf}, in the store too. */
+const kept = (policies: Record<string, string>): Snapshot => {
+  const snapshot = bundleOf(policies);
+  store.putObject(encodeBundle(snapshot.bundle).bytes);
+  return snapshot;
+};
+
 const brief = ({ changes }: TrafficComparison) => changes.map(({ change, from, to, agent, calls, before, after }) => ({ change, is: `${from} to ${to}`, agent, calls, before, after }));
 
 describe("a change of policies, by recorded calls", () => {
@@ -160,16 +161,53 @@ describe("a change of policies, by recorded calls", () => {
   });
 });
 
-/** As {@link bundleOf}, in the store too. */
-const kept = (policies: Record<string, string>): Snapshot => {
-  const snapshot = bundleOf(policies);
-  store.putObject(encodeBundle(snapshot.bundle).bytes);
-  return snapshot;
-};
+describe("what a change asks of history, and was not asked then", () => {
+  const head = '(principal, action == Action::"shop/refund", resource)';
+  const asking = (whose = head): string => `${all} @id("seldom") forbid ${whose} when temporal { formerly within 1h Action::"shop/read"::request{} };`;
+
+  it("is answered from the ledger: the calls that it would have denied are listed", async () => {
+    const seqs = [await call({}), await call({ action: "shop/read" }), await call({}), await call({ session: "s2" })];
+    const found = await compared(bundleOf(all), bundleOf(asking()));
+    expect(found).toMatchObject({ calls: 4, unchanged: 3, not_replayable: [], changes: [{ change: "newly denied", after: ["seldom"], examples: [{ seq: seqs[2] }] }] });
+    expect(await compared(bundleOf(all), bundleOf(asking()), { sinceMs: store.entry(seqs[2] ?? 0)?.at_ms ?? 0, session: "s1" })).toMatchObject({ changes: [{ calls: 1 }] });
+  });
+
+  it("stands as it was answered, where it was: by its own words, or by those of the bundle that decided", async () => {
+    const live = kept({ "org.cedar": asking() });
+    const id = live.leaves[0]?.id ?? "";
+    await call({ more: { history: { [id]: true } }, session: "s3" });
+    await call({ action: "shop/read" });
+    await call({ more: { history: { [live.questions]: true } }, bundle: live.hash });
+    expect(await compared(bundleOf(all), bundleOf(asking()))).toMatchObject({ calls: 3, unchanged: 2, changes: [{ calls: 1, examples: [{ args: "{}" }] }] });
+  });
+
+  it("is not taken for answered where the same was asked of other calls", async () => {
+    const live = kept({ "org.cedar": asking() });
+    await call({ action: "shop/read", bundle: live.hash, more: { history: { [live.questions]: true } } });
+    await call({ action: "shop/read", bundle: live.hash, more: { history: { [live.questions]: true } } });
+    const wider = bundleOf(asking("(principal, action, resource)"));
+    expect(wider.questions).toBe(live.questions);
+    expect(await compared(live, wider)).toMatchObject({ calls: 2, unchanged: 0, changes: [{ change: "newly denied", calls: 2 }] });
+  });
+
+  it("is said to have no answer where it was erased, with the entries, and then counts as loosening", async () => {
+    const across = asking().replace("temporal {", "temporal across agent {");
+    const stays = await call({ user: "bob" });
+    await call({ action: "shop/read", user: "eve", session: "s2" });
+    const [first, last] = [await call({ user: "bob" }), await call({ user: "bob" })];
+    await store.erase("user:eve", "operator", "asked to");
+    const why = "what policies ask of history was erased";
+    expect(await compared(bundleOf(all), bundleOf(across))).toMatchObject({ calls: 1, not_replayable: [{ why, calls: 2, first, last }, { why: "its facts were erased", calls: 1, first: stays + 1 }] });
+    const deps = { store, limits: defaultLimits, clock: systemClock, patienceMs: 60_000 };
+    expect(await trafficLoosens(deps, kept({ "org.cedar": all }), kept({ "org.cedar": across }), { sinceMs: 0 })).toEqual({
+      loosens: true, why: [first, last].map((seq) => `entry ${seq}: \`shop/refund\` by \`bot\` cannot be compared: ${why}`),
+    });
+  });
+});
 
 describe("loosening the organisation's policies, by recorded calls", () => {
   const team = { "teams/support/a.cedar": '@id("support.all") permit (principal in Team::"support", action, resource);' };
-  const loosens = (before: Record<string, string> | null, after: Record<string, string>) => trafficLoosens({ store, clock: systemClock, patienceMs: 60_000 }, before && kept(before), kept(after), { sinceMs: 0 });
+  const loosens = (before: Record<string, string> | null, after: Record<string, string>) => trafficLoosens({ store, limits: defaultLimits, clock: systemClock, patienceMs: 60_000 }, before && kept(before), kept(after), { sinceMs: 0 });
 
   it("is a forbid that no longer holds, also where only a team permits", async () => {
     const seq = await call({ args: { amount: 600 } });

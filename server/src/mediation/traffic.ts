@@ -1,7 +1,8 @@
 import type { Decision, DecisionInput, Effect } from "@lanyard/contract";
 import { comesToTheSame, isSameButForChanges, type Snapshot } from "@lanyard/policy";
-import { judgeOf, walk, type CallQuery } from "./calls.ts";
-import type { DecisionRecord, RecordedStore } from "./recorded.ts";
+import { judgeOf, walk, type CallQuery, type NotReplayable, type Visit } from "./calls.ts";
+import { answering, type AnsweringDeps } from "./history-answers.ts";
+import type { DecisionRecord } from "./recorded.ts";
 
 /** Which recorded calls to compare by. */
 export interface TrafficQuery extends CallQuery {
@@ -45,7 +46,7 @@ export interface TrafficComparison {
   readonly changes: readonly TrafficChange[];
   /** Calls that changed beyond the groups listed. */
   readonly unlisted: number;
-  readonly not_replayable: readonly { readonly why: string; readonly calls: number }[];
+  readonly not_replayable: readonly NotReplayable[];
   /** Calls that were decided against another definition of their tool, or another contract, than the one both sides know: judged by today's. */
   readonly adapted: number;
 }
@@ -59,18 +60,24 @@ interface Verdicts {
   readonly after: Decision;
 }
 
-/** Decides recorded calls by two bundles and groups what comes out different. Reads in slices; live calls go first between them. */
-export const compareTraffic = async ({ store }: { readonly store: RecordedStore }, query: TrafficQuery, before: Snapshot, after: Snapshot): Promise<TrafficComparison> => {
+/**
+ * Decides recorded calls by two bundles and groups what comes out different. What they ask of history and was not asked then is answered from the ledger. Reads in
+ * slices; live calls go first between them.
+ */
+export const compareTraffic = async (deps: AnsweringDeps, query: TrafficQuery, before: Snapshot, after: Snapshot): Promise<TrafficComparison> => {
   let wasAdapted = false;
   let [adapted, unlisted] = [0, 0];
   const context = { registry: query.registry, adapted: () => void (wasAdapted = true) };
   const [was, is] = [judgeOf(before, context), judgeOf(after, context)];
   const groups = new Map<string, Group>();
-  const { calls, changed, notReplayable } = await walk(store, query, {
-    unusable: (input) => {
+  let [done, read] = [0, 0];
+  const tell = (calls: number, events: number): void => query.progress?.((done = calls), (read = events));
+  const answered = answering(deps, [before, after], { progress: (events) => tell(done, events), ...(query.isOver && { isOver: query.isOver }) });
+  const visit: Visit = {
+    usable: async (record, input) => {
       const { definition, action } = input;
       if (definition && before.action(action) === null && after.action(action) === null) return `the catalog no longer has the tool \`${action}\``;
-      return before.lacksAnswers(input) || after.lacksAnswers(input) ? "policies ask of history what was not asked when the call was decided, or had no answer then" : null;
+      return answered(record, input);
     },
     isDifferent: (record, input) => {
       wasAdapted = false;
@@ -80,13 +87,14 @@ export const compareTraffic = async ({ store }: { readonly store: RecordedStore 
       if (!note(groups, record, input, verdicts, query.examples ?? 3)) unlisted += 1;
       return true;
     },
-  });
+  };
+  const { calls, changed, notReplayable } = await walk(deps.store, query, visit, (count) => tell(count, read));
   return {
     calls,
     unchanged: calls - changed,
     changes: [...groups.values()].sort((left, right) => right.calls - left.calls || left.first_ms - right.first_ms),
     unlisted,
-    not_replayable: [...notReplayable].sort(([, left], [, right]) => right - left).map(([why, count]) => ({ why, calls: count })),
+    not_replayable: notReplayable,
     adapted,
   };
 };

@@ -36,7 +36,7 @@ export function trafficLines({ calls, unchanged, changes, unlisted, not_replayab
   if (unlisted > 0) lines.push(`and ${callsOf(unlisted)} more would be decided otherwise, too different from each other to list`);
   lines.push(changes.length === 0 ? `all ${callsOf(calls)} ${periodOf(since)} would be decided as before` : `${unchanged} of ${callsOf(calls)} would be decided as before`);
   if (adapted > 0) lines.push(`${callsOf(adapted)} of these went to a tool whose definition or contract has changed since, and ${adapted === 1 ? "is" : "are"} judged by today's`);
-  for (const { why, calls: count } of not_replayable) lines.push(`${callsOf(count)} cannot be compared: ${printable(why)}`);
+  for (const { why, calls: count, first, last } of not_replayable) lines.push(`${callsOf(count)} cannot be compared: ${printable(why)} (${first === last ? `entry ${first}` : `entries ${first} to ${last}`})`);
   return lines;
 }
 

@@ -29,7 +29,7 @@ interface Side {
 
 type Line =
   | ({ readonly kind: "side"; readonly side: "before" | "after" } & Side)
-  | { readonly kind: "progress" }
+  | { readonly kind: "progress"; readonly calls: number; readonly events: number }
   | ({ readonly kind: "change" } & TrafficChange)
   | ({ readonly kind: "traffic"; readonly since_ms: number } & Omit<TrafficComparison, "changes">);
 
@@ -105,10 +105,18 @@ async function ask(api: Client, words: Readonly<Record<"before" | "after", strin
   const sides = new Map<string, Side>();
   const changes: TrafficChange[] = [];
   let traffic: Found["traffic"] = null;
-  for await (const line of api.lines<Line>("policy_diff", { body })) {
-    if (line.kind === "side") sides.set(line.side, line.name === "files" ? { ...line, name: words[line.side] } : line);
-    else if (line.kind === "change") changes.push(line);
-    else if (line.kind === "traffic") traffic = line;
+  const [decided, read] = [progressLine("decided again", "calls"), progressLine("read", "events of history")];
+  try {
+    for await (const line of api.lines<Line>("policy_diff", { body })) {
+      if (line.kind === "side") sides.set(line.side, line.name === "files" ? { ...line, name: words[line.side] } : line);
+      else if (line.kind === "change") changes.push(line);
+      else if (line.kind === "traffic") traffic = line;
+      else if (line.calls > 0) decided.show(line.calls);
+      else read.show(line.events);
+    }
+  } finally {
+    decided.clear();
+    read.clear();
   }
   const [before, after] = [sides.get("before"), sides.get("after")];
   if (!before || !after || (body["since_ms"] !== undefined && traffic === null)) throw new Fault("internal", "the daemon's answer ended early");

@@ -1,7 +1,7 @@
 import { Fault, type Effect, type Registry } from "@lanyard/contract";
 import type { ActionShape, PolicyFile, Snapshot } from "@lanyard/policy";
-import { adaptTo, walk } from "../calls.ts";
-import type { RecordedStore } from "../recorded.ts";
+import { adaptTo, walk, type NotReplayable } from "../calls.ts";
+import { answering, type AnsweringDeps } from "../history-answers.ts";
 import { compareTraffic, type CallExample } from "../traffic.ts";
 import { cedarComment } from "../../base/cedar-text.ts";
 import { permitFor, type SeenCall, type SuggestedPolicy } from "./write.ts";
@@ -28,15 +28,14 @@ export interface Suggestion {
   /** Calls that the policies in force allow already; calls that they and the suggestion allow. */
   readonly allowed: { readonly before: number; readonly after: number };
   readonly standing: readonly StandingRule[];
-  readonly skipped: readonly { readonly why: string; readonly calls: number }[];
+  readonly skipped: readonly NotReplayable[];
   /** Other recorded calls, of other sessions, that the suggestion would allow too. */
   readonly beyond: { readonly calls: number; readonly examples: readonly CallExample[] };
   /** Why the suggestion does not compile beside the policies in force; empty when it does. */
   readonly errors: readonly string[];
 }
 
-export interface SuggestDeps {
-  readonly store: RecordedStore;
+export interface SuggestDeps extends AnsweringDeps {
   /** The policies in force. */
   readonly current: Snapshot;
   readonly registry: Registry;
@@ -81,15 +80,19 @@ export const suggest = async (deps: SuggestDeps, query: SuggestQuery): Promise<S
   return { ...result, allowed: { before, after: allowed }, standing, beyond: await beyond(deps, query, agent.id, after), errors: [] };
 };
 
-const callsOf = async ({ store, current, registry, most }: SuggestDeps, { session, effect }: SuggestQuery) => {
+const callsOf = async (deps: SuggestDeps, { session, effect }: SuggestQuery) => {
+  const { store, current, registry, most } = deps;
   const calls: SeenCall[] = [];
   const adapt = adaptTo(current, { registry });
+  const answered = answering(deps, [current]);
   let found = false;
-  const { notReplayable } = await walk(store, { sinceMs: 0, session }, {
-    unusable: (input) => {
+  const { notReplayable: skipped } = await walk(store, { sinceMs: 0, session }, {
+    usable: async (record, recorded) => {
       found = true;
+      const input = await answered(record, recorded);
+      if (typeof input === "string") return input;
       // What no policy is asked about, none can permit: a tool nobody knows, arguments that cannot be read.
-      return current.decide(adapt(input)).errors.find(({ policy }) => policy.startsWith("lanyard."))?.message ?? null;
+      return current.decide(adapt(input)).errors.find(({ policy }) => policy.startsWith("lanyard."))?.message ?? input;
     },
     isDifferent: ({ seq, effect: decided }, input) => {
       if (input.approvals.length > 0 || (effect !== undefined && effect !== decided)) return false;
@@ -98,7 +101,6 @@ const callsOf = async ({ store, current, registry, most }: SuggestDeps, { sessio
       return false;
     },
   });
-  const skipped = [...notReplayable].map(([why, count]) => ({ why, calls: count }));
   if (calls.length > 0) return { calls, skipped };
   if (!found && skipped.length === 0) throw new Fault("not_found", `the ledger has no call of a session \`${session}\``);
   const why = skipped[0] ? `, e.g. ${skipped[0].why}` : "";
@@ -136,7 +138,7 @@ const verified = (after: Snapshot, calls: readonly SeenCall[]): { standing: Stan
   return { standing: [...groups.values()], allowed };
 };
 
-const beyond = async ({ store, current, registry }: SuggestDeps, { session, sinceMs }: SuggestQuery, agent: string, after: Snapshot): Promise<Suggestion["beyond"]> => {
-  const { changes } = await compareTraffic({ store }, { sinceMs, agents: new Set([agent]), without: session, registry }, current, after);
+const beyond = async (deps: SuggestDeps, { session, sinceMs }: SuggestQuery, agent: string, after: Snapshot): Promise<Suggestion["beyond"]> => {
+  const { changes } = await compareTraffic(deps, { sinceMs, agents: new Set([agent]), without: session, registry: deps.registry }, deps.current, after);
   return { calls: changes.reduce((sum, change) => sum + change.calls, 0), examples: changes.flatMap(({ examples }) => examples).slice(0, 5) };
 };

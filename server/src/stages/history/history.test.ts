@@ -98,8 +98,7 @@ const call = (action: string, args: JsonObject, who: Who = {}): Started => {
 };
 const end = async ({ input, intent }: Started, status: OutcomeStatus = "done", result: JsonObject = {}): Promise<void> => {
   const made = await intent;
-  stage.concluded(made.seq, status, { result });
-  const concluded = record.conclude(made, { user: input.user.id } as Principal, status, "", { result }, 0, null);
+  const concluded = record.conclude(stage.concluded(made.seq, status, { result }), made, { user: input.user.id } as Principal, status, "", { result }, 0, null);
   await store.settled();
   await concluded;
 };

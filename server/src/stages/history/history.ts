@@ -8,11 +8,13 @@ import type { OutcomeStatus } from "../../base/path.ts";
 import type { Store } from "../../base/store/port.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { Moments } from "./moments.ts";
-import { endOf, once, outputOf, recordedEvents, recordedInput } from "./recorded-events.ts";
+import { endOf, once, outputOf, recordedEvents, recordedInput, timeOf, timeReached } from "./recorded-events.ts";
+import { RecordedRoots } from "./roots.ts";
+import { Views } from "./views.ts";
 
 export interface HistoryDeps {
   /** Where what has happened is on record; null where nothing has. */
-  readonly store: Pick<Store, "scan" | "unsealAll" | "entry" | "settled" | "size"> | null;
+  readonly store: Pick<Store, "scan" | "unsealAll" | "entry" | "entries" | "settled" | "size"> | null;
   readonly clock: Clock;
   readonly log: Log;
   readonly limits: Pick<Limits, "history_rows_per_agent" | "history_records">;
@@ -55,6 +57,7 @@ export class HistoryStage implements Disposable {
   /** Requests that are not on record yet, while somebody reads. */
   #unrecorded = new Map<DecisionInput, Waiting>();
   #fitted: readonly Snapshot[] = [];
+  #views = new Views([]);
   #reading: Reading | null = null;
   #settled: Promise<void> = Promise.resolve();
   #closed = false;
@@ -66,6 +69,7 @@ export class HistoryStage implements Disposable {
 
   /** Begins with what the ledger has; resolves when that is read, or cannot be for now. */
   start(): Promise<void> {
+    if (this.#deps.store) this.#moments.reach(timeReached(this.#deps.store));
     this.#fit();
     this.#deps.deadlines?.restore((of) => this.#callOf(of));
     return this.#settled;
@@ -83,16 +87,18 @@ export class HistoryStage implements Disposable {
   facts(input: DecisionInput): HistoryFacts | null {
     const snapshots = this.#fit();
     const leaves = snapshots.length === 1 ? (snapshots[0]?.asks(input.agent, input.action) ?? []) : union(snapshots.map((snapshot) => snapshot.asks(input.agent, input.action)));
-    if (leaves.length === 0 && this.#monitor.idle) return null;
+    const atMs = this.#moments.now(input.nowMs);
+    if (leaves.length === 0 && this.#monitor.idle) return atMs === input.nowMs ? null : { at: atMs };
     this.#checkRoom(input.agent.id);
     if (this.#deps.deadlines?.isFull && leaves.some(({ op }) => op === "eventually")) throw new Fault("limit_exceeded", "too much is awaited already (limit deadlines); what must follow this call could not be looked for");
-    return this.#monitor.answers(leaves, this.#eventOf(input, { kind: "request" }), snapshots.map(({ questions }) => questions));
+    const answers = this.#monitor.answers(leaves, this.#eventOf(input, atMs, { kind: "request" }), snapshots.map(({ questions }) => questions));
+    return atMs === input.nowMs ? answers : { ...answers, at: atMs };
   }
 
   /** A decision has been made; called in the same turn of the event loop. */
   decided(input: DecisionInput, { effect }: Pick<Decision, "effect">): void {
     if (effect === "ask") return; // Whoever is asked has not answered: it is decided anew then.
-    const waiting: Waiting = { event: this.#eventOf(input, { kind: "request", decision: effect }), of: null };
+    const waiting: Waiting = { event: this.#eventOf(input, this.#moments.now(timeOf(input)), { kind: "request", decision: effect }), of: null };
     this.#note(waiting);
     if (this.#reading) this.#unrecorded.set(input, waiting);
   }
@@ -105,15 +111,16 @@ export class HistoryStage implements Disposable {
     if (effect === "allow") this.#open.set(of, { input, root: this.#deps.rootOf(input.session.id) });
   }
 
-  /** A call has ended. */
-  concluded(of: number, status: OutcomeStatus, answer: Answer | null): void {
-    const call = this.#open.get(of);
-    if (call === undefined) return;
+  /** A call has ended. Gives the time that history has it at, which belongs on record: it is read from there again. */
+  concluded(of: number, status: OutcomeStatus, answer: Answer | null): number {
+    const [call, atMs] = [this.#open.get(of), this.#moments.now()];
+    if (call === undefined) return atMs;
     this.#open.delete(of);
-    const event = this.#eventOf(call.input, { ...endOf(status), output: once(() => outputOf(answer)) }, call.root); // its session may be over
+    const event = this.#eventOf(call.input, atMs, { ...endOf(status), output: once(() => outputOf(answer)) }, call.root); // its session may be over
     this.#note({ event, of });
     const isOver = status === "failed" || status === "refused"; // What is uncertain may have happened.
     for (const { policy, leaf } of isOver ? [] : (this.#fitted[0]?.promises(call.input) ?? [])) this.#deps.deadlines?.begin(of, call.input, event, policy, leaf);
+    return atMs;
   }
 
   [Symbol.dispose](): void {
@@ -127,15 +134,15 @@ export class HistoryStage implements Disposable {
     this.#deps.deadlines?.heed(event);
   }
 
-  #eventOf(input: DecisionInput, happened: Omit<Parameters<typeof callEvent>[2], "rootSession" | "atMs">, rootSession = this.#deps.rootOf(input.session.id)): HistoryEvent {
-    return callEvent(input, seenBy(this.#fitted, input), { ...happened, atMs: this.#moments.now(), rootSession });
+  #eventOf(input: DecisionInput, atMs: number, happened: Omit<Parameters<typeof callEvent>[2], "rootSession" | "atMs">, rootSession = this.#deps.rootOf(input.session.id)): HistoryEvent {
+    return callEvent(input, this.#views.seen(input), { ...happened, atMs, rootSession });
   }
 
   /** The event that a recorded call is; null when it was erased. */
   #callOf(of: number): HistoryEvent | null {
     const { store } = this.#deps;
     const input = store && recordedInput(store, of);
-    return input ? this.#eventOf(input, { kind: "response" }) : null;
+    return input ? this.#eventOf(input, this.#moments.now(), { kind: "response" }) : null;
   }
 
   #owner(agent: string): { rows: number } {
@@ -156,6 +163,7 @@ export class HistoryStage implements Disposable {
     const now = this.#deps.snapshots();
     if (now.length === this.#fitted.length && now.every((snapshot, at) => snapshot === this.#fitted[at])) return now;
     this.#fitted = now;
+    this.#views = new Views(now);
     const wanted = union(now.map(({ leaves }) => leaves));
     this.#monitor.keep(new Set(wanted.map(({ id }) => id)));
     if (this.#reading === null) this.#learn(wanted.filter(({ id }) => !this.#monitor.has(id)));
@@ -188,19 +196,14 @@ export class HistoryStage implements Disposable {
   }
 
   async #read(store: NonNullable<HistoryDeps["store"]>, { monitor, leaves, waiting }: Reading, from: number, sinceMs: number): Promise<void> {
-    const { rootOf } = this.#deps;
     const startedUs = this.#deps.clock.monotonicUs();
     await store.settled(); // What happened before this question was asked is on record now.
     const done = { requests: new Set<number>(), ends: new Set<number>() };
-    const [snapshots, groups] = [this.#fitted, new Map<string, readonly string[]>()];
-    const wants = (action: string): boolean => {
-      const known = groups.get(action) ?? snapshots.map((snapshot) => snapshot.action(action)?.groups).find(Boolean) ?? [];
-      groups.set(action, known);
-      return monitor.wants(action, known);
-    };
-    for await (const events of recordedEvents(store, { from, sinceMs, wants, seen: (input) => seenBy(snapshots, input), rootOf })) {
+    const views = this.#views;
+    for await (const events of recordedEvents(store, { from, sinceMs, roots: new RecordedRoots(store), wants: (action) => monitor.wants(action, views.groups(action)), seen: views.seen })) {
       if (this.#closed) return;
       for (const { of, event } of events) {
+        if (event === null) continue; // what was erased is forgotten
         this.#moments.reach(event.atMs);
         monitor.note(event, this.#owner(event.scope.agent));
         (event.kind === "request" ? done.requests : done.ends).add(of);
@@ -229,13 +232,5 @@ export class HistoryStage implements Disposable {
     if (!this.#closed) this.#fit();
   }
 }
-
-const seenBy = (snapshots: readonly Snapshot[], input: DecisionInput): Parameters<typeof callEvent>[1] => {
-  for (const snapshot of snapshots) {
-    const seen = snapshot.seen(input);
-    if (seen !== null) return seen;
-  }
-  return null;
-};
 
 const union = (lists: readonly (readonly HistoryLeaf[])[]): readonly HistoryLeaf[] => (lists.length === 1 ? (lists[0] ?? []) : [...new Map(lists.flat().map((leaf) => [leaf.id, leaf])).values()]);

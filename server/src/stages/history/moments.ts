@@ -13,11 +13,13 @@ export class Moments {
     this.#clock = clock;
   }
 
-  /** Milliseconds since the epoch, never less than before. */
-  now(): number {
-    const [wallMs, us] = [this.#clock.nowMs(), this.#clock.monotonicUs()];
+  /** Milliseconds since the epoch, never less than before; `wallMs`: what the clock on the wall says. */
+  now(wallMs = this.#clock.nowMs()): number {
+    const us = this.#clock.monotonicUs();
+    const passedMs = Math.floor(Math.max(0, us - this.#lastUs) / 1000);
     if (wallMs >= this.#lastMs) [this.#lastMs, this.#lastUs] = [wallMs, us];
-    return this.#lastMs + Math.floor(Math.max(0, us - this.#lastUs) / 1000);
+    else [this.#lastMs, this.#lastUs] = [this.#lastMs + passedMs, this.#lastUs + passedMs * 1000];
+    return this.#lastMs;
   }
 
   /** There are events up to this time. */

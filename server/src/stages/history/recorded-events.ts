@@ -5,43 +5,65 @@ import type { Answer } from "../../base/exchange.ts";
 import { limits } from "../../base/limits.ts";
 import type { OutcomeStatus } from "../../base/path.ts";
 import type { Store } from "../../base/store/port.ts";
+import type { RecordedRoots } from "./roots.ts";
 
-/** An event as the ledger has it; `of`: the decision that it comes from. */
-export interface RecordedEvent {
-  readonly of: number;
-  readonly event: HistoryEvent;
+/** Something that happened and cannot be read any more: what its record still says of it. */
+export interface LostEvent {
+  /** When at the latest, milliseconds since the epoch. */
+  readonly atMs: number;
+  readonly action: string;
+  readonly agent: string;
+  readonly user: string;
+  /** The first of the sessions above its own. */
+  readonly session: string;
 }
+
+/** An event as the ledger has it. `at`: the entry that says so; `of`: the decision that it comes from. */
+export type RecordedEvent =
+  | { readonly at: number; readonly of: number; readonly event: HistoryEvent }
+  | { readonly at: number; readonly of: number; readonly event: null; readonly lost: LostEvent };
 
 type RecordedStore = Pick<Store, "scan" | "unsealAll" | "entry">;
 type DecisionRecord = Extract<LedgerRecord, { type: "decision" }>;
 type OutcomeRecord = Extract<LedgerRecord, { type: "outcome" }>;
 
 interface Reading {
-  /** The first entry to read. */
+  /** The first entry that may be read. */
   readonly from: number;
+  /** What happened since then is wanted; some of what did before is given, too. */
   readonly sinceMs: number;
+  readonly roots: RecordedRoots;
   /** Whether events of this action are asked about; of others nothing is opened. */
   wants(action: string): boolean;
   /** What policy sees of a call. */
   seen(input: DecisionInput): Parameters<typeof callEvent>[1];
-  /** Of a session that is open. */
-  rootOf(session: string): string;
+}
+
+/** A call that was let through; null: what it was decided on cannot be read any more. */
+interface Begun {
+  readonly record: DecisionRecord;
+  readonly input: DecisionInput | null;
 }
 
 const runRecords = 64;
+/** Entries are found by the time of their commit. History may be ahead of it by as much as the clock was set back. */
+const slackMs = 3_600_000;
 
 const breathe = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
 /** What became of a call that ended so. */
 export const endOf = (status: OutcomeStatus): { readonly kind: "response" } | { readonly kind: "error"; readonly status: Exclude<OutcomeStatus, "done"> } => (status === "done" ? { kind: "response" } : { kind: "error", status });
 
+/** When history has a call: by the time that it saw, or where the clock had been set back, by the one that history went on with. */
+export const timeOf = ({ nowMs, history }: Pick<DecisionInput, "nowMs" | "history">): number => (typeof history?.["at"] === "number" ? history["at"] : nowMs);
+
 /**
- * Events out of the ledger, in order, some dozens at a time; live calls go first between two runs. Decisions that policy made, and ends of calls. What was
- * erased is left out.
+ * Events out of the ledger, in order, some dozens at a time; live calls go first between two runs. Decisions that policy made, and ends of calls. The one way
+ * history is read again: after a restart, for questions that are new, and for calls on record that are decided again.
  */
 export async function* recordedEvents(store: RecordedStore, reading: Reading): AsyncGenerator<RecordedEvent[]> {
   const reader = new Reader(store, reading);
-  for (const records of store.scan({ from: reading.from, sinceMs: reading.sinceMs, types: ["decision", "outcome", "session.open"] })) {
+  for (const records of store.scan({ from: reading.from, sinceMs: Math.max(0, reading.sinceMs - slackMs), types: ["decision", "outcome", "session.open"] })) {
     for (let at = 0; at < records.length; at += runRecords) {
       await breathe();
       yield reader.read(records.slice(at, at + runRecords));
@@ -53,6 +75,14 @@ export async function* recordedEvents(store: RecordedStore, reading: Reading): A
 export const recordedInput = (store: Pick<Store, "entry" | "unsealAll">, seq: number): DecisionInput | null => {
   const record = store.entry(seq);
   return record?.type === "decision" ? (inputsOf(store, [record]).get(seq) ?? null) : null;
+};
+
+/** The time that history had come to, by the last call on record; milliseconds since the epoch. */
+export const timeReached = (store: Pick<Store, "entries" | "entry" | "unsealAll">): number => {
+  const [last] = store.entries({ types: ["decision", "outcome"], newest: true, limit: 1 });
+  if (last?.type === "outcome") return last.ended_ms ?? last.at_ms;
+  const input = last ? recordedInput(store, last.seq) : null;
+  return input ? timeOf(input) : (last?.at_ms ?? 0);
 };
 
 const inputsOf = (store: Pick<Store, "unsealAll">, records: readonly DecisionRecord[]): Map<number, DecisionInput> => {
@@ -70,8 +100,9 @@ class Reader {
   readonly #store: RecordedStore;
   readonly #reading: Reading;
   /** Calls that are under way at the place that is read. */
-  readonly #open = new Map<number, DecisionInput>();
-  readonly #roots = new Map<string, string>();
+  readonly #open = new Map<number, Begun>();
+  /** The first entry that was read. */
+  #first: number | null = null;
   #lastMs = 0;
 
   constructor(store: RecordedStore, reading: Reading) {
@@ -80,45 +111,49 @@ class Reader {
   }
 
   read(records: readonly LedgerRecord[]): RecordedEvent[] {
+    this.#first ??= records[0]?.seq ?? null;
     const decisions = records.flatMap((record) => (isEvent(record) && this.#reading.wants(record.action) ? [record] : []));
     const inputs = inputsOf(this.#store, decisions);
-    const found: RecordedEvent[] = [];
-    for (const record of records) {
-      if (record.type === "session.open" && record.parent !== null) this.#roots.set(record.session, this.#roots.get(record.parent) ?? record.parent);
-      else if (record.type === "decision") found.push(...this.#request(record, inputs.get(record.seq)));
-      else if (record.type === "outcome") found.push(...this.#end(record));
-    }
-    return found;
+    const wanted = new Set(decisions);
+    return records.flatMap((record): readonly RecordedEvent[] => {
+      if (record.type === "session.open") this.#reading.roots.learn(record);
+      else if (record.type === "outcome") return this.#end(record);
+      else if (record.type === "decision" && wanted.has(record)) return [this.#request({ record, input: inputs.get(record.seq) ?? null })];
+      return [];
+    });
   }
 
-  #request(record: DecisionRecord, input: DecisionInput | undefined): RecordedEvent[] {
-    if (input === undefined || record.effect === "ask") return [];
-    if (record.effect === "allow") this.#open.set(record.seq, input);
-    return [{ of: record.seq, event: this.#eventOf(input, { kind: "request", atMs: input.nowMs, decision: record.effect }) }];
+  #request(begun: Begun): RecordedEvent {
+    const { record, input } = begun;
+    if (record.effect === "allow") this.#open.set(record.seq, begun);
+    return this.#made(record, begun, { kind: "request", atMs: input === null ? record.at_ms : timeOf(input), decision: record.effect === "allow" ? "allow" : "deny" });
   }
 
-  #end(record: OutcomeRecord): RecordedEvent[] {
-    const input = this.#open.get(record.of) ?? this.#before(record.of);
+  #end(record: OutcomeRecord): readonly RecordedEvent[] {
+    const begun = this.#open.get(record.of) ?? this.#before(record.of);
     this.#open.delete(record.of);
-    if (input === undefined) return [];
-    const { result: commitment, payload } = record;
+    if (begun === null) return [];
+    const { result: commitment, payload, ended_ms: atMs = record.at_ms } = record;
     const output = (): Json | undefined => {
       const [opened] = payload === null || commitment === null ? [] : this.#store.unsealAll([{ payload, commitment }]);
       return opened === undefined || typeof opened === "string" || !opened.opens ? undefined : outputOf(opened.value as unknown as Answer);
     };
-    return [{ of: record.of, event: this.#eventOf(input, { ...endOf(record.status), atMs: record.at_ms, output: once(output) }) }];
+    return [this.#made(record, begun, { ...endOf(record.status), atMs, output: once(output) })];
   }
 
   /** A call that began before what is read. */
-  #before(seq: number): DecisionInput | undefined {
+  #before(seq: number): Begun | null {
+    if (this.#first === null || seq >= this.#first) return null;
     const record = this.#store.entry(seq);
-    return record !== null && seq < this.#reading.from && isEvent(record) && this.#reading.wants(record.action) ? inputsOf(this.#store, [record]).get(seq) : undefined;
+    return record !== null && isEvent(record) && this.#reading.wants(record.action) ? { record, input: inputsOf(this.#store, [record]).get(seq) ?? null } : null;
   }
 
-  #eventOf(input: DecisionInput, happened: Omit<Parameters<typeof callEvent>[2], "rootSession">): HistoryEvent {
+  #made({ seq: at }: LedgerRecord, { record, input }: Begun, happened: Omit<Parameters<typeof callEvent>[2], "rootSession">): RecordedEvent {
+    const { seq: of, action, agent, user } = record;
+    const { roots, seen } = this.#reading;
+    if (input === null) return { at, of, event: null, lost: { atMs: happened.atMs, action, agent, user, session: roots.of(record.session, of) } };
     this.#lastMs = Math.max(this.#lastMs, happened.atMs);
-    const { id } = input.session;
-    return callEvent(input, this.#reading.seen(input), { ...happened, atMs: this.#lastMs, rootSession: this.#roots.get(id) ?? this.#reading.rootOf(id) });
+    return { at, of, event: callEvent(input, seen(input), { ...happened, atMs: this.#lastMs, rootSession: roots.ofCall(input, of) }) };
   }
 }
 

@@ -40,8 +40,9 @@ beforeEach(async () => {
 
 const intend = () => stage.intend(action, principal, facts, ruling, "policy", null, null);
 /** An outcome waits for company; `settled` has it written without. */
-const conclude = async (...outcome: Parameters<RecordStage["conclude"]>): Promise<void> => {
-  const concluded = stage.conclude(...outcome);
+type Ending = Parameters<RecordStage["conclude"]> extends [number, ...infer Rest] ? Rest : never;
+const conclude = async (...ending: Ending): Promise<void> => {
+  const concluded = stage.conclude(clock.nowMs(), ...ending);
   await store.settled();
   await concluded;
 };
@@ -80,7 +81,7 @@ describe("an intent", () => {
 });
 
 describe("an outcome", () => {
-  const outcome = async (answer: Parameters<RecordStage["conclude"]>[4]) => {
+  const outcome = async (answer: Ending[4]) => {
     const intent = await intend();
     await conclude(intent, principal, "done", "", answer, clock.monotonicUs(), null);
     return store.outcomeOf(intent.seq) as LedgerRecord & { type: "outcome" };
@@ -123,7 +124,7 @@ describe("an outcome", () => {
   test("whose subject is erased between sealing and appending is sealed anew", async () => {
     const intent = await intend();
     const erased = store.erase("user:ana", "operator", "asked to");
-    await Promise.all([erased, stage.conclude(intent, principal, "done", "", { result: {} }, clock.monotonicUs(), null)]);
+    await Promise.all([erased, stage.conclude(clock.nowMs(), intent, principal, "done", "", { result: {} }, clock.monotonicUs(), null)]);
     while (stage.unwritten() > 0) await runTimers();
     expect(store.outcomeOf(intent.seq)).toMatchObject({ status: "done" });
   });

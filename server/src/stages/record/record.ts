@@ -14,9 +14,9 @@ export interface RecordStage {
   intend(action: Action, principal: Principal, facts: Facts | null, ruling: Ruling, by: ErrorCode | "policy", approval: Approval | null, reservation: Reservation | null): Promise<Intent>;
   /**
    * Writes how an intent ended, and with it what it used of budgets. Never throws. Durable on return unless the disk refuses: then it returns and goes on trying until it is
-   * written, for an answer that exists must not wait for a disk; the intent is listed as open if the process dies before.
+   * written, for an answer that exists must not wait for a disk; the intent is listed as open if the process dies before. `endedMs`: when it was known, since the epoch.
    */
-  conclude(intent: Intent, principal: Principal, status: OutcomeStatus, code: ErrorCode | "", answer: Answer | null, startedUs: number, reservation: Reservation | null, more?: readonly StateChange[]): Promise<void>;
+  conclude(endedMs: number, intent: Intent, principal: Principal, status: OutcomeStatus, code: ErrorCode | "", answer: Answer | null, startedUs: number, reservation: Reservation | null, more?: readonly StateChange[]): Promise<void>;
   /** Outcomes that are not written yet. */
   unwritten(): number;
 }
@@ -77,13 +77,13 @@ export const recordStage = ({ store, clock, log }: { store: Store; clock: Clock;
       return { seq, id };
     },
 
-    async conclude(intent, principal, status, code, answer, startedUs, reservation, more) {
+    async conclude(endedMs, intent, principal, status, code, answer, startedUs, reservation, more) {
       const durationUs = Math.max(0, clock.monotonicUs() - startedUs);
       reservation?.settle({ status, answer, durationUs });
       const outcome = (): { record: NewRecord; sealed: Sealed | null } => {
         const sealed = sealAnswer(principal, answer);
         return {
-          record: { type: "outcome", of: intent.seq, status, code, result: sealed?.commitment ?? null, payload: sealed?.payload ?? null, duration_us: durationUs, ...labelled(answer?.labels ?? []) },
+          record: { type: "outcome", of: intent.seq, status, code, result: sealed?.commitment ?? null, payload: sealed?.payload ?? null, duration_us: durationUs, ended_ms: endedMs, ...labelled(answer?.labels ?? []) },
           sealed,
         };
       };
