@@ -120,7 +120,7 @@ class World implements AsyncDisposable {
     const action: Action = { protocol: "mcp", server: "shop", method: "tools/call", tool: name, name: bare.action, args: bare.args, params: {}, digest: "A".repeat(43) };
     const facts: Facts = { input, pin: { definition: null, contract: { effects: [], reversibility: "unknown" }, refuse: null } };
     const record = recordStage({ store: this.store, clock: this.#clock, log: silent });
-    const intent = record.intend(action, { session: id, agent, user } as Principal, facts, { decision, bundle: everything.hash }, "policy", null, null).then((made) => {
+    const intent = record.intend(action, { session: id, agent, user } as Principal, facts, { decision, bundle: everything.hash, reasons: [] }, "policy", null, null).then((made) => {
       this.#stage.begun(made.seq, input, decision);
       return made;
     });
