@@ -1,9 +1,10 @@
-// Everything that is tested, in one command: `npm test [-- --fast] [-- PATTERN]`, `npm run soak`.
+// Everything that is tested, in one command: `npm test [-- [--fast] [-u] [PATTERN]]`, `npm run soak`.
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { compileCache, environment, isolation, programs, root } from "./install.mjs";
+import { vitestArguments } from "./vitest-arguments.ts";
 
 interface Step {
   readonly name: string;
@@ -45,7 +46,7 @@ const step = (name: string, tool: string, args: readonly string[], isQuiet: bool
   });
 
 const vitest = (name: string, projects: readonly string[], filters = positionals): Promise<Step> =>
-  step(name, "vitest", ["run", ...projects.flatMap((project) => ["--project", project]), ...(values.update ? ["--update"] : []), ...filters], false);
+  step(name, "vitest", vitestArguments({ projects, filters, update: values.update }), false);
 
 /** Real agents are large; they are fetched while the quick checks and the fast tests run. */
 const fetchAgents = (): Promise<Step> => {
