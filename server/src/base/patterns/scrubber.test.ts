@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { Scrubber, scrubText, type Forbidden } from "./scrubber.ts";
+import { Scrubber, ScrubbingPass, type Forbidden } from "./scrubber.ts";
 
 /** Marks every byte of every occurrence, then replaces each stretch by the pattern that begins it. */
 function naive(patterns: readonly Forbidden[], text: Buffer): Buffer {
@@ -15,10 +15,10 @@ function naive(patterns: readonly Forbidden[], text: Buffer): Buffer {
 }
 
 const inChunks = (patterns: readonly Forbidden[], text: Buffer, cuts: readonly number[]): Buffer => {
-  const scrubber = new Scrubber(patterns);
+  const pass = new ScrubbingPass(new Scrubber(patterns));
   const places = [0, ...cuts.map((cut) => cut % (text.length + 1)).toSorted((a, b) => a - b), text.length];
-  const parts = places.slice(1).map((to, index) => scrubber.push(text.subarray(places[index], to)));
-  return Buffer.concat([...parts, scrubber.end()]);
+  const parts = places.slice(1).map((to, index) => pass.push(text.subarray(places[index], to)));
+  return Buffer.concat([...parts, pass.end()]);
 };
 
 const few = fc.array(fc.constantFrom(0x61, 0x62, 0x63), { minLength: 1, maxLength: 6 }).map((bytes) => Buffer.from(bytes));
@@ -43,15 +43,26 @@ test("a value is taken out wherever a chunk ends in it, byte by byte too", () =>
 });
 
 test("what cannot be the beginning of a value is held back for no time", () => {
-  const scrubber = new Scrubber([{ bytes: Buffer.from("s3cr3t"), replacement: Buffer.alloc(0) }]);
-  expect(scrubber.push(Buffer.from("data: hello\n\n")).toString()).toBe("data: hello\n\n");
-  expect(scrubber.push(Buffer.from("x s3c")).toString()).toBe("x ");
-  expect(scrubber.push(Buffer.from("s3")).toString()).toBe("s3c");
-  expect(scrubber.end().toString()).toBe("s3");
+  const pass = new ScrubbingPass(new Scrubber([{ bytes: Buffer.from("s3cr3t"), replacement: Buffer.alloc(0) }]));
+  expect(pass.push(Buffer.from("data: hello\n\n")).toString()).toBe("data: hello\n\n");
+  expect(pass.push(Buffer.from("x s3c")).toString()).toBe("x ");
+  expect(pass.push(Buffer.from("s3")).toString()).toBe("s3c");
+  expect(pass.end().toString()).toBe("s3");
 });
 
 test("the worst of texts is looked through in one pass", () => {
   const bytes = Buffer.from(`${"a".repeat(4000)}b`);
   const text = "a".repeat(2_000_000); // Looking at each place anew would be 8,000,000,000 steps, which no test would see the end of.
-  expect(scrubText([{ bytes, replacement: Buffer.from("x") }], `${text}b`)).toBe(`${"a".repeat(text.length - 4000)}x`);
+  expect(new Scrubber([{ bytes, replacement: Buffer.from("x") }]).text(`${text}b`)).toBe(`${"a".repeat(text.length - 4000)}x`);
+});
+
+test("one scrubber serves any number of texts, one after the other and side by side, and none knows of another", async () => {
+  const scrubber = new Scrubber([{ bytes: Buffer.from("s3cr3t"), replacement: Buffer.from("[p]") }]);
+  const [one, other] = [scrubber.stream(), scrubber.stream()];
+  one.write("a s3c");
+  other.write("r3t s3cr");
+  expect(scrubber.text("3t s3cr3t")).toBe("3t [p]");
+  one.end("r3t");
+  other.end("x");
+  expect(await Promise.all([one, other].map(async (stream) => Buffer.concat(await stream.toArray()).toString()))).toEqual(["a [p]", "r3t s3crx"]);
 });

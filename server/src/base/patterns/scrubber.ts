@@ -95,13 +95,38 @@ export class Automaton {
 }
 
 /**
- * Takes patterns out of a stream of bytes, in one pass, whatever chunks it comes in: every byte that belongs to an occurrence of any pattern goes,
- * and each stretch of such bytes becomes the replacement of the pattern that begins it (the longest of those that begin there). Bytes are held
- * back only as long as they could still be the beginning of one.
+ * Takes patterns out of bytes: every byte that belongs to an occurrence of any pattern goes, and each stretch of such bytes becomes the replacement of the
+ * pattern that begins it (the longest of those that begin there). Made once for one set of patterns, it serves any number of texts.
  */
 export class Scrubber {
-  readonly #patterns: readonly Forbidden[];
-  readonly #automaton: Automaton;
+  readonly patterns: readonly Forbidden[];
+  readonly automaton: Automaton;
+
+  constructor(patterns: readonly Forbidden[]) {
+    this.patterns = patterns.filter(({ bytes }) => bytes.length > 0);
+    this.automaton = new Automaton(this.patterns);
+  }
+
+  /** Of a whole text. */
+  text(text: string): string {
+    const pass = new ScrubbingPass(this);
+    return Buffer.concat([pass.push(Buffer.from(text, "utf8")), pass.end()]).toString("utf8");
+  }
+
+  /** Of a stream of bytes, in whatever chunks they come. */
+  stream(): Transform {
+    const pass = new ScrubbingPass(this);
+    const give = (bytes: Buffer, done: (error: null, data?: Buffer) => void) => (bytes.length > 0 ? done(null, bytes) : done(null));
+    return new Transform({
+      transform: (chunk: Buffer, _encoding, done) => give(pass.push(chunk), done),
+      flush: (done) => give(pass.end(), done),
+    });
+  }
+}
+
+/** A scrubber's way through one text, whatever chunks it comes in. Bytes are held back only as long as they could still be the beginning of a pattern. */
+export class ScrubbingPass {
+  readonly #scrubber: Scrubber;
   #node = root;
   /** Bytes read so far; of them those from `given` on are held. */
   #read = 0;
@@ -109,18 +134,17 @@ export class Scrubber {
   #held: Buffer = Buffer.alloc(0);
   #covers: Cover[] = [];
 
-  constructor(patterns: readonly Forbidden[]) {
-    this.#patterns = patterns.filter(({ bytes }) => bytes.length > 0);
-    this.#automaton = new Automaton(this.#patterns);
+  constructor(scrubber: Scrubber) {
+    this.#scrubber = scrubber;
   }
 
   push(chunk: Uint8Array): Buffer {
-    const automaton = this.#automaton;
+    const { automaton, patterns } = this.#scrubber;
     let node = this.#node;
     for (let index = 0; index < chunk.length; index++) {
       node = automaton.next(node, chunk[index] as number);
       const pattern = automaton.longest[node] as number;
-      if (pattern !== none) this.#cover(this.#read + index + 1, this.#patterns[pattern] as Forbidden);
+      if (pattern !== none) this.#cover(this.#read + index + 1, patterns[pattern] as Forbidden);
     }
     this.#node = node;
     this.#read += chunk.length;
@@ -162,21 +186,4 @@ export class Scrubber {
     this.#covers = this.#covers.filter(({ end }, index) => end >= to || index === this.#covers.length - 1);
     return parts.length === 1 && parts[0] ? parts[0] : Buffer.concat(parts);
   }
-}
-
-/** The same as a stream. */
-export function scrubbing(patterns: readonly Forbidden[]): Transform {
-  const scrubber = new Scrubber(patterns);
-  const give = (bytes: Buffer, done: (error: null, data?: Buffer) => void) => (bytes.length > 0 ? done(null, bytes) : done(null));
-  return new Transform({
-    transform: (chunk: Buffer, _encoding, done) => give(scrubber.push(chunk), done),
-    flush: (done) => give(scrubber.end(), done),
-  });
-}
-
-/** The same of a whole text. */
-export function scrubText(patterns: readonly Forbidden[], text: string): string {
-  if (patterns.length === 0) return text;
-  const scrubber = new Scrubber(patterns);
-  return Buffer.concat([scrubber.push(Buffer.from(text, "utf8")), scrubber.end()]).toString("utf8");
 }

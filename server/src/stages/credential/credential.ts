@@ -13,7 +13,7 @@ import { formsToHide, hiddenAs, nothingLent, RequestLease } from "./lease.ts";
 import { findPlaceholder, placeholderOf } from "./placeholders.ts";
 import { UpstreamTokens } from "./oauth/tokens.ts";
 import { isHost, ownerOf, readRequest, type PlaceholderReading, type Usable } from "./request.ts";
-import { scrubText, type Forbidden } from "../../base/patterns/scrubber.ts";
+import { Scrubber, type Forbidden } from "../../base/patterns/scrubber.ts";
 import { shortest, type Secret } from "./secret.ts";
 import { Values } from "./values.ts";
 
@@ -117,8 +117,9 @@ export class CredentialStage {
       ...[...secrets, ...(token ? [[server, token] as const] : [])].flatMap(([name, secret]) => formsToHide(secret, hiddenAs(name))),
       ...[...variables].flatMap((name) => formsOfVariable(name, this.#environment[name] ?? "")),
     ];
+    const scrubber = forbidden.length > 0 ? new Scrubber(forbidden) : null;
     const bearer = token && { authorization: `Bearer ${token.reveal()}` };
-    return { values: { ...unsealTemplate(templates, this.#environment, texts), ...Object.fromEntries(injected), ...bearer }, scrub: forbidden.length > 0 ? (text) => scrubText(forbidden, text) : null };
+    return { values: { ...unsealTemplate(templates, this.#environment, texts), ...Object.fromEntries(injected), ...bearer }, scrub: scrubber && ((text) => scrubber.text(text)) };
   }
 
   /** Fills in what a channel to people sends with. Throws Fault `no_credential`, `invalid_config`. */

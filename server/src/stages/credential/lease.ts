@@ -3,7 +3,7 @@ import { Fault } from "@lanyard/contract";
 import type { Lease, Outgoing } from "../../base/path.ts";
 import { formsOf } from "../../base/patterns/encodings.ts";
 import { readRequest, type Usable } from "./request.ts";
-import { scrubbing, scrubText, type Forbidden } from "../../base/patterns/scrubber.ts";
+import { Scrubber, type Forbidden } from "../../base/patterns/scrubber.ts";
 import type { Secret } from "./secret.ts";
 
 /** For an action that needs nothing lent. */
@@ -22,7 +22,7 @@ export class RequestLease implements Lease {
   readonly credentials: readonly string[];
   readonly guards = true;
   readonly #usable: readonly Usable[];
-  readonly #forbidden: readonly Forbidden[];
+  readonly #scrubber: Scrubber;
   readonly #revoked = new AbortController();
   readonly #onEnd: () => void;
   #values: ReadonlyMap<string, Secret> | null;
@@ -34,7 +34,7 @@ export class RequestLease implements Lease {
     this.#values = values;
     this.#onEnd = onEnd;
     const placeholders = new Map(usable.map(({ name, placeholder }) => [name, placeholder]));
-    this.#forbidden = [...values, ...known].flatMap(([name, secret]) => formsToHide(secret, placeholders.get(name) ?? hiddenAs(name)));
+    this.#scrubber = new Scrubber([...values, ...known].flatMap(([name, secret]) => formsToHide(secret, placeholders.get(name) ?? hiddenAs(name))));
   }
 
   get signal(): AbortSignal {
@@ -56,11 +56,11 @@ export class RequestLease implements Lease {
   }
 
   scrub(): Transform {
-    return scrubbing(this.#forbidden);
+    return this.#scrubber.stream();
   }
 
   scrubText(text: string): string {
-    return scrubText(this.#forbidden, text);
+    return this.#scrubber.text(text);
   }
 
   [Symbol.dispose](): void {
