@@ -76,9 +76,9 @@ export class DaemonProcess implements AsyncDisposable {
     return this.#stderr.join("");
   }
 
-  /** SIGKILL: no chance to write anything. */
-  async kill(): Promise<void> {
-    this.#child.kill("SIGKILL");
+  /** SIGKILL, or what a crash inside is: no chance to write anything. */
+  async kill(signal: "SIGKILL" | "SIGABRT" = "SIGKILL"): Promise<void> {
+    this.#child.kill(signal);
     await this.#ended;
   }
 

@@ -1,5 +1,6 @@
+import { spawnSync } from "node:child_process";
 import { randomInt } from "node:crypto";
-import { lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { closeSync, lstatSync, openSync, readdirSync, readFileSync, readlinkSync, readSync } from "node:fs";
 import { join } from "node:path";
 
 const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -77,6 +78,20 @@ export class Search {
     }
   }
 
+  /** What a process can write to and has in memory, page by page as they are there. It takes the right to trace it. Returns how many bytes there were. */
+  lookAtMemory(place: string, pid: number): number {
+    const before = this.searched;
+    const memory = openOf(`/proc/${pid}/mem`);
+    const pages = openOf(`/proc/${pid}/pagemap`);
+    for (const [, from = "", to = ""] of contentOf(`/proc/${pid}/maps`).toString("latin1").matchAll(/^([0-9a-f]+)-([0-9a-f]+) rw/gm)) {
+      for (const [start, end] of present(pages, Number.parseInt(from, 16), Number.parseInt(to, 16))) {
+        for (let at = start; at < end; at += pieceBytes - pieceOverlap) this.look(place, bytesAt(memory, at, Math.min(pieceBytes, end - at)));
+      }
+    }
+    for (const fd of [memory, pages]) if (fd !== null) closeSync(fd);
+    return this.searched - before;
+  }
+
   /** What was found, `<secret> in <place>`, sorted. */
   found(): string[] {
     return [...this.#found].sort();
@@ -84,6 +99,50 @@ export class Search {
 }
 
 const fold = (word: number): number => ((word >>> 16) * 31 + (word & 0xffff)) & 0xffff;
+
+/** Why this machine writes no core file to the folder that a process works in; null when it does. */
+export function noCores(): string | null {
+  const pattern = contentOf("/proc/sys/kernel/core_pattern").toString().trim();
+  if (!/^core(?:\.%p)?$/.test(pattern)) return `core files go to \`${pattern || "nowhere that is known"}\` on this machine`;
+  const limit = spawnSync("/bin/sh", ["-c", "ulimit -H -c"], { encoding: "utf8" }).stdout.trim();
+  return limit === "unlimited" ? null : `core files may have ${limit} blocks here`;
+}
+
+const pageBytes = 4096;
+const pieceBytes = 1 << 22;
+/** Longer than whatever is looked for, so that none lies between two pieces. */
+const pieceOverlap = 4096;
+
+/** The stretches of an address range that are in memory or swapped out, as the kernel's page map says. */
+function present(pages: number | null, from: number, to: number): [number, number][] {
+  const map = bytesAt(pages, (from / pageBytes) * 8, ((to - from) / pageBytes) * 8);
+  const found: [number, number][] = [];
+  for (let page = 0; page * 8 < map.length; page++) {
+    if (((map[page * 8 + 7] as number) & 0xc0) === 0) continue;
+    const at = from + page * pageBytes;
+    const last = found.at(-1);
+    if (last?.[1] === at) last[1] = at + pageBytes;
+    else found.push([at, at + pageBytes]);
+  }
+  return found;
+}
+
+function openOf(path: string): number | null {
+  try {
+    return openSync(path, "r");
+  } catch {
+    return null; // It has ended, or is not ours to look into.
+  }
+}
+
+function bytesAt(fd: number | null, at: number, length: number): Buffer {
+  try {
+    const bytes = Buffer.alloc(fd === null ? 0 : length);
+    return bytes.subarray(0, fd === null ? 0 : readSync(fd, bytes, 0, length, at));
+  } catch {
+    return Buffer.alloc(0); // It is gone meanwhile.
+  }
+}
 
 function namesIn(folder: string): string[] {
   try {

@@ -118,8 +118,8 @@ const powers: readonly OnlyHere[] = [
   {
     what: "child processes",
     modules: /^(node:)?(child_process|cluster)$/,
-    where: /^server\/src\/(stages\/execution\/|cli\/run\.ts$)/,
-    why: "an action is carried out only behind a recorded intent; `lanyard run` starts the agent itself, as the person at the terminal asked",
+    where: /^server\/src\/(stages\/execution\/|cli\/(run|dumps)\.ts$)/,
+    why: "an action is carried out only behind a recorded intent; `lanyard run` starts the agent itself, as the person at the terminal asked; only `prlimit` can set a limit of the process it is for",
     bad: `import { spawn } from "node:child_process"; export const a = spawn;`,
   },
   {

@@ -5,6 +5,7 @@ import { systemClock } from "../base/clock.ts";
 import { logger } from "../base/log.ts";
 import { compose } from "../compose.ts";
 import type { Context } from "./context.ts";
+import { leaveNoDumps } from "./dumps.ts";
 import { json } from "./terminal.ts";
 
 export function serveVerb(program: Command, context: Context): void {
@@ -16,6 +17,8 @@ export function serveVerb(program: Command, context: Context): void {
     .action(async (options: { json?: boolean }) => {
       const environment = systemEnvironment();
       const log = logger({ clock: systemClock, write: (line) => void process.stderr.write(line), level: settings(environment).logLevel });
+      const lacking = leaveNoDumps();
+      if (lacking) log.warn("dumps.possible", { message: `a crash may leave a file with secrets in it: ${lacking}` });
       const config = loadConfig(context.configPath());
       const stopped = new Promise<string>((resolve) => {
         for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve(signal));
