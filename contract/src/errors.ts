@@ -7,6 +7,7 @@ export const errors = {
   parse_error: { status: 400, rpc: -32700, remedy: "send valid UTF-8 JSON" },
   limit_exceeded: { status: 413, rpc: -32001, remedy: "send less; `lanyard limits` lists every limit" },
   too_many_calls: { status: 429, rpc: -32019, remedy: "wait for a running call of this session to end" },
+  too_slow: { status: 408, rpc: -32001, remedy: "send the whole request at once; `lanyard limits` lists every limit" },
   unauthenticated: { status: 401, rpc: -32003, remedy: "send a valid token: a session's (`lanyard run` opens one), or an agent's or person's (`lanyard credential issue`)" },
   wrong_audience: { status: 401, rpc: -32004, remedy: "use a session token at /mcp and an agent's credential only to open sessions" },
   session_expired: { status: 401, rpc: -32005, remedy: "open a new session" },

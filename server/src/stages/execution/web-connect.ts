@@ -4,6 +4,7 @@ import { connect, isIP, type LookupFunction, type Socket } from "node:net";
 import { networkInterfaces } from "node:os";
 import { connect as connectTls, createSecureContext, getCACertificates, type SecureContext } from "node:tls";
 import { Fault } from "@lanyard/contract";
+import type { Clock } from "../../base/clock.ts";
 import type { EgressRules } from "../../base/config/config.ts";
 import { endpointText, type Endpoint } from "../../base/host.ts";
 import type { Limits } from "../../base/limits.ts";
@@ -11,6 +12,7 @@ import { whyRefused } from "../../base/address.ts";
 
 /** What a connection to the outside must know. */
 export interface WebConnector {
+  readonly clock: Clock;
   readonly limits: Limits;
   rules(): EgressRules;
   /** Where this daemon itself listens, `http://host:port`. */

@@ -1,7 +1,10 @@
-import { createServer, type AddressInfo, type Server } from "node:net";
+import { once } from "node:events";
+import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import type { Action } from "@lanyard/contract";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Outside } from "../../../../test/kits/egress.ts";
+import { stillClock } from "../../../../test/kits/clock.ts";
+import { systemClock, type Clock } from "../../base/clock.ts";
 import type { Exchange } from "../../base/exchange.ts";
 import { defaultLimits, type Limits } from "../../base/limits.ts";
 import type { Lease } from "../../base/path.ts";
@@ -28,8 +31,8 @@ afterAll(async () => {
 
 const action = { name: "web/GET", protocol: "http" } as Action;
 const request = (more: Partial<WebRequest> = {}): WebRequest => ({ tool: "GET", scheme: "http", host: "127.0.0.1", port: outside.port, path: "/", query: "", headers: [], body: Buffer.alloc(0), ...more });
-const ask = (web: WebRequest, { limits = {}, allowed = [web.port], ownUrl = "", lease = nothingLent, signal = new AbortController().signal }: { limits?: Partial<Limits>; allowed?: readonly number[]; ownUrl?: string; lease?: Lease; signal?: AbortSignal } = {}) => {
-  const connector = { limits: { ...defaultLimits, ...limits }, rules: () => ({ tcp: new Set<string>(), private: new Set(allowed.map((port) => `127.0.0.1:${port}`)), ca: null }), ownUrl: () => ownUrl };
+const ask = (web: WebRequest, { limits = {}, allowed = [web.port], ownUrl = "", lease = nothingLent, signal = new AbortController().signal, clock = systemClock }: { limits?: Partial<Limits>; allowed?: readonly number[]; ownUrl?: string; lease?: Lease; signal?: AbortSignal; clock?: Clock } = {}) => {
+  const connector = { clock, limits: { ...defaultLimits, ...limits }, rules: () => ({ tcp: new Set<string>(), private: new Set(allowed.map((port) => `127.0.0.1:${port}`)), ca: null }), ownUrl: () => ownUrl };
   return executeWeb(connector, action, { signal, web } as Exchange, lease);
 };
 const bodyOf = async (answer: Awaited<ReturnType<typeof ask>>): Promise<string> => {
@@ -54,6 +57,26 @@ test.each([
   ["limit call_ms: an answer that never begins", () => ask(request({ port: (mute.address() as AddressInfo).port }), { limits: { call_ms: 60 } }), "upstream_timeout"],
 ])("%s", async (_name, asked, code) => {
   await expect(asked()).rejects.toMatchObject({ code });
+});
+
+test("limit call_ms: a head that trickles is not waited for longer than one that never begins", async () => {
+  const clock = stillClock();
+  const trickle = createServer((socket) => void socket.write("HTTP/1.1 200 OK\r\nx-1: "));
+  await new Promise<void>((done) => trickle.listen(0, "127.0.0.1", done));
+  const connected = new Promise<Socket>((done) => trickle.once("connection", done));
+  const { port } = trickle.address() as AddressInfo;
+  const asked = ask(request({ port }), { clock, limits: { call_ms: 1000 } });
+  const end = expect(asked).rejects.toMatchObject({ code: "upstream_timeout", message: `\`127.0.0.1:${port}\` did not answer within the limit call_ms (1000 ms)` });
+  const socket = await connected;
+  await once(socket, "data"); // The request is out, so its answer is waited for.
+  for (let at = 0; at < 999; at += 111) {
+    socket.write("y");
+    await clock.advance(111);
+  }
+  await clock.advance(1);
+  await end;
+  socket.destroy();
+  trickle.close();
 });
 
 test("limit egress_idle_ms: an answer that falls silent breaks off", async () => {

@@ -29,7 +29,7 @@ export async function executeWeb(connector: WebConnector, action: Action, exchan
   const address = endpointText({ host: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 });
   try {
     const { limits } = connector;
-    const response = request.tool === "TCP" ? { status: 200, headers: [], body: socket, input: socket } : await answerOf(request, socket, limits.call_ms);
+    const response = request.tool === "TCP" ? { status: 200, headers: [], body: socket, input: socket } : await answerOf(request, socket, connector);
     socket.setTimeout(limits.egress_idle_ms, stop);
     const web = scrubbed(request.tool, response, lease);
     const type = web.headers.find(([name]) => name === "content-type")?.[1];
@@ -55,10 +55,11 @@ function scrubbed(tool: string, response: WebResponse, lease: Lease): WebRespons
 
 const openers: Readonly<Record<string, () => Transform>> = { gzip: createGunzip, "x-gzip": createGunzip, deflate: createInflate, br: createBrotliDecompress, zstd: createZstdDecompress };
 
-function answerOf(request: WebRequest, socket: Socket, waitMs: number): Promise<WebResponse> {
+/** Invariant: the whole head must come in time; bytes that trickle gain none. */
+function answerOf(request: WebRequest, socket: Socket, { clock, limits: { call_ms: waitMs } }: WebConnector): Promise<WebResponse> {
   const { promise, resolve, reject } = Promise.withResolvers<WebResponse>();
   const to = endpointText(request);
-  socket.setTimeout(waitMs, () => reject(new Fault("upstream_timeout", `\`${to}\` did not answer within ${waitMs} ms`)));
+  const late = clock.after(waitMs, () => reject(new Fault("upstream_timeout", `\`${to}\` did not answer within the limit call_ms (${waitMs} ms)`)));
   const outgoing = open(request, socket);
   outgoing.once("response", (incoming) => resolve(responseOf(incoming, incoming)));
   if (request.tool === "WEBSOCKET") {
@@ -70,7 +71,7 @@ function answerOf(request: WebRequest, socket: Socket, waitMs: number): Promise<
   outgoing.on("error", (cause) => reject(new Fault("uncertain", `\`${to}\` broke off before it answered`, { cause })));
   outgoing.once("close", () => reject(new Fault("uncertain", `\`${to}\` hung up before it answered`)));
   outgoing.end(request.body);
-  return promise;
+  return promise.finally(() => late.cancel());
 }
 
 const withBody: ReadonlySet<string> = new Set(["POST", "PUT", "PATCH"]);

@@ -31,6 +31,7 @@ export function overHttp(incoming: IncomingMessage, outgoing: ServerResponse): W
     abort: () => void outgoing.destroy(),
     head: (status, headers) => {
       if (outgoing.destroyed) return null;
+      if (!incoming.complete) outgoing.shouldKeepAlive = false; // What is left of the request is not waited for.
       outgoing.writeHead(status, headers.flat());
       if (incoming.method !== "HEAD" && !bodiless.has(status)) {
         outgoing.flushHeaders();
@@ -77,6 +78,7 @@ export function overStream(stream: ServerHttp2Stream, isHead: boolean): WayBack 
     head: (status, headers) => {
       if (stream.destroyed) return null;
       const endStream = isHead || bodiless.has(status);
+      if (!stream.readableEnded) stream.once("finish", () => stream.close(constants.NGHTTP2_NO_ERROR)); // What is left of the request is not waited for.
       const grouped = Object.fromEntries(Map.groupBy(headers, ([name]) => name).entries().map(([name, lines]) => [name, lines.length > 1 ? lines.map(([, value]) => value) : (lines[0]?.[1] ?? "")]));
       stream.respond({ ":status": status, ...grouped }, { endStream });
       return endStream ? null : stream;

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server } from "node:http";
+import { createServer, STATUS_CODES, type IncomingMessage, type Server } from "node:http";
 import type { Duplex, Readable } from "node:stream";
 import { errors, Fault, webServer, type Principal } from "@lanyard/contract";
 import type { Exchange } from "../../../base/exchange.ts";
@@ -7,6 +7,7 @@ import { bearerOf } from "../http-request.ts";
 import { deliver, overHttp, overSocket, refuse, type WayBack } from "./answer.ts";
 import { SessionAuthority } from "./authority.ts";
 import type { EgressOptions, EgressWays, Occupant } from "./occupant.ts";
+import { bytesRead, Patience } from "./patience.ts";
 import { bodyOf, bytesOf, headOf, isWebsocket, type RequestHead } from "./request.ts";
 import { openTunnel } from "./tunnel.ts";
 import { TurnedAway, TurnedAwayBook } from "./turned-away.ts";
@@ -21,8 +22,8 @@ export class EgressDoor implements EgressWays, AsyncDisposable {
   readonly options: EgressOptions;
   readonly #book: TurnedAwayBook;
   readonly #http: Server;
-  /** Whose a connection is that the HTTP parser reads: the plain one, or what is inside its TLS. */
-  readonly #occupants = new WeakMap<Duplex, Occupant>();
+  /** What the HTTP parser reads: plain connections, and what is inside of their TLS. */
+  readonly #spoken = new WeakMap<Duplex, { readonly occupant: Occupant; readonly patience: Patience }>();
   readonly #sockets = new Map<string, Set<Duplex>>();
   readonly #held = new Map<string, number>();
   readonly #authorities = new Map<string, Promise<SessionAuthority>>();
@@ -32,18 +33,24 @@ export class EgressDoor implements EgressWays, AsyncDisposable {
     this.#book = new TurnedAwayBook({ write: options.record, clock: options.clock, log: options.log });
     this.#http = createServer({ insecureHTTPParser: false, requireHostHeader: false, keepAliveTimeout: 0, maxHeaderSize: headBytes, shouldUpgradeCallback: isWebsocket });
     this.#http.maxHeadersCount = 0; // Past a count node leaves headers out in silence; maxHeaderSize bounds them.
-    this.#http.on("request", (incoming, outgoing) => void this.#request(incoming, overHttp(incoming, outgoing), incoming));
+    this.#http.on("request", (incoming, outgoing) => {
+      const answered = this.#spoken.get(incoming.socket)?.patience.taken();
+      if (answered) outgoing.once("close", answered);
+      void this.#request(incoming, overHttp(incoming, outgoing), incoming);
+    });
     this.#http.on("upgrade", (incoming, socket, head) => {
+      this.#spoken.get(incoming.socket)?.patience.end();
       if (head.length > 0) socket.unshift(head);
       void this.#request(incoming, overSocket(incoming, socket, ""), null);
     });
     this.#http.on("connect", (incoming, socket, head) => {
       if (head.length > 0) socket.unshift(head);
-      const occupant = this.#occupants.get(incoming.socket);
-      if (occupant) openTunnel(this, occupant, incoming, socket);
+      const spoken = this.#spoken.get(incoming.socket);
+      spoken?.patience.end();
+      if (spoken) openTunnel(this, spoken.occupant, incoming, socket);
       else socket.destroy();
     });
-    this.#http.on("clientError", (_error, socket) => this.#unreadable(socket));
+    this.#http.on("clientError", (_error, socket) => this.#cutOff(socket, new TurnedAway("http", "the request is no well-formed HTTP, or can be read in two ways")));
   }
 
   /** Takes over a connection that asked for the door with `Upgrade: lanyard-egress`. */
@@ -100,7 +107,11 @@ export class EgressDoor implements EgressWays, AsyncDisposable {
 
   /** Reads HTTP/1.1 requests off a connection. */
   speak(socket: Duplex, occupant: Occupant): void {
-    this.#occupants.set(socket, occupant);
+    const { clock, limits: { egress_head_ms: headMs, egress_idle_ms: idleMs } } = this.options;
+    const late = () => this.#cutOff(socket, new TurnedAway("slow", `the head of a request took longer than the limit egress_head_ms (${headMs} ms)`, "too_slow"));
+    const patience = new Patience({ ...{ clock, headMs, idleMs, late }, read: bytesRead(socket), idle: () => socket.destroy() });
+    socket.once("close", () => patience.end());
+    this.#spoken.set(socket, { occupant, patience });
     this.#http.emit("connection", socket);
   }
 
@@ -126,7 +137,8 @@ export class EgressDoor implements EgressWays, AsyncDisposable {
   /** Invariant: what the requests of a session hold, from their first byte until they are answered, is under one limit, over however many connections and streams they come. */
   async take(occupant: Occupant, head: RequestHead, body: Readable, back: WayBack): Promise<void> {
     const { session } = occupant.principal;
-    const { egress_body_bytes: bodyBytes, egress_held_bytes: limit } = this.options.limits;
+    const { clock, limits } = this.options;
+    const limit = limits.egress_held_bytes;
     let own = 0;
     const hold = (bytes: number): void => {
       const all = (this.#held.get(session) ?? 0) + bytes;
@@ -136,7 +148,7 @@ export class EgressDoor implements EgressWays, AsyncDisposable {
     };
     try {
       hold(bytesOf(head));
-      await this.carry(occupant, { ...head, body: await bodyOf(body, bodyBytes, hold) }, back);
+      await this.carry(occupant, { ...head, body: await bodyOf(body, { clock, limits, hold }) }, back);
     } finally {
       const left = (this.#held.get(session) ?? 0) - own;
       if (left > 0) this.#held.set(session, left);
@@ -154,7 +166,7 @@ export class EgressDoor implements EgressWays, AsyncDisposable {
   }
 
   async #request(incoming: IncomingMessage, back: WayBack, body: IncomingMessage | null): Promise<void> {
-    const occupant = this.#occupants.get(incoming.socket);
+    const { occupant } = this.#spoken.get(incoming.socket) ?? {};
     if (!occupant) return void incoming.socket.destroy();
     try {
       const head = headOf(incoming, occupant.origin);
@@ -164,14 +176,15 @@ export class EgressDoor implements EgressWays, AsyncDisposable {
     }
   }
 
-  /** What is no clean HTTP is answered and cut off: nobody can say where the next request would begin. */
-  #unreadable(socket: Duplex): void {
-    const occupant = this.#occupants.get(socket);
+  /** What no request came of is answered and cut off: nobody can say where the next one would begin. */
+  #cutOff(socket: Duplex, fault: TurnedAway): void {
+    const { occupant } = this.#spoken.get(socket) ?? {};
     if (!occupant || socket.destroyed) return void socket.destroy();
-    const fault = new TurnedAway("http", "the request is no well-formed HTTP, or can be read in two ways");
+    this.#spoken.delete(socket); // Whatever else comes on it is nobody's.
     this.note(occupant, fault);
+    const { status } = errors[fault.code];
     const body = JSON.stringify({ type: "error", error: { type: fault.code, code: fault.code, message: fault.message } });
-    socket.end(`HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`);
+    socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`);
   }
 
   /** Ends all connections. */

@@ -1,6 +1,8 @@
 import type { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
 import { webMethods } from "@lanyard/contract";
+import type { Clock } from "../../../base/clock.ts";
+import type { Limits } from "../../../base/limits.ts";
 import { endToEnd, pairsOf } from "../../../base/hop-by-hop.ts";
 import { parseAuthority, type Endpoint } from "../../../base/host.ts";
 import type { WebHeaders, WebRequest } from "../../../base/web.ts";
@@ -52,22 +54,36 @@ export function headOfStream(rawHeaders: readonly string[], origin: TunnelEnd): 
 export const isWebsocket = ({ headers, method }: IncomingMessage): boolean =>
   method === "GET" && headers.upgrade?.toLowerCase() === "websocket" && (headers.connection ?? "").toLowerCase().split(/[\s,]+/).includes("upgrade");
 
-/** Reads a body whole; `hold` is told of each piece. Throws TurnedAway past the limit, and when it ends early, and what `hold` throws. */
-export async function bodyOf(stream: Readable, limitBytes: number, hold: (bytes: number) => void): Promise<Buffer> {
+export interface BodyLimits {
+  readonly clock: Clock;
+  readonly limits: Pick<Limits, "egress_body_bytes" | "egress_body_ms">;
+  /** Told of each piece. */
+  hold(bytes: number): void;
+}
+
+/** Reads a body whole. Throws TurnedAway past a limit, and when it ends early, and what `hold` throws; what has not been read by then is left where it is. */
+export function bodyOf(stream: Readable, { clock, limits, hold }: BodyLimits): Promise<Buffer> {
+  const { egress_body_bytes: mostBytes, egress_body_ms: mostMs } = limits;
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
   const chunks: Buffer[] = [];
   let bytes = 0;
-  try {
-    for await (const chunk of stream) {
-      bytes += (chunk as Buffer).length;
-      if (bytes > limitBytes) throw new TurnedAway("body", `the body is over the limit egress_body_bytes (${limitBytes} bytes)`, "limit_exceeded");
-      hold((chunk as Buffer).length);
-      chunks.push(chunk as Buffer);
+  const take = (chunk: Buffer): void => {
+    try {
+      bytes += chunk.length;
+      if (bytes > mostBytes) throw new TurnedAway("body", `the body is over the limit egress_body_bytes (${mostBytes} bytes)`, "limit_exceeded");
+      hold(chunk.length);
+      chunks.push(chunk);
+    } catch (error) {
+      reject(error);
     }
-  } catch (error) {
-    if (error instanceof TurnedAway) throw error;
-    throw new TurnedAway("body", "the request ended before its body did");
-  }
-  return Buffer.concat(chunks);
+  };
+  const late = clock.after(mostMs, () => reject(new TurnedAway("slow", `the body took longer than the limit egress_body_ms (${mostMs} ms)`, "too_slow")));
+  const broken = () => reject(new TurnedAway("body", "the request ended before its body did"));
+  stream.on("data", take).once("end", () => resolve(Buffer.concat(chunks))).once("error", broken).once("close", broken);
+  return promise.finally(() => {
+    late.cancel();
+    stream.off("data", take).pause();
+  });
 }
 
 /** Bytes of a head that is held. */

@@ -7,11 +7,11 @@ import { endpointText, parseAuthority, type Endpoint } from "../../../base/host.
 import { whyRefused } from "../../../base/address.ts";
 import { overSocket, overStream } from "./answer.ts";
 import type { EgressWays, Occupant } from "./occupant.ts";
+import { Patience } from "./patience.ts";
 import { headOfStream, type TunnelEnd } from "./request.ts";
 import { TurnedAway } from "./turned-away.ts";
 
 const established = "Connection Established";
-const firstByteMs = 30_000;
 
 /** CONNECT: a connection to a named endpoint, or a tunnel whose requests are looked at one by one. */
 export function openTunnel(door: EgressWays, occupant: Occupant, incoming: IncomingMessage, socket: Duplex): void {
@@ -46,11 +46,12 @@ function endpointOf(door: EgressWays, occupant: Occupant, { url = "", rawHeaders
 
 /** TLS begins with the byte 22; a request line with a capital letter. */
 function peek(door: EgressWays, occupant: Occupant, socket: Duplex, to: Endpoint): void {
-  const give = (why: string): void => {
-    door.note(occupant, new TurnedAway("protocol", why));
+  const give = (fault: "protocol" | "slow", why: string): void => {
+    door.note(occupant, new TurnedAway(fault, why));
     socket.destroy();
   };
-  const late = door.options.clock.after(firstByteMs, () => give("nothing was said in a tunnel"));
+  const { clock, limits: { egress_head_ms: limitMs } } = door.options;
+  const late = clock.after(limitMs, () => give("slow", `nothing was said in a tunnel within the limit egress_head_ms (${limitMs} ms)`));
   socket.once("close", () => late.cancel());
   socket.once("readable", () => {
     const first = socket.read() as Buffer | null;
@@ -60,7 +61,7 @@ function peek(door: EgressWays, occupant: Occupant, socket: Duplex, to: Endpoint
     const [byte = 0] = first;
     if (byte === 22) return void secure(door, occupant, socket, { ...to, scheme: "https" }).catch(() => socket.destroy());
     if (byte >= 0x41 && byte <= 0x5a) return door.speak(socket, { ...occupant, origin: { ...to, scheme: "http" } });
-    give("a tunnel speaks neither TLS nor HTTP; name its endpoint under `egress: tcp:` of lanyard.yaml");
+    give("protocol", "a tunnel speaks neither TLS nor HTTP; name its endpoint under `egress: tcp:` of lanyard.yaml");
   });
 }
 
@@ -76,7 +77,7 @@ function tlsServer(door: EgressWays, occupant: Occupant, host: string, material:
     ...material,
     minVersion: "TLSv1.2",
     ALPNProtocols: ["h2", "http/1.1"],
-    handshakeTimeout: firstByteMs,
+    handshakeTimeout: door.options.limits.egress_head_ms,
     SNICallback: (name, done) => (name.toLowerCase() === host ? done(null) : done(new TurnedAway("mismatch", "the name in TLS is not the one that CONNECT named", "misdirected"))),
   });
   server.on("secureConnection", (tls) => {
@@ -91,8 +92,13 @@ function tlsServer(door: EgressWays, occupant: Occupant, host: string, material:
 function speakH2(door: EgressWays, occupant: Occupant, tls: TLSSocket): void {
   const session: ServerHttp2Session = performServerHandshake(tls, { maxSessionMemory: 64, settings: { enablePush: false, enableConnectProtocol: false, maxConcurrentStreams: 100, maxHeaderListSize: 64 * 1024 } });
   session.on("error", () => session.destroy());
+  const { clock, limits: { egress_idle_ms: idleMs } } = door.options;
+  const end = () => session.destroy();
+  const patience = new Patience({ ...{ clock, idleMs, headMs: idleMs, late: end, idle: end }, read: () => 0 }); // Its frames are more than heads, so silence is where no stream is.
+  session.once("close", () => patience.end());
   session.on("stream", (stream: ServerHttp2Stream, headers, _flags, rawHeaders: string[]) => {
     stream.on("error", () => {}); // told by `close`
+    stream.once("close", patience.taken());
     const back = overStream(stream, headers[":method"] === "HEAD");
     answer(door, occupant, stream, rawHeaders, back).catch((error: unknown) => door.turnAway(occupant, back, error));
   });
