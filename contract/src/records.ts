@@ -18,7 +18,7 @@ const actor = z.string().min(1).max(256); // "operator", "user:ana", "agent:bot"
  * target, host, headers or body was refused; Host, SNI and tunnel disagreed (`mismatch`); TLS failed (`tls`); the tunnel spoke neither TLS nor
  * HTTP (`protocol`); its address is one that nothing is sent to (`address`).
  */
-export const egressFaults = ["http", "version", "method", "target", "host", "header", "body", "mismatch", "tls", "protocol", "address"] as const;
+export const egressFaults = ["http", "version", "method", "target", "host", "header", "body", "mismatch", "tls", "protocol", "address", "slow"] as const;
 export type EgressFault = (typeof egressFaults)[number];
 /** What a message to people is about: a question, something wrong, that somebody took it on, that it is over, or an effect that can still be withdrawn. */
 export const noticeKinds = ["approval", "alert", "acknowledged", "resolved", "withdrawal"] as const;
@@ -110,7 +110,7 @@ export const recordBodies = {
   "data.tokenise": body({ session: id, labels: z.array(id).max(64), values: count, hidden: hash, payload: id.nullable() }),
   /** A limit of an agent's conduct was met, and the quarantine `order` follows. `count` of `limit` within `window_ms`; `what`: the call that repeats, the canary that was seen; null where there is no one such thing. */
   "breaker.trip": body({ order: id, agent: id, session: id, breaker: z.enum(breakerKinds), count, limit: count, window_ms: count, what: id.nullable() }),
-  "session.open": body({ session: id, agent: id, user: id, purpose: hash, payload: id.nullable(), parent: id.nullable(), expires_at_ms: count, isolation: z.enum(isolations).optional() }),
+  "session.open": body({ session: id, agent: id, user: id, purpose: hash, payload: id.nullable(), parent: id.nullable(), expires_at_ms: count, isolation: z.enum(isolations).optional(), held: z.literal(true).optional() }),
   /** The call of decision `of` must be followed by what `policy` awaits, by then. */
   "deadline.open": body({ of: count, policy: id, session: id, agent: id, due_ms: count }),
   /** It was; `late`: after its time. */

@@ -67,6 +67,8 @@ export const routes = {
       max_calls: z.int().min(0).max(1_000_000).optional(),
       /** What its process runs in. Only the operator's word counts: from anybody else, more than the session would have anyway is refused. */
       isolation: z.enum(isolations).optional(),
+      /** It ends when whoever opened it has held no line to the daemon (`GET /authority`) for `holder_ms`. */
+      held: z.boolean().optional(),
     }),
   },
   session_list: { method: "GET", path: "/v1/sessions", roles: ["operator"], says: "open sessions" },

@@ -4,7 +4,7 @@ import { alerting } from "./alerting.ts";
 import { systemClock, type Clock } from "./base/clock.ts";
 import { registryOf, type Config, type ServerDefinition } from "./base/config/config.ts";
 import type { Answer } from "./base/exchange.ts";
-import type { Environment } from "./base/config/environment.ts";
+import { settings, type Environment } from "./base/config/environment.ts";
 import { LiveConfig } from "./base/config/live.ts";
 import { loadExtractors } from "./base/extract/sql/sql.ts";
 import type { Limits } from "./base/limits.ts";
@@ -42,6 +42,7 @@ import { PastBundles } from "./stages/decision/past.ts";
 import { releaseViews } from "./stages/decision/releases-view.ts";
 import { DecisionStage } from "./stages/decision/stage.ts";
 import { execute } from "./stages/execution/execute.ts";
+import { clearSandboxes } from "./stages/execution/sandbox/choice.ts";
 import type { UpstreamSpec } from "./stages/execution/upstream.ts";
 import { Upstreams } from "./stages/execution/upstreams.ts";
 import { executeWeb } from "./stages/execution/web.ts";
@@ -51,7 +52,7 @@ import { webDefinitions, webGround } from "./stages/facts/web-tools.ts";
 import type { Flow } from "./stages/flow/flow.ts";
 import type { Deadlines } from "./stages/history/deadlines.ts";
 import type { HistoryStage } from "./stages/history/history.ts";
-import { identityStage, type Identity } from "./stages/identity/identity.ts";
+import { abandoned, identityStage, type Identity } from "./stages/identity/identity.ts";
 import { inspect } from "./stages/inspection/inspect.ts";
 import { Proposals } from "./stages/proposal/proposals.ts";
 import { recordStage } from "./stages/record/record.ts";
@@ -188,11 +189,12 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
   const surfaces = held.use(surfacing(rooms, outbox, () => listening.url));
   const alerts = alerting(rooms, outbox, servers, held);
   const enclose = enclosing({ ...rooms, environment, config: () => live.current(), door: egress });
-  const authority = held.use(new AuthorityDoor({ authenticate: identity.authenticate, stopOf: (principal) => rooms.stop.stopOf(principal), termMs: () => live.current().stop.authorityTermMs, limits: rooms.limits }));
+  const authority = held.use(new AuthorityDoor({ authenticate: identity.authenticate, stopOf: (principal) => rooms.stop.stopOf(principal), hold: identity.hold, termMs: () => live.current().stop.authorityTermMs, limits: rooms.limits }));
   await linkStop(rooms, { face, servers, authority }, held);
-  linkChanges(rooms, { face, egress, servers }, held);
+  linkChanges(rooms, { face, egress, servers, clear: () => clearSandboxes(settings(environment).home) }, held);
   const { ask, past } = administration(rooms, { alerts, ...back, channels: channelsRoom(rooms, outbox), servers: () => servers.state() as unknown as JsonObject[], url: () => listening.url, egressCa: async (principal) => (await egress.authority(principal)).pem });
   const listening: Listening = held.use(await listen({ config, gateway: face, egress, authority, surfaces, api: ask, log }));
+  identity.awaitHolders();
   surfaces.announce();
   back.held.start();
 
@@ -222,7 +224,7 @@ export async function composeOffline(options: ComposeOptions): Promise<Offline> 
 function pathOf({ clock, log, store, live, identity, catalog, decision, approvals, limits, credentials, stop, budgets, labels, flow, history }: Core, servers: Upstreams, ownUrl: () => string): Omit<Stages, "plan" | "staged" | "stage"> {
   const record = recordStage({ store, clock, log });
   const executor = { upstreams: servers, limits, pin: (server: string, tool: string) => catalog.pin(server, tool) };
-  const web = { limits, rules: () => live.current().egress, ownUrl };
+  const web = { clock, limits, rules: () => live.current().egress, ownUrl };
   return {
     monotonicUs: () => clock.monotonicUs(),
     identify: identity.identify,
@@ -263,7 +265,7 @@ function viewOf({ live, catalog, decision }: Core, principal: Parameters<typeof 
 }
 
 /** A change in one room that others must hear of. */
-function linkChanges({ live, catalog, decision, identity, store, log, credentials }: Core, { face, egress, servers }: { face: Gateway; egress: EgressDoor; servers: Upstreams }, held: AsyncDisposableStack): void {
+function linkChanges({ live, catalog, decision, identity, store, log, credentials }: Core, { face, egress, servers, clear }: { face: Gateway; egress: EgressDoor; servers: Upstreams; clear(): void }, held: AsyncDisposableStack): void {
   const fitPolicies = (): void => {
     decision.recompile("catalog changed").then(
       () => face.toolsChanged(),
@@ -272,6 +274,7 @@ function linkChanges({ live, catalog, decision, identity, store, log, credential
   };
   const heed = (record: LedgerRecord): void => {
     if (record.type === "bundle.activate" || record.type === "bundle.withdraw" || record.type === "catalog.quarantine") face.toolsChanged();
+    if (record.type === "session.close" && record.why === abandoned) clear(); // Its processes ended with whoever held them.
   };
   const release = (session: string): void => {
     egress.ended(session);

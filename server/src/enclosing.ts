@@ -19,7 +19,7 @@ interface Rooms {
   readonly limits: Limits;
   readonly environment: Environment;
   readonly config: () => Config;
-  readonly identity: Pick<Identity, "open" | "close">;
+  readonly identity: Pick<Identity, "open" | "close" | "hold">;
   readonly credentials: CredentialStage;
   readonly door: Pick<EgressDoor, "enter" | "authority">;
 }
@@ -40,8 +40,12 @@ export function enclosing({ clock, log, limits, environment, config, identity, c
     const common = { driver, readable, kept: [config().data, home], wallMs: limits.session_ms };
     if (!egress) return { ...common, ...closed };
     const minutes = config().agents.get(egress.agent)?.sessionMinutes ?? Math.floor(limits.session_ms / 60_000);
-    const { principal, token } = await identity.open("operator", { agent: egress.agent, onBehalfOf: egress.onBehalfOf, purpose: `server ${name}`, minutes, isolation: driver.tier });
-    const ended = () => void identity.close("operator", principal.session, "the server ended").catch((error: unknown) => log.warn("session.unclosed", { error }));
+    const { principal, token } = await identity.open("operator", { agent: egress.agent, onBehalfOf: egress.onBehalfOf, purpose: `server ${name}`, minutes, isolation: driver.tier, held: true });
+    const holding = identity.hold(principal.session); // Or a daemon that is killed would leave it open.
+    const ended = () => {
+      void identity.close("operator", principal.session, "the server ended").catch((error: unknown) => log.warn("session.unclosed", { error }));
+      holding[Symbol.dispose]();
+    };
     try {
       const ca = `${homeInside}/.lanyard-ca.pem`;
       return {

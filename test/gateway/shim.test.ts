@@ -43,7 +43,7 @@ async function daemon(): Promise<{ gateway: Stand; socket: string; up(): Promise
   const sockets = new Set<Socket>();
   let server: Server | null = null;
   const authority = createHttpServer({ shouldUpgradeCallback: () => true });
-  const door = open.use(new AuthorityDoor({ authenticate: () => ({ kind: "session", principal }), stopOf: () => null, termMs: () => 5000, limits: defaultLimits }));
+  const door = open.use(new AuthorityDoor({ authenticate: () => ({ kind: "session", principal }), stopOf: () => null, hold: () => new DisposableStack(), termMs: () => 5000, limits: defaultLimits }));
   authority.on("upgrade", (request, one, head) => {
     sockets.add(one as Socket);
     door.accept(request, one, head);

@@ -43,13 +43,13 @@ for await (const line of createInterface({ input: process.stdin })) {
 }
 `;
 
-it("a server that is a guest works, and reaches nothing that it was not given", async ({ skip }) => {
-  using ground = new SandboxGround();
-  const lacking = await ground.drivers.process.probe();
-  if (lacking) {
-    process.stderr.write(`\n  SKIPPED: servers as guests were not tried: ${lacking}\n\n`);
-    skip();
-  }
+const drivers = ["process", "gvisor", "microvm"] as const;
+const ground = new SandboxGround();
+const lacking = Object.fromEntries(await Promise.all(drivers.map(async (name) => [name, await ground.lacking(name, "servers as guests")] as const)));
+ground[Symbol.dispose]();
+
+it.for(drivers)("a server that is a guest of a sandbox of %s works, and reaches nothing that it was not given", async (driver, { skip }) => {
+  if (lacking[driver] !== null) skip();
   await using api = await Outside.open((incoming, outgoing) => outgoing.end(`known: ${incoming.headers.authorization === "Bearer planted-value-of-the-api"}, ${incoming.headers.authorization ?? ""}`));
   await using elsewhere = await Outside.open((_incoming, outgoing) => outgoing.end("stolen"));
   const bare = createServer((socket) => socket.destroy());
@@ -61,9 +61,9 @@ users: { ana: {} }
 agents: { clerk: { team: support }, rogue-server: { team: machines } }
 egress: { private: ["127.0.0.1:${api.port}", "127.0.0.1:${elsewhere.port}"] }
 servers:
-  caged: { command: node, args: [rogue.mjs, given], isolated: { driver: process, egress: { agent: rogue-server, on_behalf_of: ana } }, env: { MEANT: "yes" } }
-  closed: { command: node, args: [rogue.mjs], isolated: { driver: process } }
-  greedy: { command: node, args: [rogue.mjs, data], isolated: { driver: process } }
+  caged: { command: node, args: [rogue.mjs, given], isolated: { driver: ${driver}, egress: { agent: rogue-server, on_behalf_of: ana } }, env: { MEANT: "yes" } }
+  closed: { command: node, args: [rogue.mjs], isolated: { driver: ${driver} } }
+  greedy: { command: node, args: [rogue.mjs, data], isolated: { driver: ${driver} } }
 credentials:
   api: { from: { file: api.key }, serves: { hosts: ["http://127.0.0.1:${api.port}"], agents: [rogue-server] }, inject: { header: { name: Authorization, prefix: "Bearer " } }, as: API_KEY }
 `,
@@ -78,8 +78,7 @@ credentials:
   for (const [name, mode] of [["given/note", 0o644], ["rogue.mjs", 0o644], ["given", 0o755], [".", 0o755]] as const) chmodSync(join(world.folder, name), mode);
 
   await using daemon = await DaemonProcess.start(world, { HOME: process.env["HOME"] ?? "", LANYARD_HOME: join(world.folder, "home"), PLANTED: "planted-variable" });
-  await approveCatalog(world.operator(), "caged");
-  await approveCatalog(world.operator(), "closed");
+  for (const server of ["caged", "closed"]) await approveCatalog(world.operator(), server, 120_000).catch((error: Error) => expect.fail(`${error.message}\n${daemon.log}`));
   const { token } = await world.operator().call<{ token: string }>("session_open", { body: { agent: "clerk", on_behalf_of: "ana", purpose: "try the server" } });
   const call = async (tool: string, args: Record<string, unknown> = {}): Promise<string> => (await callTool(daemon.url, token, tool, args)).body.result?.content?.[0]?.text ?? "no answer";
 

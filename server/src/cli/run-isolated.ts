@@ -3,10 +3,9 @@ import { dirname } from "node:path";
 import { finished } from "node:stream/promises";
 import type { Readable, Writable } from "node:stream";
 import { Fault } from "@lanyard/contract";
-import { systemClock } from "../base/clock.ts";
 import type { Environment } from "../base/config/environment.ts";
 import type { Limits } from "../base/limits.ts";
-import { AuthorityLease } from "../edge/gateway/lease/lease.ts";
+import type { AuthorityLease } from "../edge/gateway/lease/lease.ts";
 import { homeInside } from "../stages/execution/sandbox/bubblewrap.ts";
 import type { Sandbox, SandboxDriver, SandboxSpec } from "../stages/execution/sandbox/driver.ts";
 import { egressDoor } from "../stages/execution/sandbox/egress-door.ts";
@@ -14,6 +13,7 @@ import { mcpDoor, type DoorTarget } from "../stages/execution/sandbox/mcp-door.t
 import { egressEnvironment, egressPort } from "../stages/execution/sandbox/egress-environment.ts";
 import type { Client } from "./client.ts";
 import { isolationLimits } from "../stages/execution/sandbox/isolation-limits.ts";
+import { holdSession } from "./holding.ts";
 import { writeInside } from "../stages/execution/sandbox/write-inside.ts";
 import { borrowTerminal } from "./run-terminal.ts";
 import type { HeldWorkspace } from "./workspace/held.ts";
@@ -21,7 +21,7 @@ import { mcpConfig, type RunApi, type RunSession } from "./run.ts";
 
 export interface IsolatedOptions {
   /** `open` says what the session runs in. */
-  readonly api: RunApi;
+  readonly api: Pick<RunApi, "open" | "close">;
   readonly driver: SandboxDriver;
   readonly places: Pick<SandboxSpec, "workspace" | "readable">;
   /** The folder as the session works on it. */
@@ -71,7 +71,7 @@ export async function runIsolated(options: IsolatedOptions): Promise<number> {
   await sandbox.start();
   await held.fill(sandbox);
   const session = await api.open(); // Only now: the tier it claims is there.
-  using authority = authorityOf(options, session);
+  using authority = holdSession(session, options.authorityTermMs);
   target = { url: session.url, token: session.token, authority };
   heed(authority, sandbox, say);
   try {
@@ -91,11 +91,6 @@ export async function runIsolated(options: IsolatedOptions): Promise<number> {
       say(`session ${session.session} could not be closed (${error instanceof Error ? error.message : "unknown error"}); it ends by itself when it expires`);
     });
   }
-}
-
-function authorityOf({ authorityTermMs: termMs }: IsolatedOptions, { url, token }: RunSession): AuthorityLease {
-  const { hostname, port } = new URL(url);
-  return new AuthorityLease({ at: { host: hostname.replace(/^\[|\]$/g, ""), port: Number(port) }, token, termMs, clock: systemClock });
 }
 
 /**

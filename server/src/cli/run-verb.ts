@@ -13,7 +13,9 @@ import type { SandboxSpec } from "../stages/execution/sandbox/driver.ts";
 import { WorkspaceFolder } from "../stages/execution/workspace/folder.ts";
 import type { Context } from "./context.ts";
 import type { Client } from "./client.ts";
+import { leaveNoDumps } from "./dumps.ts";
 import { progressLine } from "./progress.ts";
+import { holdSession } from "./holding.ts";
 import { runIsolated } from "./run-isolated.ts";
 import { run, type RunApi, type RunSession } from "./run.ts";
 import { HeldWorkspace } from "./workspace/held.ts";
@@ -54,6 +56,7 @@ export function runVerb(program: Command, context: Context): void {
         'Example:\n  lanyard run --agent coder --on-behalf-of ana --purpose "fix the build" -- claude',
     )
     .action(async (words: string[], options: RunVerbOptions) => {
+      leaveNoDumps();
       const environment = systemEnvironment();
       const { token, credential } = settings(environment);
       const bearer = token ?? credential ?? undefined;
@@ -63,7 +66,7 @@ export function runVerb(program: Command, context: Context): void {
       const isolation = driverNamed(options.isolation);
       if (isolation === "none") {
         context.err("warning: isolation: none, tier none; nothing holds the command back but what it asks of Lanyard");
-        process.exitCode = await run({ api: runApi(opener, as, options), environment, say: context.err, command, args });
+        process.exitCode = await run({ api: runApi(opener, as, options, { held: true }), environment, say: context.err, command, args });
         return;
       }
       const config = loadConfig(context.configPath());
@@ -84,7 +87,7 @@ export function runVerb(program: Command, context: Context): void {
       });
       const stdio = { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr };
       process.exitCode = await runIsolated({
-        ...{ api: runApi(opener, as, options, tier), driver, places, held, limits: config.limits, authorityTermMs: config.stop.authorityTermMs, speak: async ({ token: own }) => (bearer === undefined ? opener : as(own)) },
+        ...{ api: runApi(opener, as, options, { isolation: tier, held: true }), driver, places, held, limits: config.limits, authorityTermMs: config.stop.authorityTermMs, speak: async ({ token: own }) => (bearer === undefined ? opener : as(own)) },
         ...{ wallMs: minutes === undefined ? config.limits.session_ms : Math.min(minutes * 60_000, config.limits.session_ms) },
         ...{ environment, pass: options.pass ?? [], say: context.err, command, args, stdio },
       }).catch((error: unknown) => {
@@ -147,8 +150,11 @@ function minutesOf({ minutes }: RunVerbOptions): number | undefined {
   return Number(minutes);
 }
 
+/** A line that only holds a session acts on nobody's word; until the daemon has said how often it wants to hear of it, this will do. */
+const untoldTermMs = 5000;
+
 /** Opens and closes the session of a run over the API; closing uses the session's own token, which may end itself and no other. */
-export const runApi = (opener: Client, as: (token: string) => Promise<Client>, options: RunVerbOptions, isolation: Isolation = "none"): RunApi => ({
+export const runApi = (opener: Client, as: (token: string) => Promise<Client>, options: RunVerbOptions, { isolation = "none", held = false }: { isolation?: Isolation; held?: boolean } = {}): RunApi => ({
   open: async () => {
     const minutes = minutesOf(options);
     const body = {
@@ -158,8 +164,10 @@ export const runApi = (opener: Client, as: (token: string) => Promise<Client>, o
       ...(options.tool && { tools: options.tool }),
       ...(minutes !== undefined && { minutes }),
       ...(isolation !== "none" && { isolation }),
+      ...(held && { held }),
     };
     return opener.call<RunSession>("session_open", { body });
   },
+  hold: (session) => holdSession(session, untoldTermMs),
   close: async ({ session, token }) => void (await (await as(token)).call("session_close", { at: { id: session } })),
 });

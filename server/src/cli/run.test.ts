@@ -18,6 +18,7 @@ async function runScript(script: string, options: { command?: string; close?: ()
   const said: string[] = [];
   const api = {
     open: async () => session,
+    hold: () => new DisposableStack(),
     close: options.close ?? (async ({ session: id }: RunSession) => void closed.push(id)),
   };
   const command = options.command ?? process.execPath;
@@ -78,7 +79,7 @@ test("a signal reaches the command, and the session ends with it", async () => {
   const command = "process.on('SIGTERM', () => process.exit(5)); console.log('ready'); setInterval(() => {}, 1000);";
   const driver = `
     import { run } from ${JSON.stringify(runModule)};
-    const api = { open: async () => (${JSON.stringify(session)}), close: async () => console.log("closed") };
+    const api = { open: async () => (${JSON.stringify(session)}), close: async () => console.log("closed"), hold: () => new DisposableStack() };
     process.exitCode = await run({ api, environment: process.env, say: console.error, command: process.execPath, args: ["-e", ${JSON.stringify(command)}] });`;
   const child = spawn(process.execPath, ["--input-type=module", "-e", driver], { stdio: ["ignore", "pipe", "inherit"] });
   let output = "";

@@ -21,6 +21,8 @@ export interface RunSession {
 export interface RunApi {
   open(): Promise<RunSession>;
   close(session: RunSession): Promise<void>;
+  /** Holds it, until disposed of: a session whose `lanyard run` was killed must not outlive it. */
+  hold(session: RunSession): Disposable;
 }
 
 export interface RunOptions {
@@ -47,6 +49,7 @@ const fromTerminal: ReadonlySet<string> = new Set(["SIGINT", "SIGQUIT"]);
  */
 export async function run({ api, environment, say, command, args }: RunOptions): Promise<number> {
   const session = await api.open();
+  using _ = api.hold(session);
   const folder = mkdtempSync(join(tmpdir(), "lanyard-run-")); // mkdtemp makes it 0700.
   try {
     const config = join(folder, "mcp.json");

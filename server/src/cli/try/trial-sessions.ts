@@ -53,7 +53,7 @@ export class TrialSessions {
     const above = parent === undefined ? null : this.need(parent);
     const opening = above ? childOpening({ sessions: this, clock: this.#clock }, above.principal, request) : rootOpening({ config: this.#config(), clock: this.#clock }, "operator", request);
     const chain = above ? [...above.principal.chain, above.principal.session] : [];
-    const session: TrialSession = { principal: principalOf(name, chain, opening), mandate: opening.mandate, credential: null, openedAtMs: this.#clock.nowMs(), calls: 0, running: [], parent: above, asked: null, given: new Map() };
+    const session: TrialSession = { principal: principalOf(name, chain, opening), mandate: opening.mandate, credential: null, openedAtMs: this.#clock.nowMs(), held: opening.held, calls: 0, running: [], parent: above, asked: null, given: new Map() };
     this.#open.set(name, session);
     return session;
   }

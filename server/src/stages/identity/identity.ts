@@ -6,6 +6,7 @@ import type { Reservation } from "../../base/path.ts";
 import type { Store } from "../../base/store/port.ts";
 import { Credentials, type Credential } from "./credentials.ts";
 import { doors, type Doors } from "./doors.ts";
+import { Holders } from "./holders.ts";
 import { checkRequest, childOpening, rootOpening, type Caller, type SessionRequest } from "./opening.ts";
 import { Refusals } from "./refusals.ts";
 import { Sessions, type Session } from "./sessions.ts";
@@ -27,6 +28,10 @@ export interface Identity extends Doors, AsyncDisposable {
   open(opener: "operator" | Caller, request: SessionRequest): Promise<OpenedSession>;
   /** Ends a session and its children. A session may end itself and those below it. Throws Fault `not_found`, `forbidden`, `ledger_unavailable`. */
   close(closer: "operator" | Caller, id: string, why: string): Promise<void>;
+  /** Holds a session that was opened to be held, until disposed of. One that nobody has held for `holder_ms` ends. */
+  hold(session: string): Disposable;
+  /** Sessions of the last run wait for their holders from here on. */
+  awaitHolders(): void;
   /** Open sessions, oldest first. */
   sessions(): Session[];
   /** The session at the top of a session's family: the session itself when nobody opened it as a child. */
@@ -68,6 +73,7 @@ export function identityStage(rooms: Rooms): Identity {
   const sessions = new Sessions(rooms);
   const credentials = new Credentials(rooms);
   const refusals = new Refusals(rooms);
+  const holders = holdersOf(rooms, sessions);
 
   return {
     ...doors({ sessions, credentials, refusals, config }),
@@ -75,34 +81,7 @@ export function identityStage(rooms: Rooms): Identity {
     maxCallsOf: (id) => sessions.get(id)?.mandate.maxCalls ?? null,
     admit: ({ session }) => sessions.admit(session),
 
-    async open(opener, request) {
-      checkRequest(request, config());
-      const { clock } = rooms;
-      const isChild = opener !== "operator" && opener.kind === "session";
-      const opening = isChild ? childOpening({ sessions, clock }, opener.principal, request) : rootOpening({ config: config(), clock }, opener, request);
-      const revoked = () => opening.credential !== null && !credentials.has(opening.credential);
-      if (revoked()) throw new Fault("forbidden", "the credential was revoked");
-      const above = opening.parent?.principal;
-      const chain = above ? [...above.chain, above.session] : [];
-      const stopped = (id: string): Fault | null => refusalOf(() => rooms.mayOpen?.({ ...opening, session: id, labels: opening.mandate.labels, chain }));
-      const before = stopped("");
-      if (before) {
-        refusals.note(before.code, "api");
-        throw before;
-      }
-      using reservation = (above && rooms.reserveChild?.(above)) ?? null;
-      const { session, token } = await sessions.open({ ...opening, ...(reservation && { reservation }) });
-      const meanwhile = stopped(session.principal.session);
-      if (meanwhile) {
-        await sessions.close(session.principal.session, "stopped");
-        throw meanwhile;
-      }
-      if (revoked()) {
-        await sessions.close(session.principal.session, "credential revoked");
-        throw new Fault("forbidden", "the credential was revoked");
-      }
-      return { principal: session.principal, token };
-    },
+    open: (opener, request) => opened(rooms, { sessions, credentials, refusals, holders }, opener, request),
 
     async close(closer, id, why) {
       const session = sessions.get(id);
@@ -114,6 +93,10 @@ export function identityStage(rooms: Rooms): Identity {
       await sessions.close(id, why);
     },
 
+    hold: (session) => holders.hold(session),
+    awaitHolders: () => {
+      for (const { held, principal } of sessions.list()) if (held) holders.expect(principal.session);
+    },
     sessions: () => sessions.list(),
     onClose: (listener) => sessions.onClose(listener),
     issue: (kind, name, by) => credentials.issue(kind, name, by),
@@ -128,8 +111,61 @@ export function identityStage(rooms: Rooms): Identity {
     credentials: () => credentials.list(),
 
     async [Symbol.asyncDispose]() {
+      holders.dispose();
       await sessions[Symbol.asyncDispose]();
       await refusals[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Why a session ended whose holder was killed, in the ledger. */
+export const abandoned = "its holder is gone";
+
+/** A session that nobody holds any more ends like one that is closed, on record. */
+function holdersOf({ clock, log, config }: Rooms, sessions: Sessions): Holders {
+  const end = (session: string): void => {
+    log.warn("session.abandoned", { session });
+    sessions.close(session, abandoned).catch((error: unknown) => log.warn("session.unrecorded", { error }));
+  };
+  const holders = new Holders({ clock, graceMs: () => config().limits.holder_ms, end });
+  sessions.onClose((session) => holders.forget(session));
+  return holders;
+}
+
+interface Parts {
+  readonly sessions: Sessions;
+  readonly credentials: Credentials;
+  readonly refusals: Refusals;
+  readonly holders: Holders;
+}
+
+/** `Identity.open`. */
+async function opened(rooms: Rooms, { sessions, credentials, refusals, holders }: Parts, opener: "operator" | Caller, request: SessionRequest): Promise<OpenedSession> {
+  const { clock, config } = rooms;
+  checkRequest(request, config());
+  const isChild = opener !== "operator" && opener.kind === "session";
+  const opening = isChild ? childOpening({ sessions, clock }, opener.principal, request) : rootOpening({ config: config(), clock }, opener, request);
+  const revoked = () => opening.credential !== null && !credentials.has(opening.credential);
+  if (revoked()) throw new Fault("forbidden", "the credential was revoked");
+  const above = opening.parent?.principal;
+  const chain = above ? [...above.chain, above.session] : [];
+  const stopped = (id: string): Fault | null => refusalOf(() => rooms.mayOpen?.({ ...opening, session: id, labels: opening.mandate.labels, chain }));
+  const before = stopped("");
+  if (before) {
+    refusals.note(before.code, "api");
+    throw before;
+  }
+  using reservation = (above && rooms.reserveChild?.(above)) ?? null;
+  const { session, token } = await sessions.open({ ...opening, ...(reservation && { reservation }) });
+  const meanwhile = stopped(session.principal.session);
+  if (meanwhile) {
+    await sessions.close(session.principal.session, "stopped");
+    throw meanwhile;
+  }
+  if (revoked()) {
+    await sessions.close(session.principal.session, "credential revoked");
+    throw new Fault("forbidden", "the credential was revoked");
+  }
+  if (session.held) holders.expect(session.principal.session);
+  return { principal: session.principal, token };
 }

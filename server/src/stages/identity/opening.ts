@@ -25,6 +25,8 @@ export interface SessionRequest {
   readonly maxCalls?: number;
   /** What its process runs in; `none`, or a child's parent's, when left out. */
   readonly isolation?: Isolation;
+  /** It ends with whoever opened it: see `Identity.hold`. */
+  readonly held?: boolean;
 }
 
 const labelPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
@@ -82,7 +84,7 @@ export function rootOpening({ config, clock }: { config: Config; clock: Clock },
   };
   const { isolation = "none" } = request;
   if (isolation !== "none" && opener !== "operator") throw new Fault("forbidden", `an agent's credential cannot vouch for the isolation \`${isolation}\`; only the operator's \`lanyard run\` can`);
-  return { agent, user, purpose: request.purpose, isolation, mandate, credential: opener === "operator" ? null : opener.key, parent: null };
+  return { agent, user, purpose: request.purpose, isolation, held: request.held === true, mandate, credential: opener === "operator" ? null : opener.key, parent: null };
 }
 
 /**
@@ -108,5 +110,5 @@ export function childOpening({ sessions, clock }: { sessions: Pick<Sessions, "ge
     ...(maxCalls !== undefined && { maxCalls }),
     ...(minutes !== undefined && { expiresAtMs: clock.nowMs() + minutes * 60_000 }),
   });
-  return { agent, user, purpose, isolation, mandate, credential: parent.credential, parent };
+  return { agent, user, purpose, isolation, held: request.held === true, mandate, credential: parent.credential, parent };
 }

@@ -14,6 +14,8 @@ export interface Session {
   /** Id of the agent's credential it was opened with, or its root was; null when an operator opened it. */
   readonly credential: string | null;
   readonly openedAtMs: number;
+  /** It lives no longer than somebody holds it. */
+  readonly held: boolean;
   /** Calls admitted, those of its children included. */
   readonly calls: number;
 }
@@ -24,6 +26,7 @@ export interface Opening {
   readonly user: string;
   readonly purpose: string;
   readonly isolation: Isolation;
+  readonly held: boolean;
   readonly mandate: Mandate;
   readonly credential: string | null;
   readonly parent: Session | null;
@@ -78,7 +81,7 @@ export class Sessions {
   }
 
   /** Durable on return. `token` is returned this once. Throws Fault `limit_exceeded`, `session_expired` (the parent's), `ledger_unavailable`. */
-  async open({ agent, user, purpose, isolation, mandate, credential, parent, reservation }: Opening): Promise<{ session: Session; token: string }> {
+  async open({ agent, user, purpose, isolation, held, mandate, credential, parent, reservation }: Opening): Promise<{ session: Session; token: string }> {
     const above = parent ? this.#need(parent.principal.session) : null;
     this.#checkRoom(agent, above);
     const token = newToken(this.#clock, "session");
@@ -86,7 +89,7 @@ export class Sessions {
     const chain = above ? [...above.principal.chain, above.principal.session] : [];
     const sealed = this.#store.seal(`user:${user}`, purpose);
     const openedAtMs = this.#clock.nowMs();
-    const live = makeLive({ id, agent, user, purpose, isolation, payload: sealed.payload, chain, mandate, credential, openedAtMs, print: fingerprint(token), parent: above });
+    const live = makeLive({ id, agent, user, purpose, isolation, held, payload: sealed.payload, chain, mandate, credential, openedAtMs, print: fingerprint(token), parent: above });
     const end = this.#begin(live);
     try {
       await this.#record(live, sealed, reservation?.intended(id) ?? []);
@@ -218,7 +221,7 @@ export class Sessions {
     const { session, agent, user, chain, isolation } = live.principal;
     const { expiresAtMs } = live.mandate;
     await this.#store.append(
-      { type: "session.open", session, agent, user, purpose: sealed.commitment, payload: sealed.payload, parent: chain.at(-1) ?? null, expires_at_ms: expiresAtMs, isolation },
+      { type: "session.open", session, agent, user, purpose: sealed.commitment, payload: sealed.payload, parent: chain.at(-1) ?? null, expires_at_ms: expiresAtMs, isolation, ...(live.held && { held: true as const }) },
       { sealed, state: [{ kind: "session", key: session, value: stateOf(live) }, ...taken] },
     );
   }
@@ -284,6 +287,7 @@ export class Sessions {
       user: String(value["user"]),
       purpose: typeof purpose === "string" ? purpose : "", // Erased with its user.
       isolation: isolations.find((tier) => tier === value["isolation"]) ?? "none", // Sessions from before there were tiers had none.
+      held: value["held"] === true,
       payload,
       chain,
       mandate,
@@ -320,7 +324,7 @@ function checkPlaces(line: readonly Live[], most: number): void {
 }
 
 /** Invariant: the purpose's words are only in the payload, so that erasing the user erases them here too. */
-const stateOf = ({ principal, mandate, credential, openedAtMs, print, payload, spent }: Live): JsonObject => ({
+const stateOf = ({ principal, mandate, credential, openedAtMs, held, print, payload, spent }: Live): JsonObject => ({
   print,
   agent: principal.agent,
   user: principal.user,
@@ -332,6 +336,7 @@ const stateOf = ({ principal, mandate, credential, openedAtMs, print, payload, s
   expires_at_ms: mandate.expiresAtMs,
   max_calls: mandate.maxCalls,
   isolation: principal.isolation,
+  ...(held && { held }),
   credential,
   opened_at_ms: openedAtMs,
   spent,

@@ -14,6 +14,8 @@ export interface AuthorityOptions {
   authenticate(token: string | null): Caller;
   /** The stop that meets a session as a whole; null when none does. */
   stopOf(principal: Principal): Fault | null;
+  /** Holds a session for as long as the line of whoever opened it is there. */
+  hold(session: string): Disposable;
   termMs(): number;
   readonly limits: Limits;
 }
@@ -49,7 +51,9 @@ export class AuthorityDoor implements Disposable {
       if (lines.size >= streams) throw new Fault("limit_exceeded", `over the limit streams (${streams})`);
       const line = { socket, token, principal };
       this.#lines.set(principal.session, lines.add(line));
+      const holding = incoming.headers["lanyard-holds"] === "session" ? this.#options.hold(principal.session) : null;
       socket.once("close", () => {
+        holding?.[Symbol.dispose]();
         lines.delete(line);
         if (lines.size === 0 && this.#lines.get(principal.session) === lines) this.#lines.delete(principal.session);
       });

@@ -14,6 +14,7 @@ const termMs = 500;
 let open: AsyncDisposableStack;
 let stopped: Fault | null;
 let session: Principal | null;
+const holders: string[] = [];
 
 beforeEach(() => {
   open = new AsyncDisposableStack();
@@ -36,6 +37,7 @@ async function wire(): Promise<Wire> {
         return { kind: "session", principal: session };
       },
       stopOf: () => stopped,
+      hold: (id) => (holders.push(id), { [Symbol.dispose]: () => void holders.splice(holders.indexOf(id), 1) }),
       termMs: () => termMs,
       limits: { ...defaultLimits, streams: 2 },
     }),
@@ -141,6 +143,17 @@ test("where nobody listens, it says so at once", async () => {
   const { lease: held } = lease(1);
   await held.ready();
   expect(held.refusal()).toMatchObject({ code: "upstream_unavailable" });
+});
+
+test("only a line that says so holds its session, for as long as it is there", async () => {
+  const { port } = await wire();
+  await lease(port).lease.ready();
+  expect(holders).toEqual([]);
+  const holding = new AuthorityLease({ at: { host: "127.0.0.1", port }, token: "t", termMs, holds: true, clock: systemClock });
+  await holding.ready();
+  expect(holders).toEqual(["ses_1"]);
+  holding[Symbol.dispose]();
+  await expect.poll(() => holders).toEqual([]);
 });
 
 test("a daemon's answer that is none gives nothing", async () => {

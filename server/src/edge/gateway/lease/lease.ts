@@ -15,6 +15,8 @@ export interface LeaseOptions {
   readonly token: string;
   /** Until the daemon has said how long a term is. */
   readonly termMs: number;
+  /** The session was opened to be held, and this line holds it. */
+  readonly holds?: boolean;
   readonly clock: Clock;
 }
 
@@ -138,8 +140,8 @@ export class AuthorityLease implements Disposable {
   }
 
   #dial(): void {
-    const { at, token, clock } = this.#options;
-    const headers = { connection: "Upgrade", upgrade: "lanyard-authority", authorization: `Bearer ${token}` };
+    const { at, token, holds, clock } = this.#options;
+    const headers = { connection: "Upgrade", upgrade: "lanyard-authority", authorization: `Bearer ${token}`, ...(holds && { "lanyard-holds": "session" }) };
     const asked = ask({ ...at, path: "/authority", headers, agent: false });
     this.#dialling = asked;
     this.#dialledUs = clock.monotonicUs();

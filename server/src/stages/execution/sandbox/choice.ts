@@ -24,13 +24,18 @@ export interface ChoiceOptions {
   readonly agent?: string;
   /** Told before a look that may take seconds. */
   readonly looking?: (label: string) => void;
+  /** The ways to try, strongest first; default: all that there are. */
+  readonly ways?: readonly Way[];
+}
+
+/** A way to have a driver; the label tells two of the same driver apart. */
+interface Way {
+  readonly label: string;
+  readonly driver: SandboxDriver;
 }
 
 /** A driver that was tried on this machine. */
-export interface Candidate {
-  /** Tells two ways of the same driver apart. */
-  readonly label: string;
-  readonly driver: SandboxDriver;
+export interface Candidate extends Way {
   /** Null when it works; else why not, and what to type. */
   readonly lacking: string | null;
 }
@@ -60,7 +65,7 @@ export async function chooseDriver(options: ChoiceOptions, wanted?: DriverName):
 /** All drivers in the order of their strength, as they were found. */
 export async function* tried(options: ChoiceOptions, wanted?: DriverName): AsyncGenerator<Candidate> {
   const memory = new Memory(options);
-  for (const { label, driver } of inOrder(options)) {
+  for (const { label, driver } of options.ways ?? waysOf(options)) {
     if (wanted && driver.name !== wanted) continue;
     const known = memory.recall(label);
     if (known === undefined) options.looking?.(label);
@@ -74,7 +79,7 @@ export async function* tried(options: ChoiceOptions, wanted?: DriverName): Async
 export const forgetChoice = (options: ChoiceOptions): void => rmSync(memoryPath(options), { force: true });
 
 /** The order is a decision (0022): a processor's boundary first, then a kernel of its own, then an emulator, whose makers promise none, then namespaces. */
-function inOrder(options: ChoiceOptions): { readonly label: string; readonly driver: SandboxDriver }[] {
+export function waysOf(options: ChoiceOptions): Way[] {
   const { clock, cache } = options;
   const common = { clock, folder: sessionFolder(options), agent: agentOf(options) };
   const machines = { ...common, image: guestImagePath(cache), templates: join(cache, "lanyard", "templates") };
@@ -89,13 +94,17 @@ function inOrder(options: ChoiceOptions): { readonly label: string; readonly dri
 
 const agentOf = ({ agent, cache }: ChoiceOptions): string => agent ?? guestAgentPath(cache);
 
+const sandboxesBelow = (home: string): string => join(home, "sandboxes");
+
 /** After what earlier holders left behind is cleared away. */
 function sessionFolder({ home }: ChoiceOptions): string {
-  const folder = join(home, "sandboxes");
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  reapOrphans(folder);
-  return folder;
+  mkdirSync(sandboxesBelow(home), { recursive: true, mode: 0o700 });
+  clearSandboxes(home);
+  return sandboxesBelow(home);
 }
+
+/** Clears away what the sandboxes of holders that are gone left below a user's Lanyard folder. */
+export const clearSandboxes = (home: string): void => void reapOrphans(sandboxesBelow(home));
 
 const memoryPath = ({ cache }: ChoiceOptions): string => join(cache, "lanyard", "drivers.json");
 
