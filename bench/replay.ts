@@ -18,7 +18,7 @@ import { compareTraffic } from "../server/src/mediation/traffic.ts";
  * How fast recorded calls are decided again at 1,000 policies, on one core: processor time of this process, so that neighbours on the
  * machine do not count. `calls_per_s` is all of `lanyard replay` but printing: records and payloads read from a real data folder, payloads
  * decrypted, commitments opened, JSON parsed, the call decided, the decision's canonical bytes hashed and compared, every field of the record
- * checked. Every call must come out the same.
+ * checked. Every call must come out the same. `compare_with_history`: by policies that ask of history what was not asked then, so that every call and every end is read twice.
  */
 const calls = Number(process.argv[process.argv.indexOf("--calls") + 1]) || 20_000;
 const rounds = 5;
@@ -36,6 +36,11 @@ const tools: readonly ApprovedTool[] = servers.flatMap((server) =>
   })),
 );
 
+/** The actions that a team's policies name. */
+function actionsOf(team: string): string {
+  return tools.flatMap(({ server, tool }, at) => (teams[at % teams.length] === team ? [`Action::"${server}/${tool}"`] : [])).join(", ");
+}
+
 const policyOf = ({ server, tool }: ApprovedTool, at: number): string => {
   const team = teams[at % teams.length] ?? "";
   const head = `(principal in Team::"${team}", action == Action::"${server}/${tool}", resource)`;
@@ -44,6 +49,12 @@ const policyOf = ({ server, tool }: ApprovedTool, at: number): string => {
     `@id("forbid${at}") @reason("Not so much at once.") forbid ${head} when { context.input has amount && context.input.amount > ${(at % 9) + 1}000 };`,
   ].join("\n");
 };
+
+/** What nobody asked of history when the calls were made, of every call: how often of late, and whether after another. */
+const remembering = teams.flatMap((team, at) => [
+  `@id("often${at}") forbid (principal in Team::"${team}", action in [${actionsOf(team)}], resource) when temporal across agent { (count for (t: Timepoint). where formerly within 10m (Action::"read"::request{ input.path: context.input.path, decision: "allow" } && tp(t))) > 1000000 };`,
+  `@id("after${at}") forbid (principal in Team::"${team}", action in [${actionsOf(team)}], resource) when temporal { formerly within 1h Action::"write"::error{ input.path: context.input.path } };`,
+]);
 
 const inputOf = (at: number): DecisionInput => {
   const index = (at * 7) % tools.length;
@@ -131,6 +142,13 @@ const main = async (folder: string): Promise<void> => {
     hash_us: await perCall(() => decisions.forEach((decision) => hash("sha256", canonicalize(decision), "base64url"))),
   };
   const compared = await perCall(async () => void (await compareTraffic({ store, limits: defaultLimits }, { sinceMs: 0 }, snapshot, other)));
+  const asked = compile({ servers, tools, policies: [{ file: "bench.cedar", text }, { file: "history.cedar", text: remembering.join("\n") }] });
+  if (!asked.ok) throw new Error(`the bench's policies over history are wrong: ${asked.errors[0]?.message}`);
+  const proposed = openSnapshot(asked.bytes);
+  const answered = await perCall(async () => {
+    const { not_replayable: none, calls: all } = await compareTraffic({ store, limits: defaultLimits }, { sinceMs: 0 }, snapshot, proposed);
+    if (none.length > 0 || all !== calls) throw new Error(`the bench's own calls have no history: ${JSON.stringify(none)}`);
+  });
   const round = (value: number): number => Math.round(value * 100) / 100;
   const result = {
     calls_per_s: Math.round(1e6 / whole),
@@ -139,6 +157,7 @@ const main = async (folder: string): Promise<void> => {
     us_per_call: round(whole),
     ...Object.fromEntries(Object.entries(parts).map(([name, us]) => [name, round(us)])),
     compare_calls_per_s: Math.round(1e6 / compared),
+    compare_with_history_calls_per_s: Math.round(1e6 / answered),
     effects: Object.fromEntries(["allow", "deny"].map((effect) => [effect, decisions.filter((decision) => decision.effect === effect).length])),
   };
   process.stdout.write(`${JSON.stringify(result, null, process.argv.includes("--json") ? 0 : 2)}\n`);

@@ -142,3 +142,19 @@ it("shows values printable and cut", () => {
 it("has nothing to say of what was denied before any policy was asked", () => {
   expect(told({ cents: "many" })).toBe("deny");
 });
+
+it("says what was asked of history in the author's words, and what the answer was", () => {
+  const condition = 'formerly within 1h Action::"bank/refund"::request{ input.note: context.input.note }';
+  const many = '(count for (t: Timepoint). where formerly within 1h (Action::"bank/refund"::request{ decision: "allow" } && tp(t)))';
+  const made = compile({
+    servers: ["bank"], tools: [{ server: "bank", tool: "refund", definition: "d", inputSchema: { type: "object", properties: { note: string }, required: ["note"] }, contract: { effects: [], reversibility: "unknown" } }],
+    policies: [{ file: "h.cedar", text: `@id("p") permit (principal, action, resource); @id("once") forbid (principal, action == Action::"bank/refund", resource) when temporal { ${condition} && ${many} >= 3 };` }],
+  });
+  if (!made.ok) throw new Error(made.errors.map(({ message }) => message).join("; "));
+  const asking = openSnapshot(made.bytes);
+  const [one, other] = [asking.leaves.find(({ type }) => type === "Bool")?.id ?? "", asking.leaves.find(({ type }) => type === "Long")?.id ?? ""];
+  const explained = (history: Record<string, boolean | number>) =>
+    asking.explain({ agent: { id: "bot", team: "", classes: [] }, user: { id: "ana", groups: [] }, session: { id: "s", purpose: "", depth: 0, labels: [], isolation: "none" }, action: "bank/refund", args: { note: "n" }, approvals: [], nowMs: 0, history });
+  expect(explained({ [one]: true, [other]: 4 })).toMatchObject([{ policy: "once", role: "decided", facts: expect.arrayContaining([`${condition} = true`, expect.stringMatching(/^\(?count for .* = 4$/)]) }]);
+  expect(explained({ [one]: true })).toMatchObject([{ policy: "once", role: "failed", lift: expect.stringContaining("count for (t: Timepoint)") }]);
+});

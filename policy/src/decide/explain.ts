@@ -55,7 +55,7 @@ const explainRound = (rules: Rules, policyOf: (id: string) => Policy | null, inp
   const deciding = asked.filter(({ outcome }) => (isChange(united) ? isChange(outcome) : !isChange(outcome) && outcome.effect === united.effect));
   const explained = (id: string, role: PolicyExplanation["role"], lift: (told: Told) => string): PolicyExplanation[] => {
     const told = deciding.map(({ tell }) => tell(id)).find((one) => one !== null);
-    return told ? [{ ...aboutPolicy(told), role, lift: printable(lift(told)) }] : [];
+    return told ? [{ ...aboutPolicy(told), role, lift: printable(asWritten(told.policy, lift(told))) }] : [];
   };
   if (isChange(united)) {
     return united.reasons.flatMap(({ policy, remedy }) =>
@@ -84,7 +84,7 @@ const nearestOf = (asked: readonly (readonly Told[])[]): PolicyExplanation[] =>
     .flat()
     .sort((left, right) => right.met - left.met || (left.policy.id < right.policy.id ? -1 : 1))
     .slice(0, shown.nearest)
-    .map((told) => ({ ...aboutPolicy(told), role: "nearest", lift: printable(`facts on which this holds: ${told.unmet}`) }));
+    .map((told) => ({ ...aboutPolicy(told), role: "nearest", lift: printable(asWritten(told.policy, `facts on which this holds: ${told.unmet}`)) }));
 
 /** A policy that was evaluated once more, with everything it looked at. */
 interface Told {
@@ -96,9 +96,13 @@ interface Told {
   readonly met: number;
 }
 
-const aboutPolicy = ({ policy: { id, effect, file, line, text, reason, remedy }, resource, facts, unmet }: Told): Omit<PolicyExplanation, "role" | "lift"> => ({
-  policy: id, effect, file, line, text, reason, remedy, resource, facts, unmet,
-});
+const aboutPolicy = ({ policy, resource, facts, unmet }: Told): Omit<PolicyExplanation, "role" | "lift"> => {
+  const { id, effect, file, line, text, reason, remedy } = policy;
+  return { policy: id, effect, file, line, text, reason, remedy, resource, facts: facts.map((fact) => printable(asWritten(policy, fact))), unmet: printable(asWritten(policy, unmet)) };
+};
+
+/** With questions to history in their author's words, where their names stand. */
+const asWritten = ({ leaves = [] }: Policy, text: string): string => leaves.reduce((said, leaf) => said.replaceAll(`context.history.${leaf.id}`, leaf.text).replaceAll(leaf.id, leaf.text), text);
 
 const traced = (policy: Policy, request: EvaluationRequest, names: boolean): Told => {
   const facts = new Set(headFacts(policy.head, request));
