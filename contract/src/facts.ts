@@ -135,9 +135,19 @@ export interface BudgetFacts {
   readonly over: readonly string[];
 }
 
+/** Answers to a bundle's questions to history, those that matter for one call. Each question has its place among all of the bundle's, in order of their ids. */
+export interface AnswerSet {
+  /** Of questions for a number, where it is not 0: place, number, place, number ... */
+  readonly amounts?: readonly number[];
+  /** Which have no answer: a policy that needs it is in error. A bit for each place, the lowest first, base64url without the zero bytes at the end. Absent: each has one. */
+  readonly none?: string;
+  /** Which hold, in the same form. */
+  readonly yes: string;
+}
+
 /**
- * Answers to what the bundle's policies ask of history, by the question's id in the bundle. Where the name of a bundle's set of questions stands beside them,
- * all that matter have been answered, and those that are not there are false or 0. Any other that is not there has no answer: a policy that needs it is in error.
+ * Answers to what policies ask of history: under the name of a bundle's whole set of questions those to that set. One may also stand under its own
+ * name; records from before there were sets have them so, with those that are false or 0 left out where the name of the set is there and true.
  * `at`: the time that history goes by, where that is not the call's own because the clock was set back; milliseconds since the epoch.
  */
-export type HistoryFacts = Readonly<Record<string, boolean | number>>;
+export type HistoryFacts = Readonly<Record<string, boolean | number | AnswerSet>>;

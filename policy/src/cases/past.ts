@@ -49,7 +49,7 @@ export const answersAfter = (snapshot: Snapshot, past: Past, input: DecisionInpu
     if (decision === "deny" || ended === "running") continue;
     monitor.note(callEvent(earlier, seen, { atMs, rootSession, output: () => output, ...(ended === "done" ? { kind: "response" } : { kind: "error", status: ended }) }), owner);
   }
-  return monitor.answers(snapshot.asks(input.agent, input.action), callEvent(input, snapshot.seen(input), { kind: "request", atMs: input.nowMs, rootSession: input.session.id }));
+  return monitor.named(snapshot.asks(input.agent, input.action), callEvent(input, snapshot.seen(input), { kind: "request", atMs: input.nowMs, rootSession: input.session.id }));
 };
 
 const msOf = (text: string): number => Number(text.slice(0, -1)) * (unitMs[text.slice(-1)] ?? 0);

@@ -62,7 +62,10 @@ export const factsAreSound = ({ user, session, approvals, resources, reversibili
   (resources === undefined || resources.every(({ id, labels, owner }) => id.isWellFormed() && allSound(labels) && (owner === null || owner.isWellFormed())));
 
 const areAnswers = (history: NonNullable<DecisionInput["history"]>): boolean => {
-  for (const name in history) if (typeof history[name] === "number" && !Number.isSafeInteger(history[name])) return false;
+  for (const name in history) {
+    const answer = history[name];
+    if (typeof answer === "object" ? !(answer.amounts ?? []).every(Number.isSafeInteger) : typeof answer === "number" && !Number.isSafeInteger(answer)) return false;
+  }
   return true;
 };
 

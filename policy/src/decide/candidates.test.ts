@@ -1,4 +1,4 @@
-import { questionsOf } from "./history.ts";
+import { questionsOf } from "../temporal/answers.ts";
 import { describe, expect, it } from "vitest";
 import { readBundle, encodeBundle, type Policy, type Scope } from "../bundle.ts";
 import { Expressions } from "../cedar/compile.ts";

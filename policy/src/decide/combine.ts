@@ -74,7 +74,7 @@ const reasonOf = ({ reason }: Determining): Decision["reasons"][number] => reaso
 
 const isFinal = ({ effect, approvers, transform }: Determining, remedies: readonly string[]): boolean => effect === "forbid" && approvers.length === 0 && (transform === "" || remedies.includes(transform));
 
-const byPolicy = (left: { readonly policy: string }, right: { readonly policy: string }): number => (left.policy < right.policy ? -1 : left.policy > right.policy ? 1 : 0);
+export const byPolicy = (left: { readonly policy: string }, right: { readonly policy: string }): number => (left.policy < right.policy ? -1 : left.policy > right.policy ? 1 : 0);
 
 const severity = { deny: 2, ask: 1, allow: 0 } as const;
 

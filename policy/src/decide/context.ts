@@ -4,7 +4,8 @@ import { DatetimeValue, EntityUid, FieldsValue, RecordValue, SetValue, type Valu
 import { budgetParts, factKindNames, fieldsOfKind, originRoles, type FactKind } from "../schema/facts.ts";
 import type { ActionShape } from "../schema/schema.ts";
 import { originsOf, unitedEncodings, unitedFact, unitedLabels, unitedOrigins } from "./facts.ts";
-import { HistoryRecord, type Questions } from "./history.ts";
+import { HistoryRecord } from "./history.ts";
+import type { Questions, ReadAnswers } from "../temporal/answers.ts";
 import type { RoundInput } from "./rounds.ts";
 
 // Everything that policies see beside the arguments, made when a policy first looks at it: most look at little.
@@ -145,7 +146,7 @@ class CallContext extends RecordValue {
   #labels: SetValue | null = null;
   #origins: RecordValue | null = null;
   #budget: RecordValue | null = null;
-  #history: RecordValue | null = null;
+  #history: HistoryRecord | null = null;
 
   constructor(input: RoundInput, args: RecordValue, shape: ActionShape, questions: Questions) {
     super();
@@ -157,6 +158,14 @@ class CallContext extends RecordValue {
 
   user(): Entity {
     return (this.#user ??= userEntity(this.#input.user));
+  }
+
+  answers(): ReadAnswers {
+    return this.#remembered().answers;
+  }
+
+  #remembered(): HistoryRecord {
+    return (this.#history ??= new HistoryRecord(this.#input.history, this.#questions));
   }
 
   get(name: string): Value | undefined {
@@ -182,7 +191,7 @@ class CallContext extends RecordValue {
       case "budget":
         return (this.#budget ??= new LazyRecord(budgetMaking, this.#input.budget));
       case "history":
-        return (this.#history ??= new HistoryRecord(this.#input.history, this.#questions));
+        return this.#remembered();
       case "now":
         return new DatetimeValue(Math.trunc(this.#input.nowMs) + 0);
       default:

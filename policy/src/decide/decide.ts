@@ -1,17 +1,18 @@
 import { Fault, type Decision, type DecisionInput, type JsonObject } from "@lanyard/contract";
 import { EvaluationFault, type EvaluationRequest } from "../cedar/request.ts";
 import { FieldsValue, type RecordValue } from "../cedar/value.ts";
+import type { Questions } from "../temporal/answers.ts";
 import type { CallView } from "../temporal/event.ts";
 import type { ActionShape } from "../schema/schema.ts";
 import type { Actions, ReadyAction } from "./actions.ts";
 import { argumentsOf, factsAreSound, refuseUnknown, typedArguments } from "./admit.ts";
 import type { AgentOnAction, CandidateFinder, Candidates } from "./candidates.ts";
-import { combine, denyUnasked, isChange, unite, type RoundResult } from "./combine.ts";
+import { byPolicy, combine, denyUnasked, isChange, unite, type RoundResult } from "./combine.ts";
 import { agentEntity, CallRequest, resourceEntity } from "./context.ts";
-import type { Questions } from "./history.ts";
 import { planOf, Walk } from "./plan.ts";
-import type { ReadyPolicy } from "./ready.ts";
 import { unseenRead, watchesOf } from "./reads.ts";
+import type { ReadyPolicy } from "./ready.ts";
+import { rousedBy } from "./roused.ts";
 import { decideChanged, nextRound, type RoundInput } from "./rounds.ts";
 
 /** A bundle made ready to be asked. */
@@ -56,9 +57,9 @@ const decideOnce = (rules: Rules, input: RoundInput): RoundResult => {
   if (admitted.candidates.byResource === null && (input.resources?.length ?? 0) <= 1) {
     const [only] = input.resources ?? [];
     if (only !== undefined) admitted.request.touching(resourceEntity(only, admitted.action.shape));
-    return outcomeOf(evaluate(admitted.candidates.always, admitted.request), input);
+    return outcomeOf(evaluate(admitted.candidates.always, none, admitted.request, rules.questions), input);
   }
-  return unite(findAll(admitted, input).map((evaluation) => outcomeOf(evaluation, input)));
+  return unite(findAll(admitted, input, rules.questions).map((evaluation) => outcomeOf(evaluation, input)));
 };
 
 /**
@@ -67,7 +68,7 @@ const decideOnce = (rules: Rules, input: RoundInput): RoundResult => {
  */
 export const find = (rules: Rules, input: RoundInput, look?: (evaluation: Evaluation, request: EvaluationRequest) => void): Decision | readonly Evaluation[] => {
   const admitted = admit(rules, input);
-  return "request" in admitted ? findAll(admitted, input, look) : admitted;
+  return "request" in admitted ? findAll(admitted, input, rules.questions, look) : admitted;
 };
 
 /** Says whether policies can be asked; arguments that they cannot be shown exactly, and actions the bundle does not know, are denied before. */
@@ -123,9 +124,9 @@ const refuseUnseen = (answer: AgentOnAction, shape: ActionShape, { args, resourc
   return denyUnasked("lanyard.arguments", `policy \`${unseen.policy}\` speaks about the argument \`${unseen.path.join(".")}\`, which the action's schema does not let policy see`);
 };
 
-const findAll = ({ request, candidates: { always, byResource }, action }: Admitted, { resources = [] }: DecisionInput, look?: (evaluation: Evaluation, request: EvaluationRequest) => void): readonly Evaluation[] => {
+const findAll = ({ request, candidates: { always, byResource }, action }: Admitted, { resources = [] }: DecisionInput, questions: Questions, look?: (evaluation: Evaluation, request: EvaluationRequest) => void): readonly Evaluation[] => {
   const findOne = (id: string): Evaluation => {
-    const evaluation = evaluate([...always, ...(byResource?.get(id) ?? [])], request);
+    const evaluation = evaluate(always, byResource?.get(id) ?? none, request, questions);
     look?.(evaluation, request);
     return evaluation;
   };
@@ -136,20 +137,23 @@ const findAll = ({ request, candidates: { always, byResource }, action }: Admitt
   });
 };
 
-const evaluate = (candidates: readonly ReadyPolicy[], request: CallRequest): Evaluation => {
+/** `more`: those that speak of this resource alone. */
+const evaluate = (always: readonly ReadyPolicy[], more: readonly ReadyPolicy[], request: CallRequest, questions: Questions): Evaluation => {
   const satisfied: ReadyPolicy[] = [];
-  let errors: { policy: string; message: string }[] | null = null;
-  for (const policy of candidates) {
-    try {
-      if (policy.test(request)) satisfied.push(policy);
-    } catch (error) {
-      if (!(error instanceof EvaluationFault)) throw error;
-      (errors ??= []).push({ policy: policy.id, message: error.message });
+  const errors: { policy: string; message: string }[] = [];
+  for (const policies of more.length === 0 ? [always] : [always, more]) {
+    for (const policy of questions.types.length === 0 ? policies : rousedBy(policies, request.context.answers(), questions)) {
+      try {
+        if (policy.test(request)) satisfied.push(policy);
+      } catch (error) {
+        if (!(error instanceof EvaluationFault)) throw error;
+        errors.push({ policy: policy.id, message: error.message });
+      }
     }
   }
-  return { candidates, satisfied, errors: errors ?? noErrors };
+  return { candidates: more.length === 0 ? always : [...always, ...more], satisfied, errors: errors.length < 2 ? errors : errors.sort(byPolicy) };
 };
 
-const noErrors: Decision["errors"] = [];
+const none: readonly ReadyPolicy[] = [];
 
 const outcomeOf = ({ satisfied, errors }: Evaluation, input: RoundInput): RoundResult => combine(satisfied, errors, input);

@@ -3,6 +3,7 @@ import type { BundleLines, Condition, Policy, Scope } from "../bundle.ts";
 import type { Expressions } from "../cedar/compile.ts";
 import { EvaluationFault, type Test } from "../cedar/request.ts";
 import type { HistoryLeaf } from "../temporal/leaf.ts";
+import { guardsOf } from "./guards.ts";
 import type { ArgumentRead } from "./reads.ts";
 import { transformOf } from "./transform.ts";
 
@@ -25,6 +26,8 @@ export interface ReadyPolicy {
   readonly reads: readonly ArgumentRead[];
   /** What its conditions ask of history. */
   readonly leaves: readonly HistoryLeaf[];
+  /** Of that, what it waits for, see {@link guardsOf}; null: it is asked about each call. */
+  guards: readonly string[] | null;
 }
 
 /** What makes policies ready: equal parts of different policies become one, which halves the memory and the cache misses of large bundles. */
@@ -53,6 +56,7 @@ export class Readying {
       head: { principal: this.#one<Scope>(head.principal), action: this.#one<Scope>(head.action), resource: this.#one<Scope>(head.resource) },
       reads: this.#one(reads),
       leaves: this.#one(leaves),
+      guards: guardsOf(conditions, leaves),
     };
     if (conditions.length > 0) made.test = made.pending ? this.#later(made, lines, at) : this.#expressions.conditions(conditions);
     return made;
@@ -75,17 +79,18 @@ export class Readying {
   #later(policy: ReadyPolicy, lines: BundleLines, at: number): Test {
     return (request) => {
       policy.pending = false;
-      policy.test = this.#compiled(lines.policy(at).conditions);
+      policy.test = this.#compiled(policy, lines.policy(at).conditions);
       return policy.test(request);
     };
   }
 
-  #compiled(conditions: readonly Condition[]): Test {
+  #compiled(policy: ReadyPolicy, conditions: readonly Condition[]): Test {
     try {
       return this.#expressions.conditions(conditions);
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
       const { message } = error;
+      policy.guards = null; // It errs each time.
       return () => {
         throw new EvaluationFault(message);
       };

@@ -8,8 +8,8 @@ import { CandidateFinder, couldAllow, type Candidates } from "./candidates.ts";
 import { denyUnasked } from "./combine.ts";
 import { decide, find, roundsOf, seenCall, type Evaluation, type Rules } from "./decide.ts";
 import { explain, type PolicyExplanation } from "./explain.ts";
-import { answerIn, questionsOf } from "./history.ts";
 import { Readying, type ReadyPolicy } from "./ready.ts";
+import { questionsOf, ReadAnswers, type Questions } from "../temporal/answers.ts";
 import type { CallView } from "../temporal/event.ts";
 import type { HistoryLeaf } from "../temporal/leaf.ts";
 import { IndexDraft, type ScopeIndex } from "./scope-index.ts";
@@ -48,8 +48,8 @@ export interface Snapshot {
   visible(agent: DecisionInput["agent"], actions: readonly string[]): string[];
   /** What its policies ask of history, each question once. */
   readonly leaves: readonly HistoryLeaf[];
-  /** The name of all of them together, for answers that leave out what is false or 0. */
-  readonly questions: string;
+  /** All of them together, as answers are recorded. */
+  readonly questions: Questions;
   /** What of it must be answered to decide a call of this agent and this action. */
   asks(agent: DecisionInput["agent"], action: string): readonly HistoryLeaf[];
   /**
@@ -180,8 +180,8 @@ class ReadySnapshot implements Snapshot {
     this.#rules = { actions: parts.actions, finder: new CandidateFinder(parts.index), questions: questionsOf(this.leaves) };
   }
 
-  get questions(): string {
-    return this.#rules.questions.name;
+  get questions(): Questions {
+    return this.#rules.questions;
   }
 
   asks(agent: DecisionInput["agent"], name: string): readonly HistoryLeaf[] {
@@ -195,8 +195,9 @@ class ReadySnapshot implements Snapshot {
   }
 
   answered(input: DecisionInput): HistoryFacts {
+    const answers = new ReadAnswers(input.history, this.#rules.questions);
     return Object.fromEntries(this.asks(input.agent, input.action).flatMap(({ id }) => {
-      const answer = answerIn(input.history, this.#rules.questions, id);
+      const answer = answers.get(id);
       return answer === undefined ? [] : [[id, answer]];
     }));
   }

@@ -1,9 +1,9 @@
 import type { DecisionInput } from "@lanyard/contract";
 import type { CedarValueJson } from "@cedar-policy/cedar-wasm/nodejs";
 import { originsOf, unitedEncodings, unitedFact, unitedLabels, unitedOrigins } from "../decide/facts.ts";
-import { answerIn, questionsOf, type Questions } from "../decide/history.ts";
 import { factKindNames, fieldsOfKind, type FactKind } from "../schema/facts.ts";
 import type { ActionShape } from "../schema/schema.ts";
+import { questionsOf, ReadAnswers, type Questions } from "../temporal/answers.ts";
 
 type Known = Pick<DecisionInput, "effects" | "asked" | "facts" | "budget" | "history">;
 
@@ -26,8 +26,16 @@ export const knownContext = ({ input }: Pick<ActionShape, "input">, { effects = 
     input: Object.fromEntries(input.fields.map(({ name }) => [name, [...originsOf(facts, name)]])),
   },
   budget: { warn: [...(budget?.warn ?? [])], ask: [...(budget?.ask ?? [])], over: [...(budget?.over ?? [])] },
-  history: Object.fromEntries([...questions.least.keys()].flatMap((id) => (answerIn(history, questions, id) === undefined ? [] : [[id, answerIn(history, questions, id) as CedarValueJson]]))),
+  history: answersIn(history, questions),
 });
+
+const answersIn = (history: Known["history"], questions: Questions): CedarValueJson => {
+  const answers = new ReadAnswers(history, questions);
+  return Object.fromEntries([...questions.places.keys()].flatMap((id) => {
+    const answer = answers.get(id);
+    return answer === undefined ? [] : [[id, answer]];
+  }));
+};
 
 const kindContext = (kind: FactKind, facts: Known["facts"]): CedarValueJson =>
   Object.fromEntries(Object.keys(fieldsOfKind(kind)).map((name) => [name, unitedFact(facts, kind, name) as CedarValueJson]));

@@ -1,27 +1,20 @@
-import type { HistoryFacts } from "@lanyard/contract";
-import { keyOf, SetValue, type Value } from "../cedar/value.ts";
+import type { AnswerSet, HistoryFacts } from "@lanyard/contract";
 import { AggregateTable } from "./aggregate.ts";
+import { NowTable, PreviousTable, PromiseTable, TogetherTable } from "./alone.ts";
+import { AnswerSheet, isMarked, mark, type Questions } from "./answers.ts";
+import { Buckets } from "./buckets.ts";
 import type { HistoryEvent } from "./event.ts";
-import { reachOf, type EventQuery, type FieldPath, type HistoryLeaf } from "./leaf.ts";
-import { FormerlyTable, Marks, NowTable, PreviousTable, PromiseTable, SinceTable, TogetherTable } from "./marks.ts";
-import { currentKey, literalValue, scopeKey } from "./match.ts";
+import { familyKey } from "./family.ts";
+import { reachOf, type FieldPath, type HistoryLeaf } from "./leaf.ts";
+import { FormerlyTable } from "./marks.ts";
+import { currentKey, scopeKey } from "./match.ts";
+import { SinceTable } from "./since.ts";
 import type { HistoryScope } from "./syntax.ts";
-import type { Current, Owner, Table } from "./table.ts";
-
-/** Tables that one value of a field leads to: a thousand questions that each name another one cost as much as one. */
-interface Sieve {
-  readonly path: FieldPath;
-  readonly byValue: Map<string, Table[]>;
-}
-
-/** Tables that may want events of one action or group. */
-interface Bucket {
-  readonly all: Table[];
-  readonly sieves: Map<string, Sieve>;
-}
+import type { Current, Listener, Owner, Table } from "./table.ts";
 
 /** A question being answered: its table, and from when on all events are known to it. */
 interface Asked {
+  readonly number: number;
   readonly table: Table;
   readonly knownFromMs: number;
   readonly reachMs: number;
@@ -33,11 +26,59 @@ interface Common {
   readonly slots: Map<string, number>;
   readonly places: { readonly across: HistoryScope; readonly paths: readonly FieldPath[] }[];
   /** How many events have been noted. */
-  number: number;
+  events: number;
+  /** How many questions have been added. */
+  questions: number;
 }
 
-/** What every event goes to. */
-const everything = "";
+/** Questions that are asked together, with where each is answered. */
+class Round implements Listener {
+  readonly sheet: AnswerSheet;
+  readonly tables: readonly Table[];
+  /** By the number of a question; -1 for what is not asked. */
+  readonly #places: Int32Array;
+  readonly #waiting: readonly { readonly place: number; readonly wholeFromMs: number }[];
+  #wholeFromMs: number;
+
+  /** `places`: of each question, how many there are in all; `asked` has none for a question that nobody answers. */
+  constructor(leaves: readonly { readonly place: number; readonly asked: Asked | undefined }[], places: number, questions: number) {
+    this.sheet = new AnswerSheet(places);
+    this.tables = [...new Set(leaves.flatMap(({ asked }) => (asked === undefined ? [] : [asked.table])))];
+    this.#places = new Int32Array(questions).fill(-1);
+    for (const { place, asked } of leaves) if (asked !== undefined) this.#places[asked.number] = place;
+    this.#waiting = leaves.map(({ place, asked }) => ({ place, wholeFromMs: asked === undefined ? Number.POSITIVE_INFINITY : asked.knownFromMs + asked.reachMs })).filter(({ wholeFromMs }) => wholeFromMs > Number.NEGATIVE_INFINITY);
+    this.#wholeFromMs = Math.max(Number.NEGATIVE_INFINITY, ...this.#waiting.map(({ wholeFromMs }) => wholeFromMs));
+  }
+
+  ask(current: Current): AnswerSheet {
+    this.sheet.clear();
+    for (const table of this.tables) table.tell(current, this);
+    const nowMs = current.event.atMs;
+    if (nowMs < this.#wholeFromMs) for (const { place, wholeFromMs } of this.#waiting) if (wholeFromMs > nowMs) this.sheet.lack(place); // Not all of its window is known.
+    return this.sheet;
+  }
+
+  holds(question: number): void {
+    const place = this.#places[question] ?? -1;
+    if (place >= 0) mark(this.sheet.yes, place);
+  }
+
+  comesTo(question: number, amount: number): void {
+    const place = this.#places[question] ?? -1;
+    if (place >= 0) this.sheet.amounts[place] = amount;
+  }
+
+  lacks(question: number): void {
+    const place = this.#places[question] ?? -1;
+    if (place >= 0) this.sheet.lack(place);
+  }
+}
+
+/** Questions of one bundle that matter for a call. */
+interface Wanted {
+  readonly questions: Questions;
+  readonly leaves: readonly HistoryLeaf[];
+}
 
 /**
  * Answers questions to history as it happens: each event is noted by those tables alone that may want it, each answer is looked up. Pure but for what
@@ -45,13 +86,14 @@ const everything = "";
  */
 export class HistoryMonitor {
   readonly #asked = new Map<string, Asked>();
-  #buckets = new Map<string, Bucket>();
-  readonly #shared = new Map<string, Marks>();
+  #buckets = new Buckets();
+  /** Tables that questions of the same family may still join: those to which nothing has been noted. */
+  readonly #open = new Map<string, Table>();
   /** By list of questions: a call of one kind asks the same each time. */
-  #known = new WeakMap<readonly HistoryLeaf[], readonly (Asked | undefined)[]>();
+  #rounds = new WeakMap<readonly HistoryLeaf[], Round>();
   readonly #common: Common;
 
-  constructor(common: Common = { slots: new Map(), places: [], number: 0 }) {
+  constructor(common: Common = { slots: new Map(), places: [], events: 0, questions: 0 }) {
     this.#common = common;
   }
 
@@ -62,30 +104,35 @@ export class HistoryMonitor {
 
   /** Takes over all questions of a sibling that has noted the same events. */
   adopt(sibling: HistoryMonitor): void {
-    this.#known = new WeakMap();
-    for (const [id, asked] of sibling.#asked) {
-      if (this.#asked.has(id)) continue;
-      this.#asked.set(id, asked);
-      this.#fileAll(asked.table);
-    }
+    this.#rounds = new WeakMap();
+    for (const [id, asked] of sibling.#asked) if (!this.#asked.has(id)) this.#asked.set(id, asked);
+    this.#fileAll();
   }
 
   /** Forgets every question but these, with all that is kept for them. */
   keep(ids: ReadonlySet<string>): void {
-    const gone = [...this.#asked].filter(([id]) => !ids.has(id));
-    if (gone.length === 0) return;
-    this.#known = new WeakMap();
-    for (const [id, { table }] of gone) {
-      table.sweep(Number.POSITIVE_INFINITY);
-      this.#asked.delete(id);
-    }
-    this.#buckets = new Map();
-    for (const { table } of this.#asked.values()) this.#fileAll(table);
+    const kept = [...this.#asked].filter(([id]) => ids.has(id));
+    if (kept.length === this.#asked.size) return;
+    const numbers = new Set(kept.map(([, { number }]) => number));
+    for (const table of this.#tables()) if (!table.keep(numbers)) table.sweep(Number.POSITIVE_INFINITY);
+    for (const id of this.#asked.keys()) if (!ids.has(id)) this.#asked.delete(id);
+    this.#rounds = new WeakMap();
+    this.#open.clear();
+    this.#fileAll();
+  }
+
+  #tables(): Set<Table> {
+    return new Set(Array.from(this.#asked.values(), ({ table }) => table));
+  }
+
+  #fileAll(): void {
+    this.#buckets = new Buckets();
+    for (const table of this.#tables()) this.#buckets.file(table);
   }
 
   /** Whether some question may want events of an action. */
   wants(action: string, groups: readonly string[]): boolean {
-    return [everything, action, ...groups].some((name) => this.#buckets.has(name));
+    return this.#buckets.wants(action, groups);
   }
 
   /** Whether nothing is asked. */
@@ -96,18 +143,17 @@ export class HistoryMonitor {
   /** Begins to answer a question; events before `knownFromMs` are not known to it: until its window has passed, it has no answer. */
   add(leaf: HistoryLeaf, knownFromMs: number): void {
     if (this.#asked.has(leaf.id)) return;
-    const table = this.#tableOf(leaf);
-    this.#asked.set(leaf.id, { table, knownFromMs, reachMs: reachOf(leaf) });
-    this.#known = new WeakMap();
-    this.#fileAll(table);
-  }
-
-  #fileAll(table: Table): void {
-    const { leaf } = table;
-    const isOfAll = leaf.op === "previous" || leaf.left?.negated === false;
-    const queries = [...leaf.queries, ...(leaf.left ? [leaf.left.query] : [])];
-    if (isOfAll) this.#bucket(everything).all.push(table);
-    else if (leaf.op !== "now" && leaf.op !== "eventually") for (const query of queries) this.#file(table, query);
+    const number = this.#common.questions++;
+    const family = familyKey(leaf);
+    const known = family === null ? undefined : this.#open.get(family);
+    const table = known ?? this.#tableOf(leaf);
+    if (known === undefined) {
+      this.#buckets.file(table);
+      if (family !== null) this.#open.set(family, table);
+    }
+    table.join(leaf, number);
+    this.#asked.set(leaf.id, { number, table, knownFromMs, reachMs: reachOf(leaf) });
+    this.#rounds = new WeakMap();
   }
 
   has(id: string): boolean {
@@ -116,38 +162,35 @@ export class HistoryMonitor {
 
   /** Notes an event. `owner` is charged with what is kept of it. */
   note(event: HistoryEvent, owner: Owner): void {
-    if (this.#shared.size > 0) this.#shared.clear();
-    const number = (this.#common.number += 1);
-    const done = new Set<Table>();
-    for (const name of [everything, event.action, ...event.groups]) {
-      const bucket = this.#buckets.get(name);
-      if (bucket === undefined) continue;
-      for (const table of bucket.all) addOnce(done, table, event, number, owner);
-      for (const { path, byValue } of bucket.sieves.values()) {
-        for (const key of valueKeys(event.field(path))) for (const table of byValue.get(key) ?? []) addOnce(done, table, event, number, owner);
-      }
-    }
+    if (this.#open.size > 0) this.#open.clear();
+    const number = (this.#common.events += 1);
+    for (const table of this.#buckets.of(event)) table.add(event, number, owner);
   }
 
-  /**
-   * Answers for a call that comes now, itself included. What has no answer is left out: an argument that is compared with events is missing, or not all
-   * of the window is known. Where all have one, those that are false or 0 are left out, and `sets` stand for them.
-   */
-  answers(leaves: readonly HistoryLeaf[], event: HistoryEvent, sets: readonly string[] = []): HistoryFacts {
-    const asked = this.#known.get(leaves) ?? leaves.map(({ id }) => this.#asked.get(id));
-    this.#known.set(leaves, asked);
+  /** Answers for a call that comes now, itself included, as they are recorded. What has no answer: an argument that is compared with events is missing, or not all of the window is known. */
+  answers(wanted: readonly Wanted[], event: HistoryEvent): HistoryFacts {
     const current = this.#currentOf(event);
-    const found: Record<string, boolean | number> = {};
-    let isWhole = sets.length > 0;
-    const values = asked.map((one): boolean | number | null => (one === undefined || one.knownFromMs > event.atMs - one.reachMs ? null : one.table.value(current)));
-    for (let at = 0; at < values.length; at += 1) {
-      const value = values[at] ?? null;
-      if (value === null) isWhole = false;
-      else if (value !== false && value !== 0) found[(leaves[at] as HistoryLeaf).id] = value;
+    const sheets = new Map<string, AnswerSheet>();
+    for (const { questions, leaves } of wanted) {
+      const round = this.#rounds.get(leaves) ?? this.#roundOf(leaves, questions.places);
+      this.#rounds.set(leaves, round);
+      const [before, sheet] = [sheets.get(questions.name), round.ask(current)];
+      if (before === undefined) sheets.set(questions.name, sheet);
+      else before.join(sheet); // Bundles with the same questions may ask different ones of them about this call.
     }
-    if (isWhole) for (const name of sets) found[name] = true;
-    else for (const [at, value] of values.entries()) if (value === false || value === 0) found[(leaves[at] as HistoryLeaf).id] = value;
+    const found: Record<string, AnswerSet> = {};
+    for (const [name, sheet] of sheets) found[name] = sheet.written();
     return found;
+  }
+
+  /** The same by the names of the questions: what has no answer is left out. */
+  named(leaves: readonly HistoryLeaf[], event: HistoryEvent): Readonly<Record<string, boolean | number>> {
+    const { yes, none, amounts } = this.#roundOf(leaves, new Map(leaves.map(({ id }, place) => [id, place]))).ask(this.#currentOf(event));
+    return Object.fromEntries(leaves.flatMap(({ id, type }, place) => (isMarked(none, place) ? [] : [[id, type === "Bool" ? isMarked(yes, place) : (amounts[place] ?? 0)]])));
+  }
+
+  #roundOf(leaves: readonly HistoryLeaf[], places: ReadonlyMap<string, number>): Round {
+    return new Round(leaves.map(({ id }) => ({ place: places.get(id) ?? -1, asked: this.#asked.get(id) })), places.size, this.#common.questions);
   }
 
   #currentOf(event: HistoryEvent): Current {
@@ -165,7 +208,7 @@ export class HistoryMonitor {
 
   /** Drops what no question can ask for any more. */
   sweep(nowMs: number): void {
-    for (const { table } of this.#asked.values()) table.sweep(nowMs);
+    for (const table of this.#tables()) table.sweep(nowMs);
   }
 
   #tableOf(leaf: HistoryLeaf): Table {
@@ -174,7 +217,7 @@ export class HistoryMonitor {
       case "now":
         return new NowTable(leaf, slot);
       case "formerly":
-        return new FormerlyTable(leaf, slot, this.#marksOf(leaf));
+        return new FormerlyTable(leaf, slot);
       case "previous":
         return new PreviousTable(leaf, slot);
       case "since":
@@ -188,15 +231,6 @@ export class HistoryMonitor {
     }
   }
 
-  /** Questions that differ in nothing but their window look at the same marks, as long as nothing has been noted. */
-  #marksOf(leaf: HistoryLeaf): Marks {
-    const key = JSON.stringify([leaf.across, leaf.queries]);
-    const marks = this.#shared.get(key) ?? new Marks(leaf);
-    this.#shared.set(key, marks);
-    marks.reach(reachOf(leaf));
-    return marks;
-  }
-
   #slot(across: HistoryScope, paths: readonly FieldPath[]): number {
     const key = JSON.stringify([across, paths]);
     const { slots, places } = this.#common;
@@ -206,37 +240,4 @@ export class HistoryMonitor {
     places.push({ across, paths });
     return slot;
   }
-
-  #bucket(name: string): Bucket {
-    const known = this.#buckets.get(name);
-    if (known !== undefined) return known;
-    const made: Bucket = { all: [], sieves: new Map() };
-    this.#buckets.set(name, made);
-    return made;
-  }
-
-  #file(table: Table, { actions: [action = everything], tests }: EventQuery): void {
-    const bucket = this.#bucket(action);
-    const test = tests.find(({ path, op, value, negated }) => op === "==" && !negated && value !== undefined && path[0] === "input");
-    if (test?.value === undefined) {
-      if (!bucket.all.includes(table)) bucket.all.push(table);
-      return;
-    }
-    const name = JSON.stringify(test.path);
-    const sieve = bucket.sieves.get(name) ?? { path: test.path, byValue: new Map<string, Table[]>() };
-    bucket.sieves.set(name, sieve);
-    const key = keyOf(literalValue(test.value));
-    sieve.byValue.set(key, [...(sieve.byValue.get(key) ?? []), table]);
-  }
 }
-
-const addOnce = (done: Set<Table>, table: Table, event: HistoryEvent, number: number, owner: Owner): void => {
-  if (done.has(table)) return;
-  done.add(table);
-  table.add(event, number, owner);
-};
-
-const valueKeys = (value: Value | undefined): string[] => {
-  if (value === undefined) return [];
-  return value instanceof SetValue ? value.items.map(keyOf) : [keyOf(value)];
-};

@@ -11,6 +11,11 @@ export class Fifo<T> {
     this.#items.push(item);
   }
 
+  /** The item of this place, the oldest first. */
+  at(place: number): T | undefined {
+    return this.#items[this.#head + place];
+  }
+
   first(): T | undefined {
     return this.#items[this.#head];
   }

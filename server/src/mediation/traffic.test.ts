@@ -177,16 +177,16 @@ describe("what a change asks of history, and was not asked then", () => {
     const id = live.leaves[0]?.id ?? "";
     await call({ more: { history: { [id]: true } }, session: "s3" });
     await call({ action: "shop/read" });
-    await call({ more: { history: { [live.questions]: true } }, bundle: live.hash });
+    await call({ more: { history: { [live.questions.name]: true } }, bundle: live.hash });
     expect(await compared(bundleOf(all), bundleOf(asking()))).toMatchObject({ calls: 3, unchanged: 2, changes: [{ calls: 1, examples: [{ args: "{}" }] }] });
   });
 
   it("is not taken for answered where the same was asked of other calls", async () => {
     const live = kept({ "org.cedar": asking() });
-    await call({ action: "shop/read", bundle: live.hash, more: { history: { [live.questions]: true } } });
-    await call({ action: "shop/read", bundle: live.hash, more: { history: { [live.questions]: true } } });
+    await call({ action: "shop/read", bundle: live.hash, more: { history: { [live.questions.name]: true } } });
+    await call({ action: "shop/read", bundle: live.hash, more: { history: { [live.questions.name]: true } } });
     const wider = bundleOf(asking("(principal, action, resource)"));
-    expect(wider.questions).toBe(live.questions);
+    expect(wider.questions.name).toBe(live.questions.name);
     expect(await compared(live, wider)).toMatchObject({ calls: 2, unchanged: 0, changes: [{ change: "newly denied", calls: 2 }] });
   });
 

@@ -67,7 +67,7 @@ export class HistoryReplay {
     if (this.#isFull) return unanswered.rows;
     if (this.#crowded(input.agent.id, atMs)) return unanswered.agent;
     const event = callEvent(input, this.#views.seen(input), { kind: "request", atMs, rootSession: this.#roots.ofCall(input, seq) });
-    return this.#losses.touch(leaves, event) ? unanswered.erased : this.#monitor.answers(leaves, event);
+    return this.#losses.touch(leaves, event) ? unanswered.erased : this.#monitor.named(leaves, event);
   }
 
   async #readUpTo(seq: number): Promise<void> {

@@ -143,6 +143,20 @@ describe("history", () => {
     expect(await done("shop/refund", { order: "d", amount: 1 })).toBe("deny");
   });
 
+  it("is answered for all who decide: also where two ask the same, and one of them asks it of other calls", async () => {
+    const asking = (action: string): Snapshot => snapshotOf(`${permit} @id("once") forbid (principal, action == Action::"shop/${action}", resource) when temporal { formerly within 1h Action::"shop/read"::response{} };`);
+    const [refunds, reads] = [asking("refund"), asking("read")];
+    expect(refunds.questions.name).toBe(reads.questions.name);
+    active = refunds;
+    for (const both of [[refunds, reads], [reads, refunds]]) {
+      stage = new HistoryStage({ store, clock, log, limits: defaultLimits, deadlines, snapshots: () => both, rootOf: (session) => session });
+      await stage.start();
+      await done("shop/read", { order: "o1" });
+      const bare = inputOf("shop/refund", { order: "o1", amount: 1 });
+      expect(both.map((one) => one.decide({ ...bare, history: stage.facts(bare) ?? {} }).effect).sort()).toEqual(["allow", "deny"]);
+    }
+  });
+
   it("is read from the ledger for questions that are new; until it is, they have no answer, and no answer denies", async () => {
     await use(permit);
     await done("shop/read", { order: "o1" });

@@ -86,12 +86,12 @@ export class HistoryStage implements Disposable {
    */
   facts(input: DecisionInput): HistoryFacts | null {
     const snapshots = this.#fit();
-    const leaves = snapshots.length === 1 ? (snapshots[0]?.asks(input.agent, input.action) ?? []) : union(snapshots.map((snapshot) => snapshot.asks(input.agent, input.action)));
+    const wanted = snapshots.map((snapshot) => ({ questions: snapshot.questions, leaves: snapshot.asks(input.agent, input.action) }));
     const atMs = this.#moments.now(input.nowMs);
-    if (leaves.length === 0 && this.#monitor.idle) return atMs === input.nowMs ? null : { at: atMs };
+    if (this.#monitor.idle && wanted.every(({ leaves }) => leaves.length === 0)) return atMs === input.nowMs ? null : { at: atMs };
     this.#checkRoom(input.agent.id);
-    if (this.#deps.deadlines?.isFull && leaves.some(({ op }) => op === "eventually")) throw new Fault("limit_exceeded", "too much is awaited already (limit deadlines); what must follow this call could not be looked for");
-    const answers = this.#monitor.answers(leaves, this.#eventOf(input, atMs, { kind: "request" }), snapshots.map(({ questions }) => questions));
+    if (this.#deps.deadlines?.isFull && wanted.some(({ leaves }) => leaves.some(({ op }) => op === "eventually"))) throw new Fault("limit_exceeded", "too much is awaited already (limit deadlines); what must follow this call could not be looked for");
+    const answers = this.#monitor.answers(wanted, this.#eventOf(input, atMs, { kind: "request" }));
     return atMs === input.nowMs ? answers : { ...answers, at: atMs };
   }
 
