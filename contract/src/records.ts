@@ -121,7 +121,7 @@ export const recordBodies = {
   /** Somebody says more of what the session is for. */
   "session.task": body({ session: id, by: actor, text: hash, payload: id.nullable() }),
   /** Exactly this value counts as the organisation's own in this session, or no longer carries `label`. */
-  "flow.declassify": body({ session: id, by: actor, value: hash, payload: id.nullable(), label: id.nullable() }),
+  "flow.declassify": body({ session: id, by: actor, value: hash, payload: id.nullable(), label: id.nullable(), approval: id.optional() }),
   "session.close": body({ session: id, why: id, actions: count }),
   /** Refused at the door: no session could be established. Repeats within a second fold into `times`. */
   "session.refused": body({ code: id, door: id, times: count }),

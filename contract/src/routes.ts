@@ -146,8 +146,8 @@ export const routes = {
     path: "/v1/approvals/:id",
     roles: ["user"],
     says: "approves or denies a held call, as oneself",
-    /** `digest`: the call that was shown; a conflict when the request is about another. */
-    body: z.strictObject({ verdict: z.enum(["approve", "deny"]), comment: z.string().max(1000).optional(), digest: hash.optional() }),
+    /** `digest`: the call that was shown; a conflict when the request is about another. `vouch`, with a yes: also for the card's `untrusted` values, until the session ends. */
+    body: z.strictObject({ verdict: z.enum(["approve", "deny"]), comment: z.string().max(1000).optional(), digest: hash.optional(), vouch: z.boolean().optional() }),
   },
 
   stop_list: { method: "GET", path: "/v1/stops", roles: ["operator", "user"], says: "what is stopped or quarantined now" },

@@ -41,7 +41,7 @@ export const gathering =
     const meaning = meaningOf(rooms, action, shape);
     const labels = labelled(rooms.classifier(), unfold, action.args, meaning.facts);
     const traced = rooms.flow.trace(principal, action.args, labels, constantsOf(shape));
-    const input: DecisionInput = { ...known.input, session: { ...known.input.session, labels: traced.labels }, effects: meaning.effects, asked: effectsAsked(principal.purpose), facts: traced.facts };
+    const input: DecisionInput = { ...known.input, session: { ...known.input.session, labels: traced.labels }, effects: meaning.effects, asked: effectsAsked(traced.task), facts: traced.facts };
     const history = rooms.history.facts(input);
     return { input: history === null ? input : { ...input, history }, pin: known.pin };
   };

@@ -44,7 +44,7 @@ export const sampleRecords: { readonly [T in RecordType]: NewRecord & { readonly
   "deadline.miss": { type: "deadline.miss", of: 4, policy: "reread", session: "s_AAAAAAAAAAAAAAAA", agent: "coder" },
   "deadline.close": { type: "deadline.close", of: 4, policy: "reread", session: "s_AAAAAAAAAAAAAAAA" },
   "session.task": { type: "session.task", session: "s_AAAAAAAAAAAAAAAA", by: "user:ana", text: hash("text"), payload: null },
-  "flow.declassify": { type: "flow.declassify", session: "s_AAAAAAAAAAAAAAAA", by: "user:ana", value: hash("value"), payload: null, label: null },
+  "flow.declassify": { type: "flow.declassify", session: "s_AAAAAAAAAAAAAAAA", by: "user:ana", value: hash("value"), payload: null, label: null, approval: "apr_AAAAAAAAAAAAAAAA" },
   "session.close": { type: "session.close", session: "s_AAAAAAAAAAAAAAAA", why: "ended", actions: 3 },
   "session.refused": { type: "session.refused", code: "unauthenticated", door: "mcp", times: 2 },
   "egress.refuse": { type: "egress.refuse", session: "s_AAAAAAAAAAAAAAAA", agent: "coder", fault: "mismatch", times: 2 },

@@ -60,6 +60,8 @@ export interface Bound {
   readonly transforms: readonly string[];
   /** Why people were asked. An answer holds for these, so also where some of them do not apply any more. */
   readonly reasons: readonly string[];
+  /** What its values bring along that speaks against them: labels, and origins that nobody vouches for, as `<argument> <origin>` and `<argument> label <label>`. As with reasons, fewer are covered. */
+  readonly values: readonly string[];
   /** Hash of what else was known, see `boundOf`. */
   readonly facts: string;
 }

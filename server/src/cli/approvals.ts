@@ -86,6 +86,7 @@ export function cardLines(card: JsonObject, lines: number = listed.lines): strin
     ...(isTold ? [...effect.slice(0, lines).map((line) => row("", printable(line))), ...(more > 0 ? [row("", `... ${more} lines more: lanyard approvals show ${field("id")}`)] : [])] : []),
     ...(transforms.length > 0 ? [row("changed", `${printable(transforms.join(", "))}, by policy; the agent sent ${brief(card["sent"], width)}`)] : []),
     ...(card["beside"] ? [row("with", brief(card["beside"], width))] : []),
+    ...objects(card["untrusted"]).map(({ at, value, seq }) => row("untrusted", `${printable(String(at))} ${brief(value ?? "", width)}${seq === null ? "" : ` (lanyard explain ${Number(seq)})`}`)),
     row("touches", `${resources.length > 0 ? `${printable(resources.join(", "))}, ` : ""}${field("reversibility")}`),
     row("who", `agent ${field("agent")} for ${field("user")}, session ${field("session")}`),
     row("purpose", field("purpose")),
@@ -109,6 +110,7 @@ function verdictVerb(program: Command, context: Context, verdict: "approve" | "d
     .option("--json", "as one JSON object a line");
   if (verdict === "approve") {
     verb
+      .option("--vouch", "also vouch for the values that the card calls untrusted, each exactly as it is, until the session ends")
       .option("--grant", "give a grant instead: yes to calls like this one, beforehand; its text is shown first")
       .option("--until <time>", "with --grant: 30m, 8h, 2d or a time; default 1h")
       .option("--times <n>", "with --grant: how many calls; default 10")
@@ -116,10 +118,11 @@ function verdictVerb(program: Command, context: Context, verdict: "approve" | "d
       .option("--any <argument...>", "with --grant: an argument may be anything")
       .option("--yes", "with --grant: without asking");
   }
-  const more = verdict === "approve" ? "\n  lanyard approve apr_x7Qp0LrT2kVn8sWz --grant --until 8h --times 20 --like path=drafts/*" : "";
+  const more = verdict === "approve" ? "\n  lanyard approve apr_x7Qp0LrT2kVn8sWz --vouch\n  lanyard approve apr_x7Qp0LrT2kVn8sWz --grant --until 8h --times 20 --like path=drafts/*" : "";
   verb
     .addHelpText("after", `${credentialHelp}\nExample:\n  lanyard ${verdict} apr_x7Qp0LrT2kVn8sWz --comment "checked with Ben"${more}`)
     .action(async (ids: string[], options: VerdictOptions) => {
+      if (options.grant && options.vouch) throw new Fault("invalid_request", "a grant is for calls to come, whose values nobody has seen: `--vouch` does not go with `--grant`");
       if (options.grant) for (const id of ids) await giveGrant(context, id, options);
       else await answer(context, verdict, ids, options);
     });
@@ -128,6 +131,7 @@ function verdictVerb(program: Command, context: Context, verdict: "approve" | "d
 interface VerdictOptions extends GrantOptions {
   readonly comment?: string;
   readonly grant?: boolean;
+  readonly vouch?: boolean;
 }
 
 async function answer(context: Context, verdict: "approve" | "deny", ids: readonly string[], options: VerdictOptions): Promise<void> {
@@ -138,9 +142,11 @@ async function answer(context: Context, verdict: "approve" | "deny", ids: readon
     const card = cardOf(cards, id);
     if (denied.has(card)) continue; // with the one before, which was identical
     if (verdict === "deny") denied.add(card);
-    const after = await api.call("approval_decide", { at: { id }, body: { verdict, digest: String(card["digest"]), ...(options.comment && { comment: options.comment }) } });
+    const after = await api.call("approval_decide", { at: { id }, body: { verdict, digest: String(card["digest"]), ...(options.comment && { comment: options.comment }), ...(options.vouch && { vouch: true }) } });
     const missing = texts(after["missing"]);
     const still = verdict === "approve" && missing.length > 0 ? `; it still waits for ${printable(missing.join(", "))}` : "";
-    context.out(options.json ? json(after) : `${verdict === "approve" ? "approved" : "denied"} ${id}${still}`);
+    const vouched = texts(after["vouched"]);
+    const more = vouched.length > 0 ? `; vouched for ${printable(vouched.join(", "))}` : options.vouch ? "; it has no untrusted values to vouch for" : "";
+    context.out(options.json ? json(after) : `${verdict === "approve" ? "approved" : "denied"} ${id}${still}${more}`);
   }
 }

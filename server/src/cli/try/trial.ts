@@ -153,7 +153,7 @@ export class Trial {
     const isGood = given !== null && this.#clock.nowMs() < given.untilMs;
     const approvalBy = (more: readonly string[]): Approval | null => {
       const groups = [...new Set([...approvals, ...more])].sort();
-      return groups.length === 0 ? null : { id: "trial", groups, bound: { bundle: snapshot.hash, definition: null, transforms: [], reasons: [], facts: "" }, given: [], said: [] };
+      return groups.length === 0 ? null : { id: "trial", groups, bound: { bundle: snapshot.hash, definition: null, transforms: [], reasons: [], values: [], facts: "" }, given: [], said: [] };
     };
     const world = this.#world;
     const stages = {

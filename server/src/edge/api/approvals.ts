@@ -23,7 +23,13 @@ export const approvalHandlers = (rooms: Rooms): Record<ApprovalRoute, Handler> =
       if (user === undefined) throw new Fault("forbidden", "a user approves or denies, as oneself");
       const verdict = body["verdict"] === "approve" ? "approve" : "deny";
       const digest = body["digest"] === undefined ? undefined : String(body["digest"]);
-      return { json: await approvals.decide(at["id"] ?? "", verdict, { user, via: null }, String(body["comment"] ?? ""), digest) };
+      const [id, by] = [at["id"] ?? "", { user }];
+      const vouched = body["vouch"] === true ? approvals.questioned(id) : null;
+      if (vouched && verdict === "deny") throw new Fault("invalid_request", "whoever says no vouches for nothing");
+      if (vouched) rooms.vouching.needVoice(by);
+      const card = await approvals.decide(id, verdict, { user, via: null }, String(body["comment"] ?? ""), digest);
+      for (const { value } of vouched?.untrusted ?? []) await rooms.vouching.declassify(vouched?.session ?? "", value, null, by, id);
+      return { json: vouched ? { ...card, vouched: vouched.untrusted.map(({ at: pointer }) => pointer) } : card };
     },
   };
 };

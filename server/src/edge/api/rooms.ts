@@ -50,9 +50,9 @@ export interface Rooms {
   /** The certificate authority that a session's sandbox must trust, in PEM. */
   egressCa(principal: Pick<Principal, "session" | "expiresAtMs">): Promise<string>;
   readonly identity: Pick<Identity, "authenticate" | "open" | "close" | "sessions" | "issue" | "revoke" | "credentials">;
-  readonly vouching: Pick<Vouching, "task" | "declassify">;
+  readonly vouching: Pick<Vouching, "task" | "declassify" | "needVoice">;
   readonly credentials: Pick<CredentialStage, "placeholders" | "list" | "revoke" | "restore" | "tokens">;
-  readonly approvals: Pick<Approvals, "list" | "decide" | "concerns" | "onChange" | "draftGrant" | "giveGrant" | "joinGrant" | "grants">;
+  readonly approvals: Pick<Approvals, "list" | "decide" | "concerns" | "onChange" | "draftGrant" | "giveGrant" | "questioned" | "joinGrant" | "grants">;
   readonly stop: Pick<StopStage, "list" | "order" | "lift">;
   readonly budgets: Pick<BudgetStage, "list" | "teamOf">;
   readonly channels: { list(): readonly ChannelState[] } & Pick<Outbox, "post">;

@@ -1,7 +1,8 @@
-import type { Fault } from "@lanyard/contract";
+import type { Fault, ValueOrigin } from "@lanyard/contract";
 import { expect, test } from "vitest";
 import { approvalWorld as world, approvalYaml, as, factsOf, hash, rulingOf, yamlConfig } from "../../../../test/kits/approval.ts";
 import { settled } from "../../../../test/kits/clock.ts";
+import type { Facts } from "../../base/path.ts";
 import type { ApprovalChange } from "./approval.ts";
 import { renderingOf } from "./rendering.ts";
 
@@ -106,6 +107,24 @@ test("I6: a yes is for the reasons that were shown: one more is another question
   await w.restart();
   await w.call(asks("c"));
   expect(w.only()).toBe(second);
+});
+
+test("I6: a yes covers what is known of the values, or better: an origin or a label that was not shown is another question", async () => {
+  const w = await world();
+  const { input, pin } = factsOf();
+  const to = (origins: ValueOrigin[], labels: string[] = []): { facts: Facts } => ({ facts: { input: { ...input, facts: { path: { role: "target", labels, origins } } }, pin } });
+  await w.call(to(["model", "untrusted"], ["personal"]));
+  const first = w.only();
+  for (const better of [to(["untrusted"]), to(["directory", "model"], ["personal"]), to(["task"])]) await w.call(better);
+  expect(w.only()).toBe(first);
+  for (const worse of [to(["untrusted"], ["secret"]), to(["model"])]) {
+    const before = w.only();
+    await w.call(worse);
+    expect(w.only()).not.toBe(before);
+    await w.call(to(["task"]));
+  }
+  await settled();
+  expect(w.records("approval.expire")).toMatchObject([{ id: first, why: "values" }, { why: "values" }]);
 });
 
 test("the digest that a person was shown must be the request's", async () => {

@@ -265,7 +265,7 @@ test("a clock that is set back lengthens no approval's life, running or over a r
 });
 
 test("limit approval_bytes_per_agent: what all requests of one agent hold, also those from before a restart", async () => {
-  const bytes = (mark: string): number => JSON.stringify({ args: { path: mark }, beside: null, resources: [], purpose: "p" }).length;
+  const bytes = (mark: string): number => JSON.stringify({ args: { path: mark }, beside: null, resources: [], purpose: "p", untrusted: [] }).length;
   const w = await world();
   w.live.config = yamlConfig(approvalYaml.replace("approvals: 4", `approvals: 4, approval_bytes_per_agent: ${bytes("a") + bytes("b".repeat(500))}`));
   await w.call();

@@ -10,7 +10,7 @@ import type { Answerer } from "./answer.ts";
 import { cardOf, readBefore, readsOf, type ApprovalCard } from "./card.ts";
 import { Grants, type GrantCard, type GrantWish } from "./grants.ts";
 import { HeldRequests, type Held } from "./held.ts";
-import { approvalOf, boundHash, foldOf, fromState, stateOf, type ApprovalRequest } from "./request.ts";
+import { approvalOf, boundHash, foldOf, fromState, stateOf, untrustedIn, type ApprovalRequest, type UntrustedValue } from "./request.ts";
 import { Turns } from "./turns.ts";
 import { areHeard, missingOf, voiceOf, whyMute, type Asked } from "./voice.ts";
 import { waitForPeople } from "./waiting.ts";
@@ -142,6 +142,12 @@ export class Approvals {
     });
   }
 
+  /** The session of an open request, and the values that whoever vouches with their yes vouches for. Throws Fault `not_found`. */
+  questioned(id: string): { readonly session: string; readonly untrusted: readonly UntrustedValue[] } {
+    const { session, sent } = this.#held.opened(id).request;
+    return { session, untrusted: sent?.untrusted ?? [] };
+  }
+
   /** What a grant made from an open request would say, see {@link Grants.draft}. Throws Fault `not_found`, `conflict`. */
   draftGrant(id: string, wish: GrantWish, user: string): { text: string; shown: string } {
     return this.grants.draft(this.#waits(id), wish, user);
@@ -208,7 +214,7 @@ export class Approvals {
 
   #ask(action: Action, principal: Principal, intent: Intent, facts: Facts, ruling: Ruling, groups: readonly string[]): Held {
     const { session, agent, user, purpose } = principal;
-    const sent = { args: action.args, beside: action.beside ?? null, resources: facts.input.resources ?? [], purpose };
+    const sent = { args: action.args, beside: action.beside ?? null, resources: facts.input.resources ?? [], purpose, untrusted: untrustedIn(facts.input) };
     this.#held.checkRoom(this.#config().limits, session, agent, sent);
     if (ruling.bundle === null || groups.length === 0) throw new Fault("internal", "a call is held that no policy asked about");
     const config = this.#config();

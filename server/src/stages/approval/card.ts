@@ -29,6 +29,8 @@ export type ApprovalCard = {
   beside: JsonObject | null;
   /** The arguments for a reader: differences, texts line by line. */
   effect: string[];
+  /** Values that came from what nobody vouches for: what a yes can vouch for beside the call. `seq`: the entry whose result it was. */
+  untrusted: { at: string; value: string; seq: number | null }[];
   /** What is touched, as `Type::"id"`. */
   resources: string[];
   reversibility: string;
@@ -73,6 +75,7 @@ export function cardOf(people: Pick<Config, "users" | "agents">, folded: readonl
     transforms,
     beside: withoutSecrets(sent?.beside ?? null),
     effect: args === null ? [] : renderingOf(args),
+    untrusted: (sent?.untrusted ?? []).map(({ at, value, seq }) => ({ at, value: String(withoutSecrets({ value })?.["value"]), seq })),
     resources: (sent?.resources ?? []).map(({ type, id: resource }) => `${type}::${JSON.stringify(resource)}`),
     reversibility,
     agent,

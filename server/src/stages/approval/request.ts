@@ -12,7 +12,40 @@ export interface SentCall {
   readonly beside: JsonObject | null;
   readonly resources: NonNullable<DecisionInput["resources"]>;
   readonly purpose: string;
+  readonly untrusted: readonly UntrustedValue[];
 }
+
+/** A value of a call that came from what nobody vouches for. */
+export interface UntrustedValue {
+  /** JSON pointer within the arguments. */
+  readonly at: string;
+  readonly value: string;
+  /** The decision whose result it came from; null when that is not known. */
+  readonly seq: number | null;
+}
+
+/** How many are shown and can be vouched for, and how long each may be, in characters; a longer one is no value but a text. */
+const untrustedBounds = { values: 16, chars: 1024 } as const;
+
+/** Values of the arguments, but for contents, that came from what nobody vouches for. */
+export function untrustedIn({ args, facts = {} }: Pick<DecisionInput, "args" | "facts">): UntrustedValue[] {
+  const found = new Map<string, UntrustedValue>();
+  for (const { role, sources = [] } of Object.values(facts)) {
+    for (const { at, origin, seq } of role === "content" ? [] : sources) {
+      const leaf = valueAt(args, at);
+      const value = typeof leaf === "string" || typeof leaf === "number" ? String(leaf).trim() : "";
+      if (origin === "untrusted" && value !== "" && value.length <= untrustedBounds.chars && !found.has(at)) found.set(at, { at, value, seq });
+    }
+  }
+  return [...found.values()].slice(0, untrustedBounds.values);
+}
+
+const valueAt = (args: JsonObject, pointer: string): Json | undefined =>
+  pointer
+    .split("/")
+    .slice(1)
+    .map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"))
+    .reduce<Json | undefined>((found, step) => (isObject(found) || Array.isArray(found) ? (Object.hasOwn(found, step) ? (found as Record<string, Json>)[step] : undefined) : undefined), args);
 
 /**
  * A question to people about one call, and their answers.
@@ -62,13 +95,13 @@ export const keyOf = ({ session, digest }: { session: string; digest: string }):
 export const foldOf = ({ agent, user, digest, bound, groups, state, given }: ApprovalRequest): string => JSON.stringify([agent, user, digest, bound, groups, state, given.map(({ by }) => by)]);
 
 /** The record's word for what an answer holds for. */
-export const boundHash = ({ bundle, definition, transforms, reasons, facts }: Bound): string =>
-  createHash("sha256").update(canonicalize({ bundle, definition, transforms: [...transforms], reasons: [...reasons], facts })).digest("base64url");
+export const boundHash = ({ bundle, definition, transforms, reasons, values, facts }: Bound): string =>
+  createHash("sha256").update(canonicalize({ bundle, definition, transforms: [...transforms], reasons: [...reasons], values: [...values], facts })).digest("base64url");
 
 /** What is kept across a restart: nothing that the agent sent. */
 export const stateOf = ({ id: _id, sent: _sent, ...kept }: ApprovalRequest): JsonObject => structuredClone(kept) as unknown as JsonObject;
 
-/** A request as it was kept. One from before facts or reasons were bound covers no call, so people are asked again. */
+/** A request as it was kept. One from before facts, reasons or values were bound covers no call, so people are asked again. */
 export function fromState(store: Store, id: string, value: JsonObject): ApprovalRequest {
   const text = (key: string): string => String(value[key]);
   const [bound, given, reasons, read] = [value["bound"], value["given"], value["reasons"], value["read"]];
@@ -82,7 +115,7 @@ export function fromState(store: Store, id: string, value: JsonObject): Approval
     digest: text("digest"),
     sent: sentOf(store, Number(value["of"])),
     groups: textsOf(value["groups"]),
-    bound: { bundle: String(part["bundle"]), definition: typeof part["definition"] === "string" ? part["definition"] : null, transforms: textsOf(part["transforms"]), reasons: textsOf(part["reasons"]), facts: String(part["facts"]) },
+    bound: { bundle: String(part["bundle"]), definition: typeof part["definition"] === "string" ? part["definition"] : null, transforms: textsOf(part["transforms"]), reasons: textsOf(part["reasons"]), values: textsOf(part["values"]), facts: String(part["facts"]) },
     reasons: reasonsOf(reasons),
     reversibility: text("reversibility"),
     read: Array.isArray(read) ? read.map(Number) : [],
@@ -107,5 +140,5 @@ export function sentOf(store: Pick<Store, "entry" | "unseal">, of: number): Sent
   const opened = payload === null ? null : (store.unseal(payload)?.value ?? null);
   const input = isObject(opened) && isObject(opened["input"]) ? (opened["input"] as unknown as DecisionInput) : null;
   if (!isObject(opened) || input === null || !isObject(input.args)) return null;
-  return { args: input.args, beside: isObject(opened["beside"]) ? opened["beside"] : null, resources: input.resources ?? [], purpose: input.session?.purpose ?? "" };
+  return { args: input.args, beside: isObject(opened["beside"]) ? opened["beside"] : null, resources: input.resources ?? [], purpose: input.session?.purpose ?? "", untrusted: untrustedIn(input) };
 }

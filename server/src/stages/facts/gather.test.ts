@@ -23,7 +23,7 @@ const action: Action = { protocol: "mcp", server: "files", method: "tools/call",
 const principal: Principal = { session: "ses_1", agent: "coder", user: "ana", purpose: "p", chain: ["ses_0"], tools: null, labels: ["secret"], isolation: "namespace", expiresAtMs: 2000 };
 
 test("facts come from the configuration, the session and the catalog", () => {
-  expect(gather(sources(), action, principal, { id: "apr_1", groups: ["sre", "leads"], bound: { bundle: "B", definition: "H", transforms: [], reasons: [], facts: "" }, given: [], said: [] })).toMatchInlineSnapshot(`
+  expect(gather(sources(), action, principal, { id: "apr_1", groups: ["sre", "leads"], bound: { bundle: "B", definition: "H", transforms: [], reasons: [], values: [], facts: "" }, given: [], said: [] })).toMatchInlineSnapshot(`
     {
       "input": {
         "action": "files/write",

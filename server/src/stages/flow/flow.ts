@@ -32,6 +32,8 @@ export interface Traced {
   readonly facts: Readonly<Record<string, ArgumentFacts>>;
   /** What the session has read so far carries these, sorted. */
   readonly labels: readonly string[];
+  /** What the session is for: its purpose, and what people added to it, each in a line of its own. */
+  readonly task: string;
 }
 
 /** A call that was answered. */
@@ -84,7 +86,7 @@ export class Flow {
     const memory = this.#memoryOf(principal);
     const known = { memory, directory: this.#directory(), tracing: this.#tracing, liftedOf: (text: string) => this.#liftedOf(memory, text) };
     const traced = Object.entries(facts).map(([name, own]) => [name, argumentOf(known, { name, value: args[name] ?? null, own, constants: constants[name] ?? none })]);
-    return { facts: Object.fromEntries(traced) as Record<string, ArgumentFacts>, labels: [...new Set([...principal.labels, ...memory.labels])].sort() };
+    return { facts: Object.fromEntries(traced) as Record<string, ArgumentFacts>, labels: [...new Set([...principal.labels, ...memory.labels])].sort(), task: [principal.purpose, ...memory.added].join("\n") };
   }
 
   /**
@@ -113,7 +115,7 @@ export class Flow {
 
   /** A person says more of what a session is for. */
   addTask(principal: Learned["principal"], text: string): void {
-    this.#task(this.#memoryOf(principal), text);
+    this.#addedTask(this.#memoryOf(principal), text);
   }
 
   /** Exactly this value counts as the organisation's own, or with a label, no longer carries it. */
@@ -254,7 +256,7 @@ export class Flow {
     const events = this.#options.past(root);
     if (events === null) return this.#learned(memory, { principal: { session: root, chain: [], purpose: "" }, seq: 0, action: "", touched: [], answer: null });
     for (const event of events) {
-      if (event.kind === "task") this.#task(memory, event.text);
+      if (event.kind === "task") this.#addedTask(memory, event.text);
       else if (event.kind === "vouch") this.#vouched(memory, event.value, event.label);
       else if (event.kind === "mark") event.labels.forEach((label) => memory.labels.add(label));
       else if (event.kind === "said") this.#said(memory, event.args, null);
@@ -275,6 +277,11 @@ export class Flow {
     }
   }
 
+  #addedTask(memory: SessionMemory, text: string): void {
+    this.#task(memory, text);
+    if (memory.added.length < mostAdditions) memory.added.push(text);
+  }
+
   #task(memory: SessionMemory, text: string): void {
     const { printer } = this.#atoms;
     this.#reader.text(
@@ -286,6 +293,9 @@ export class Flow {
     );
   }
 }
+
+/** Texts that people add to a session's task and that are looked through for what they ask for; of further ones only the values count. */
+const mostAdditions = 16;
 
 const none: ReadonlySet<string> = new Set();
 /** Stands for what came back and nobody has read. */

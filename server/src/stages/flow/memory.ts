@@ -10,6 +10,8 @@ export class SessionMemory {
   readonly read: ReadValues;
   /** Words of people: the purpose and what was added to it. */
   readonly task: PrintTable;
+  /** What people added to the purpose, which children share. */
+  readonly added: string[] = [];
   /** Values that somebody has vouched for. */
   readonly vouched = new PrintTable(10_000);
   /** Values that do not carry a label any more: their fingerprint, as `low:high`, to the labels. */

@@ -33,16 +33,21 @@ export class Vouching {
 
   /**
    * Exactly this value counts as the organisation's own in this session; with a label, it no longer carries that label. Throws Fault `not_found`,
-   * `forbidden` for whoever is in no group under `origins: declassify:`, `ledger_unavailable`.
+   * `forbidden` for whoever is in no group under `origins: declassify:`, `ledger_unavailable`. `approval`: the one that it was said with.
    */
-  async declassify(session: string, value: string, label: string | null, by: Voucher): Promise<void> {
+  async declassify(session: string, value: string, label: string | null, by: Voucher, approval?: string): Promise<void> {
     const principal = this.#need(session);
+    this.needVoice(by);
+    const sealed = this.#rooms.store.seal(`user:${principal.user}`, value);
+    await this.#rooms.store.append({ type: "flow.declassify", session, by: nameOf(by), value: sealed.commitment, payload: sealed.payload, label, ...(approval !== undefined && { approval }) }, { sealed });
+    this.#rooms.flow.vouch(principal, value, label);
+  }
+
+  /** Throws Fault `forbidden` for whoever may not vouch for values. */
+  needVoice(by: Voucher): void {
     const { origins, users } = this.#rooms.config();
     const may = by === "operator" || (users.get(by.user)?.groups ?? []).some((group) => origins.declassify.includes(group));
     if (!may) throw new Fault("forbidden", `\`${by.user}\` is in none of the groups under \`origins: declassify:\` of lanyard.yaml`);
-    const sealed = this.#rooms.store.seal(`user:${principal.user}`, value);
-    await this.#rooms.store.append({ type: "flow.declassify", session, by: nameOf(by), value: sealed.commitment, payload: sealed.payload, label }, { sealed });
-    this.#rooms.flow.vouch(principal, value, label);
   }
 
   #need(session: string): Principal {

@@ -69,7 +69,7 @@ describe("an intent", () => {
   });
 
   test("names the approval that lifted an ask", async () => {
-    const { seq } = await stage.intend(action, principal, facts, ruling, "policy", { id: "ap_1", groups: ["leads"], bound: { bundle: hash, definition: hash, transforms: [], reasons: [], facts: hash }, given: [], said: [] }, null);
+    const { seq } = await stage.intend(action, principal, facts, ruling, "policy", { id: "ap_1", groups: ["leads"], bound: { bundle: hash, definition: hash, transforms: [], reasons: [], values: [], facts: hash }, given: [], said: [] }, null);
     expect(store.entry(seq)).toMatchObject({ approval: "ap_1" });
   });
 

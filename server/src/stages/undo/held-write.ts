@@ -54,13 +54,13 @@ export const heldState = ({ id: _id, untilMs, chain, tools, labels, approval, ..
   labels: [...labels],
   until_ms: untilMs,
   // The comments of whoever approved lie sealed elsewhere; the agent has read them.
-  approval: approval && { id: approval.id, groups: [...approval.groups], bound: { ...approval.bound, transforms: [...approval.bound.transforms], reasons: [...approval.bound.reasons] }, given: approval.given.map(({ by, groups }) => ({ by, groups: [...groups] })) },
+  approval: approval && { id: approval.id, groups: [...approval.groups], bound: { ...approval.bound, transforms: [...approval.bound.transforms], reasons: [...approval.bound.reasons], values: [...approval.bound.values] }, given: approval.given.map(({ by, groups }) => ({ by, groups: [...groups] })) },
 });
 
 export const fromHeldState = (id: string, value: JsonObject): HeldWrite => {
   const strings = (list: unknown): string[] => (Array.isArray(list) ? list.map(String) : []);
   const kept = isObject(value["approval"]) ? ({ given: [], ...value["approval"], said: [] } as unknown as Approval) : null;
-  const approval = kept && { ...kept, bound: { ...kept.bound, reasons: strings(kept.bound.reasons) } };
+  const approval = kept && { ...kept, bound: { ...kept.bound, reasons: strings(kept.bound.reasons), values: strings(kept.bound.values) } };
   return {
     id,
     session: String(value["session"]),
