@@ -79,6 +79,7 @@ const stagesOf = (snapshot: Snapshot, history: HistoryStage, record: ReturnType<
   monotonicUs: () => clock.monotonicUs(),
   identify: (token) => principalOf(Number(token)),
   admit: () => ({ [Symbol.dispose]: () => {} }),
+  recall: () => null,
   gather: (action, principal) => {
     const input = inputOf(Number(principal.session.slice(2)), action.name, action.args);
     const answers = history.facts(input);

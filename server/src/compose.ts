@@ -233,6 +233,7 @@ function pathOf({ clock, log, store, live, identity, catalog, decision, approval
     standing: stop.standing,
     reserve: budgets.reserve,
     look: stop.look,
+    recall: (principal) => flow.recall(principal),
     gather: gathering({ config: () => live.current(), catalog, clock, classifier: labels.classifier, flow, history }),
     decide: (input) => decision.decide(input),
     ...noted(history, { intend: record.intend, conclude: (endedMs, intent, principal, ...ending) => record.conclude(endedMs, intent, principal, ...ending, flow.owed(intent.seq)) }),

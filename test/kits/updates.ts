@@ -53,6 +53,7 @@ export class UpdateStand implements AsyncDisposable {
       monotonicUs: () => systemClock.monotonicUs(),
       identify: (token) => principalOf(token ?? "", inputOf(token ?? "")),
       admit: () => ({ [Symbol.dispose]: () => {} }),
+      recall: () => null,
       gather: (_action, { session }) => {
         const input = inputOf(session);
         return { input, pin: { definition: input.definition ?? null, contract: { effects: [], reversibility: "unknown" }, refuse: null } };

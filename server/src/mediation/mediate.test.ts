@@ -35,6 +35,7 @@ function world(over: Partial<Stages> = {}): { stages: Stages; trace: string[] } 
     monotonicUs: () => 0,
     identify: () => principal,
     admit: () => ({ [Symbol.dispose]: () => void trace.push("leave") }),
+    recall: () => null,
     gather: (_action, _principal, given) => (trace.push("gather"), facts(given?.groups ?? [])),
     enter: (action, _principal, line) => ({ action, principal, exchange: line, cut: null, [Symbol.dispose]: () => {} }),
     standing: () => null,

@@ -16,6 +16,7 @@ export async function mediate(stages: Stages, call: InboundCall): Promise<Reply>
   const action = normalise(call);
   using _place = stages.admit(principal);
   using passage = stages.enter(action, principal, call.exchange);
+  await recalled(stages, principal);
   let approval = call.released ? call.released.approval : stages.claim(principal, action);
   const staged = ({ input }: Facts): Pin["refuse"] => (call.released || input.reversibility === "read" ? null : stages.staged(principal, action));
   for (let held = false; ; ) {
@@ -42,6 +43,15 @@ export async function mediate(stages: Stages, call: InboundCall): Promise<Reply>
     if (hold.kind === "void" || (passage.cut && hold.kind === "pending")) continue; // Stopped meanwhile, it is decided anew, which says so and records it.
     if (hold.kind !== "approved") return refusal.held(action, intent, verdict.ruling, hold);
     approval = hold.approval;
+  }
+}
+
+/** What a call waits for before anything is decided. What fails here fails again when facts are gathered, and that is on record. */
+async function recalled(stages: Stages, principal: Principal): Promise<void> {
+  try {
+    await stages.recall(principal);
+  } catch {
+    return;
   }
 }
 

@@ -19,6 +19,8 @@ export interface Stages {
   admit(principal: Principal): Disposable;
   /** Lets a call onto the path, until it is disposed of; a stop reaches it from now on. */
   enter(action: Action, principal: Principal, exchange: Exchange): Passage;
+  /** Reads again what a session did before the daemon was started anew; null when that is known. What it rejects with, gathering throws too. */
+  recall(principal: Principal): Promise<void> | null;
   gather(action: Action, principal: Principal, approval: Approval | null): Facts;
   /** Why what the call carries may go nowhere, whatever policy says; null when nothing speaks against it. */
   vet(action: Action, principal: Principal, exchange: Exchange): Pin["refuse"];

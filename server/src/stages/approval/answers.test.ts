@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { approvalWorld as world, approvalYaml, as, factsOf, hash, rulingOf, yamlConfig } from "../../../../test/kits/approval.ts";
 import { settled } from "../../../../test/kits/clock.ts";
 import type { Facts } from "../../base/path.ts";
-import type { ApprovalChange } from "./approval.ts";
+import type { ApprovalChange } from "./change.ts";
 import { renderingOf } from "./rendering.ts";
 
 const codeOf = (promise: Promise<unknown>): Promise<string> => promise.then(() => "none", (error: Fault) => error.code);

@@ -7,6 +7,7 @@ import type { Log } from "../../base/log.ts";
 import type { Approval, Bound, Facts, Hold, Intent, Ruling } from "../../base/path.ts";
 import type { Store } from "../../base/store/port.ts";
 import type { Answerer } from "./answer.ts";
+import type { ApprovalChange } from "./change.ts";
 import { cardOf, readBefore, readsOf, type ApprovalCard } from "./card.ts";
 import { Grants, type GrantCard, type GrantWish } from "./grants.ts";
 import { HeldRequests, type Held } from "./held.ts";
@@ -20,19 +21,6 @@ const maxCommentChars = 1000;
 
 /** Why a request is over without a use. */
 type Ending = "time" | "session" | "voice" | "groups" | keyof Bound;
-
-/**
- * A change that surfaces follow. `id` is the request's, `card` the one it is on (as it stands now), so an `asked` whose `id` is not the card's
- * first adds to a card that is shown already. `answered` comes with every yes, also one that is not the last. `how`: `approve`, `deny`,
- * `grant`, `used`, `void`, or why it expired.
- */
-export interface ApprovalChange {
-  readonly kind: "asked" | "answered" | "ended";
-  readonly id: string;
-  readonly card: ApprovalCard;
-  readonly by: string | null;
-  readonly how: string;
-}
 
 /**
  * Step 7: calls that wait for people. A request outlives the call that made it and the daemon; the identical retry joins it, or

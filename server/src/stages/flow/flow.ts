@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { type Action, type ArgumentFacts, type CallEffect, type JsonObject, type Json, type Principal, type ResourceFact } from "@lanyard/contract";
 import type { Config } from "../../base/config/config.ts";
 import type { Answer } from "../../base/exchange.ts";
@@ -55,7 +56,7 @@ export interface FlowOptions {
   readonly yieldsOf: (action: string, touched: readonly ResourceFact[], answer: Answer) => ResultYields;
   readonly written: WrittenValues;
   /** What is on record of a root session; null when that is too much to read. */
-  readonly past: (root: string) => readonly PastEvent[] | null;
+  readonly past: (root: string) => Iterable<PastEvent> | null;
 }
 
 const isPart = (tag: Tag): boolean => tag === tags.piece || tag === tags.domain;
@@ -79,6 +80,17 @@ export class Flow {
     this.#atoms = new Atoms(new Printer(options.key), this.#lexer);
     this.#reader = new ValueReader(this.#atoms, this.#lexer);
     this.#tracing = new Tracing(this.#atoms, this.#lexer);
+  }
+
+  /**
+   * Takes in what a session did before the daemon was started anew, or its memory was needed for others, in slices between which other calls go first.
+   * Null when all of it is known. Rejects with what reading the ledger throws; then nothing is known, and whoever asks next begins anew.
+   */
+  recall(principal: Learned["principal"]): Promise<void> | null {
+    const memory = this.#begun(principal);
+    if (memory.past === null) return null;
+    memory.recalling ??= this.#recallAll(memory, rootOf(principal));
+    return memory.recalling;
   }
 
   /** Adds to each argument's facts where its values came from and which labels they bring along. `constants`: by argument, what its schema lists. */
@@ -236,34 +248,62 @@ export class Flow {
     return table;
   }
 
-  #memoryOf({ chain, session, purpose }: Learned["principal"]): SessionMemory {
-    const root = chain[0] ?? session;
-    const { limits } = this.#options.config();
-    let memory = this.#sessions.get(root);
-    if (!memory) {
-      this.#makeRoom(limits.flow_sessions_bytes);
-      memory = new SessionMemory({ values: limits.flow_values, taskValues: limits.flow_task_values });
-      this.#sessions.set(root, memory);
-      this.#task(memory, purpose);
-      this.#recall(memory, root);
-    }
+  #memoryOf(principal: Learned["principal"]): SessionMemory {
+    const memory = this.#begun(principal);
+    while (memory.past !== null) this.#recallSome(memory, rootOf(principal)); // It was let go of in the middle of a call.
     memory.turn = ++this.#turn;
     return memory;
   }
 
-  /** What a session has done before: when the daemon was started anew, or the memory was needed for others. */
-  #recall(memory: SessionMemory, root: string): void {
-    const events = this.#options.past(root);
-    if (events === null) return this.#learned(memory, { principal: { session: root, chain: [], purpose: "" }, seq: 0, action: "", touched: [], answer: null });
-    for (const event of events) {
-      if (event.kind === "task") this.#addedTask(memory, event.text);
-      else if (event.kind === "vouch") this.#vouched(memory, event.value, event.label);
-      else if (event.kind === "mark") event.labels.forEach((label) => memory.labels.add(label));
-      else if (event.kind === "said") this.#said(memory, event.args, null);
-      else {
-        this.#learned(memory, { principal: { session: root, chain: [], purpose: "" }, seq: event.seq, action: event.action, touched: event.input.resources ?? [], answer: event.answer });
-        for (const label of event.labels) memory.labels.add(label);
+  #begun(principal: Learned["principal"]): SessionMemory {
+    const root = rootOf(principal);
+    const known = this.#sessions.get(root);
+    if (known) return known;
+    const { limits } = this.#options.config();
+    this.#makeRoom(limits.flow_sessions_bytes);
+    const memory = new SessionMemory({ values: limits.flow_values, taskValues: limits.flow_task_values });
+    const past = this.#options.past(root);
+    memory.turn = this.#turn;
+    this.#sessions.set(root, memory);
+    this.#task(memory, principal.purpose);
+    if (past === null) this.#happened(memory, root, { kind: "read", seq: 0, action: "", input: null, answer: null, labels: [] });
+    memory.past = past?.[Symbol.iterator]() ?? null;
+    this.#recallSome(memory, root);
+    return memory;
+  }
+
+  async #recallAll(memory: SessionMemory, root: string): Promise<void> {
+    while (memory.past !== null) {
+      await setImmediate();
+      this.#recallSome(memory, root);
+    }
+  }
+
+  /** A slice of what is on record: up to the next result. Invariant: a memory of which a part could not be read is none. */
+  #recallSome(memory: SessionMemory, root: string): void {
+    try {
+      for (let next = memory.past?.next(); next !== undefined; next = memory.past?.next()) {
+        if (next.done) {
+          memory.past = null;
+          return;
+        }
+        this.#happened(memory, root, next.value);
+        if (next.value.kind === "read") return;
       }
+    } catch (error) {
+      this.#sessions.delete(root);
+      throw error;
+    }
+  }
+
+  #happened(memory: SessionMemory, root: string, event: PastEvent): void {
+    if (event.kind === "task") this.#addedTask(memory, event.text);
+    else if (event.kind === "vouch") this.#vouched(memory, event.value, event.label);
+    else if (event.kind === "mark") event.labels.forEach((label) => memory.labels.add(label));
+    else if (event.kind === "said") this.#said(memory, event.args, null);
+    else {
+      this.#learned(memory, { principal: { session: root, chain: [], purpose: "" }, seq: event.seq, action: event.action, touched: event.input?.resources ?? [], answer: event.answer });
+      for (const label of event.labels) memory.labels.add(label);
     }
   }
 
@@ -296,6 +336,8 @@ export class Flow {
 
 /** Texts that people add to a session's task and that are looked through for what they ask for; of further ones only the values count. */
 const mostAdditions = 16;
+
+const rootOf = ({ chain, session }: Pick<Principal, "chain" | "session">): string => chain[0] ?? session;
 
 const none: ReadonlySet<string> = new Set();
 /** Stands for what came back and nobody has read. */

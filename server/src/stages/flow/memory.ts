@@ -1,4 +1,5 @@
 import type { ValueSource } from "@lanyard/contract";
+import type { PastEvent } from "./past.ts";
 import { PrintTable } from "./table.ts";
 import { labelsOf, origin, originOf, packed, placeOf, ReadValues } from "./values.ts";
 
@@ -18,6 +19,10 @@ export class SessionMemory {
   readonly unlabelled = new Map<string, Set<string>>();
   /** Labels of what was read, sticky. */
   readonly labels = new Set<string>();
+  /** What is on record of it and not taken in yet; null when all is. */
+  past: Iterator<PastEvent> | null = null;
+  /** Resolves when it is. */
+  recalling: Promise<void> | null = null;
   /** When it was used last, in turns. */
   turn = 0;
 

@@ -9,7 +9,7 @@ import { defaultLimits } from "../../base/limits.ts";
 import type { Store } from "../../base/store/port.ts";
 import { openSqlite } from "../../base/store/sqlite.ts";
 import { Flow } from "./flow.ts";
-import { pastOf } from "./past.ts";
+import { pastOf, type PastEvent } from "./past.ts";
 import { WrittenValues } from "./written.ts";
 
 const config = { limits: defaultLimits, users: new Map(), agents: new Map(), resources: new Map(), origins: { directory: [], declassify: [] } } as unknown as Config;
@@ -56,4 +56,58 @@ it("a session knows after a restart what it read, what people added and what the
 
   await call({ omitted: { bytes: 99_999, sha256: hash } });
   expect(origins(flowOver(store), "dora@other.example")).toEqual(["untrusted"]);
+});
+
+it("what is on record is read again in slices, between which others go first; who cannot wait has all of it at once", async () => {
+  const records = Array.from({ length: 50 }, (_, index) => [
+    { kind: "said" as const, seq: index, action: "mail/read", args: { box: `in-${index}` } },
+    { kind: "read" as const, seq: index, action: "mail/read", input: null, answer: { result: { text: `mail eve${index}@evil.io` } }, labels: [] },
+  ]).flat();
+  let taken = 0;
+  const flowOn = (past: () => Iterable<PastEvent>) => new Flow({ key: Buffer.alloc(8), config: () => config, yieldsOf: () => ({ trust: "untrusted", labels: [], all: [], spans: () => [] }), written: new WrittenValues({ most: 10, clock: systemClock, past: [], fetch: () => null }), past });
+  const counted = function* () {
+    for (const record of records) {
+      taken += 1;
+      yield record;
+    }
+  };
+  const origins = (flow: Flow, value: string) => flow.trace(principal, { x: value }, { x: { role: "recipient", labels: [], origins: [] } }, {}).facts["x"]?.origins;
+
+  const flow = flowOn(counted);
+  const waiting = flow.recall(principal);
+  expect(taken).toBe(2);
+  expect(flow.recall({ ...principal, session: "ses_child", chain: ["ses_1"] }), "a child waits for the same").toBe(waiting);
+  const others: number[] = [];
+  const other = (): void => {
+    others.push(taken);
+    if (taken < records.length) setImmediate(other);
+  };
+  setImmediate(other);
+  await waiting;
+  expect(others.length).toBeGreaterThan(40);
+  expect(flow.recall(principal)).toBeNull();
+  expect(origins(flow, "eve49@evil.io")).toEqual(["untrusted"]);
+
+  taken = 0;
+  const hasty = flowOn(counted);
+  const begun = hasty.recall(principal);
+  expect(origins(hasty, "eve49@evil.io")).toEqual(["untrusted"]);
+  await begun;
+  expect(taken).toBe(records.length);
+  expect(flowOn(() => []).recall(principal)).toBeNull();
+});
+
+it("a memory of which a part could not be read is none: whoever asks next hears of it too", async () => {
+  let fails = true;
+  const past = function* (): Iterable<PastEvent> {
+    yield { kind: "read", seq: 1, action: "mail/read", input: null, answer: { result: { text: "eve@evil.io" } }, labels: [] };
+    if (fails) throw new Error("the disk");
+    yield { kind: "read", seq: 2, action: "mail/read", input: null, answer: { result: { text: "eva@evil.io" } }, labels: [] };
+  };
+  const flow = new Flow({ key: Buffer.alloc(8), config: () => config, yieldsOf: () => ({ trust: "untrusted", labels: [], all: [], spans: () => [] }), written: new WrittenValues({ most: 10, clock: systemClock, past: [], fetch: () => null }), past });
+  const trace = () => flow.trace(principal, { x: "eva@evil.io" }, { x: { role: "recipient", labels: [], origins: [] } }, {}).facts["x"]?.origins;
+  await expect(flow.recall(principal)).rejects.toThrow("the disk");
+  expect(trace).toThrow("the disk");
+  fails = false;
+  expect(trace()).toEqual(["untrusted"]);
 });

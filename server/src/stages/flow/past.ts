@@ -9,14 +9,14 @@ export type PastEvent =
   | { readonly kind: "mark"; readonly labels: readonly string[] }
   | { readonly kind: "said"; readonly seq: number; readonly action: string; readonly args: JsonObject }
   /** `answer` null: something came back that is not kept. `labels`: of the session then, where they are on record. */
-  | { readonly kind: "read"; readonly seq: number; readonly action: string; readonly input: DecisionInput; readonly answer: Answer | null; readonly labels: readonly string[] };
+  | { readonly kind: "read"; readonly seq: number; readonly action: string; readonly input: DecisionInput | null; readonly answer: Answer | null; readonly labels: readonly string[] };
 
 type Reads = Pick<Store, "entries" | "outcomeOf" | "unseal">;
 
 const mostCalls = 10_000;
 
-/** The past of one root session, in its order; null when it is more than can be looked through. */
-export function pastOf(store: Reads, root: string): PastEvent[] | null {
+/** The past of one root session, in its order, read off the ledger as it is taken; null when it is more than can be looked through. */
+export function pastOf(store: Reads, root: string): Iterable<PastEvent> | null {
   const opened = store.entries({ session: root, types: ["session.open"], limit: 1 })[0];
   if (opened?.type !== "session.open") return [];
   const own = new Set([root]);
@@ -24,7 +24,7 @@ export function pastOf(store: Reads, root: string): PastEvent[] | null {
   for (const record of opens) if (record.type === "session.open" && record.parent !== null && own.has(record.parent)) own.add(record.session);
   const records = [...own].flatMap((session) => store.entries({ session, types: ["decision", "session.task", "flow.declassify", "data.mark"], limit: mostCalls }));
   if (opens.length >= mostCalls || records.length >= mostCalls) return null;
-  return records.sort((a, b) => a.seq - b.seq).flatMap((record) => eventsOf(store, record));
+  return records.sort((a, b) => a.seq - b.seq).values().flatMap((record) => eventsOf(store, record));
 }
 
 function eventsOf(store: Reads, record: LedgerRecord): PastEvent[] {
