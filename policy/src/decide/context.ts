@@ -3,7 +3,7 @@ import type { Entity, EvaluationRequest } from "../cedar/request.ts";
 import { DatetimeValue, EntityUid, FieldsValue, RecordValue, SetValue, type Value } from "../cedar/value.ts";
 import { budgetParts, factKindNames, fieldsOfKind, originRoles, type FactKind } from "../schema/facts.ts";
 import type { ActionShape } from "../schema/schema.ts";
-import { originsOf, unitedEncodings, unitedFact, unitedLabels, unitedOrigins } from "./facts.ts";
+import { factsOfKind, originsOf, unitedEncodings, unitedFact, unitedLabels, unitedOrigins, type FactsOfKind } from "./facts.ts";
 import { HistoryRecord } from "./history.ts";
 import type { Questions, ReadAnswers } from "../temporal/answers.ts";
 import type { RoundInput } from "./rounds.ts";
@@ -69,13 +69,19 @@ export class CallRequest implements EvaluationRequest {
   }
 }
 
-/** What a record of fixed names holds, each made when it is first asked for. */
-type Making<Source> = Readonly<Record<string, (from: Source) => Value>>;
+/** How the values of a record of fixed names are made: by name, where each stands, and by place, what makes it. */
+interface Making<Source> {
+  readonly places: ReadonlyMap<string, number>;
+  readonly makers: readonly ((from: Source) => Value)[];
+}
 
+const makingOf = <Source>(makers: Readonly<Record<string, (from: Source) => Value>>): Making<Source> => ({ places: new Map(Object.keys(makers).map((name, place) => [name, place])), makers: Object.values(makers) });
+
+/** Each value is made when it is first asked for. */
 class LazyRecord<Source> extends RecordValue {
   readonly #making: Making<Source>;
   readonly #from: Source;
-  #made: Map<string, Value> | null = null;
+  readonly #made: (Value | undefined)[] = [];
 
   constructor(making: Making<Source>, from: Source) {
     super();
@@ -84,40 +90,43 @@ class LazyRecord<Source> extends RecordValue {
   }
 
   get(name: string): Value | undefined {
-    const known = this.#made?.get(name);
-    if (known !== undefined || !Object.hasOwn(this.#making, name)) return known;
-    const made = this.#making[name]?.(this.#from);
-    if (made !== undefined) (this.#made ??= new Map()).set(name, made);
-    return made;
+    const place = this.#making.places.get(name);
+    return place === undefined ? undefined : (this.#made[place] ??= this.#making.makers[place]?.(this.#from));
   }
 
   has(name: string): boolean {
-    return Object.hasOwn(this.#making, name);
+    return this.#making.places.has(name);
   }
 
   names(): readonly string[] {
-    return Object.keys(this.#making);
+    return [...this.#making.places.keys()];
   }
 }
 
 type Facts = DecisionInput["facts"];
 
-const factValue = (facts: Facts, kind: FactKind, name: string): Value => {
-  const fact = unitedFact(facts, kind, name) ?? "";
+const factValue = (found: FactsOfKind, kind: FactKind, name: string): Value => {
+  const fact = unitedFact(found, kind, name) ?? "";
   if (typeof fact === "number") return fact + 0;
   return typeof fact === "object" ? (fact.length === 0 ? emptySet : new SetValue(fact)) : fact;
 };
 
-const ofKinds = Object.fromEntries(
-  factKindNames.map((kind): [FactKind, Making<Facts>] => [kind, Object.fromEntries(Object.keys(fieldsOfKind(kind)).map((name) => [name, (facts: Facts) => factValue(facts, kind, name)]))]),
-) as Readonly<Record<FactKind, Making<Facts>>>;
+/** Most calls have nothing of most kinds: what policies see of that is the same for all of them. */
+const makingKind = (kind: FactKind): ((input: RoundInput) => Value) => {
+  const making = makingOf<FactsOfKind>(Object.fromEntries(Object.keys(fieldsOfKind(kind)).map((name) => [name, (found: FactsOfKind) => factValue(found, kind, name)])));
+  const ofNothing = new LazyRecord(making, []);
+  return ({ facts }) => {
+    const found = factsOfKind(facts, kind);
+    return found.length === 0 ? ofNothing : new LazyRecord(making, found);
+  };
+};
 
-const factsMaking: Making<RoundInput> = {
+const factsMaking = makingOf<RoundInput>({
   effects: ({ effects = [] }) => setOfText(effects),
   asked: ({ asked = [] }) => setOfText(asked),
   encodings: ({ facts }) => setOfText(unitedEncodings(facts)),
-  ...Object.fromEntries(factKindNames.map((kind) => [kind, ({ facts }: RoundInput) => new LazyRecord(ofKinds[kind], facts)])),
-};
+  ...Object.fromEntries(factKindNames.map((kind) => [kind, makingKind(kind)])),
+});
 
 const knownOrigins = new WeakMap<ActionShape, Making<Facts>>();
 const originsMaking = (shape: ActionShape): Making<Facts> => {
@@ -125,12 +134,13 @@ const originsMaking = (shape: ActionShape): Making<Facts> => {
   knownOrigins.set(shape, known);
   return known;
 };
-const makingOrigins = (shape: ActionShape): Making<Facts> => ({
-  ...Object.fromEntries([...originRoles, "any" as const].map((role) => [role, (facts: Facts) => setOfText(unitedOrigins(facts, role))])),
-  input: (facts) => new FieldsValue(new Map(shape.input.fields.map(({ name }) => [name, setOfText(originsOf(facts, name))]))),
-});
+const makingOrigins = (shape: ActionShape): Making<Facts> =>
+  makingOf<Facts>({
+    ...Object.fromEntries([...originRoles, "any" as const].map((role) => [role, (facts: Facts) => setOfText(unitedOrigins(facts, role))])),
+    input: (facts) => new FieldsValue(new Map(shape.input.fields.map(({ name }) => [name, setOfText(originsOf(facts, name))]))),
+  });
 
-const budgetMaking: Making<DecisionInput["budget"]> = Object.fromEntries(budgetParts.map((part) => [part, (budget: DecisionInput["budget"]) => setOfText(budget?.[part] ?? [])]));
+const budgetMaking = makingOf<DecisionInput["budget"]>(Object.fromEntries(budgetParts.map((part) => [part, (budget: DecisionInput["budget"]) => setOfText(budget?.[part] ?? [])])));
 
 const contextNames = ["input", "user", "session", "approvals", "remedies", "reversibility", "facts", "labels", "origins", "budget", "history", "now"] as const;
 

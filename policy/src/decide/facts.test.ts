@@ -1,31 +1,33 @@
 import type { ArgumentFacts } from "@lanyard/contract";
 import { describe, expect, it } from "vitest";
-import { areShowable, carriedOn, changedFacts, originsOf, unitedFact, unitedLabels, unitedOrigins } from "./facts.ts";
+import type { FactKind } from "../schema/facts.ts";
+import { areShowable, carriedOn, changedFacts, factsOfKind, originsOf, unitedFact, unitedLabels, unitedOrigins } from "./facts.ts";
 
 const argument = (more: Partial<ArgumentFacts> = {}): ArgumentFacts => ({ role: "other", labels: [], origins: [], ...more });
 const path = (common: string, cls: "plain" | "unknown" = "plain"): ArgumentFacts => argument({ path: { class: cls, paths: [], common, folders: [], names: [], kinds: [] } });
 const money = (minor: number, currency = "EUR", cls: "plain" | "unknown" = "plain"): ArgumentFacts => argument({ money: { class: cls, minor, currencies: [currency] } });
 const sql = (cls: string): ArgumentFacts => argument({ sql: { class: cls as "read", statements: 1, tables: [cls], writes: [], functions: [], unbounded: false } });
+const factOf = (facts: Parameters<typeof factsOfKind>[0], kind: FactKind, name: string) => unitedFact(factsOfKind(facts, kind), kind, name);
 
 describe("facts of a whole call", () => {
   it("are nothing where nothing was found", () => {
     for (const facts of [undefined, {}, { a: argument() }]) {
-      expect(unitedFact(facts, "sql", "class")).toBe("none");
-      expect(unitedFact(facts, "sql", "tables")).toEqual([]);
-      expect(unitedFact(facts, "sql", "statements")).toBe(0);
-      expect(unitedFact(facts, "sql", "unbounded")).toBe(false);
-      expect(unitedFact(facts, "path", "common")).toBe("");
-      expect(unitedFact(facts, "money", "class")).toBe("none");
-      expect(unitedFact(facts, "sql", "toString")).toBeUndefined();
+      expect(factOf(facts, "sql", "class")).toBe("none");
+      expect(factOf(facts, "sql", "tables")).toEqual([]);
+      expect(factOf(facts, "sql", "statements")).toBe(0);
+      expect(factOf(facts, "sql", "unbounded")).toBe(false);
+      expect(factOf(facts, "path", "common")).toBe("");
+      expect(factOf(facts, "money", "class")).toBe("none");
+      expect(factOf(facts, "sql", "toString")).toBeUndefined();
     }
   });
 
   it("are the worst of all, and a class that nobody knows is worse than any", () => {
-    expect(unitedFact({ a: sql("read"), b: sql("write") }, "sql", "class")).toBe("write");
-    expect(unitedFact({ a: sql("unknown"), b: sql("admin") }, "sql", "class")).toBe("unknown");
-    expect(unitedFact({ a: sql("newer") }, "sql", "class")).toBe("unknown");
-    expect(unitedFact({ a: sql("write"), b: sql("read") }, "sql", "tables")).toEqual(["read", "write"]);
-    expect(unitedFact({ a: sql("write"), b: sql("read") }, "sql", "statements")).toBe(2);
+    expect(factOf({ a: sql("read"), b: sql("write") }, "sql", "class")).toBe("write");
+    expect(factOf({ a: sql("unknown"), b: sql("admin") }, "sql", "class")).toBe("unknown");
+    expect(factOf({ a: sql("newer") }, "sql", "class")).toBe("unknown");
+    expect(factOf({ a: sql("write"), b: sql("read") }, "sql", "tables")).toEqual(["read", "write"]);
+    expect(factOf({ a: sql("write"), b: sql("read") }, "sql", "statements")).toBe(2);
   });
 
   it.each([
@@ -36,15 +38,15 @@ describe("facts of a whole call", () => {
     [["src/", "/"], ""],
     [["", "/work/"], ""],
     [["a/b/", "a/c/"], "a/"],
-  ])("lie in the folder that holds all: %j", ([one = "", two = ""], common) => expect(unitedFact({ a: path(one), b: path(two) }, "path", "common")).toBe(common));
+  ])("lie in the folder that holds all: %j", ([one = "", two = ""], common) => expect(factOf({ a: path(one), b: path(two) }, "path", "common")).toBe(common));
 
-  it("lie in no folder once one of them cannot be read", () => expect(unitedFact({ a: path("/work/"), b: path("/work/", "unknown") }, "path", "common")).toBe(""));
+  it("lie in no folder once one of them cannot be read", () => expect(factOf({ a: path("/work/"), b: path("/work/", "unknown") }, "path", "common")).toBe(""));
 
   it("are no sum of what cannot be added", () => {
-    expect(unitedFact({ a: money(5), b: money(6) }, "money", "minor")).toBe(11);
+    expect(factOf({ a: money(5), b: money(6) }, "money", "minor")).toBe(11);
     for (const facts of [{ a: money(5), b: money(6, "USD") }, { a: money(5), b: money(0, "EUR", "unknown") }, { a: money(Number.MAX_SAFE_INTEGER), b: money(1) }]) {
-      expect(unitedFact(facts, "money", "class")).toBe("unknown");
-      expect(unitedFact(facts, "money", "minor")).toBe(0);
+      expect(factOf(facts, "money", "class")).toBe("unknown");
+      expect(factOf(facts, "money", "minor")).toBe(0);
     }
   });
 

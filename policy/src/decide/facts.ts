@@ -15,25 +15,37 @@ const argumentsIn = (facts: Facts): readonly ArgumentFacts[] => (facts === undef
 /** Each once, in order of their UTF-16 units. */
 const eachOnce = (lists: readonly (readonly string[])[]): readonly string[] => (lists.length === 1 ? (lists[0] ?? []) : [...new Set(lists.flat())].sort());
 
+/** What single arguments have of one kind. */
+export type FactsOfKind = readonly Readonly<Record<string, Json>>[];
+const nothing: FactsOfKind = [];
+
+export const factsOfKind = (facts: Facts, kind: FactKind): FactsOfKind => {
+  let found: Readonly<Record<string, Json>>[] | null = null;
+  for (const name in facts) {
+    const own = facts[name]?.[kind];
+    if (own !== undefined) (found ??= []).push(own as unknown as Readonly<Record<string, Json>>);
+  }
+  return found ?? nothing;
+};
+
 /** One field of `context.facts.<kind>`. What no argument has is `none`, empty, 0 or false. */
-export const unitedFact = (facts: Facts, kind: FactKind, name: string): Fact | undefined => {
+export const unitedFact = (found: FactsOfKind, kind: FactKind, name: string): Fact | undefined => {
   const fields = fieldsOfKind(kind);
   const field = Object.hasOwn(fields, name) ? fields[name] : undefined;
   if (field === undefined) return undefined;
-  const found = argumentsIn(facts).flatMap((argument) => (argument[kind] === undefined ? [] : [argument[kind] as unknown as Readonly<Record<string, Json>>]));
   if (isIncomparable(kind, found)) return name === "class" ? "unknown" : field.kind === "sum" ? 0 : united(field, found, name);
   return united(field, found, name);
 };
 
 /** Amounts of several currencies have no sum, nor has more than can be counted exactly. */
-const isIncomparable = (kind: FactKind, found: readonly Readonly<Record<string, Json>>[]): boolean => {
+const isIncomparable = (kind: FactKind, found: FactsOfKind): boolean => {
   if (kind !== "money") return false;
   return new Set(found.flatMap((one) => one["currencies"] as string[])).size > 1 || !Number.isSafeInteger(total(found, "minor")) || found.some((one) => one["class"] === "unknown");
 };
 
-const total = (found: readonly Readonly<Record<string, Json>>[], name: string): number => found.reduce((sum, one) => sum + Number(one[name]), 0);
+const total = (found: FactsOfKind, name: string): number => found.reduce((sum, one) => sum + Number(one[name]), 0);
 
-const united = (field: FactField, found: readonly Readonly<Record<string, Json>>[], name: string): Fact => {
+const united = (field: FactField, found: FactsOfKind, name: string): Fact => {
   switch (field.kind) {
     case "class":
       return field.of[found.reduce((worst, one) => Math.max(worst, rank(field.of, one[name])), 0)] ?? "unknown";
@@ -115,7 +127,10 @@ export const areShowable = (value: unknown): boolean => {
   if (typeof value === "string") return value.isWellFormed();
   if (typeof value === "number") return Number.isSafeInteger(value);
   if (typeof value !== "object" || value === null) return true;
-  if (Array.isArray(value)) return value.every(areShowable);
-  for (const [key, item] of Object.entries(value)) if (!key.isWellFormed() || !areShowable(item)) return false;
+  if (Array.isArray(value)) {
+    for (const item of value) if (!areShowable(item)) return false;
+    return true;
+  }
+  for (const key in value) if (!key.isWellFormed() || !areShowable((value as Readonly<Record<string, unknown>>)[key])) return false;
   return true;
 };

@@ -1,6 +1,6 @@
 import type { DecisionInput } from "@lanyard/contract";
 import type { CedarValueJson } from "@cedar-policy/cedar-wasm/nodejs";
-import { originsOf, unitedEncodings, unitedFact, unitedLabels, unitedOrigins } from "../decide/facts.ts";
+import { factsOfKind, originsOf, unitedEncodings, unitedFact, unitedLabels, unitedOrigins } from "../decide/facts.ts";
 import { factKindNames, fieldsOfKind, type FactKind } from "../schema/facts.ts";
 import type { ActionShape } from "../schema/schema.ts";
 import { questionsOf, ReadAnswers, type Questions } from "../temporal/answers.ts";
@@ -38,4 +38,4 @@ const answersIn = (history: Known["history"], questions: Questions): CedarValueJ
 };
 
 const kindContext = (kind: FactKind, facts: Known["facts"]): CedarValueJson =>
-  Object.fromEntries(Object.keys(fieldsOfKind(kind)).map((name) => [name, unitedFact(facts, kind, name) as CedarValueJson]));
+  Object.fromEntries(Object.keys(fieldsOfKind(kind)).map((name) => [name, unitedFact(factsOfKind(facts, kind), kind, name) as CedarValueJson]));

@@ -1,5 +1,5 @@
 import { callEffects, type CallEffect } from "@lanyard/contract";
-import { remembered } from "./remembered.ts";
+import { remembered } from "../remembered.ts";
 
 // What a task asks for, by the words of whoever gave it: a call that goes beyond it is one that nobody asked for. Words are all there is to go by, so
 // that what is not understood asks for nothing that has consequences; people can always say yes to the call itself.

@@ -1,4 +1,4 @@
-import { remembered } from "./remembered.ts";
+import { remembered } from "../remembered.ts";
 
 /** The words of a name in lower case, however they are joined: `sendEmail`, `send_email`, `Send-Email`. */
 export const wordsOf: (name: string) => readonly string[] = remembered(4096, (name) =>

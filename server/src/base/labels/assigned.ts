@@ -1,4 +1,5 @@
-import type { Span } from "./span.ts";
+import { sign } from "./signs.ts";
+import { noSpans, type Span } from "./span.ts";
 
 // Secrets without a format of their own: known by the word they are given to, and by how little a reader could guess them.
 
@@ -34,38 +35,45 @@ function isSecretValue(value: string, keyword: string): boolean {
 const valueEnd = /[^\s"'`,;<>\\]{1,512}/y;
 const quotedEnd = { '"': /[^"\n\\]{1,512}/y, "'": /[^'\n\\]{1,512}/y, "`": /[^`\n\\]{1,512}/y } as const;
 
-/** `password = ...`, `"token": "..."`, `Authorization: Bearer ...`; and a whole text whose field is called so. */
-export function assignedIn(text: string, context: string): Span[] {
+/** The word in a field's name that says that it holds a secret; null when there is none. */
+export const secretWordIn = (context: string): string | null => (context === "" ? null : (namesSecret.exec(context)?.[0].replace(/^[^a-z]/i, "") ?? null));
+
+/** `password = ...`, `"token": "..."`, `Authorization: Bearer ...`; and a whole text whose field is called so. `signs`: those of the text. */
+export function assignedIn(text: string, secretWord: string | null, signs: number): readonly Span[] {
   const found: Span[] = [];
-  const take = (pattern: RegExp, start: number, quote: string, keyword: string): void => {
-    const end = quote in quotedEnd ? quotedEnd[quote as keyof typeof quotedEnd] : valueEnd;
-    end.lastIndex = start;
-    const value = end.exec(text)?.[0].replace(/[.)\]}]{1,8}$/, "");
-    if (value === undefined) return;
-    const holds = isSecretValue(value, keyword);
-    if (holds) found.push({ label: "secret", start, end: start + value.length });
-    // What is long is not looked through again for words within it: the text would be read many times over.
-    if (holds || value.length > 64) pattern.lastIndex = start + value.length;
-  };
-  assignment.lastIndex = 0;
-  for (let hit = assignment.exec(text); hit; hit = assignment.exec(text)) take(assignment, hit.index + hit[0].length, hit[2] ?? "", hit[1] ?? "");
-  bearer.lastIndex = 0;
-  for (let hit = bearer.exec(text); hit; hit = bearer.exec(text)) take(bearer, hit.index + hit[0].length, "", "token");
-  const named = context === "" || text.length > 512 || /\s/.test(text.trim()) ? null : namesSecret.exec(context);
-  if (named) {
-    const value = text.trim();
-    if (isSecretValue(value, named[0].replace(/^[^a-z]/i, ""))) found.push({ label: "secret", start: text.indexOf(value), end: text.indexOf(value) + value.length });
-  }
-  return found;
+  if (signs & sign.assignment) for (let hit = first(assignment, text); hit; hit = assignment.exec(text)) take(found, assignment, text, hit.index + hit[0].length, hit[2] ?? "", hit[1] ?? "");
+  if (signs & sign.credential) for (let hit = first(bearer, text); hit; hit = bearer.exec(text)) take(found, bearer, text, hit.index + hit[0].length, "", "token");
+  const value = secretWord === null || text.length > 512 ? "" : text.trim();
+  if (secretWord !== null && value !== "" && !/\s/.test(value) && isSecretValue(value, secretWord)) found.push({ label: "secret", start: text.indexOf(value), end: text.indexOf(value) + value.length });
+  return found.length === 0 ? noSpans : found;
+}
+
+function first(pattern: RegExp, text: string): RegExpExecArray | null {
+  pattern.lastIndex = 0;
+  return pattern.exec(text);
+}
+
+/** The value that begins at `start`, if it is one. */
+function take(found: Span[], pattern: RegExp, text: string, start: number, quote: string, keyword: string): void {
+  const end = quote in quotedEnd ? quotedEnd[quote as keyof typeof quotedEnd] : valueEnd;
+  end.lastIndex = start;
+  const value = end.exec(text)?.[0].replace(/[.)\]}]{1,8}$/, "");
+  if (value === undefined) return;
+  const holds = isSecretValue(value, keyword);
+  if (holds) found.push({ label: "secret", start, end: start + value.length });
+  // What is long is not looked through again for words within it: the text would be read many times over.
+  if (holds || value.length > 64) pattern.lastIndex = start + value.length;
 }
 
 const noPassword = /^(?:password|passwd|pass|pw|pwd|secret|x+|\*+|\.+|<.*|\$\{.*|\{.*|%.*|\[.*|your.*|redacted)$/i;
 const longestUser = 128;
 
 /** `postgres://user:password@host`, of any scheme: the password alone. */
-export function urlPasswordsIn(text: string): Span[] {
+export function urlPasswordsIn(text: string): readonly Span[] {
+  let at = text.indexOf("://");
+  if (at < 0) return noSpans;
   const found: Span[] = [];
-  for (let at = text.indexOf("://"); at >= 0; at = text.indexOf("://", at + 3)) {
+  for (; at >= 0; at = text.indexOf("://", at + 3)) {
     const rest = text.slice(at + 3, at + 3 + 2 * longestUser);
     const userinfo = /^[^\s/?#:@"'<>]{0,128}:([^\s/?#"'<>]{1,128})@/.exec(rest);
     const password = userinfo?.[1];

@@ -1,15 +1,24 @@
 import { isObject, type Json } from "@lanyard/contract";
-import { assignedIn, urlPasswordsIn } from "./assigned.ts";
+import { remembered } from "../remembered.ts";
+import { assignedIn, secretWordIn, urlPasswordsIn } from "./assigned.ts";
 import { fold } from "./fold.ts";
 import { cardsIn, emailsIn, ibansIn, nationalIdsIn, phonesIn } from "./personal.ts";
 import { formatsIn, privateKeysIn } from "./secrets.ts";
-import type { Span } from "./span.ts";
+import { shortest, sign, signsOf } from "./signs.ts";
+import { noSpans, type Span } from "./span.ts";
 
-/** Digits enough for a number that somebody could be known by. */
-const hasNumber = /\d(?:[ .()/-]{0,2}\d){5}|[A-Za-z]{6}\d{2}/;
+/** The name of a field as words, and the word in it that says that it holds a secret. */
+interface FieldName {
+  readonly context: string;
+  readonly secretWord: string | null;
+}
 
-const separator = /(?:^|[_\-. ])/;
-const spoken = (context: string): string => context.replace(/([a-z0-9])([A-Z])/g, "$1 $2").replace(new RegExp(separator, "g"), " ").trim();
+const longestName = 64;
+const read = (field: string): FieldName => {
+  const context = field.replace(/([a-z0-9])([A-Z])/g, "$1 $2").replace(/(?:^|[_\-. ])/g, " ").trim();
+  return { context, secretWord: secretWordIn(context) };
+};
+const readBefore = remembered(2048, read);
 
 /** Labels with those that they imply, sorted, without repeats. */
 export const impliedBy = (labels: Iterable<string>): string[] => {
@@ -17,6 +26,8 @@ export const impliedBy = (labels: Iterable<string>): string[] => {
   for (const label of labels) for (let at = label.length; at > 0; at = label.lastIndexOf(".", at - 1)) all.add(label.slice(0, at));
   return [...all].sort();
 };
+
+const noLabels: readonly string[] = [];
 
 /** What is looked for beside the built-in classes. */
 export interface OwnClasses {
@@ -30,37 +41,56 @@ export interface OwnClasses {
  */
 export class Classifier {
   readonly #own: OwnClasses["finders"];
+  /** Names of arguments are few, and asked about with each call. */
+  readonly #ofNames = remembered(2048, (name) => this.detect(name));
 
   constructor({ finders }: OwnClasses = { finders: [] }) {
     this.#own = finders;
   }
 
   /** Where values of any class stand in a text, in order. `field`: the name it has, such as `password`, which tells much about it. */
-  spans(text: string, field = ""): Span[] {
-    if (text.length < 4) return [];
-    const { text: plain, original } = fold(text);
-    const context = spoken(field);
-    const found: Span[] = [...formatsIn(plain), ...privateKeysIn(plain), ...assignedIn(plain, context), ...urlPasswordsIn(plain)];
+  spans(text: string, field = ""): readonly Span[] {
+    if (text.length < 4) return noSpans;
+    let signs = signsOf(text);
+    const folded = signs & sign.foreign ? fold(text) : null;
+    const plain = folded?.text ?? text;
+    if (folded) signs = signsOf(plain);
+    const { context, secretWord } = field.length <= longestName ? readBefore(field) : read(field);
+    const found: Span[] = [];
+    if (signs & sign.key) found.push(...formatsIn(plain));
+    found.push(...privateKeysIn(plain));
+    if (secretWord !== null || signs & (sign.assignment | sign.credential)) found.push(...assignedIn(plain, secretWord, signs));
+    found.push(...urlPasswordsIn(plain));
     if (plain.includes("@")) found.push(...emailsIn(plain));
-    if (hasNumber.test(plain)) {
-      const numbers = [...ibansIn(plain), ...cardsIn(plain, context), ...nationalIdsIn(plain, context)];
-      const taken = [...found, ...numbers];
-      // A number is one thing: what passes as a card or an id by its check digits is no telephone.
-      found.push(...numbers, ...phonesIn(plain, context).filter((phone) => !taken.some((span) => span.start < phone.end && phone.start < span.end)));
-    }
+    if (signs & sign.number) this.#numbers(plain, context, found);
     for (const find of this.#own) found.push(...find(plain));
-    return found.map(({ label, start, end }) => ({ label, ...original(start, end) })).sort((a, b) => a.start - b.start || b.end - a.end);
+    if (found.length === 0) return noSpans;
+    const placed = folded === null ? found : found.map(({ label, start, end }) => ({ label, ...folded.original(start, end) }));
+    return placed.sort((a, b) => a.start - b.start || b.end - a.end);
+  }
+
+  /** A number is one thing: what passes as a card or an id by its check digits is no telephone. */
+  #numbers(plain: string, context: string, found: Span[]): void {
+    found.push(...ibansIn(plain), ...cardsIn(plain, context), ...nationalIdsIn(plain, context));
+    const phones = phonesIn(plain, context);
+    if (phones.length > 0) found.push(...phones.filter((phone) => !found.some((span) => span.start < phone.end && phone.start < span.end)));
   }
 
   /** Classes of what stands in a text, with those they imply, sorted. */
   detect(text: string, field = ""): readonly string[] {
-    return impliedBy(this.spans(text, field).map(({ label }) => label));
+    const spans = this.spans(text, field);
+    return spans.length === 0 ? noLabels : impliedBy(spans.map(({ label }) => label));
+  }
+
+  /** Classes of what stands in the name of a field, with those they imply, sorted. */
+  detectInName(name: string): readonly string[] {
+    return name.length <= longestName ? this.#ofNames(name) : this.detect(name);
   }
 
   /** Classes of all texts, numbers and names in a value, also of secrets that were split over several of its texts. */
   detectIn(value: Json, field = ""): readonly string[] {
     const found = new Set<string>();
-    const leaves = [...textsOf(value, field)];
+    const leaves = textsOf(value, field);
     for (const leaf of leaves) for (const { label } of this.spans(leaf.text, leaf.field)) found.add(label);
     if (!found.has("secret") && splitSecrets(leaves).size > 0) found.add("secret");
     return impliedBy(found);
@@ -74,41 +104,51 @@ export interface LabelledText {
   readonly isName: boolean;
 }
 
-/** All texts in a value, numbers as texts, names of fields before what they hold. */
-export function* textsOf(value: Json, field: string): Generator<LabelledText> {
-  if (typeof value === "string") yield { text: value, field, isName: false };
-  else if (typeof value === "number" && Math.abs(value) > 99_999) yield { text: String(value), field, isName: false };
-  else if (Array.isArray(value)) for (const item of value) yield* textsOf(item, field);
+/** All texts in a value, numbers as texts, names of fields before what they hold; put behind those in `texts`. */
+export function textsOf(value: Json, field: string, texts: LabelledText[] = []): LabelledText[] {
+  if (typeof value === "string") texts.push({ text: value, field, isName: false });
+  else if (typeof value === "number" && Math.abs(value) > 99_999) texts.push({ text: String(value), field, isName: false });
+  else if (Array.isArray(value)) for (const item of value) textsOf(item, field, texts);
   else if (isObject(value)) {
-    for (const [name, item] of Object.entries(value)) {
-      yield { text: name, field: "", isName: true };
-      yield* textsOf(item, name);
+    for (const name of Object.keys(value)) {
+      texts.push({ text: name, field: "", isName: true });
+      textsOf(value[name] ?? null, name, texts);
     }
   }
+  return texts;
 }
 
 const mostPieces = 4096;
 const longestPiece = 200;
 
 /** Texts that hold parts of one key, when they are read one after the other: values alone, or with the names that they stand under. */
-export function splitSecrets<L extends LabelledText>(leaves: readonly L[]): Set<L> {
-  const few = leaves.slice(0, mostPieces);
-  return new Set([...joined(few.filter(({ isName }) => !isName)), ...joined(few)]);
+export function splitSecrets<L extends LabelledText>(leaves: readonly L[]): ReadonlySet<L> {
+  const pieces = leaves.slice(0, mostPieces).map((leaf) => ({ leaf, text: pieceOf(leaf.text) }));
+  return new Set([...joined(pieces.filter(({ leaf }) => !leaf.isName)), ...joined(pieces)]);
 }
 
-function joined<L extends LabelledText>(leaves: readonly L[]): L[] {
-  if (leaves.length < 2) return [];
-  const pieces = leaves.map(({ text }) => fold(text.length > 2 * longestPiece ? `${text.slice(0, longestPiece)} ${text.slice(-longestPiece)}` : text).text.trim());
+/** As much of a text as can be part of a key that begins or ends elsewhere. */
+const pieceOf = (text: string): string => fold(text.length > 2 * longestPiece ? `${text.slice(0, longestPiece)} ${text.slice(-longestPiece)}` : text).text.trim();
+
+interface Piece<L> {
+  readonly leaf: L;
+  readonly text: string;
+}
+
+function joined<L extends LabelledText>(pieces: readonly Piece<L>[]): readonly L[] {
+  if (pieces.length < 2) return [];
   const starts: number[] = [];
   let whole = "";
-  for (const piece of pieces) {
+  for (const { text } of pieces) {
     starts.push(whole.length);
-    whole += piece;
+    whole += text;
   }
+  if (whole.length < shortest.key) return [];
   const found = formatsIn(whole, new Set([...starts, whole.length]));
-  return leaves.filter((_leaf, at) => {
+  if (found.length === 0) return [];
+  return pieces.flatMap(({ leaf, text }, at) => {
     const from = starts[at] ?? 0;
-    const to = from + (pieces[at]?.length ?? 0);
-    return found.some(({ start, end }) => start < to && end > from && (start < from || end > to));
+    const to = from + text.length;
+    return found.some(({ start, end }) => start < to && end > from && (start < from || end > to)) ? [leaf] : [];
   });
 }

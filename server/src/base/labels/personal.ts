@@ -1,7 +1,7 @@
 import { getCountries, parsePhoneNumberFromString, type CountryCode } from "libphonenumber-js";
 import { luhn, mod97 } from "./checksums.ts";
 import { nationalIds } from "./national-ids.ts";
-import { around, type Span } from "./span.ts";
+import { around, noSpans, type Span } from "./span.ts";
 
 // Personal data by form: each finder looks for a candidate, then at its check digits, then at what stands around it.
 
@@ -46,9 +46,11 @@ const regions: readonly CountryCode[] = (["US", "GB", "DE", "FR", "ES", "IT", "N
 const isValid = (written: string, region?: CountryCode): boolean => parsePhoneNumberFromString(written, region)?.isValid() === true;
 
 /** Telephone numbers: international ones by their form, national ones beside a word that says so or written as in North America. */
-export function phonesIn(text: string, context: string): Span[] {
+export function phonesIn(text: string, context: string): readonly Span[] {
   const found: Span[] = [];
-  for (const { 0: written, index } of text.matchAll(phone)) {
+  phone.lastIndex = 0;
+  for (let hit = phone.exec(text); hit; hit = phone.exec(text)) {
+    const { 0: written, index } = hit;
     const digits = written.replace(/\D/g, "");
     if (digits.length < 7 || digits.length > 15 || /^(.)\1+$/.test(digits)) continue;
     const words = around(text, context, index, index);
@@ -69,9 +71,11 @@ const ibanLengths = new Map(
 const iban = /(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,30}(?![a-z])/gi;
 
 /** Account numbers by their country's length and check digits, together or in groups. */
-export function ibansIn(text: string): Span[] {
+export function ibansIn(text: string): readonly Span[] {
   const found: Span[] = [];
-  for (const { 0: written, index } of text.matchAll(iban)) {
+  iban.lastIndex = 0;
+  for (let hit = iban.exec(text); hit; hit = iban.exec(text)) {
+    const { 0: written, index } = hit;
     const wanted = ibanLengths.get(written.slice(0, 2).toUpperCase()) ?? 0;
     let end = 0;
     let plain = "";
@@ -103,9 +107,11 @@ const cardWords = /\b(?:card|karte|carte|tarjeta|carta|visa|mastercard|amex|amer
 const cardGroups = /^(?:\d{4}([ -])\d{4}\1\d{4}\1\d{1,7}|\d{4}([ -])\d{6}\2\d{4,5}|\d{12,19})$/;
 
 /** Card numbers by issuer, length and check digit; a bare run of digits that is not 15 or 16 long needs a word beside it. */
-export function cardsIn(text: string, context: string): Span[] {
+export function cardsIn(text: string, context: string): readonly Span[] {
   const found: Span[] = [];
-  for (const { 0: written, index } of text.matchAll(card)) {
+  card.lastIndex = 0;
+  for (let hit = card.exec(text); hit; hit = card.exec(text)) {
+    const { 0: written, index } = hit;
     const digits = written.replace(/\D/g, "");
     if (!cardGroups.test(written) || !luhn(digits) || /^(.)\1+$/.test(digits)) continue;
     if (!issuers.some(([range, lengths]) => range.test(digits) && lengths.includes(digits.length))) continue;
@@ -117,11 +123,43 @@ export function cardsIn(text: string, context: string): Span[] {
   return found;
 }
 
-/** Numbers that states give to people, by form and check digits, and where these say little beside a word that says what they are. */
-export function nationalIdsIn(text: string, context: string): Span[] {
-  const found: Span[] = [];
+const [otherKind, digitKind, capitalKind, markKind] = [0, 1, 2, 3] as const;
+const kinds = Uint8Array.from({ length: 128 }, (_, code) => {
+  const char = String.fromCharCode(code);
+  return /\d/.test(char) ? digitKind : /[A-Z]/.test(char) ? capitalKind : /[ .+-]/.test(char) ? markKind : otherKind;
+});
+const kindAt = (text: string, at: number): number => kinds[text.charCodeAt(at)] ?? otherKind;
+
+/** Every number of a state's has so many digits or so many capitals at least. */
+const fewest = 6;
+
+/**
+ * Numbers that states give to people, by form and check digits, and where these say little beside a word that says what they are. All of one lies
+ * between two places where there is more than one mark, or something else than a digit, a capital or a mark: forms are tried on such stretches alone.
+ */
+export function nationalIdsIn(text: string, context: string): readonly Span[] {
+  let found: Span[] | null = null;
+  for (let from = 0, to = 0; from + fewest < text.length; from = to + 1) {
+    let [digits, capitals] = [0, 0];
+    for (to = from; to < text.length; to++) {
+      const kind = kindAt(text, to);
+      if (kind === digitKind) digits++;
+      else if (kind === capitalKind) capitals++;
+      else if (kind === otherKind || to === from || kindAt(text, to - 1) === markKind) break;
+    }
+    if (digits >= fewest || capitals >= fewest) statesNumbers(text, context, from, to, (found ??= []));
+  }
+  return found ?? noSpans;
+}
+
+/** In one stretch; forms look at one character before it and at two behind. */
+function statesNumbers(text: string, context: string, from: number, to: number, found: Span[]): void {
+  const before = Math.max(0, from - 1);
+  const stretch = text.slice(before, to + 2);
   for (const { form, holds, words, alone } of nationalIds) {
-    for (const { 0: written, index } of text.matchAll(form)) {
+    form.lastIndex = 0;
+    for (let hit = form.exec(stretch); hit; hit = form.exec(stretch)) {
+      const [written, index] = [hit[0], hit.index + before];
       const id = written.replace(/[ .\-+/]/g, "").toUpperCase();
       if (!holds(id, written)) continue;
       const near = around(text, context, index, index + written.length);
@@ -129,5 +167,4 @@ export function nationalIdsIn(text: string, context: string): Span[] {
       if ((alone(id, written) && !isOther) || words.test(near)) found.push({ label: "personal.national-id", start: index, end: index + written.length });
     }
   }
-  return found;
 }

@@ -1,4 +1,5 @@
-import type { Span } from "./span.ts";
+import { shortest } from "./signs.ts";
+import { noSpans, type Span } from "./span.ts";
 
 /** Formats of keys that say by their beginning what they are. `starts`: what is looked for; `form`: the whole, from there. */
 interface Format {
@@ -58,34 +59,48 @@ const quoted = (text: string): string => text.replace(/[.*+?^${}()|[\]\\/-]/g, "
 // The longest beginning first: `sk-ant-` before `sk-`.
 const beginnings = formats.flatMap((format) => format.starts.map((start) => ({ start, format }))).toSorted((a, b) => b.start.length - a.start.length);
 const byStart = new Map(beginnings.map(({ start, format }) => [start, format]));
-const anchor = new RegExp(beginnings.map(({ start }) => quoted(start)).join("|"), "g");
+const anchor = new RegExp(beginnings.map(({ start }) => quoted(start)).join("|"), "y");
+/** By the first two letters of a beginning. */
+const pairs = new Uint8Array(128 * 128);
+for (const { start } of beginnings) pairs[start.charCodeAt(0) * 128 + start.charCodeAt(1)] = 1;
+const ofKeys = Uint8Array.from({ length: 128 }, (_, code) => Number(/[A-Za-z0-9_./=+-]/.test(String.fromCharCode(code))));
+const isOfKeys = (code: number): boolean => code < 128 && ofKeys[code] === 1;
 const inWord = /[A-Za-z0-9]/;
 
 /** Keys known by their format. `seams`: places where the text was put together, at which a key may begin or end though letters stand there. */
-export function formatsIn(text: string, seams: ReadonlySet<number> | null = null): Span[] {
-  const found: Span[] = [];
-  anchor.lastIndex = 0;
-  for (let hit = anchor.exec(text); hit; hit = anchor.exec(text)) {
-    const start = hit.index;
-    const format = byStart.get(hit[0]);
-    if (!format || (start > 0 && inWord.test(text[start - 1] ?? "") && !seams?.has(start))) continue;
+export function formatsIn(text: string, seams: ReadonlySet<number> | null = null): readonly Span[] {
+  let found: Span[] | null = null;
+  for (let from = 0, to = 0; from + shortest.key <= text.length; from = to + 1) {
+    for (to = from; to < text.length && isOfKeys(text.charCodeAt(to)); ) to++;
+    if (to - from >= shortest.key) keysBetween(text, from, to, seams, (found ??= []));
+  }
+  return found ?? noSpans;
+}
+
+/** In a stretch of letters that keys are made of. */
+function keysBetween(text: string, from: number, to: number, seams: ReadonlySet<number> | null, found: Span[]): void {
+  for (let start = from, next = from; start + shortest.key <= to; start = next) {
+    next = start + 1;
+    if (pairs[text.charCodeAt(start) * 128 + text.charCodeAt(next)] !== 1 || (start > from && inWord.test(text[start - 1] ?? "") && !seams?.has(start))) continue;
+    anchor.lastIndex = start;
+    const format = byStart.get(anchor.exec(text)?.[0] ?? "");
+    if (!format) continue;
     format.form.lastIndex = start;
     const whole = format.form.exec(text)?.[0];
     const end = start + (whole?.length ?? 0);
     if (whole === undefined || isFilled(whole) || !(format.holds?.(whole) ?? true) || (inWord.test(text[end] ?? "") && !seams?.has(end))) continue;
     found.push({ label: "secret", start, end });
-    anchor.lastIndex = end;
+    next = end;
   }
-  return found;
 }
 
 const armour = /-----BEGIN (?:[A-Z0-9]{2,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----|PuTTY-User-Key-File-\d:/g;
 const longestKey = 65_536;
 
 /** Private keys in PEM, OpenSSH, PGP or PuTTY form, up to their end mark; without one to the end of what can belong to it. */
-export function privateKeysIn(text: string): Span[] {
+export function privateKeysIn(text: string): readonly Span[] {
+  if (!text.includes("PRIVATE KEY") && !text.includes("PuTTY")) return noSpans;
   const found: Span[] = [];
-  if (!text.includes("PRIVATE KEY") && !text.includes("PuTTY")) return found;
   armour.lastIndex = 0;
   for (let hit = armour.exec(text); hit; hit = armour.exec(text)) {
     const from = hit.index + hit[0].length;

@@ -5,6 +5,9 @@ export interface Span {
   readonly end: number;
 }
 
+/** In most texts there is nothing. */
+export const noSpans: readonly Span[] = [];
+
 const before = 56;
 
 /** The words around a place: its field's name and what stands shortly before and after it, lower case. */
