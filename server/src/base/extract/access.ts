@@ -1,4 +1,5 @@
-import type { JsonObject } from "@lanyard/contract";
+import type { Json, JsonObject } from "@lanyard/contract";
+import { names, remembered } from "../remembered.ts";
 import { wordSet, wordsOf } from "./words.ts";
 
 // Calls that give somebody access, or lower what protects: by the tool's name, by the name of an argument, or by what is switched off or opened. That a
@@ -23,17 +24,21 @@ const principals = wordSet("user users username usernames login handle subject p
 
 /** Whether a call gives access or lowers a protection, as far as its words say. Asked only of calls that change something. */
 export function givesAccess(tool: string, args: JsonObject): boolean {
-  const words = wordsOf(tool);
-  const name = words.join(" ");
-  if (words.some((word) => giving.has(word) || rights.has(word)) || keys.test(name) || joining.test(name)) return true;
-  const isLowering = words.some((word) => lowering.has(word));
-  if (isLowering && words.some((word) => guards.has(word))) return true;
-  return Object.entries(args).some(([argument, value]) => arguing.has(wordsOf(argument).join("_")) || (isLowering && typeof value === "string" && value.length <= longestGuarded && wordsOf(value).some((word) => guards.has(word))));
+  const { gives, isLowering } = toolOf(tool);
+  return gives || Object.keys(args).some((argument) => isArguing(argument) || (isLowering && isGuard(args[argument])));
 }
 
+const toolOf = remembered(names, (tool) => {
+  const words = wordsOf(tool);
+  const name = words.join(" ");
+  const isLowering = words.some((word) => lowering.has(word));
+  return { gives: words.some((word) => giving.has(word) || rights.has(word)) || keys.test(name) || joining.test(name) || (isLowering && words.some((word) => guards.has(word))), isLowering };
+});
+const isArguing = remembered(names, (argument) => arguing.has(wordsOf(argument).join("_")));
+const isGuard = (value: Json | undefined): boolean => typeof value === "string" && value.length <= longestGuarded && wordsOf(value).some((word) => guards.has(word));
+
 /** Whether an argument of such a call says who gets in. */
-export const isLetIn = (argument: string): boolean => {
-  const words = wordsOf(argument);
+export const isLetIn = (words: readonly string[]): boolean => {
   const last = words.at(-1) ?? "";
   return principals.has(last === "id" || last === "ids" || last === "name" || last === "email" ? (words.at(-2) ?? "") : last);
 };

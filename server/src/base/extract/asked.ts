@@ -45,7 +45,7 @@ type Asked = CallEffect | "browse";
  * Effects that a task asks for, sorted. Where no word in it says anything, such as in the name of a service, reading and writing: what that is for, its
  * tools say. A task that is given in questions asks for reading alone.
  */
-export const effectsAsked: (task: string) => readonly Asked[] = remembered(256, (task) => {
+export const effectsAsked: (task: string) => readonly Asked[] = remembered({ most: 256, longest: mostChars }, (task) => {
   const words = wordsIn(task);
   const found = new Set<CallEffect>();
   let denied = 0;

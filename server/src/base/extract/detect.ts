@@ -1,6 +1,9 @@
+import type { ArgumentRole } from "@lanyard/contract";
+import { names, remembered } from "../remembered.ts";
 import type { ArgumentKind } from "./declared.ts";
 import { looksLikeEmail } from "./email.ts";
 import { looksGuarded, looksLikePath } from "./path.ts";
+import { isAddressee, roleOfName } from "./roles.ts";
 import { looksLikeUrl } from "./url.ts";
 import { wordSet, wordsOf } from "./words.ts";
 
@@ -9,7 +12,7 @@ import { wordSet, wordsOf } from "./words.ts";
 
 type Detected = Exclude<ArgumentKind, "text">;
 
-const names = {
+const called = {
   sql: wordSet("sql"),
   query: wordSet("query queries statement statements q"),
   shell: wordSet("command commands cmd shell bash cmdline argv script"),
@@ -35,11 +38,62 @@ export interface ToolHints {
   readonly code: boolean;
 }
 
-export function hintsOf(server: string, tool: string): ToolHints {
-  const words = [...wordsOf(server), ...wordsOf(tool)];
-  const speaksOf = (known: ReadonlySet<string>): boolean => words.some((word) => known.has(word));
-  return { sql: speaksOf(tools.sql), shell: wordsOf(tool).some((word) => tools.shell.has(word)), code: wordsOf(tool).some((word) => tools.code.has(word)) };
+export const hintsOf = (server: string, tool: string): ToolHints => (isOfSql(server) ? { ...hintsOfTool(tool), sql: true } : hintsOfTool(tool));
+
+const isOfSql = remembered(names, (server) => wordsOf(server).some((word) => tools.sql.has(word)));
+const hintsOfTool = remembered(names, (tool): ToolHints => {
+  const speaksOf = (known: ReadonlySet<string>): boolean => wordsOf(tool).some((word) => known.has(word));
+  return { sql: speaksOf(tools.sql), shell: speaksOf(tools.shell), code: speaksOf(tools.code) };
+});
+
+/** What the name of an argument says of what is in it. */
+export interface ArgumentName {
+  readonly words: readonly string[];
+  readonly role: ArgumentRole;
+  readonly isAddressee: boolean;
+  /** By what values are called that are of a kind, or may be. */
+  readonly is: Readonly<Record<keyof typeof called, boolean>>;
+  /** A number of this name is an amount. */
+  readonly isMoney: boolean;
+  /** The number is of cents. */
+  readonly isMinor: boolean;
+  /** A plain text of this name is carried out by tools that carry out texts. */
+  readonly isInput: boolean;
+  readonly isSource: boolean;
+  /** The way in which a text of this name can name recipients; null where it cannot. */
+  readonly namesRecipients: RegExp | null;
 }
+
+const weak = /^(?:s|id|text|string|str|line|list|name|value|to|\d+)$/;
+const uncounted: ReadonlySet<string> = wordSet("count id tokens page pages");
+
+export const readName = remembered(names, (name): ArgumentName => {
+  const words = wordsOf(name);
+  const last = words.at(-1) ?? "";
+  const before = words.length > 1 && weak.test(last) ? (words.at(-2) ?? "") : "";
+  return {
+    words,
+    role: roleOfName(words),
+    isAddressee: isAddressee(words),
+    is: Object.fromEntries(Object.entries(called).map(([kind, known]) => [kind, known.has(last) || known.has(before)])) as ArgumentName["is"],
+    isMoney: words.some((word) => called.money.has(word)) && !words.some((word) => uncounted.has(word)),
+    isMinor: words.some((word) => word === "cents" || word === "minor" || word === "pence"),
+    isInput: /^(?:args|arguments|input|code|text|keys|line)$/.test(last),
+    isSource: last === "source",
+    namesRecipients: recipientsBeside(words, last),
+  };
+});
+
+/** Texts that hold arguments of their own, in whatever form. */
+const forms = wordSet("payload raw mime params parameters options request fields form operations operation args arguments");
+
+/** As lines of a mail's header do: among `headers`, or behind a line's end where one line is meant. */
+const recipientsBeside = (words: readonly string[], last: string): RegExp | null => {
+  if (words.some((word) => word === "header" || word === "headers" || word === "envelope")) return /(?:^|[\r\n])\s*(?:resent-)?(?:to|b?cc)\s*:/i;
+  if (forms.has(last)) return /(?:^|[\s{,&;"'[?])["']?(?:to|b?cc|rcpt|recipients?|iban|payee)["']?\s*[:=]\s*["'[]*[^\s"']/i;
+  if (/^(?:action|actions|then)$/.test(last)) return /\b(?:forward|redirect|copy|send|bcc)\b[^@]{0,200}[^\s@]@[^\s@]/i;
+  return /^(?:subject|title|name|from|sender|topic)$/.test(last) ? /[\r\n]\s*(?:resent-)?(?:to|b?cc)\s*:/i : null;
+};
 
 const name = String.raw`(?:[\w$]+|"[^"]+"|\`[^\`]+\`|\[[^\]]+\])(?:\.(?:[\w$]+|"[^"]+"|\`[^\`]+\`|\[[^\]]+\]))*`;
 /** What comes after the first word of a statement and in no ordinary sentence, by that word. */
@@ -76,46 +130,26 @@ export function looksLikeSql(text: string): boolean {
 /** A line that only a program would have. */
 const looksLikeCode = (text: string): boolean => /[;{}=()\n]/.test(text);
 
+const noKinds: readonly Detected[] = [];
+
 /** By what the argument is called and what it holds. `isChoice`: the tool's schema names all values that it can have. */
-export function kindsOfText(name: string, text: string, hints: ToolHints, isChoice: boolean): readonly Detected[] {
-  if (text === "") return [];
-  const found = new Set<Detected>();
-  const words = wordsOf(name);
-  const last = words.at(-1) ?? "";
-  const isNamed = (known: ReadonlySet<string>): boolean => known.has(last) || (words.length > 1 && /^(?:s|id|text|string|str|line|list|name|value|to|\d+)$/.test(last) && known.has(words.at(-2) ?? ""));
-  if (!isChoice) {
-    if (isNamed(names.sql) || (isNamed(names.query) && (hints.sql || looksLikeSql(text))) || looksLikeSql(text)) found.add("sql");
-    if ((isNamed(names.shell) && !found.has("sql")) || (hints.shell && /^(?:args|arguments|input|code|text|keys|line)$/.test(last))) found.add("shell");
-    if (isNamed(names.code) && !found.has("sql") && (hints.code || (last !== "source" && looksLikeCode(text)))) found.add("code");
-  }
-  const at = text.indexOf("@");
-  if (looksLikeUrl(text) || (isNamed(names.url) && /[./:\\]/.test(text))) found.add("url");
-  else if (at > 0 && (looksLikeEmail(text) || (isNamed(names.email) && /[^\s@]@[^\s@]/.test(text) && !text.includes("/")))) found.add("email");
-  else if (!found.has("sql") && !found.has("shell") && (looksLikePath(text) || looksGuarded(text) || (isNamed(names.path) && isName(text)) || (isNamed(names.place) && /[/\\]/.test(text) && !/\s/.test(text)))) found.add("path");
-  if (/^file:/i.test(text)) found.add("path");
-  if (isNamed(names.money) && /\d/.test(text)) found.add("money");
-  return [...found];
-}
-
-/** Texts that hold arguments of their own, in whatever form. */
-const forms = wordSet("payload raw mime params parameters options request fields form operations operation args arguments");
-
-/** Whether a text names recipients as lines of a mail's header do: among `headers`, or behind a line's end where one line is meant. */
-export function isHeader(name: string, text: string): boolean {
-  const words = wordsOf(name);
-  if (words.some((word) => word === "header" || word === "headers" || word === "envelope")) return /(?:^|[\r\n])\s*(?:resent-)?(?:to|b?cc)\s*:/i.test(text);
-  if (forms.has(words.at(-1) ?? "") && /(?:^|[\s{,&;"'[?])["']?(?:to|b?cc|rcpt|recipients?|iban|payee)["']?\s*[:=]\s*["'[]*[^\s"']/i.test(text)) return true;
-  if (/^(?:action|actions|then)$/.test(words.at(-1) ?? "") && /\b(?:forward|redirect|copy|send|bcc)\b[^@]{0,200}[^\s@]@[^\s@]/i.test(text)) return true;
-  return /^(?:subject|title|name|from|sender|topic)$/.test(words.at(-1) ?? "") && /[\r\n]\s*(?:resent-)?(?:to|b?cc)\s*:/i.test(text);
+export function kindsOfText({ is, isInput, isSource }: ArgumentName, text: string, hints: ToolHints, isChoice: boolean): readonly Detected[] {
+  if (text === "") return noKinds;
+  let found: Detected[] | null = null;
+  const add = (kind: Detected): unknown => (found === null ? (found = [kind]) : found.push(kind));
+  const isSql = !isChoice && (is.sql || (is.query && hints.sql) || looksLikeSql(text));
+  const isShell = !isChoice && ((is.shell && !isSql) || (hints.shell && isInput));
+  if (isSql) add("sql");
+  if (isShell) add("shell");
+  if (!isChoice && is.code && !isSql && (hints.code || (!isSource && looksLikeCode(text)))) add("code");
+  let isPath = false;
+  if (looksLikeUrl(text) || (is.url && /[./:\\]/.test(text))) add("url");
+  else if (text.indexOf("@") > 0 && (looksLikeEmail(text) || (is.email && /[^\s@]@[^\s@]/.test(text) && !text.includes("/")))) add("email");
+  else isPath = !isSql && !isShell && (looksLikePath(text) || looksGuarded(text) || (is.path && isName(text)) || (is.place && /[/\\]/.test(text) && !/\s/.test(text)));
+  if (isPath || /^file:/i.test(text)) add("path");
+  if (is.money && /\d/.test(text)) add("money");
+  return found ?? noKinds;
 }
 
 /** The name of a file and not what is in it. */
 const isName = (text: string): boolean => text.length <= 4096 && !text.includes("\n");
-
-export const isMoney = (name: string): boolean => {
-  const words = wordsOf(name);
-  return words.some((word) => names.money.has(word)) && !words.some((word) => word === "count" || word === "id" || word === "tokens" || word === "page" || word === "pages");
-};
-
-/** Whether the name says that the number is of cents. */
-export const isMinor = (name: string): boolean => wordsOf(name).some((word) => word === "cents" || word === "minor" || word === "pence");

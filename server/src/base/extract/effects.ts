@@ -1,4 +1,5 @@
 import { callEffects, type ArgumentFacts, type CallEffect, type JsonObject } from "@lanyard/contract";
+import { names, remembered } from "../remembered.ts";
 import { wordsOf } from "./words.ts";
 
 const verbs: readonly (readonly [effects: readonly CallEffect[], words: string])[] = [
@@ -25,7 +26,7 @@ const outward = new Set("message email mail post tweet comment reply issue gist 
  * What a tool's name suggests that it does. The first verb counts, a name that begins with a reading one reads; where none is first, every verb
  * in it counts. Empty where there is none: nobody knows.
  */
-export function effectsOfName(tool: string): readonly CallEffect[] {
+export const effectsOfName = remembered(names, (tool): readonly CallEffect[] => {
   const words = wordsOf(tool);
   if (words.includes("sql") || words.includes("cypher")) return []; // `execute_sql`: the statement says what it does.
   const at = words.findIndex((word) => byVerb.has(word));
@@ -36,7 +37,7 @@ export function effectsOfName(tool: string): readonly CallEffect[] {
   if (at === 0 && !reading.has(first)) return byVerb.get(first) ?? [];
   // A prefix that is no verb is the name of a product: `gmail_send_email`, `github-list-issues`.
   return reading.has(first) ? ["read"] : (byVerb.get(first) ?? []);
-}
+});
 
 /** What a server admits of its tool; it can only add (invariant I12). */
 export function effectsOfAnnotations(annotations: JsonObject | undefined): readonly CallEffect[] {
@@ -72,7 +73,9 @@ export function effectsOfFacts(facts: Iterable<ArgumentFacts>, otherwise: readon
   return [...found];
 }
 
+const inOrder: readonly CallEffect[] = callEffects.toSorted();
+
 export const sortedEffects = (effects: Iterable<CallEffect>): readonly CallEffect[] => {
   const all = new Set(effects);
-  return callEffects.filter((effect) => all.has(effect)).sort();
+  return inOrder.filter((effect) => all.has(effect));
 };

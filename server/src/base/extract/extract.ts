@@ -1,16 +1,17 @@
 import { isObject, parseJson, webServer, type ArgumentFacts, type ArgumentRole, type CallEffect, type CodeFacts, type Json, type JsonObject, type ShellFacts, type SqlFacts } from "@lanyard/contract";
 import { defaultLimits } from "../limits.ts";
 import { hostText } from "../host.ts";
+import { names, remembered } from "../remembered.ts";
 import { givesAccess, isLetIn } from "./access.ts";
 import { codeFacts } from "./code/code.ts";
 import type { ArgumentKind, DeclaredArgument, DeclaredArguments, ToolShape } from "./declared.ts";
-import { hintsOf, isHeader, isMinor, isMoney, kindsOfText, type ToolHints } from "./detect.ts";
+import { hintsOf, kindsOfText, readName, type ArgumentName, type ToolHints } from "./detect.ts";
 import { effectsOfAnnotations, effectsOfFacts, effectsOfName, sortedEffects } from "./effects.ts";
 import { emailFacts } from "./email.ts";
 import { joinCode, joinShell, joinSql } from "./join.ts";
 import { moneyFacts, type Amount } from "./money.ts";
 import { pathFacts, urlPathFacts } from "./path.ts";
-import { isAddressee, roleOfName, weightiest } from "./roles.ts";
+import { weightier } from "./roles.ts";
 import { shellFacts } from "./shell/shell.ts";
 import { sqlFacts } from "./sql/sql.ts";
 import { unfold } from "./unfold.ts";
@@ -42,8 +43,8 @@ export interface Extracted {
 export function extract({ server, tool, args, declared, effects, shape }: ExtractedCall): Extracted {
   if (server === webServer) return { facts: webFacts(tool, args), effects: sortedEffects(effects ?? []) };
   const told = effects ?? guessed(tool, args, shape);
-  const reading: Reading = { args, declared, hints: hintsOf(server, tool), choices: choicesOf(shape), isAddressed: told.length === 0 || told.some((effect) => addressing.has(effect)) || wordsOf(tool).some((word) => addressedThings.has(word)) };
-  const facts = Object.fromEntries(Object.entries(args).map(([name, value]) => [name, addressed(name, factsOf(name, value, reading), declared.get(name), told)]));
+  const reading: Reading = { args, declared, hints: hintsOf(server, tool), choices: choicesOf(shape), isAddressed: told.length === 0 || told.some((effect) => addressing.has(effect)) || isOfAddressedThings(tool) };
+  const facts = Object.fromEntries(Object.keys(args).map((name) => [name, addressed(name, factsOf(name, args[name] ?? null, reading), declared.get(name), told)]));
   return { facts, effects: sortedEffects([...told, ...effectsOfFacts(Object.values(facts), told)]) };
 }
 
@@ -51,6 +52,8 @@ export function extract({ server, tool, args, declared, effects, shape }: Extrac
 const addressing: ReadonlySet<CallEffect> = new Set(["egress", "money", "exec", "access"]);
 /** Things that go to somebody, now or later. */
 const addressedThings: ReadonlySet<string> = new Set("draft drafts mail email message messages event invitation transaction payment order".split(" "));
+
+const isOfAddressedThings = remembered(names, (tool) => wordsOf(tool).some((word) => addressedThings.has(word)));
 
 /** What is known of a tool that nobody has said anything of. */
 function guessed(tool: string, args: JsonObject, shape: ToolShape | null): readonly CallEffect[] {
@@ -60,9 +63,11 @@ function guessed(tool: string, args: JsonObject, shape: ToolShape | null): reado
 
 /** The URL that something is sent to is who gets it, and so is an address, whatever its argument is called, and whoever is let in. */
 function addressed(name: string, facts: ArgumentFacts, said: DeclaredArgument | undefined, told: readonly CallEffect[]): ArgumentFacts {
+  if (said?.role) return facts;
+  const { isAddressee, words } = readName(name);
   const isSent = told.includes("egress") && told.includes("write");
-  const isSentTo = isSent && ((facts.url !== undefined && facts.role === "target") || (facts.email !== undefined && (facts.role === "target" || facts.role === "other")) || isAddressee(name));
-  return !said?.role && (isSentTo || (told.includes("access") && isLetIn(name))) ? { ...facts, role: "recipient" } : facts;
+  const isSentTo = isSent && ((facts.url !== undefined && facts.role === "target") || (facts.email !== undefined && (facts.role === "target" || facts.role === "other")) || isAddressee);
+  return isSentTo || (told.includes("access") && isLetIn(words)) ? { ...facts, role: "recipient" } : facts;
 }
 
 /** What leaves a sandbox: its URL lies in several arguments, all else is what is said. */
@@ -100,23 +105,24 @@ interface Reading {
   readonly isAddressed: boolean;
 }
 
-/** What one argument holds, by kind. */
+/** What one argument holds, by kind; null where it holds nothing of a kind, as most do. */
 interface Found {
-  readonly sql: SqlFacts[];
-  readonly shell: ShellFacts[];
-  readonly code: CodeFacts[];
-  readonly url: string[];
-  readonly email: string[];
-  readonly money: Amount[];
-  readonly path: string[];
-  readonly encodings: Set<string>;
-  readonly roles: Set<ArgumentRole>;
+  role: ArgumentRole;
+  sql: SqlFacts[] | null;
+  shell: ShellFacts[] | null;
+  code: CodeFacts[] | null;
+  url: string[] | null;
+  email: string[] | null;
+  money: Amount[] | null;
+  path: string[] | null;
+  encodings: Set<string> | null;
   root: string | null;
 }
 
-/** A value on the way down: the names that lead to it, and what the contract says of the nearest of them that it speaks of. */
+/** A value on the way down: the names that lead to it, the last of them, and what the contract says of the nearest of them that it speaks of. */
 interface Place {
   readonly names: readonly string[];
+  readonly name: ArgumentName;
   readonly said: DeclaredArgument | null;
 }
 
@@ -124,20 +130,20 @@ interface Place {
 const streams = /^\/dev\/(?:null|zero|stdin|stdout|stderr|tty|fd\/\d+)$/;
 
 function factsOf(name: string, value: Json, reading: Reading): ArgumentFacts {
-  const found: Found = { sql: [], shell: [], code: [], url: [], email: [], money: [], path: [], encodings: new Set(), roles: new Set(), root: null };
-  look(value, { names: [name], said: reading.declared.get(name) ?? null }, reading, found);
-  const { sql, shell, code, url, email, money, path, encodings, roles, root } = found;
-  const paths = [...path, ...shell.flatMap((command) => command.paths.filter((one) => !streams.test(one)))]; // what a command names is a file all the same
+  const found: Found = { role: "other", sql: null, shell: null, code: null, url: null, email: null, money: null, path: null, encodings: null, root: null };
+  look(value, { names: [name], name: readName(name), said: reading.declared.get(name) ?? null }, reading, found);
+  const { sql, shell, code, url, email, money, encodings, root } = found;
+  const paths = shell === null ? found.path : [...(found.path ?? []), ...shell.flatMap((command) => command.paths.filter((one) => !streams.test(one)))]; // what a command names is a file all the same
   return {
-    role: reading.declared.get(name)?.role ?? weightiest(roles),
-    ...(sql.length > 0 && { sql: joinSql(sql) }),
-    ...(shell.length > 0 && { shell: joinShell(shell) }),
-    ...(code.length > 0 && { code: joinCode(code) }),
-    ...(url.length > 0 && { url: urlFacts(url) }),
-    ...(paths.length > 0 && { path: pathFacts(paths, root) }),
-    ...(email.length > 0 && { email: emailFacts(email) }),
-    ...(money.length > 0 && { money: moneyFacts(money) }),
-    ...(encodings.size > 0 && { encodings: [...encodings].sort() }),
+    role: reading.declared.get(name)?.role ?? found.role,
+    ...(sql && { sql: joinSql(sql) }),
+    ...(shell && { shell: joinShell(shell) }),
+    ...(code && { code: joinCode(code) }),
+    ...(url && { url: urlFacts(url) }),
+    ...(paths && paths.length > 0 && { path: pathFacts(paths, root) }),
+    ...(email && { email: emailFacts(email) }),
+    ...(money && { money: moneyFacts(money) }),
+    ...(encodings && { encodings: [...encodings].sort() }),
     labels: [],
     origins: [],
   };
@@ -145,51 +151,51 @@ function factsOf(name: string, value: Json, reading: Reading): ArgumentFacts {
 
 /** Takes note of a value and of all that is in it. */
 function look(value: Json, place: Place, reading: Reading, found: Found): void {
-  const name = place.names.at(-1) ?? "";
-  if (place.said?.role) found.roles.add(place.said.role);
-  else if (!Array.isArray(value)) found.roles.add(roleOfName(name));
+  if (place.said?.role) found.role = weightier(found.role, place.said.role);
+  else if (!Array.isArray(value)) found.role = weightier(found.role, place.name.role);
   const argv = argvOf(value, place, reading);
-  if (argv) found.shell.push(shellFacts(argv));
+  if (argv) (found.shell ??= []).push(shellFacts(argv));
   if (Array.isArray(value)) for (const item of value) look(item, place, reading, found);
   else if (isObject(value)) {
-    for (const [key, item] of Object.entries(value)) {
+    for (const key of Object.keys(value)) {
       const names = [...place.names, key];
-      look(item, { names, said: reading.declared.get(names.join(".")) ?? place.said }, reading, found);
+      look(value[key] ?? null, { names, name: readName(key), said: reading.declared.get(names.join(".")) ?? place.said }, reading, found);
     }
   } else if (typeof value === "string") {
     lookAtText(value, place, reading, found);
     const inner = reading.isAddressed && !place.said ? jsonIn(value) : null;
-    if (inner === "deep") found.roles.add("recipient"); // Nobody looks so far: it could name somebody.
+    if (inner === "deep") found.role = weightier(found.role, "recipient"); // Nobody looks so far: it could name somebody.
     else if (inner !== null) look(inner, place, reading, found);
-  } else if (typeof value === "number" && (place.said ? place.said.kind === "money" : isMoney(name))) found.money.push(amountOf(value, place, reading));
+  } else if (typeof value === "number" && (place.said ? place.said.kind === "money" : place.name.isMoney)) (found.money ??= []).push(amountOf(value, place, reading));
 }
 
 /** Words that are run as they are, without a shell; null where the value is no such list. */
-function argvOf(value: Json, { names, said }: Place, { args, hints }: Reading): readonly string[] | null {
+function argvOf(value: Json, { names, name, said }: Place, { args, hints }: Reading): readonly string[] | null {
   const isList = Array.isArray(value) && value.length > 0 && value.every((item) => typeof item === "string");
-  if (isList) return (said ? said.kind === "shell" : kindsOfText(names.at(-1) ?? "", "-", hints, false).includes("shell")) ? value : null;
+  if (isList) return (said ? said.kind === "shell" : kindsOfText(name, "-", hints, false).includes("shell")) ? value : null;
+  if (typeof value !== "string" || names.length !== 1 || names[0] !== "command") return null;
   const more = args["args"] ?? args["arguments"];
-  const isBeside = typeof value === "string" && names.length === 1 && names[0] === "command" && Array.isArray(more);
-  return isBeside ? [value, ...more.map(String)] : null;
+  return Array.isArray(more) ? [value, ...more.map(String)] : null;
 }
 
 function lookAtText(text: string, place: Place, reading: Reading, found: Found): void {
-  const { names, said } = place;
-  const name = names.at(-1) ?? "";
-  const isChoice = names.length === 1 && reading.choices.has(name);
+  const { names, name, said } = place;
+  const isChoice = names.length === 1 && reading.choices.has(names[0] ?? "");
   const views = unfold(text);
-  for (const { encodings } of views) for (const encoding of encodings) found.encodings.add(encoding);
+  if (views.length > 1) for (const { encodings } of views) for (const encoding of encodings) (found.encodings ??= new Set()).add(encoding);
   if (said?.kind) return note(said.kind, text, place, reading, found);
-  if (isHeader(name, text)) {
-    found.roles.add("recipient");
-    found.email.push(text);
+  if (name.namesRecipients?.test(text)) {
+    found.role = weightier(found.role, "recipient");
+    (found.email ??= []).push(text);
     return;
   }
   const kinds = kindsOfText(name, text, reading.hints, isChoice);
   for (const kind of kinds) note(kind, text, place, reading, found);
   if (kinds.length > 0) return; // The escapes of a URL are part of it: whoever takes the URL reads them.
-  for (const view of views.slice(1)) for (const kind of kindsOfText("", view.text, reading.hints, false)) note(kind, view.text, place, reading, found);
+  for (const view of views.slice(1)) for (const kind of kindsOfText(unnamed, view.text, reading.hints, false)) note(kind, view.text, place, reading, found);
 }
+
+const unnamed = readName("");
 
 /** An object or array that is handed over as a text; null for any other text. `deep`: nested deeper than is looked. */
 function jsonIn(text: string): Json | "deep" | null {
@@ -216,22 +222,22 @@ function depthOf(text: string): number {
 }
 
 function note(kind: ArgumentKind, text: string, place: Place, reading: Reading, found: Found): void {
-  if (kind === "sql") found.sql.push(sqlFacts(text, place.said?.dialect ?? null));
-  else if (kind === "shell") found.shell.push(shellFacts(text));
-  else if (kind === "code") found.code.push(codeFacts(text, place.said?.language ?? null));
-  else if (kind === "url" || kind === "email") found[kind].push(text);
-  else if (kind === "money") found.money.push(amountOf(text, place, reading));
+  if (kind === "sql") (found.sql ??= []).push(sqlFacts(text, place.said?.dialect ?? null));
+  else if (kind === "shell") (found.shell ??= []).push(shellFacts(text));
+  else if (kind === "code") (found.code ??= []).push(codeFacts(text, place.said?.language ?? null));
+  else if (kind === "url" || kind === "email") (found[kind] ??= []).push(text);
+  else if (kind === "money") (found.money ??= []).push(amountOf(text, place, reading));
   else if (kind === "path") {
-    found.path.push(text);
+    (found.path ??= []).push(text);
     found.root ??= place.said?.root ?? null;
   }
 }
 
 /** With what the contract, or else a neighbour called `currency`, says of its unit. */
-function amountOf(value: number | string, { names, said }: Place, { args }: Reading): Amount {
+function amountOf(value: number | string, { names, name, said }: Place, { args }: Reading): Amount {
   const currency = said?.currency ?? { argument: [...names.slice(0, -1), "currency"] };
   const code = typeof currency === "string" ? currency : textAt(args, currency.argument);
-  return { value, currency: code, unit: said ? said.unit : isMinor(names.at(-1) ?? "") ? "minor" : "major" };
+  return { value, currency: code, unit: said ? said.unit : name.isMinor ? "minor" : "major" };
 }
 
 function textAt(args: JsonObject, path: readonly string[]): string {
@@ -240,8 +246,16 @@ function textAt(args: JsonObject, path: readonly string[]): string {
   return typeof at === "string" ? at : "";
 }
 
+const knownChoices = new WeakMap<ToolShape, ReadonlySet<string>>();
+const noChoices: ReadonlySet<string> = new Set();
+
 /** Top-level arguments that the tool's schema gives a list of values for. */
 function choicesOf(shape: ToolShape | null): ReadonlySet<string> {
-  const properties = shape?.inputSchema["properties"];
-  return new Set(isObject(properties) ? Object.entries(properties).flatMap(([name, schema]) => (isObject(schema) && (Array.isArray(schema["enum"]) || Object.hasOwn(schema, "const")) ? [name] : [])) : []);
+  if (shape === null) return noChoices;
+  const known = knownChoices.get(shape);
+  if (known) return known;
+  const properties = shape.inputSchema["properties"];
+  const choices = new Set(isObject(properties) ? Object.entries(properties).flatMap(([name, schema]) => (isObject(schema) && (Array.isArray(schema["enum"]) || Object.hasOwn(schema, "const")) ? [name] : [])) : []);
+  knownChoices.set(shape, choices);
+  return choices;
 }

@@ -1,5 +1,4 @@
 import type { ArgumentRole } from "@lanyard/contract";
-import { wordsOf } from "./words.ts";
 
 // What an argument is for, by its name. The last word says what it is, those before it which: `recipient_email`, `emailBody`.
 
@@ -19,8 +18,7 @@ const leading = new Set<string>(["recipient", "recipients", "to", "cc", "bcc", "
 /** Worst last: what an object is for that has several of them in it. */
 const order: readonly ArgumentRole[] = ["other", "content", "target", "command", "amount", "recipient"];
 
-export function roleOfName(name: string): ArgumentRole {
-  const words = wordsOf(name);
+export function roleOfName(words: readonly string[]): ArgumentRole {
   const last = words.at(-1);
   if (last === undefined) return "other";
   const before = words.at(-2);
@@ -31,10 +29,6 @@ export function roleOfName(name: string): ArgumentRole {
 
 /** Names of whoever gets something, where it is known that something is sent; elsewhere they mean many things. */
 const addressees = new Set("dest destination room who chat audience user users username usernames handle peer group groups team".split(" "));
-export const isAddressee = (name: string): boolean => wordsOf(name).some((word, at, words) => addressees.has(word) && (at === words.length - 1 || suffixes.has(words.at(-1) ?? "") || words.at(-1) === "ref"));
+export const isAddressee = (words: readonly string[]): boolean => words.some((word, at) => addressees.has(word) && (at === words.length - 1 || suffixes.has(words.at(-1) ?? "") || words.at(-1) === "ref"));
 
-export const weightiest = (roles: Iterable<ArgumentRole>): ArgumentRole => {
-  let at = 0;
-  for (const role of roles) at = Math.max(at, order.indexOf(role));
-  return order[at] ?? "other";
-};
+export const weightier = (one: ArgumentRole, other: ArgumentRole): ArgumentRole => (order.indexOf(other) > order.indexOf(one) ? other : one);

@@ -27,11 +27,11 @@ type Found = readonly [encoding: string, text: string];
  * of UTF-16), hexadecimal, gzip and zlib. Of base64 and hexadecimal only what decodes to text counts. Linear in the text and what it unfolds to.
  */
 export function unfold(text: string, limits: Pick<Limits, "unfold_layers" | "unfold_views" | "unfold_chars"> = defaultLimits): readonly Unfolded[] {
-  if (!mayHide(text)) return [{ text, encodings: [] }];
-  const known = limits === defaultLimits ? recent.find((one) => one[0]?.text === text) : undefined;
-  if (known) return known;
+  if (hints(text) === 0) return [{ text, encodings: [] }];
+  if (limits !== defaultLimits) return unfolded(text, limits);
+  for (const views of recent) if (views[0]?.text === text) return views;
   const views = unfolded(text, limits);
-  if (limits === defaultLimits && text.length <= 4096) {
+  if (text.length <= 4096) {
     recent[turn] = views;
     turn = (turn + 1) % recent.length;
   }
@@ -51,7 +51,7 @@ function unfolded(text: string, limits: Pick<Limits, "unfold_layers" | "unfold_v
   for (let depth = 0; layer.length > 0; depth++) {
     const next: Unfolded[] = [];
     for (const view of layer) {
-      const found = decoders.flatMap((decode) => decode(view.text, purse)).filter(([, inner]) => inner !== "" && !seen.has(inner));
+      const found = decodedOf(view.text, purse).filter(([, inner]) => inner !== "" && !seen.has(inner));
       if (found.length > 0 && depth >= limits.unfold_layers) purse.isShort = true;
       for (const [encoding, inner] of depth >= limits.unfold_layers ? [] : found) {
         if (seen.has(inner)) continue;
@@ -74,43 +74,72 @@ function unfolded(text: string, limits: Pick<Limits, "unfold_layers" | "unfold_v
 const percent = /%[0-9a-f]{2}/i;
 const reference = /&(?:#\d|#x[0-9a-f]|[a-z]{2,8};)/i;
 const escape = /\\(?:u[0-9a-f{]|U[0-9a-f]|x[0-9a-f]{2}|[0-3][0-7]{2})/i;
-const run = /[A-Za-z0-9+/_-]{12}/;
 
-/** Whether any encoding can be in it at all: what most texts are asked and nothing more. One look at each character. */
-function mayHide(text: string): boolean {
-  let digits = 0;
+/** What a text shows of encodings, as bits. */
+const hint = { percent: 1, reference: 2, escape: 4, quoted: 8, data: 16, json: 32, run: 64, hex: 128 } as const;
+
+/** The shortest run of digits that says something in base64, and in hexadecimal. */
+const shortestRun = { base64: 12, hex: 16 } as const;
+
+/** Digits of base64, of which some are hexadecimal, and what begins an encoding. */
+const [base64Digit, hexDigit] = [256, 512] as const;
+const marks = Uint16Array.from({ length: 128 }, (_, code) => {
+  const char = String.fromCharCode(code);
+  const begins = { "%": hint.percent, "&": hint.reference, "\\": hint.escape, "=": hint.quoted }[char] ?? 0;
+  return /[A-Za-z0-9+/_-]/.test(char) ? base64Digit | (/[0-9a-fA-F]/.test(char) ? hexDigit : 0) : begins;
+});
+
+/** Which encodings can be in a text at all: in most there is none. One look at each character. */
+function hints(text: string): number {
+  let [found, digits, hexDigits] = [mayBeJson(text) ? hint.json : 0, 0, 0] as [number, number, number];
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
-    if (marks[code] === 1) return true;
-    digits = marks[code] === 2 ? digits + 1 : 0;
-    if (digits === 12 || (code === 0x3a && text.slice(at - 4, at).toLowerCase() === "data")) return true;
+    const mark = code < 128 ? (marks[code] as number) : 0;
+    if (mark >= base64Digit) {
+      digits++;
+      hexDigits = mark & hexDigit ? hexDigits + 1 : 0;
+      if (digits === shortestRun.base64) found |= hint.run;
+      if (hexDigits === shortestRun.hex) found |= hint.hex;
+      continue;
+    }
+    digits = hexDigits = 0;
+    found |= mark;
+    if (code === 0x3a && text.slice(Math.max(0, at - 4), at).toLowerCase() === "data") found |= hint.data;
   }
-  return mayBeJson(text);
+  return found;
 }
 
-/** By character: 1 begins an encoding, 2 is a digit of base64. */
-const marks: readonly number[] = Array.from({ length: 128 }, (_, code) => ("%&\\=".includes(String.fromCharCode(code)) ? 1 : /[A-Za-z0-9+/_-]/.test(String.fromCharCode(code)) ? 2 : 0));
+const begins = /^\s*[[{"]/;
+const ends = /[\]}"]\s*$/;
+const mayBeJson = (text: string): boolean => begins.test(text) && ends.test(text.slice(-64));
 
-const mayBeJson = (text: string): boolean => /^\s*[[{"]/.test(text) && /[\]}"]\s*$/.test(text.slice(-64));
-
-/** Each finds what one encoding hides, and pays for what it makes. */
-const decoders: readonly ((text: string, purse: Purse) => readonly Found[])[] = [
-  (text) => (percent.test(text) ? [["percent", text.replace(/(?:%[0-9a-f]{2})+/gi, (bytes) => Buffer.from(bytes.replaceAll("%", ""), "hex").toString("utf8"))]] : []),
-  (text) => (reference.test(text) ? [["html", text.replace(/&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|([a-z]{2,8}))(?:;|(?![a-z0-9]))/gi, named)]] : []),
-  (text) => (escape.test(text) ? [["escape", text.replace(/\\(?:u\{([0-9a-f]{1,6})\}|u([0-9a-f]{4})|U([0-9a-f]{8})|x([0-9a-f]{2})|([0-3][0-7]{2}))/gi, (_, braced, four, eight, two, octal) => letter(octal === undefined ? Number.parseInt(String(braced ?? four ?? eight ?? two), 16) : Number.parseInt(String(octal), 8)))]] : []),
-  (text) => (mayBeJson(text) ? stringsIn(text).map((inner) => ["json", inner]) : []),
-  (text) => ((text.match(/=[0-9A-F]{2}/g)?.length ?? 0) >= 3 ? [["quoted-printable", Buffer.from(text.replace(/=\r?\n/g, "").replace(/=([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))), "latin1").toString("utf8")]] : []),
-  (text) => (/data:/i.test(text) ? Array.from(text.matchAll(/\bdata:([a-z0-9.+/;=-]{0,128}),([^\s"'<>`]{1,65536})/gi), ([, head = "", body = ""]): Found => (/;base64$/i.test(head) ? ["data-url", body] : ["data-url percent", percentDecoded(body)])) : []),
-  (text, purse) => (run.test(text) ? inRuns(text, /[A-Za-z0-9+/_-]{8,}(?:\r?\n[A-Za-z0-9+/_-]{2,})*/g, purse, base64) : []),
-  (text, purse) => (/[0-9a-f]{16}/i.test(text) ? inRuns(text, /[0-9a-f]{16,}/gi, purse, hexadecimal) : []),
+/** Each finds what one encoding hides, and pays for what it makes; each is asked only where the text shows something of it. */
+const decoders: readonly (readonly [hint: number, decode: (text: string, purse: Purse) => readonly Found[]])[] = [
+  [hint.percent, (text) => (percent.test(text) ? [["percent", text.replace(/(?:%[0-9a-f]{2})+/gi, (bytes) => Buffer.from(bytes.replaceAll("%", ""), "hex").toString("utf8"))]] : [])],
+  [hint.reference, (text) => (reference.test(text) ? [["html", text.replace(/&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|([a-z]{2,8}))(?:;|(?![a-z0-9]))/gi, named)]] : [])],
+  [hint.escape, (text) => (escape.test(text) ? [["escape", text.replace(/\\(?:u\{([0-9a-f]{1,6})\}|u([0-9a-f]{4})|U([0-9a-f]{8})|x([0-9a-f]{2})|([0-3][0-7]{2}))/gi, (_, braced, four, eight, two, octal) => letter(octal === undefined ? Number.parseInt(String(braced ?? four ?? eight ?? two), 16) : Number.parseInt(String(octal), 8)))]] : [])],
+  [hint.json, (text) => stringsIn(text).map((inner) => ["json", inner])],
+  [hint.quoted, (text) => ((text.match(/=[0-9A-F]{2}/g)?.length ?? 0) >= 3 ? [["quoted-printable", Buffer.from(text.replace(/=\r?\n/g, "").replace(/=([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))), "latin1").toString("utf8")]] : [])],
+  [hint.data, (text) => Array.from(text.matchAll(/\bdata:([a-z0-9.+/;=-]{0,128}),([^\s"'<>`]{1,65536})/gi), ([, head = "", body = ""]): Found => (/;base64$/i.test(head) ? ["data-url", body] : ["data-url percent", percentDecoded(body)]))],
+  [hint.run, (text, purse) => inRuns(text, /[A-Za-z0-9+/_-]{8,}(?:\r?\n[A-Za-z0-9+/_-]{2,})*/g, purse, base64)],
+  [hint.hex, (text, purse) => inRuns(text, /[0-9a-f]{16,}/gi, purse, hexadecimal)],
 ];
+
+function decodedOf(text: string, purse: Purse): Found[] {
+  const shown = hints(text);
+  const found: Found[] = [];
+  for (const [hint, decode] of decoders) if (shown & hint) found.push(...decode(text, purse));
+  return found;
+}
 
 /** What each run of digits hides, each run once, and no more than can be shown. */
 function inRuns(text: string, runs: RegExp, purse: Purse, decode: (digits: string, purse: Purse) => readonly Found[]): readonly Found[] {
   const seen = new Set<string>();
   const found: Found[] = [];
-  for (const [digits] of text.matchAll(runs)) {
-    if (seen.has(digits)) continue;
+  runs.lastIndex = 0;
+  for (let hit = runs.exec(text); hit; hit = runs.exec(text)) {
+    const [digits] = hit;
+    if (digits.length < shortestRun.base64 - 1 || seen.has(digits)) continue;
     seen.add(digits);
     found.push(...decode(digits, purse));
     if (found.length > purse.views) break;

@@ -1,7 +1,7 @@
-import { remembered } from "../remembered.ts";
+import { names, remembered } from "../remembered.ts";
 
 /** The words of a name in lower case, however they are joined: `sendEmail`, `send_email`, `Send-Email`. */
-export const wordsOf: (name: string) => readonly string[] = remembered(4096, (name) =>
+export const wordsOf: (name: string) => readonly string[] = remembered(names, (name) =>
   name
     .slice(0, 256)
     .replace(/([a-z0-9])([A-Z])/g, "$1 $2")

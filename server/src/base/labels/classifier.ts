@@ -1,5 +1,5 @@
 import { isObject, type Json } from "@lanyard/contract";
-import { remembered } from "../remembered.ts";
+import { names, remembered } from "../remembered.ts";
 import { assignedIn, secretWordIn, urlPasswordsIn } from "./assigned.ts";
 import { fold } from "./fold.ts";
 import { cardsIn, emailsIn, ibansIn, nationalIdsIn, phonesIn } from "./personal.ts";
@@ -13,12 +13,10 @@ interface FieldName {
   readonly secretWord: string | null;
 }
 
-const longestName = 64;
-const read = (field: string): FieldName => {
+const read = remembered(names, (field): FieldName => {
   const context = field.replace(/([a-z0-9])([A-Z])/g, "$1 $2").replace(/(?:^|[_\-. ])/g, " ").trim();
   return { context, secretWord: secretWordIn(context) };
-};
-const readBefore = remembered(2048, read);
+});
 
 /** Labels with those that they imply, sorted, without repeats. */
 export const impliedBy = (labels: Iterable<string>): string[] => {
@@ -41,8 +39,8 @@ export interface OwnClasses {
  */
 export class Classifier {
   readonly #own: OwnClasses["finders"];
-  /** Names of arguments are few, and asked about with each call. */
-  readonly #ofNames = remembered(2048, (name) => this.detect(name));
+  /** Classes of what stands in the name of a field, with those they imply, sorted: names are few, and asked about with each call. */
+  readonly detectInName: (name: string) => readonly string[] = remembered(names, (name) => this.detect(name));
 
   constructor({ finders }: OwnClasses = { finders: [] }) {
     this.#own = finders;
@@ -55,7 +53,7 @@ export class Classifier {
     const folded = signs & sign.foreign ? fold(text) : null;
     const plain = folded?.text ?? text;
     if (folded) signs = signsOf(plain);
-    const { context, secretWord } = field.length <= longestName ? readBefore(field) : read(field);
+    const { context, secretWord } = read(field);
     const found: Span[] = [];
     if (signs & sign.key) found.push(...formatsIn(plain));
     found.push(...privateKeysIn(plain));
@@ -80,11 +78,6 @@ export class Classifier {
   detect(text: string, field = ""): readonly string[] {
     const spans = this.spans(text, field);
     return spans.length === 0 ? noLabels : impliedBy(spans.map(({ label }) => label));
-  }
-
-  /** Classes of what stands in the name of a field, with those they imply, sorted. */
-  detectInName(name: string): readonly string[] {
-    return name.length <= longestName ? this.#ofNames(name) : this.detect(name);
   }
 
   /** Classes of all texts, numbers and names in a value, also of secrets that were split over several of its texts. */

@@ -33,6 +33,8 @@ export class TrialWorld {
   readonly #contracts: Map<string, ToolContract>;
   readonly #said: { readonly arguments: Map<string, DeclaredArguments>; readonly yields: Map<string, YieldsFile>; readonly undo: Map<string, UndoContract> };
   readonly #tools = new Map<string, ApprovedTool>();
+  /** One for each tool, for as long as it stays as it is: what is read off it is remembered by it. */
+  readonly #definitions = new Map<string, ToolDefinition>();
   #snapshot: Snapshot | null = null;
 
   /** `ground` given by name takes the place of what lanyard.yaml says of agents, users and contracts. */
@@ -99,8 +101,7 @@ export class TrialWorld {
 
   /** As the catalog's. */
   definition(server: string, tool: string): ToolDefinition | null {
-    const known = this.#tools.get(`${server}/${tool}`);
-    return known ? { name: tool, inputSchema: known.inputSchema, ...(known.annotations && { annotations: known.annotations }) } : null;
+    return this.#definitions.get(`${server}/${tool}`) ?? null;
   }
 
   ground(): Ground {
@@ -124,6 +125,7 @@ export class TrialWorld {
     this.#servers.set(tool.server, this.#servers.get(tool.server) ?? nowhere);
     this.#contracts.set(name, contract);
     this.#tools.set(name, { ...tool, contract });
+    this.#definitions.set(name, { name: tool.tool, inputSchema: tool.inputSchema, ...(tool.annotations && { annotations: tool.annotations }) });
     this.#snapshot = null;
   }
 }
