@@ -5,69 +5,117 @@ import { isConstant, isTyped, type TracedLeaf, type Tracing } from "./tracing.ts
 import { origin, originName, originOf } from "./values.ts";
 
 const mostSources = 16;
+const none: ReadonlySet<string> = new Set();
 
 /** What arguments are held against. */
 export interface Known {
   readonly memory: SessionMemory;
   readonly directory: PrintTable;
-  readonly tracing: Tracing;
   /** Labels that a text does not carry any more. */
   liftedOf(text: string): ReadonlySet<string>;
 }
 
-/** The facts of one argument, with its origins, the labels its values bring along, and where they were read. */
-export function argumentOf({ memory, directory, tracing, liftedOf }: Known, { name, value, own, constants }: { name: string; value: Json; own: ArgumentFacts; constants: ReadonlySet<string> }): ArgumentFacts {
-  const origins = new Set<ValueOrigin>();
-  const brought = new Set<string>();
-  const sources = new Map<string, ValueSource>();
-  const told = new Set<number>();
-  let at = "";
-  let lifted: ReadonlySet<string> = new Set();
-  /** By all leaves; null before the first. */
-  let liftedByAll: ReadonlySet<string> | null = null;
-  const leaf: TracedLeaf = {
-    look: (low, high) => memory.look(low, high, directory),
-    brings: (set) => {
-      if (set !== 0) for (const label of memory.read.labels.names(set)) if (!isLifted(lifted, label)) brought.add(label);
-    },
-    found: (known) => {
-      if (told.has(known)) return;
-      told.add(known);
-      const code = originOf(known) === origin.model && memory.read.isPartial ? origin.untrusted : originOf(known);
-      origins.add(originName(code));
-      if (code === origin.model || sources.size >= mostSources) return;
-      const from = memory.sourceOf(known);
-      const source = { at, origin: originName(code), seq: from?.seq ?? null, field: from?.field ?? "" };
-      sources.set(`${at} ${source.origin} ${source.seq} ${source.field}`, source);
-    },
-  };
-  const trace = (text: string, pointer: string): void => {
-    at = pointer;
-    told.clear();
-    lifted = liftedOf(text);
-    const before: ReadonlySet<string> | null = liftedByAll;
-    liftedByAll = before === null ? lifted : new Set([...lifted].filter((label) => isLifted(before, label)));
-    tracing.trace(text, leaf, own.role === "amount");
-  };
-  const visit = (item: Json, pointer: string): void => {
-    if (typeof item === "string" || typeof item === "number") {
-      const text = String(item); // A list of the tool's definition is its server's word: it names no one who gets something.
-      if (!isConstant(text) && !(constants.has(text) && !(own.role === "recipient" && isTyped(text)))) trace(text, pointer);
-    } else if (Array.isArray(item)) for (const [index, one] of item.entries()) visit(one, `${pointer}/${index}`);
-    else if (isObject(item)) {
-      for (const [key, one] of Object.entries(item)) {
-        const below = `${pointer}/${escaped(key)}`;
-        if (isTyped(key)) trace(key, below);
-        visit(one, below);
-      }
-    }
-  };
-  visit(value, `/${escaped(name)}`);
-  const labels = [...own.labels.filter((label) => !isLifted(liftedByAll ?? new Set(), label)), ...brought];
-  const listed = [...sources.values()].sort((a, b) => Number(b.seq !== null) - Number(a.seq !== null));
-  return { ...own, labels: [...new Set(labels)].sort(), origins: [...origins].sort(), ...(listed.length > 0 && { sources: listed }) };
+/** One argument, as far as its values are known. */
+interface Argument {
+  readonly name: string;
+  readonly value: Json;
+  readonly own: ArgumentFacts;
+  /** What its schema lists. */
+  readonly constants: ReadonlySet<string>;
 }
 
-const escaped = (key: string): string => key.replaceAll("~", "~0").replaceAll("/", "~1");
+/** Traces one argument after another: what is found of each lies in the same fields. */
+export class ArgumentTracing implements TracedLeaf {
+  readonly #tracing: Tracing;
+  readonly #told = new Set<number>();
+  #known: Known | null = null;
+  #role: ArgumentFacts["role"] = "other";
+  #constants = none;
+  #at = "";
+  /** By code, one bit each. */
+  #origins = 0;
+  #brought: Set<string> | null = null;
+  #sources: Map<string, ValueSource> | null = null;
+  #lifted = none;
+  /** By all leaves; null before the first. */
+  #liftedByAll: ReadonlySet<string> | null = null;
+
+  constructor(tracing: Tracing) {
+    this.#tracing = tracing;
+  }
+
+  /** The facts of one argument, with its origins, the labels its values bring along, and where they were read. */
+  factsOf(known: Known, { name, value, own, constants }: Argument): ArgumentFacts {
+    [this.#known, this.#role, this.#constants] = [known, own.role, constants];
+    [this.#origins, this.#brought, this.#sources, this.#lifted, this.#liftedByAll] = [0, null, null, none, null];
+    this.#visit(value, `/${escaped(name)}`);
+    const sources = this.#listed();
+    this.#known = null; // A session that is over is not held on to.
+    return { ...own, labels: this.#labels(own.labels), origins: namesOf(this.#origins), ...(sources.length > 0 && { sources }) };
+  }
+
+  look(low: number, high: number): number {
+    const { memory, directory } = this.#known as Known;
+    return memory.look(low, high, directory);
+  }
+
+  brings(set: number): void {
+    if (set === 0) return;
+    for (const label of (this.#known as Known).memory.read.labels.names(set)) if (!isLifted(this.#lifted, label)) (this.#brought ??= new Set()).add(label);
+  }
+
+  found(value: number): void {
+    if (this.#told.has(value)) return;
+    this.#told.add(value);
+    const { memory } = this.#known as Known;
+    const code = originOf(value) === origin.model && memory.read.isPartial ? origin.untrusted : originOf(value);
+    this.#origins |= 1 << code;
+    if (code === origin.model || (this.#sources !== null && this.#sources.size >= mostSources)) return;
+    const from = memory.sourceOf(value);
+    const source = { at: this.#at, origin: originName(code), seq: from?.seq ?? null, field: from?.field ?? "" };
+    (this.#sources ??= new Map()).set(`${source.at} ${source.origin} ${source.seq} ${source.field}`, source);
+  }
+
+  #visit(item: Json, pointer: string): void {
+    if (typeof item === "string" || typeof item === "number") {
+      const text = String(item); // A list of the tool's definition is its server's word: it names no one who gets something.
+      if (!isConstant(text) && !(this.#constants.has(text) && !(this.#role === "recipient" && isTyped(text)))) this.#trace(text, pointer);
+    } else if (Array.isArray(item)) for (const [index, one] of item.entries()) this.#visit(one, `${pointer}/${index}`);
+    else if (isObject(item)) {
+      for (const key of Object.keys(item)) {
+        const below = `${pointer}/${escaped(key)}`;
+        if (isTyped(key)) this.#trace(key, below);
+        this.#visit(item[key] ?? null, below);
+      }
+    }
+  }
+
+  #trace(text: string, pointer: string): void {
+    this.#at = pointer;
+    this.#told.clear();
+    this.#lifted = (this.#known as Known).liftedOf(text);
+    const before = this.#liftedByAll;
+    this.#liftedByAll = before === null || this.#lifted.size === 0 ? this.#lifted : new Set([...this.#lifted].filter((label) => isLifted(before, label)));
+    this.#tracing.trace(text, this, this.#role === "amount");
+  }
+
+  #labels(own: readonly string[]): readonly string[] {
+    const lifted = this.#liftedByAll ?? none;
+    if (this.#brought === null && lifted.size === 0) return own;
+    return [...new Set([...own.filter((label) => !isLifted(lifted, label)), ...(this.#brought ?? none)])].sort();
+  }
+
+  /** What was read in results comes first. */
+  #listed(): readonly ValueSource[] {
+    return this.#sources === null ? [] : [...this.#sources.values()].sort((a, b) => Number(b.seq !== null) - Number(a.seq !== null));
+  }
+}
+
+const codes = Object.values(origin);
+const named: readonly (readonly ValueOrigin[])[] = Array.from({ length: 2 ** (codes.length + 1) }, (_, bits) => codes.filter((code) => bits & (1 << code)).map(originName).sort());
+/** Sorted. */
+const namesOf = (bits: number): readonly ValueOrigin[] => named[bits] ?? [];
+
+const escaped = (key: string): string => (/[~/]/.test(key) ? key.replaceAll("~", "~0").replaceAll("/", "~1") : key);
 /** A label is lifted with those that it is one of: `personal` lifts `personal.email`. */
 const isLifted = (lifted: ReadonlySet<string>, label: string): boolean => lifted.size > 0 && [...lifted].some((one) => label === one || label.startsWith(`${one}.`));

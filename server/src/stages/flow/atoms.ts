@@ -13,7 +13,7 @@ const shingleChars = 24;
 const windowShingles = 40;
 export const copyChars = shingleChars + windowShingles - 1;
 
-const [zero, nine, dot, colon, slash, backslash, at, underscore] = [0x30, 0x39, 0x2e, 0x3a, 0x2f, 0x5c, 0x40, 0x5f] as const;
+const [zero, nine, dot, comma, colon, slash, backslash, at, underscore] = [0x30, 0x39, 0x2e, 0x2c, 0x3a, 0x2f, 0x5c, 0x40, 0x5f] as const;
 const isDigit = (code: number): boolean => code >= zero && code <= nine;
 const isPlain = (code: number): boolean => isDigit(code) || (code >= 0x61 && code <= 0x7a) || code >= 0x80 || code === underscore;
 
@@ -201,21 +201,38 @@ export class Atoms {
 
   /** A whole number as the hundredths of an amount. */
   hundredths(index: number, sink: Sink): void {
-    for (const number of numbersOf(this.#written(index))) if (!number.includes(".") && number.length >= 3) this.#text(number, tags.minor, sink);
-  }
-
-  #written(index: number): string {
-    const { norm, from, to } = this.#lexer;
-    return String.fromCharCode(...norm.subarray(from[index], Math.min(to[index] ?? 0, (from[index] ?? 0) + 40)));
+    for (const number of this.#numbersOf(index)) if (!number.includes(".") && number.length >= 3) this.#text(number, tags.minor, sink);
   }
 
   /** `1,234.50`, `1.234,50`, `eur1234.5`: one number; and as an amount in hundredths. */
   #numbers(index: number, sink: Sink): void {
-    for (const number of numbersOf(this.#written(index))) {
-      if (number.replace(".", "").length >= 3) this.#text(number, tags.number, sink);
+    for (const number of this.#numbersOf(index)) {
+      if (number.length >= 3 && number.replace(".", "").length >= 3) this.#text(number, tags.number, sink);
       const minor = inHundredths(number);
       if (minor !== null && minor.length >= 3) this.#text(minor, tags.minor, sink);
     }
+  }
+
+  /** The plain forms of a number that a lexeme is, with a currency before or behind it or without; most lexemes are none. */
+  #numbersOf(index: number): readonly string[] {
+    const { norm, from, to } = this.#lexer;
+    const first = from[index] ?? 0;
+    const last = Math.min(to[index] ?? 0, first + longestNumeral);
+    let start = first;
+    while (start < last && start - first < currencyLetters && isLatin(norm[start] ?? 0)) start++;
+    if (start === last || !isDigit(norm[start] ?? 0)) return [];
+    let [end, hasMark] = [start, false];
+    for (; end < last; end++) {
+      const code = norm[end] ?? 0;
+      if (code === dot || code === comma) hasMark = true;
+      else if (!isDigit(code)) break;
+    }
+    let rest = end;
+    while (rest < last && rest - end < currencyLetters && isLatin(norm[rest] ?? 0)) rest++;
+    if (rest < last) return [];
+    if (hasMark) return formsOf(String.fromCharCode(...norm.subarray(start, end)));
+    while (start < end && norm[start] === zero) start++;
+    return [String.fromCharCode(...norm.subarray(start, end))];
   }
 
   #tell(chars: Uint16Array, from: number, to: number, tag: Tag, sink: Sink): void {
@@ -229,21 +246,20 @@ export class Atoms {
   }
 }
 
-const numeral = /^[a-z]{0,3}(\d[\d.,]*)[a-z]{0,3}$/;
+const longestNumeral = 40;
+const currencyLetters = 3;
+const isLatin = (code: number): boolean => code >= 0x61 && code <= 0x7a;
 
-/** The plain forms of a written number; two where it is not told whether a mark parts thousands. */
-function numbersOf(written: string): string[] {
-  const [, body] = numeral.exec(written) ?? [];
-  if (body === undefined) return [];
+/** Of digits with marks in them; two where it is not told whether a mark parts thousands. */
+function formsOf(body: string): readonly string[] {
   const [dots, commas] = [body.split(".").length - 1, body.split(",").length - 1];
-  const mark = dots + commas === 0 ? "" : body.lastIndexOf(".") > body.lastIndexOf(",") ? "." : ",";
+  const mark = body.lastIndexOf(".") > body.lastIndexOf(",") ? "." : ",";
   const parts = body.split(/[.,]/);
   const isGrouped = parts.slice(1).every((part) => part.length === 3) && (parts[0]?.length ?? 0) <= 3;
   const one = (whole: string, fraction: string): string => {
     const tail = fraction.replace(/0+$/, "");
     return `${whole.replace(/^0+/, "")}${tail === "" ? "" : `.${tail}`}`;
   };
-  if (mark === "") return [one(body, "")];
   const forms = [];
   if (isGrouped && !(dots > 0 && commas > 0)) forms.push(one(parts.join(""), ""));
   const marks = mark === "." ? dots : commas;
@@ -253,6 +269,8 @@ function numbersOf(written: string): string[] {
 
 /** Null where it is no amount: more than two places. */
 function inHundredths(number: string): string | null {
-  const [whole = "", fraction = ""] = number.split(".");
+  const point = number.indexOf(".");
+  if (point < 0) return number === "" ? "" : `${number}00`;
+  const [whole, fraction] = [number.slice(0, point), number.slice(point + 1)];
   return fraction.length > 2 ? null : `${whole}${fraction.padEnd(2, "0")}`.replace(/^0+/, "");
 }

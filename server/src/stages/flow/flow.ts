@@ -4,7 +4,7 @@ import type { Config } from "../../base/config/config.ts";
 import type { Answer } from "../../base/exchange.ts";
 import type { Span } from "../../base/labels/span.ts";
 import type { StateChange } from "../../base/store/port.ts";
-import { argumentOf } from "./argument.ts";
+import { ArgumentTracing } from "./argument.ts";
 import { Atoms, type Sink } from "./atoms.ts";
 import { directoryOf } from "./directory.ts";
 import { folded, Lexer } from "./lexemes.ts";
@@ -67,7 +67,7 @@ const tellingLexemes = 3;
 export class Flow {
   readonly #options: FlowOptions;
   readonly #reader: ValueReader;
-  readonly #tracing: Tracing;
+  readonly #tracing: ArgumentTracing;
   readonly #atoms: Atoms;
   readonly #lexer = new Lexer();
   readonly #sessions = new Map<string, SessionMemory>();
@@ -79,7 +79,7 @@ export class Flow {
     this.#options = options;
     this.#atoms = new Atoms(new Printer(options.key), this.#lexer);
     this.#reader = new ValueReader(this.#atoms, this.#lexer);
-    this.#tracing = new Tracing(this.#atoms, this.#lexer);
+    this.#tracing = new ArgumentTracing(new Tracing(this.#atoms, this.#lexer));
   }
 
   /**
@@ -96,9 +96,9 @@ export class Flow {
   /** Adds to each argument's facts where its values came from and which labels they bring along. `constants`: by argument, what its schema lists. */
   trace(principal: Principal, args: Action["args"], facts: Readonly<Record<string, ArgumentFacts>>, constants: Readonly<Record<string, ReadonlySet<string>>>): Traced {
     const memory = this.#memoryOf(principal);
-    const known = { memory, directory: this.#directory(), tracing: this.#tracing, liftedOf: (text: string) => this.#liftedOf(memory, text) };
-    const traced = Object.entries(facts).map(([name, own]) => [name, argumentOf(known, { name, value: args[name] ?? null, own, constants: constants[name] ?? none })]);
-    return { facts: Object.fromEntries(traced) as Record<string, ArgumentFacts>, labels: [...new Set([...principal.labels, ...memory.labels])].sort(), task: [principal.purpose, ...memory.added].join("\n") };
+    const known = { memory, directory: this.#directory(), liftedOf: (text: string) => this.#liftedOf(memory, text) };
+    const traced = Object.keys(facts).map((name) => [name, this.#tracing.factsOf(known, { name, value: args[name] ?? null, own: facts[name] as ArgumentFacts, constants: constants[name] ?? none })] as const);
+    return { facts: Object.fromEntries(traced), labels: memory.labelsBeside(principal.labels), task: [principal.purpose, ...memory.added].join("\n") };
   }
 
   /**

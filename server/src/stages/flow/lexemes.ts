@@ -32,7 +32,7 @@ export const looselyFolded = (text: string): string | null => {
   return loose === folded(text) ? null : loose;
 };
 
-const isAscii = (text: string): boolean => !/[^\u0000-\u007f]/.test(text);
+export const isAscii = (text: string): boolean => !/[^\u0000-\u007f]/.test(text);
 
 /** Reads one text after another into the same arrays. */
 export class Lexer {

@@ -23,12 +23,22 @@ export class SessionMemory {
   past: Iterator<PastEvent> | null = null;
   /** Resolves when it is. */
   recalling: Promise<void> | null = null;
+  /** The labels and those beside them, sorted, as they were asked for last. */
+  #sorted: { readonly count: number; readonly beside: readonly string[]; readonly all: readonly string[] } = { count: 0, beside: [], all: [] };
   /** When it was used last, in turns. */
   turn = 0;
 
   constructor({ values, taskValues }: { values: number; taskValues: number }) {
     this.read = new ReadValues(values);
     this.task = new PrintTable(taskValues);
+  }
+
+  /** Its labels and these, sorted, each once. */
+  labelsBeside(labels: readonly string[]): readonly string[] {
+    const { count, beside, all } = this.#sorted;
+    if (count === this.labels.size && beside === labels) return all;
+    this.#sorted = { count: this.labels.size, beside: labels, all: [...new Set([...labels, ...this.labels])].sort() };
+    return this.#sorted.all;
   }
 
   /** About what it takes, in bytes. */

@@ -30,7 +30,7 @@ export class PrintTable {
 
   /** 0 when it is not there. */
   get(low: number, high: number): number {
-    return this.#values[this.#place(low, high)] ?? 0;
+    return this.#count === 0 ? 0 : (this.#values[this.#place(low, high)] ?? 0);
   }
 
   /** False when there is no room for one more. */

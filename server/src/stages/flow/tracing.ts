@@ -1,6 +1,6 @@
 import { unfold } from "../../base/extract/unfold.ts";
 import { copyChars, phraseLexemes, type Atoms, type Sink } from "./atoms.ts";
-import { folded, has, looselyFolded, type Lexer } from "./lexemes.ts";
+import { folded, has, isAscii, looselyFolded, type Lexer } from "./lexemes.ts";
 import { tags, type Printer } from "./print.ts";
 import { PrintTable } from "./table.ts";
 import { labelsOf, origin, originOf, packed } from "./values.ts";
@@ -36,6 +36,10 @@ export class Tracing {
   /** Of what is read now only the taint counts. */
   #isLoose = false;
   #told = false;
+  /** The lexemes that were last found to be known to nobody as a whole: a phrase of one is asked about twice. */
+  #missed = { first: -1, last: -1 };
+  #host = 0;
+  #hasMore = false;
 
   constructor(atoms: Atoms, lexer: Lexer) {
     this.#atoms = atoms;
@@ -53,6 +57,10 @@ export class Tracing {
     const isWrapped = views.length > 1 && (/^\s*[\w+/=-]{8,}\s*$/.test(text) || (views[1]?.encodings[0] === "percent" && /^[^\s/]+$/.test(text))); // then it is what is in it; the wrapping is nobody's value
     for (const [index, view] of views.entries()) {
       if (index === 0 && isWrapped && !this.#isKnown(view.text)) continue;
+      if (isAscii(view.text)) {
+        this.#read(view.text.toLowerCase());
+        continue;
+      }
       this.#read(folded(view.text));
       const loose = looselyFolded(view.text);
       if (loose === null) continue;
@@ -78,6 +86,7 @@ export class Tracing {
     lexer.read(text);
     const last = lexer.count - 1;
     if (last < 0) return;
+    this.#missed.first = -1;
     const whole = this.#whole(0, last);
     if (whole !== 0) return this.#tell(whole);
     if (lexer.solidCount >= copyChars) this.#atoms.shingles(this.#shingle);
@@ -140,6 +149,7 @@ export class Tracing {
 
   /** What lexemes are known as together, as they stand or in another form; 0 when nobody knows them. */
   #whole(first: number, last: number): number {
+    if (first === this.#missed.first && last === this.#missed.last) return 0;
     const { from, to } = this.#lexer;
     this.#value = 0;
     this.#atoms.phrase(first, last, this.#better);
@@ -147,22 +157,25 @@ export class Tracing {
     if (first < last) this.#atoms.account(first, last, this.#better);
     else if (this.#isTyped(first)) this.#forms(first);
     const isValue = first < last || (this.#isTyped(first) && (to[first] ?? 0) - (from[first] ?? 0) >= labelledChars);
-    if (this.#value !== 0 && isValue) this.#leaf.brings(labelsOf(this.#value));
+    if (this.#value === 0) [this.#missed.first, this.#missed.last] = [first, last];
+    else if (isValue) this.#leaf.brings(labelsOf(this.#value));
     return this.#value;
   }
 
   /** A host vouches for a lexeme that is nothing but a host. */
   #forms(index: number): void {
-    let [host, hasMore] = [0, false];
-    this.#atoms.forms(index, (tag) => {
-      if (tag === tags.minor) return;
-      if (tag === tags.host) host = this.#leaf.look(this.#printer.low, this.#printer.high);
-      else this.#better(tag);
-      hasMore ||= tag === tags.url;
-    });
+    [this.#host, this.#hasMore] = [0, false];
+    this.#atoms.forms(index, this.#form);
     if (this.#isAmount) this.#atoms.hundredths(index, this.#better);
-    if (!hasMore && host !== 0 && (this.#value === 0 || originOf(host) < originOf(this.#value))) this.#value = host;
+    if (!this.#hasMore && this.#host !== 0 && (this.#value === 0 || originOf(this.#host) < originOf(this.#value))) this.#value = this.#host;
   }
+
+  readonly #form: Sink = (tag) => {
+    if (tag === tags.minor) return;
+    if (tag === tags.host) this.#host = this.#leaf.look(this.#printer.low, this.#printer.high);
+    else this.#better(tag);
+    this.#hasMore ||= tag === tags.url;
+  };
 
   /** A lexeme with joints or digits in it. */
   #lexeme(index: number): void {
@@ -248,7 +261,11 @@ function digitsIn(norm: Uint16Array, from: number, to: number): number {
 }
 
 /** What no one could have steered: nothing, a word for true or false, a number below three digits. */
-export const isConstant = (text: string): boolean => /^\s*(?:true|false|null|[-+]?(?:\d{1,2}|\d?[.,]\d{1,2}|\d[.,]\d))?\s*$/i.test(text);
+export const isConstant = (text: string): boolean => {
+  const bare = text.trim();
+  return bare.length <= longestConstant && /^(?:true|false|null|[-+]?(?:\d{1,2}|\d?[.,]\d{1,2}|\d[.,]\d))?$/i.test(bare);
+};
+const longestConstant = 5;
 
 /** Whether the name of a field is more than a word: then it is a value too. */
 export const isTyped = (key: string): boolean => /[@/:.\s]|\d{3}|.{33}/.test(key);

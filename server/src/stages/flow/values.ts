@@ -56,14 +56,14 @@ export class ReadingPlaces {
 
   /** Null for a place without a result. */
   at(place: number): { readonly seq: number; readonly field: string } | null {
-    const steps: string[] = [];
     let node = place;
     if (node < 2) return null;
+    let field = "";
     for (; this.#parents[node] !== noParent; node = this.#parents[node] ?? 0) {
       const key = this.#keys[node] ?? 0;
-      steps.push(key & isIndex ? String(key & ~isIndex) : (this.#names[key] ?? "").replaceAll("~", "~0").replaceAll("/", "~1"));
+      field = `/${key & isIndex ? key & ~isIndex : (this.#names[key] ?? "").replaceAll("~", "~0").replaceAll("/", "~1")}${field}`;
     }
-    return { seq: this.#seqs[this.#keys[node] ?? 0] ?? 0, field: steps.map((step) => `/${step}`).reverse().join("") };
+    return { seq: this.#seqs[this.#keys[node] ?? 0] ?? 0, field };
   }
 
   #add(parent: number, key: number): number {
