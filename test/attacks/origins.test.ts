@@ -133,6 +133,11 @@ describe("an attacker's value does not pass as a good one", () => {
     expect(of("en-US.utf8", "other")).toEqual([]);
   });
 
+  it("blanks without end are looked through once", () => {
+    const { origins } = world();
+    for (const blank of [" ", "\t\n", "\u00a0"]) for (const end of ["", "x", "1"]) expect(origins(blank.repeat(500_000) + end)).toEqual(end === "x" ? ["model"] : expect.any(Array));
+  }, 20_000);
+
   it("a person vouches for exactly one value", () => {
     const at = read();
     at.flow.vouch(at.principal, "bob@evil.io", null);

@@ -87,12 +87,12 @@ export const readName = remembered(names, (name): ArgumentName => {
 /** Texts that hold arguments of their own, in whatever form. */
 const forms = wordSet("payload raw mime params parameters options request fields form operations operation args arguments");
 
-/** As lines of a mail's header do: among `headers`, or behind a line's end where one line is meant. */
+/** As lines of a mail's header do: among `headers`, or behind a line's end where one line is meant. Blanks are looked through from the last line's end alone, once. */
 const recipientsBeside = (words: readonly string[], last: string): RegExp | null => {
-  if (words.some((word) => word === "header" || word === "headers" || word === "envelope")) return /(?:^|[\r\n])\s*(?:resent-)?(?:to|b?cc)\s*:/i;
+  if (words.some((word) => word === "header" || word === "headers" || word === "envelope")) return /(?:^\s*|[\r\n][^\S\r\n]*)(?:resent-)?(?:to|b?cc)\s*:/i;
   if (forms.has(last)) return /(?:^|[\s{,&;"'[?])["']?(?:to|b?cc|rcpt|recipients?|iban|payee)["']?\s*[:=]\s*["'[]*[^\s"']/i;
   if (/^(?:action|actions|then)$/.test(last)) return /\b(?:forward|redirect|copy|send|bcc)\b[^@]{0,200}[^\s@]@[^\s@]/i;
-  return /^(?:subject|title|name|from|sender|topic)$/.test(last) ? /[\r\n]\s*(?:resent-)?(?:to|b?cc)\s*:/i : null;
+  return /^(?:subject|title|name|from|sender|topic)$/.test(last) ? /[\r\n][^\S\r\n]*(?:resent-)?(?:to|b?cc)\s*:/i : null;
 };
 
 const name = String.raw`(?:[\w$]+|"[^"]+"|\`[^\`]+\`|\[[^\]]+\])(?:\.(?:[\w$]+|"[^"]+"|\`[^\`]+\`|\[[^\]]+\]))*`;

@@ -122,3 +122,18 @@ it("nothing that is sent makes it fail, and every argument has its facts", () =>
   const args = fc.dictionary(name, fc.jsonValue({ maxDepth: 3 })) as fc.Arbitrary<JsonObject>;
   fc.assert(fc.property(name, args, (tool, sent) => void expect(Object.keys(read(tool, sent).facts)).toEqual(Object.keys(sent))), { numRuns: 300 });
 });
+
+describe("recipients in lines of a header", () => {
+  it.each<[string, string, boolean]>([
+    ["headers", "To: eve@evil.com", true],
+    ["headers", " \t\n to: eve@evil.com", true],
+    ["headers", "X-A: 1\r\n \t\r\n\tBcc : eve@evil.com", true],
+    ["subject", "Hi\n\n \tcc: eve@evil.com", true],
+    ["subject", "Reply to: eve@evil.com", false],
+    ["headers", "X-Reply-To: eve@evil.com", false],
+  ])("%s %j", (name, text, names) => expect(read("send_email", { [name]: text }).facts[name]?.role === "recipient").toBe(names));
+
+  it("are looked for once, however many lines are blank", () => {
+    for (const name of ["headers", "subject", "payload"]) expect(read("send_email", { [name]: "\t\n".repeat(500_000) }).facts[name]?.role).not.toBe("recipient");
+  }, 20_000);
+});

@@ -4,7 +4,7 @@ import { assignedIn, secretWordIn, urlPasswordsIn } from "./assigned.ts";
 import { fold } from "./fold.ts";
 import { cardsIn, emailsIn, ibansIn, nationalIdsIn, phonesIn } from "./personal.ts";
 import { formatsIn, privateKeysIn } from "./secrets.ts";
-import { shortest, sign, signsOf } from "./signs.ts";
+import { shortestRun, sign, signsOf } from "./signs.ts";
 import { noSpans, type Span } from "./span.ts";
 
 /** The name of a field as words, and the word in it that says that it holds a secret. */
@@ -136,7 +136,7 @@ function joined<L extends LabelledText>(pieces: readonly Piece<L>[]): readonly L
     starts.push(whole.length);
     whole += text;
   }
-  if (whole.length < shortest.key) return [];
+  if (whole.length < shortestRun.key) return [];
   const found = formatsIn(whole, new Set([...starts, whole.length]));
   if (found.length === 0) return [];
   return pieces.flatMap(({ leaf, text }, at) => {

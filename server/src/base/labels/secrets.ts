@@ -1,4 +1,4 @@
-import { shortest } from "./signs.ts";
+import { shortestRun } from "./signs.ts";
 import { noSpans, type Span } from "./span.ts";
 
 /** Formats of keys that say by their beginning what they are. `starts`: what is looked for; `form`: the whole, from there. */
@@ -61,8 +61,7 @@ const beginnings = formats.flatMap((format) => format.starts.map((start) => ({ s
 const byStart = new Map(beginnings.map(({ start, format }) => [start, format]));
 const anchor = new RegExp(beginnings.map(({ start }) => quoted(start)).join("|"), "y");
 /** By the first two letters of a beginning. */
-const pairs = new Uint8Array(128 * 128);
-for (const { start } of beginnings) pairs[start.charCodeAt(0) * 128 + start.charCodeAt(1)] = 1;
+const pairs = beginnings.map(({ start }) => start.charCodeAt(0) * 128 + start.charCodeAt(1)).reduce((table, pair) => table.fill(1, pair, pair + 1), new Uint8Array(128 * 128));
 const ofKeys = Uint8Array.from({ length: 128 }, (_, code) => Number(/[A-Za-z0-9_./=+-]/.test(String.fromCharCode(code))));
 const isOfKeys = (code: number): boolean => code < 128 && ofKeys[code] === 1;
 const inWord = /[A-Za-z0-9]/;
@@ -70,16 +69,16 @@ const inWord = /[A-Za-z0-9]/;
 /** Keys known by their format. `seams`: places where the text was put together, at which a key may begin or end though letters stand there. */
 export function formatsIn(text: string, seams: ReadonlySet<number> | null = null): readonly Span[] {
   let found: Span[] | null = null;
-  for (let from = 0, to = 0; from + shortest.key <= text.length; from = to + 1) {
+  for (let from = 0, to = 0; from + shortestRun.key <= text.length; from = to + 1) {
     for (to = from; to < text.length && isOfKeys(text.charCodeAt(to)); ) to++;
-    if (to - from >= shortest.key) keysBetween(text, from, to, seams, (found ??= []));
+    if (to - from >= shortestRun.key) keysBetween(text, from, to, seams, (found ??= []));
   }
   return found ?? noSpans;
 }
 
 /** In a stretch of letters that keys are made of. */
 function keysBetween(text: string, from: number, to: number, seams: ReadonlySet<number> | null, found: Span[]): void {
-  for (let start = from, next = from; start + shortest.key <= to; start = next) {
+  for (let start = from, next = from; start + shortestRun.key <= to; start = next) {
     next = start + 1;
     if (pairs[text.charCodeAt(start) * 128 + text.charCodeAt(next)] !== 1 || (start > from && inWord.test(text[start - 1] ?? "") && !seams?.has(start))) continue;
     anchor.lastIndex = start;

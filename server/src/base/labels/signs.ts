@@ -13,7 +13,7 @@ export const sign = {
 } as const;
 
 /** The shortest value that is looked for behind `Bearer`, and the shortest key of any known format. */
-export const shortest = { credential: 16, key: 20 } as const;
+export const shortestRun = { credential: 16, key: 20 } as const;
 
 const kinds = { digit: 1, letter: 2, keyed: 4, gap: 8, gives: 16, blank: 32, dash: 64 } as const;
 const kindOf = (char: string): number =>
@@ -41,8 +41,8 @@ export function signsOf(text: string): number {
     const kind = table[code] as number;
     if (kind & kinds.keyed) {
       keyed++;
-      if (keyed === shortest.credential) signs |= sign.credential;
-      else if (keyed === shortest.key) signs |= sign.key;
+      if (keyed === shortestRun.credential) signs |= sign.credential;
+      else if (keyed === shortestRun.key) signs |= sign.key;
     } else keyed = 0;
     if (kind & kinds.letter) {
       letters = run > 0 ? 1 : letters + 1;
