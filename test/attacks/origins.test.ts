@@ -133,6 +133,14 @@ describe("an attacker's value does not pass as a good one", () => {
     expect(of("en-US.utf8", "other")).toEqual([]);
   });
 
+  it("what was asked before says nothing of what is asked next", () => {
+    const { call, origins } = world();
+    call("mail/read", {}, "the code is tok%41en");
+    expect(origins("tok%41en")).toEqual(["untrusted"]);
+    expect(origins("nobody-knows-this")).toEqual(["model"]);
+    expect(origins("tok%41en")).toEqual(["untrusted"]);
+  });
+
   it("blanks without end are looked through once", () => {
     const { origins } = world();
     for (const blank of [" ", "\t\n", "\u00a0"]) for (const end of ["", "x", "1"]) expect(origins(blank.repeat(500_000) + end)).toEqual(end === "x" ? ["model"] : expect.any(Array));

@@ -77,16 +77,20 @@ export class Tracing {
   }
 
   #isKnown(text: string): boolean {
-    this.#lexer.read(folded(text));
+    this.#lex(folded(text));
     return this.#lexer.count > 0 && this.#whole(0, this.#lexer.count - 1) !== 0;
+  }
+
+  #lex(text: string): void {
+    this.#lexer.read(text);
+    this.#missed.first = -1;
   }
 
   #read(text: string): void {
     const lexer = this.#lexer;
-    lexer.read(text);
+    this.#lex(text);
     const last = lexer.count - 1;
     if (last < 0) return;
-    this.#missed.first = -1;
     const whole = this.#whole(0, last);
     if (whole !== 0) return this.#tell(whole);
     if (lexer.solidCount >= copyChars) this.#atoms.shingles(this.#shingle);
