@@ -103,9 +103,9 @@ export async function until(condition: () => boolean | Promise<boolean>, what: s
 }
 
 /** Approves everything the server's catalog holds, once its tools have been seen. */
-export async function approveCatalog(operator: Client, server: string, boundMs?: number): Promise<void> {
+export async function approveCatalog(operator: Client, server: string): Promise<void> {
   const tools = async (): Promise<{ server: string }[]> => (await operator.call<{ tools: { server: string }[] }>("catalog_list")).tools.filter((tool) => tool.server === server);
-  await until(async () => (await tools()).length > 0, `the tools of \`${server}\` were seen`, boundMs);
+  await until(async () => (await tools()).length > 0, `the tools of \`${server}\` were seen`);
   await operator.call("catalog_approve", { body: { server } });
 }
 

@@ -47,6 +47,7 @@ export async function listen({ config, gateway, egress, authority, surfaces, api
   await bind(tcp, { host, port }, `${host}:${port}`);
 
   const operator = createHttpServer({ shouldUpgradeCallback: isAuthority }, requests((request) => api(request, { operator: true })));
+  operator.keepAliveTimeout = keepAliveMs;
   operator.on("upgrade", (request, socket, head) => authority.accept(request, socket, head));
   hold(held, operator);
   await bindSocket(operator, operatorSocket(config.data));

@@ -4,9 +4,11 @@ import { createServer, type Server } from "node:net";
 import { release } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { groupsThere } from "../../server/src/stages/execution/sandbox/cgroup.ts";
 import type { Sandbox } from "../../server/src/stages/execution/sandbox/driver.ts";
 import { treeOf } from "../../server/src/stages/execution/sandbox/usage.ts";
 import { SandboxGround, textOf } from "../kits/sandbox.ts";
+import { ownTraces, SessionTraces, traceKinds } from "../kits/traces.ts";
 
 const isRoot = process.geteuid?.() === 0;
 const drivers = ["microvm", "gvisor", "process"] as const;
@@ -125,7 +127,8 @@ it("every attack with a control gets through where there is no sandbox", async (
 describe.each(drivers)("driver %s", (name) => {
   const test = it.skipIf(lacking[name] !== null);
 
-  test("every attack is blocked, each with how", async () => {
+  test("every attack is blocked, each with how, and of the session that tried nothing is left", async () => {
+    const before = ownTraces();
     const { sandbox } = await ground.open(ground.drivers[name], { readable: [host.shown] });
     await using _ = sandbox;
     const verdicts = await attacked(sandbox, { ...host.facts, control: false });
@@ -136,5 +139,11 @@ describe.each(drivers)("driver %s", (name) => {
     writeFileSync(`results/escape-${name}.txt`, verdicts.map(({ name: attack, how }) => `${attack}: ${how}\n`).join(""));
     await sandbox.ping();
     expect(host.changed()).toEqual([]);
+
+    using traces = new SessionTraces(ground.folder, before);
+    const kinds = new Set(traces.left().map(({ kind }) => kind));
+    expect(traceKinds.filter((kind) => !kinds.has(kind) && !(kind === "cgroup" && groupsThere().length === 0))).toEqual([]); // Whatever there is to find, is found while it is there.
+    await sandbox.destroy();
+    expect(traces.left()).toEqual([]);
   });
 });
