@@ -173,10 +173,13 @@ class ReadySnapshot implements Snapshot {
   readonly #rules: Rules;
   readonly leaves: readonly HistoryLeaf[];
   readonly #asks = new WeakMap<Candidates, readonly HistoryLeaf[]>();
+  /** Whether any policy says what must follow a call. */
+  readonly #awaits: boolean;
 
   constructor(parts: Parts) {
     this.parts = parts;
     this.leaves = leavesOf(parts.policies);
+    this.#awaits = this.leaves.some(({ op }) => op === "eventually");
     this.#rules = { actions: parts.actions, finder: new CandidateFinder(parts.index), questions: questionsOf(this.leaves) };
   }
 
@@ -207,7 +210,7 @@ class ReadySnapshot implements Snapshot {
   }
 
   promises(input: DecisionInput): readonly { readonly policy: string; readonly leaf: HistoryLeaf }[] {
-    const awaited = this.asks(input.agent, input.action).filter(({ op }) => op === "eventually");
+    const awaited = (this.#awaits ? this.asks(input.agent, input.action) : none).filter(({ op }) => op === "eventually");
     if (awaited.length === 0) return [];
     const broken = this.judge({ ...input, history: { ...input.history, ...Object.fromEntries(awaited.map(({ id }) => [id, false])) } });
     return broken.satisfied.flatMap((policy) => (this.policy(policy)?.leaves ?? []).filter(({ op }) => op === "eventually").map((leaf) => ({ policy, leaf })));

@@ -129,7 +129,7 @@ export class AggregateTable implements Table {
 
   keep(numbers: ReadonlySet<number>): boolean {
     this.#constants.keep(numbers);
-    if (this.#reachMs !== null) this.#reachMs = Math.max(0, ...[...this.#constants.all()].map(({ windowMs }) => windowMs));
+    if (this.#reachMs !== null) this.#reachMs = this.#constants.reachMs;
     const rows = this.#rows;
     this.#rows = new Fifo();
     for (let row = rows.shift(); row !== undefined; row = rows.shift()) {

@@ -46,8 +46,9 @@ export interface Member {
 
 interface Alike<M> {
   readonly constant: Constant;
-  /** By window, the shortest first. */
-  members: readonly M[];
+  members: M[];
+  /** Whether members stand by window, the shortest first. */
+  isSorted: boolean;
 }
 
 /** The members of a family by their constants. */
@@ -61,8 +62,10 @@ export class Constants<M extends Member> {
 
   join(constant: Constant, member: M): void {
     const key = constant.join("");
-    const { members } = this.#alike.get(key) ?? { members: [] };
-    this.#alike.set(key, { constant, members: [...members, member].sort((left, right) => left.windowMs - right.windowMs) });
+    const alike = this.#alike.get(key) ?? { constant, members: [], isSorted: true };
+    this.#alike.set(key, alike);
+    alike.members.push(member);
+    alike.isSorted = alike.members.length === 1;
   }
 
   get size(): number {
@@ -77,8 +80,20 @@ export class Constants<M extends Member> {
     return this.#alike.has(key);
   }
 
+  /** By window, the shortest first. */
   members(key: string): readonly M[] {
-    return this.#alike.get(key)?.members ?? [];
+    const alike = this.#alike.get(key);
+    if (alike === undefined) return [];
+    if (!alike.isSorted) alike.members.sort((left, right) => left.windowMs - right.windowMs);
+    alike.isSorted = true;
+    return alike.members;
+  }
+
+  /** The longest window, milliseconds. */
+  get reachMs(): number {
+    let reachMs = 0;
+    for (const { windowMs } of this.all()) reachMs = Math.max(reachMs, windowMs);
+    return reachMs;
   }
 
   *all(): Iterable<M> {

@@ -77,7 +77,7 @@ export class Marks<M extends Member> {
 
   keep(numbers: ReadonlySet<number>): boolean {
     this.constants.keep(numbers);
-    this.#reachMs = Math.max(0, ...[...this.constants.all()].map(({ windowMs }) => windowMs));
+    this.#reachMs = this.constants.reachMs;
     this.#marks.keep(({ constant }) => this.constants.has(constant));
     return this.constants.size > 0;
   }

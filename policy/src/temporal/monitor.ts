@@ -38,7 +38,7 @@ class Round implements Listener {
   /** By the number of a question; -1 for what is not asked. */
   readonly #places: Int32Array;
   readonly #waiting: readonly { readonly place: number; readonly wholeFromMs: number }[];
-  #wholeFromMs: number;
+  readonly #wholeFromMs: number;
 
   /** `places`: of each question, how many there are in all; `asked` has none for a question that nobody answers. */
   constructor(leaves: readonly { readonly place: number; readonly asked: Asked | undefined }[], places: number, questions: number) {
@@ -47,7 +47,7 @@ class Round implements Listener {
     this.#places = new Int32Array(questions).fill(-1);
     for (const { place, asked } of leaves) if (asked !== undefined) this.#places[asked.number] = place;
     this.#waiting = leaves.map(({ place, asked }) => ({ place, wholeFromMs: asked === undefined ? Number.POSITIVE_INFINITY : asked.knownFromMs + asked.reachMs })).filter(({ wholeFromMs }) => wholeFromMs > Number.NEGATIVE_INFINITY);
-    this.#wholeFromMs = Math.max(Number.NEGATIVE_INFINITY, ...this.#waiting.map(({ wholeFromMs }) => wholeFromMs));
+    this.#wholeFromMs = this.#waiting.reduce((latest, { wholeFromMs }) => Math.max(latest, wholeFromMs), Number.NEGATIVE_INFINITY);
   }
 
   ask(current: Current): AnswerSheet {

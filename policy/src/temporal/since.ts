@@ -107,7 +107,8 @@ class Presence implements Left<SinceMember> {
 
   keep(numbers: ReadonlySet<number>): void {
     for (const number of this.#members.keys()) if (!numbers.has(number)) this.#members.delete(number);
-    this.#reachMs = Math.max(0, ...this.#members.values());
+    this.#reachMs = 0;
+    for (const windowMs of this.#members.values()) this.#reachMs = Math.max(this.#reachMs, windowMs);
   }
 
   sweep(nowMs: number): void {

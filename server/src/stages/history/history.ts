@@ -180,7 +180,7 @@ export class HistoryStage implements Disposable {
     const monitor = this.#monitor.sibling();
     const from = Math.max(0, store.size() - limits.history_records);
     const nowMs = this.#moments.now();
-    const reachMs = Math.max(...leaves.map(reachOf));
+    const reachMs = leaves.reduce((most, leaf) => Math.max(most, reachOf(leaf)), 0);
     const knownFromMs = from === 0 ? Number.NEGATIVE_INFINITY : (store.entry(from)?.at_ms ?? nowMs);
     for (const leaf of leaves) monitor.add(leaf, knownFromMs);
     const reading: Reading = { monitor, leaves, waiting: [] };
