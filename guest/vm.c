@@ -12,6 +12,7 @@
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +32,8 @@
 #define READABLE "/run/readable"
 enum { USER = 1000, VSOCK_PORT = 1024, LAST_CAPABILITY = 63 };
 
-/* From linux/random.h and linux/vm_sockets.h, which a C library alone does not bring. */
+/* From linux/sched.h, linux/random.h and linux/vm_sockets.h, which a C library alone does not bring. */
+static const uint64_t INTO_GROUP = 0x200000000;
 enum { RNDADDENTROPY = 0x40085203, RNDRESEEDCRNG = 0x5207 };
 struct rand_pool_info { int entropy_count, buf_size; };
 struct sockaddr_vm { sa_family_t family; unsigned short reserved; unsigned port, cid; unsigned char zero[4]; };
@@ -183,6 +185,9 @@ void vm_boot(void) {
   must(sethostname("sandbox", 7), "the host name");
   loopback();
   harden();
+  /* Of every command, for all are born of us; we keep ours. */
+  for (int capability = 0; capability <= LAST_CAPABILITY; capability++) prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
+  must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no new privileges");
 }
 
 /* ---- the channel ---- */
@@ -283,8 +288,9 @@ int vm_option(const char *name, const char *value) {
     must(mount(NULL, SESSION, NULL, MS_REMOUNT | MS_NOSUID | MS_NODEV, text), "the limit of disk");
   } else if (!strcmp(name, "--memory")) must(put_text(GROUP "/memory.max", value), "the limit of memory");
   else if (!strcmp(name, "--processes")) {
-    must(put_text(GROUP "/pids.max", value), "the limit of processes");
-    process_limit = strtoul(value, NULL, 10);
+    process_limit = strcmp(value, "max") ? strtoul(value, NULL, 10) + WAITING : 0; /* who waits is no process of the session's */
+    snprintf(text, sizeof text, "%lu", process_limit);
+    must(put_text(GROUP "/pids.max", process_limit ? text : value), "the limit of processes");
   }
   else if (!strcmp(name, "--workspace")) {
     make_place(value, 1);
@@ -299,47 +305,77 @@ int vm_option(const char *name, const char *value) {
 
 /* ---- commands ---- */
 
-static void group_path(char *path, size_t size, uint32_t id, const char *file) { snprintf(path, size, GROUP "/e%u%s", id, file); }
+enum { GROUPS = 136 }; /* more than there are commands */
 
-void vm_enter(uint32_t id) {
+/* Control groups are used again: to make and remove one costs more than the command may. Whether it is empty is read from an open file. */
+static struct { int is_taken, folder, events; } groups[GROUPS + 1];
+
+static int group_file(unsigned group, const char *file, int how) {
   char path[96];
-  group_path(path, sizeof path, id, "");
-  must(mkdir(path, 0755), path);
-  group_path(path, sizeof path, id, "/cgroup.procs");
-  must(put_text(path, "0"), path);
-  for (int capability = 0; capability <= LAST_CAPABILITY; capability++) prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
-  must(setgroups(0, NULL) || setresgid(USER, USER, USER) || setresuid(USER, USER, USER), "another user");
-  must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no new privileges");
+  snprintf(path, sizeof path, GROUP "/e%u%s", group, file);
+  if (!*file && mkdir(path, 0755) && errno != EEXIST) return -1;
+  return open(path, how | O_CLOEXEC);
 }
 
-void vm_sweep(uint32_t id) {
-  char path[96], text[128];
-  for (int round = 0; round < 2000; round++) {
-    group_path(path, sizeof path, id, "/cgroup.kill");
-    put_text(path, "1");
-    while (waitpid(-1, NULL, WNOHANG) > 0) {}
-    group_path(path, sizeof path, id, "/cgroup.events");
-    if (get_text(path, text, sizeof text) <= 0 || strstr(text, "populated 0")) break;
-    usleep(1000);
+static unsigned take_group(void) {
+  for (unsigned at = 1; at <= GROUPS; at++) {
+    if (groups[at].is_taken) continue;
+    if (!groups[at].events) {
+      int folder = group_file(at, "", O_RDONLY | O_DIRECTORY), events = folder < 0 ? -1 : group_file(at, "/cgroup.events", O_RDONLY);
+      if (events < 0) { if (folder >= 0) close(folder); return 0; }
+      groups[at].folder = folder, groups[at].events = events;
+    }
+    groups[at].is_taken = 1;
+    return at;
   }
-  group_path(path, sizeof path, id, "");
-  rmdir(path);
+  errno = EAGAIN;
+  return 0;
 }
 
-/* The number after a word in a file of lines `word number`. */
-static unsigned long counted(const char *path, const char *word) {
-  char text[512];
-  if (get_text(path, text, sizeof text) <= 0) return 0;
-  for (char *line = text; line; line = strchr(line, '\n')) {
+void vm_leave(unsigned group) { groups[group].is_taken = 0; }
+
+/* Born into its group: to move there later waits for every processor to have been idle once. */
+pid_t vm_fork(unsigned *group) {
+  unsigned taken = take_group();
+  if (!taken) return -1;
+  struct { uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup; } how = {.flags = INTO_GROUP, .exit_signal = SIGCHLD, .cgroup = (uint64_t)groups[taken].folder};
+  pid_t child = (pid_t)syscall(SYS_clone3, &how, sizeof how);
+  if (child == 0) must(setgroups(0, NULL) || setresgid(USER, USER, USER), "another group");
+  if (child < 0) vm_leave(taken); else *group = taken;
+  return child;
+}
+
+int vm_become_user(void) { return setresuid(USER, USER, USER); }
+
+void vm_kill(unsigned group) {
+  int fd = group_file(group, "/cgroup.kill", O_WRONLY);
+  (void)!write(fd, "1", 1);
+  close(fd);
+}
+
+int vm_is_empty(unsigned group) {
+  char text[128];
+  ssize_t length = pread(groups[group].events, text, sizeof text - 1, 0);
+  text[length > 0 ? length : 0] = 0;
+  return strstr(text, "populated 0") != NULL;
+}
+
+/* A file of the session's group as it is now: opened once, for it is read at the end of each command. */
+static const char *group_text(int *fd, const char *path) {
+  static char text[512];
+  if (!*fd) *fd = open(path, O_RDONLY | O_CLOEXEC);
+  ssize_t length = pread(*fd, text, sizeof text - 1, 0);
+  text[length > 0 ? length : 0] = 0;
+  return text;
+}
+
+/* The number after a word in lines `word number`. */
+static unsigned long counted(const char *text, const char *word) {
+  for (const char *line = text; line; line = strchr(line, '\n')) {
     if (*line == '\n') line++;
     if (!strncmp(line, word, strlen(word)) && line[strlen(word)] == ' ') return strtoul(line + strlen(word), NULL, 10);
   }
   return 0;
-}
-
-static unsigned long number_in(const char *path) {
-  char text[32];
-  return get_text(path, text, sizeof text) > 0 ? strtoul(text, NULL, 10) : 0;
 }
 
 /* Whether a process of user 1000 has as many files open as it may. */
@@ -363,9 +399,9 @@ static int files_are_used_up(void) {
 }
 
 const char *vm_limit(int something_runs) {
-  static int told_memory, told_processes, told_files;
-  if (!told_memory && counted(GROUP "/memory.events", "oom_kill")) { told_memory = 1; return "memory"; }
-  if (!told_processes && process_limit && number_in(GROUP "/pids.peak") >= process_limit) { told_processes = 1; return "processes"; }
+  static int told_memory, told_processes, told_files, memory, processes;
+  if (!told_memory && counted(group_text(&memory, GROUP "/memory.events"), "oom_kill")) { told_memory = 1; return "memory"; }
+  if (!told_processes && process_limit && strtoul(group_text(&processes, GROUP "/pids.peak"), NULL, 10) >= process_limit) { told_processes = 1; return "processes"; }
   if (something_runs && !told_files && file_limit && files_are_used_up()) { told_files = 1; return "files"; }
   return NULL;
 }

@@ -1,6 +1,10 @@
 /* What the agent does beyond its frames where it is process 1 of a virtual machine; see vm.c. */
 #include <stdint.h>
 #include <stddef.h>
+#include <sys/types.h>
+
+/* Processes that wait for a command to become. */
+enum { WAITING = 2 };
 
 void die(const char *why);
 
@@ -12,9 +16,14 @@ int vm_channel(void);
 void vm_reseed(const unsigned char *payload, size_t length);
 /* Options of a session that only a machine of its own has; 0 when it is none of these. */
 int vm_option(const char *name, const char *value);
-/* In the process that becomes a command: into a group of its own, as a user that may nothing. */
-void vm_enter(uint32_t id);
-/* In the command's supervisor: ends whatever is left in the group. */
-void vm_sweep(uint32_t id);
+/* As fork, with the child in a group of its own, whose number it leaves; -1 with errno. */
+pid_t vm_fork(unsigned *group);
+/* In the child: a user that may nothing. 0, or -1 with errno. */
+int vm_become_user(void);
+/* Ends all that is in a group. */
+void vm_kill(unsigned group);
+int vm_is_empty(unsigned group);
+/* The next command may have it; it is empty. */
+void vm_leave(unsigned group);
 /* The next limit that the session met and that was not told yet, or NULL. */
 const char *vm_limit(int something_runs);

@@ -89,6 +89,26 @@ describe.skipIf(lacking !== null)("a virtual machine", () => {
     expect(out).toMatch(/\/work\/project\n$/);
   });
 
+  it("a command's limits hold though the process that becomes it was there before they were known", async () => {
+    const { out } = await shell(one, "ulimit -n; ulimit -f; ulimit -c");
+    expect(out).toBe(`${smallLimits.files}\n${smallLimits.fileBytes / 512}\n0\n`);
+  });
+
+  it("commands neither see nor end those that wait to become one, and more may run at once than wait", async () => {
+    const { out } = await shell(one, "ls -d /proc/[0-9]* | wc -l; kill -KILL -1");
+    expect(Number(out)).toBeLessThanOrEqual(3); // the shell, ls, wc
+    const many = await Promise.all(Array.from({ length: 6 }, (_, n) => shell(one, `echo ${n}; sleep 0.5`)));
+    expect(many.map((answer) => answer.out)).toEqual(many.map((_, n) => `${n}\n`));
+  });
+
+  it("whoever waits beside a command keeps none of its pipes open", async () => {
+    const first = one.exec({ command: "cat", args: [], environment: { PATH: "/usr/bin:/bin" } });
+    for (const stream of [first.stdout, first.stderr]) stream.resume();
+    for (let n = 0; n < 3; n++) await shell(one, "sleep 0.4");
+    first.stdin.end();
+    expect(await first.ended).toEqual({ kind: "exited", value: 0 });
+  });
+
   it("stands still while it is paused, and goes on", async () => {
     const beat = one.exec({ command: "sh", args: ["-c", "echo on; sleep 0.2; echo off"], environment: { PATH: "/usr/bin:/bin" } });
     beat.stderr.resume();

@@ -1,6 +1,6 @@
 import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { basename, dirname, join, normalize } from "node:path";
-import { treeOf } from "./usage.ts";
 
 /** What the kernel holds a session to, whatever runs inside. Both are the last resort: what a session may use is watched, and less. */
 export interface GroupCaps {
@@ -53,9 +53,9 @@ export class ControlGroups {
     return ["/bin/sh", "-c", 'until [ "$1" = -- ]; do echo 0 > "$1/cgroup.procs" || exit 126; shift; done; shift; exec "$@"', "sh", ...made, "--", ...command];
   }
 
-  /** Takes in a process that runs already, with all below it. */
-  adopt(root: number): void {
-    for (const folder of this.#made()) for (const { pid } of treeOf(root)) writeFileSync(join(folder, "cgroup.procs"), String(pid));
+  /** Takes in processes that run already. The kernel takes milliseconds for the first, so nobody stands still for that. */
+  async adopt(pids: readonly number[]): Promise<void> {
+    for (const folder of this.#made()) for (const pid of pids) await writeFile(join(folder, "cgroup.procs"), String(pid));
   }
 
   /** Which caps the kernel had to enforce so far. */

@@ -24,9 +24,9 @@ export interface LiveOptions {
   readonly verbs?: { pause(): Promise<void>; resume(): Promise<void>; readonly snapshot?: () => Promise<SandboxSnapshot> };
   /**
    * Starts what the agent runs in. `around` puts a command into the control groups of the session, and so whatever comes of it; `adopt` does so
-   * with a process that was started before.
+   * with processes that were started before.
    */
-  launch(around: (command: readonly string[]) => string[], adopt: (pid: number) => void): Guest | Promise<Guest>;
+  launch(around: (command: readonly string[]) => string[], adopt: (pids: readonly number[]) => Promise<void>): Guest | Promise<Guest>;
 }
 
 /** A guest that was started: the process that holds it, and its agent's channel. */
@@ -36,6 +36,8 @@ export interface Guest {
   readonly outgoing: Writable;
   /** What the agent is told before it greets. */
   readonly preface?: Uint8Array;
+  /** Resolves when it is held to the session's caps, if it was not from its first moment. */
+  readonly held?: Promise<void>;
   /** Called once the process has ended. */
   readonly release?: () => void;
 }
@@ -113,7 +115,7 @@ export class LiveSandbox implements Sandbox {
     const channel = this.#adopt(await this.#launch());
     const late = clock.after(startMs, () => channel.end(new Fault("sandbox_ended", `the guest did not answer within ${startMs} ms`)));
     try {
-      await channel.ready();
+      await Promise.all([channel.ready(), this.#guest?.held]);
     } catch (cause) {
       await this.#end("it could not be started");
       throw unstarted(this.#stderr.trim().split("\n").at(-1) || (cause as Error).message, cause);
@@ -122,7 +124,7 @@ export class LiveSandbox implements Sandbox {
     }
     this.#emit({ kind: "started" });
     this.#timers.push(clock.after(spec.limits.wallMs, () => this.#over("wall")));
-    this.#watch();
+    this.#lookLater();
   }
 
   exec(request: ExecRequest): Execution {
@@ -181,7 +183,7 @@ export class LiveSandbox implements Sandbox {
       if (folder !== null) enrol(folder, { groups: this.#folders });
       const heldBytes = kernel?.overheadBytes ?? 2 * limits.diskBytes + sharedMemoryBytes; // Folders in memory count for a group.
       this.#groups.create({ memoryBytes: Math.round(1.1 * (limits.memoryBytes + heldBytes)) + slackBytes, processes: kernel ? 4 * limits.processes + 512 : limits.processes + 64 });
-      return await this.#options.launch((command) => this.#groups.around(command), (pid) => this.#groups.adopt(pid));
+      return await this.#options.launch((command) => this.#groups.around(command), (pids) => this.#groups.adopt(pids));
     } catch (cause) {
       await this.#end("it could not be started");
       throw unstarted((cause as Error).message, cause);
@@ -251,6 +253,10 @@ export class LiveSandbox implements Sandbox {
     if (hits.processes) this.#tell("processes");
     if (this.#silent === 0) this.#channel?.ping().then(() => (this.#silent = 0), () => {});
     if (!this.#isPaused && ++this.#silent > silentLooks) return void this.#end("its guest agent does not answer any more");
+    this.#lookLater();
+  }
+
+  #lookLater(): void {
     this.#timers[1] = this.#options.clock.after(lookMs, () => this.#watch());
   }
 

@@ -2,6 +2,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { Fault } from "@lanyard/contract";
 import { enrol, openFolder } from "../orphans.ts";
+import { treeOf } from "../usage.ts";
 import type { Machine } from "./hypervisor.ts";
 import { answers, rehearse } from "./rehearsal.ts";
 import { endMachine, Templates, type Origin, type TemplateOptions } from "./template.ts";
@@ -18,8 +19,8 @@ export interface MachinesOptions extends Omit<TemplateOptions, "folder"> {
 /** A machine and the folder it has. */
 export interface HeldMachine {
   readonly machine: Machine;
-  /** It was started before its session was. */
-  readonly isWarm: boolean;
+  /** Its processes, when it was started before its session was; it never has others. */
+  readonly waited: readonly number[];
   /** Its state, once saved. */
   readonly saved: string;
   /** Removes what it had; for when its process has ended. */
@@ -68,7 +69,7 @@ export class Machines implements AsyncDisposable {
     try {
       const machine = await hypervisor.launch({ memoryMib, system, readable: readable ?? nothing, saved, begin, ...(around && { around }) });
       if (machine.process.pid !== undefined) enrol(folder, { sandbox: machine.process.pid });
-      return { machine, saved, isWarm: around === null, release };
+      return { machine, saved, waited: [], release };
     } catch (error) {
       release();
       throw error;
@@ -99,7 +100,8 @@ export class Machines implements AsyncDisposable {
 
   async #warm(memoryMib: number): Promise<HeldMachine> {
     const held = await this.launch(memoryMib, await this.#origin(memoryMib), null, null);
-    return this.#hearing(held, rehearse(held.machine, this.#options.clock, wakeMs));
+    await this.#hearing(held, rehearse(held.machine, this.#options.clock, wakeMs));
+    return { ...held, waited: treeOf(held.machine.process.pid ?? -1).map(({ pid }) => pid) };
   }
 
   /** One whose agent answered; else it is ended. */

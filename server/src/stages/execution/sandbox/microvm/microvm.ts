@@ -88,9 +88,8 @@ function sandboxOf(parts: Parts): LiveSandbox {
     const held = await take(around);
     holding.resolve(held);
     const { process, channel } = held.machine;
-    if (held.isWarm && process.pid !== undefined) adopt(process.pid);
     const preface = Buffer.concat([reseed(options.clock), encodeFrame("start", 0, Buffer.from(told.map((word) => `${word}\0`).join("")))]);
-    return { process, incoming: channel, outgoing: channel, preface, release: held.release };
+    return { process, incoming: channel, outgoing: channel, preface, held: adopt(held.waited), release: held.release };
   };
   const verbs = {
     pause: async () => (await holding.promise).machine.pause(),

@@ -7,16 +7,20 @@ import type { Machine } from "./hypervisor.ts";
 /** Resolves when a machine's agent answers. Throws Fault `isolation_unavailable` when it does not, with what was said about it. */
 export const answers = (machine: Machine, clock: Clock, limitMs: number): Promise<void> => heard(machine, clock, limitMs, encodeFrame("ping", 0), ({ type }) => type === "pong");
 
-const rehearsed = ["--memory", "max", "--processes", "max", "--disk", "67108864"];
+/** What a machine still does of itself after a command: it makes ready for the next one, and the kernel clears away what it put off. */
+const settleMs = 500;
+/** As the workspace the very folder that holds it, so that nothing is left that a session could see. */
+const rehearsed = ["--memory", "max", "--processes", "max", "--disk", "67108864", "--workspace", "/run/session/work", "--files", "128", "--file-bytes", "1048576", "--core-bytes", "0"];
 
 /**
- * Has a machine do once what every session begins with, and waits for its end: limits, and a command. What is in memory by then need not be
+ * Has a machine do once what every session begins with, and waits for its end and until it is quiet again: limits, and a command. What is in memory by then need not be
  * read and unpacked again, and what was translated by an emulator not translated. Throws like {@link answers}.
  */
-export const rehearse = (machine: Machine, clock: Clock, limitMs: number): Promise<void> => {
+export const rehearse = async (machine: Machine, clock: Clock, limitMs: number): Promise<void> => {
   const start = encodeFrame("start", 0, Buffer.from(rehearsed.map((word) => `${word}\0`).join("")));
   const exec = encodeFrame("exec", 2, encodeExec({ command: "sh", args: ["-c", "true"], environment: { PATH: "/usr/local/bin:/usr/bin:/bin" } }, "/"));
-  return heard(machine, clock, limitMs, Buffer.concat([reseed(clock), start, exec]), ({ type }) => type === "exit");
+  await heard(machine, clock, limitMs, Buffer.concat([reseed(clock), start, exec]), ({ type }) => type === "exit");
+  await clock.pause(settleMs);
 };
 
 /** Clock and randomness, for a machine that wakes with a template's. */
