@@ -22,6 +22,7 @@ export { actionsOf, schemaFromTools, type ActionShape, type ApprovedTool, type G
 export { shapeAt, type Note, type RecordShape, type Shape } from "./schema/shape.ts";
 export { callEvent, type HistoryEvent } from "./temporal/event.ts";
 export { concerns, reachOf, type HistoryLeaf } from "./temporal/leaf.ts";
+export { meantBy } from "./temporal/meant.ts";
 export { awaitedBy, type AwaitedEvent } from "./temporal/promise.ts";
 export { HistoryMonitor } from "./temporal/monitor.ts";
 export { naiveAnswers } from "./temporal/naive.ts";

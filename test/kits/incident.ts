@@ -47,7 +47,7 @@ export async function incidentWorld({ limits = {}, reason = "The plan is not for
     return seq;
   };
   const outcome = (of: number, status: "done" | "refused" | "failed" | "uncertain" = "done", code = "") => append({ type: "outcome", of, status, code, result: null, payload: null, duration_us: 1200 });
-  const past = { policy: (_: string, id: string) => ({ file: "notes.cedar", line: 4, text: `@id("${id}") permit(principal, action, resource);`, reason, remedy: "" }), explain: () => Promise.resolve(null) };
+  const past = { policy: (_: string, id: string) => ({ file: "notes.cedar", line: 4, text: `@id("${id}") permit(principal, action, resource);`, reason, remedy: "" }), snapshot: async () => null };
   return {
     clock, store, append, open, call, outcome, advance: still.advance,
     report: (session: string) => incidentOf({ store, clock, limits: { ...defaultLimits, ...limits }, past }, session),

@@ -126,6 +126,7 @@ export const limits = {
   flow_body_chars: { value: 1024 * 1024, unit: "characters", why: "of one body out of the web that are taken note of as it passes; of a longer one what is not known counts as untrusted" },
   flow_whole_bytes: { value: 32 * 1024, unit: "bytes", why: "of a body whose length is told before it: it is held until all of it has been taken note of" },
   history_rows_per_agent: { value: 500_000, unit: "rows", why: "what conditions on history keep of one agent's calls, some 100 bytes each; past it the agent's calls are refused until a window has passed" },
+  explained_records: { value: 20_000, unit: "records", why: "entries before a decision that `lanyard explain` looks through for the calls that its policies asked about" },
   replayed_history_rows: { value: 1_000_000, unit: "rows", why: "history kept at once while recorded calls are decided by policies that ask of it what was not asked then, some 100 bytes each; past it the calls that follow are not replayable" },
   deadlines: { value: 10_000, unit: "deadlines", why: "what calls must be followed by and has not come yet; past it calls that must be followed by something are refused" },
   deadline_kept_ms: { value: 24 * 3_600_000, unit: "ms", why: "how long what was missed is still looked for, and its alert stays open; what comes later is another story" },

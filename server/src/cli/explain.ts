@@ -30,6 +30,7 @@ interface Explanation {
   readonly input?: JsonObject | null;
   readonly beside?: JsonObject | null;
   readonly input_state?: string;
+  readonly history?: readonly { readonly question: string; readonly calls: readonly number[] }[];
   /** The calls whose results values of the arguments came from; the address is that of a request that left a sandbox. */
   readonly sources?: readonly { readonly seq: number; readonly action: string; readonly address: string }[];
   readonly approval?: readonly LedgerRecord[];
@@ -82,11 +83,16 @@ function decisionLines(record: DecisionRecord, explained: Explanation, row: Row,
     ...(explained.nearest ?? []).flatMap((policy) => policyLines("nearest", policy.policy, policy, row, colour)),
     ...meaningLines(explained.input).map(([label, text]) => row(label, text)),
     row("facts", explained.input ? `${brief(besides(explained.input), 2000)} — ${explained.input_state}` : (explained.input_state ?? "")),
+    ...historyLines(explained, row),
     ...originLines(explained, row),
     row("bundle", record.bundle ?? "none was asked"),
     ...(record.tool ? [row("tool", `definition ${record.tool}`)] : []),
   ];
 }
+
+/** Earlier calls that policies asked about. */
+const historyLines = ({ history = [] }: Explanation, row: Row): string[] =>
+  history.filter(({ calls }) => calls.length > 0).map(({ question, calls }) => row("history", printable(`${question}: ${calls.map((seq) => `entry ${seq}`).join(", ")}`)));
 
 /** Where the values of the arguments came from, those from results first. */
 function originLines({ input, sources: known = [] }: Explanation, row: Row): string[] {

@@ -1,6 +1,7 @@
 import { isObject, webServer, type DecisionInput, type Json, type JsonObject, type LedgerRecord } from "@lanyard/contract";
-import type { PolicyExplanation } from "@lanyard/policy";
+import type { PolicyExplanation, Snapshot } from "@lanyard/policy";
 import { addressIn } from "../../base/web.ts";
+import { meantCalls } from "../../stages/history/meant-calls.ts";
 import type { Rooms } from "./rooms.ts";
 
 type DecisionRecord = Extract<LedgerRecord, { type: "decision" }>;
@@ -20,13 +21,15 @@ export async function explain(rooms: Rooms, seq: number): Promise<JsonObject> {
 async function explainDecision(rooms: Rooms, record: DecisionRecord): Promise<JsonObject> {
   const unsealed = record.payload ? rooms.store.unseal(record.payload) : null;
   const input = unsealed ? ((unsealed.value as JsonObject)["input"] ?? null) : null;
-  const explained = record.by === "policy" && record.bundle && input !== null ? await rooms.past.explain(record.bundle, input as unknown as DecisionInput) : null;
+  const decided = record.by === "policy" && record.bundle && input !== null ? await rooms.past.snapshot(record.bundle) : null;
+  const explained = decided?.explain(input as unknown as DecisionInput);
   const outcome = rooms.store.outcomeOf(record.seq);
   return {
     policies: record.policies.map((id) => policyIn(rooms, record.bundle, id, explained?.find(({ policy }) => policy === id))),
     nearest: (explained ?? []).filter(({ role }) => role === "nearest") as unknown as Json,
     input,
     beside: unsealed ? ((unsealed.value as JsonObject)["beside"] ?? null) : null,
+    history: decided ? await historyOf(rooms, record, decided, input as unknown as DecisionInput) : [],
     sources: sourcesOf(rooms, input as unknown as DecisionInput | null),
     input_state: record.payload === null ? "never gathered" : unsealed ? stateOf(rooms, record, unsealed) : "erased",
     approval: record.approval ? approvalOf(rooms, record.approval, record.seq) : requestOf(rooms, record),
@@ -41,6 +44,16 @@ function policyIn(rooms: Rooms, bundle: string | null, id: string, explained: Po
   if (explained) return { id, ...explained, facts: [...explained.facts] };
   const { text = "", reason = "", remedy = "", file = "", line = 0 } = (bundle ? rooms.past.policy(bundle, id) : null) ?? {};
   return { id, text, reason, remedy, file, line };
+}
+
+/** What the policies that made the decision asked of history and was not false or 0, with the calls that it was about. */
+async function historyOf(rooms: Rooms, { seq, policies }: DecisionRecord, decided: Snapshot, input: DecisionInput): Promise<Json> {
+  const answers = decided.answered(input);
+  const asked = new Map(policies.flatMap((id) => (decided.policy(id)?.leaves ?? []).map((leaf) => [leaf.id, leaf])));
+  const told = [...asked.values()].filter(({ id, op }) => op !== "eventually" && answers[id] !== undefined && answers[id] !== false && answers[id] !== 0);
+  if (told.length === 0) return [];
+  const calls = await meantCalls(rooms, decided, seq, input, told);
+  return told.map(({ id, text }) => ({ question: text, answer: answers[id] ?? null, calls: [...(calls.get(id) ?? [])] })) as unknown as Json;
 }
 
 /** The calls whose results values of the arguments came from. */

@@ -1,5 +1,5 @@
-import type { CatalogEntry, DecisionInput, JsonObject, Principal } from "@lanyard/contract";
-import type { Ground, PolicyExplanation } from "@lanyard/policy";
+import type { CatalogEntry, JsonObject, Principal } from "@lanyard/contract";
+import type { Ground, Snapshot } from "@lanyard/policy";
 import type { Limits } from "../../base/limits.ts";
 import type { Log } from "../../base/log.ts";
 import type { Outbox } from "../../base/notify/notice.ts";
@@ -87,7 +87,7 @@ export interface Rooms {
     /** Null when the store lacks the bundle, or the bundle the policy. */
     policy(bundle: string, id: string): PolicyText | null;
     /** Null when the store lacks the bundle. */
-    explain(bundle: string, input: DecisionInput): Promise<readonly PolicyExplanation[] | null>;
+    snapshot(bundle: string): Promise<Snapshot | null>;
   };
   readonly changes: Pick<Changes, "diff" | "suggest">;
   replay(from: number, to: number): AsyncIterable<readonly object[]>;

@@ -1,5 +1,5 @@
-import { Fault, type DecisionInput } from "@lanyard/contract";
-import { policiesIn, prepareSnapshot, type Policy, type PolicyExplanation, type Snapshot } from "@lanyard/policy";
+import { Fault } from "@lanyard/contract";
+import { policiesIn, prepareSnapshot, type Policy, type Snapshot } from "@lanyard/policy";
 import type { Store } from "../../base/store/port.ts";
 
 /** Texts of bundles that stay at hand, in bytes; those of the newest asked for always do. */
@@ -40,16 +40,16 @@ export class PastBundles {
     return policy(id);
   }
 
-  /** Why a bundle decides so on an input; null when the store lacks its bytes. Calls go on meanwhile. */
-  async explain(bundle: string, input: DecisionInput): Promise<readonly PolicyExplanation[] | null> {
+  /** A bundle made ready; null when the store lacks its bytes. Calls go on meanwhile. */
+  async snapshot(bundle: string): Promise<Snapshot | null> {
     const active = this.#active();
     const ready = [active, this.#last].find((snapshot) => snapshot?.hash === bundle);
-    if (ready) return ready.explain(input);
+    if (ready) return ready;
     const bytes = this.#store.getObject(bundle);
     if (bytes === null) return null;
     try {
       this.#last = await prepareSnapshot(bytes, { before: this.#last ?? active ?? undefined, breathe });
-      return this.#last.explain(input);
+      return this.#last;
     } catch (error) {
       if (isUnreadable(error)) return null;
       throw error;

@@ -11,6 +11,7 @@ import { openMemory } from "../../base/store/memory.ts";
 import type { Store } from "../../base/store/port.ts";
 import { recordStage } from "../record/record.ts";
 import { HistoryReplay } from "./history-replay.ts";
+import { meantCalls } from "./meant-calls.ts";
 import { timeOf } from "./recorded-events.ts";
 import { HistoryStage } from "./history.ts";
 
@@ -268,4 +269,18 @@ describe("calls on record have no answers", () => {
     }
     expect([await past(high), await past(high - 1)]).toEqual([0, 1]);
   });
+});
+
+it("the calls that a question was about are found again: of that history, of those values, of that time, the last first", async () => {
+  const reading = (session: number, u: string): Step => ({ is: "call", tool: "read", session, u, n: 1, w: false, approved: false });
+  const steps: Step[] = [reading(0, "x"), ended, wait(6000), ...["x", "y", "x"].flatMap((u) => [reading(0, u), ended]), reading(2, "x"), ended, reading(1, "x"), ended, reading(0, "x"), paying(0), { is: "settle" }];
+  await using world = await run(steps);
+  const seqs = world.store.entries({ types: ["decision"] }).map(({ seq }) => seq);
+  const [, first, , second, , child, , last = 0] = seqs;
+  const { input } = world.store.unseal((world.store.entry(last) as { payload: string }).payload)?.value as unknown as { input: DecisionInput };
+  const leaf = everything.leaves.find(({ across: whose, op, text }) => whose === "session" && op === "formerly" && text.includes('"shop/read"::response{ input.u:')) as HistoryLeaf;
+  const found = async (explained_records: number) => (await meantCalls({ store: world.store, limits: { explained_records } }, everything, last, input, [leaf])).get(leaf.id);
+  expect(everything.answered(input)[leaf.id]).toBe(true);
+  expect(await found(1000)).toEqual([child, second, first]); // the last of the first session has not ended, that of the other is not its history
+  expect(await found(5)).toEqual([child]);
 });
