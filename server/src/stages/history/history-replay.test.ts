@@ -12,7 +12,7 @@ import type { Store } from "../../base/store/port.ts";
 import { recordStage } from "../record/record.ts";
 import { HistoryReplay } from "./history-replay.ts";
 import { meantCalls } from "./meant-calls.ts";
-import { timeOf } from "./recorded-events.ts";
+import { recordedInput, timeOf } from "./recorded-events.ts";
 import { HistoryStage } from "./history.ts";
 
 const tool = (name: string) => ({
@@ -277,7 +277,7 @@ it("the calls that a question was about are found again: of that history, of tho
   await using world = await run(steps);
   const seqs = world.store.entries({ types: ["decision"] }).map(({ seq }) => seq);
   const [, first, , second, , child, , last = 0] = seqs;
-  const { input } = world.store.unseal((world.store.entry(last) as { payload: string }).payload)?.value as unknown as { input: DecisionInput };
+  const input = recordedInput(world.store, last) as DecisionInput;
   const leaf = everything.leaves.find(({ across: whose, op, text }) => whose === "session" && op === "formerly" && text.includes('"shop/read"::response{ input.u:')) as HistoryLeaf;
   const found = async (explained_records: number) => (await meantCalls({ store: world.store, limits: { explained_records } }, everything, last, input, [leaf])).get(leaf.id);
   expect(everything.answered(input)[leaf.id]).toBe(true);
