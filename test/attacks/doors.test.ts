@@ -1,4 +1,6 @@
 import { readFileSync, statSync } from "node:fs";
+import { once } from "node:events";
+import { Agent, request as ask, type IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { routes, type Route, type RouteName } from "@lanyard/contract";
@@ -32,6 +34,17 @@ afterAll(async () => {
   await daemon?.stop();
   world?.[Symbol.dispose]();
   await upstream?.[Symbol.asyncDispose]();
+});
+
+test("every way in keeps an idle connection for longer than clients do, so that no request meets a closing door", async () => {
+  const { hostname, port } = new URL(daemon.url);
+  for (const where of [{ host: hostname, port }, { socketPath: join(world.data, "operator.sock") }]) {
+    const asked = ask({ ...where, path: "/healthz", agent: new Agent({ keepAlive: true, maxSockets: 1 }), headers: { host: "localhost" } }).end();
+    const [answer] = (await once(asked, "response")) as [IncomingMessage];
+    answer.resume();
+    expect(answer.headers["keep-alive"]).toBe("timeout=75");
+    asked.destroy();
+  }
 });
 
 describe("the administration, asked from the network", () => {

@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -9,6 +9,7 @@ import { heldName, reapOrphans } from "../../server/src/stages/execution/sandbox
 import { processState, treeOf } from "../../server/src/stages/execution/sandbox/usage.ts";
 import { until } from "../daemon.ts";
 import { SandboxGround, shell, smallLimits } from "../kits/sandbox.ts";
+import { ownTraces, SessionTraces } from "../kits/traces.ts";
 
 const drivers = ["microvm", "gvisor", "process"] as const;
 const ground = new SandboxGround();
@@ -17,32 +18,25 @@ afterAll(() => ground[Symbol.dispose]());
 
 /** Control groups of sessions anywhere on the machine. */
 const groups = (): string[] => spawnSync("find", ["/sys/fs/cgroup", "-name", "lanyard-sbx*"], { encoding: "utf8" }).stdout.split("\n").filter(Boolean);
-/** Mounts that other tests make meanwhile: their folders, and their named networks. */
-const others = / \/(run\/netns|tmp\/lanyard-)/;
-/** Mounts, namespaces, sockets and processes that this process can see of itself and what it started. */
-const ours = (): object => ({
-  processes: treeOf(process.pid).map(({ pid }) => pid),
-  mounts: readFileSync("/proc/self/mountinfo", "latin1").split("\n").filter((line) => !others.test(line) || line.includes(ground.folder)),
-  namespaces: new Set(treeOf(process.pid).flatMap(({ pid }) => (existsSync(`/proc/${pid}/ns`) ? readdirSync(`/proc/${pid}/ns`).map((name) => readlinkSync(`/proc/${pid}/ns/${name}`)) : []))),
-  descriptors: readdirSync("/proc/self/fd").length,
-  sessions: ground.leftovers(),
-});
-
 describe.each(drivers)("driver %s", (name) => {
   const test = it.skipIf(lacking[name] !== null);
   const held: Duplex[] = [];
-  let before: object;
+  let before: ReturnType<typeof ownTraces>;
   let sandbox: Sandbox;
 
   beforeAll(async () => {
     if (lacking[name] !== null) return;
-    before = ours();
+    before = ownTraces();
     const doors = new Map([[7420, (connection: Duplex) => void held.push(connection)]]);
     ({ sandbox } = await ground.open(ground.drivers[name], { doors, limits: { ...smallLimits, processes: 48, files: 2048 } }));
   });
   afterAll(async () => {
-    await sandbox?.destroy();
-    if (lacking[name] === null) expect(ours()).toEqual(before);
+    if (lacking[name] !== null) return;
+    using traces = new SessionTraces(ground.folder, before);
+    expect(traces.left()).not.toEqual([]);
+    await sandbox.destroy();
+    expect(traces.left()).toEqual([]);
+    expect(ground.leftovers()).toEqual([]);
   });
   const sees = async (line: string): Promise<string> => (await shell(sandbox, line)).out.trim();
 
