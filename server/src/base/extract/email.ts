@@ -20,7 +20,7 @@ export function emailFacts(texts: readonly string[]): EmailFacts {
     if (text.length > mostChars * 4 || hidden.test(text) || !text.isWellFormed()) isPlain = false;
     const parts = split(text.slice(0, mostChars * 4));
     if (parts.length === 0) isPlain = false;
-    for (const part of parts) {
+    for (const part of new Set(parts)) {
       if (isOver(addresses)) break;
       const address = addressOf(part);
       if (address !== null) {
