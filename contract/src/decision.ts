@@ -1,4 +1,4 @@
-import type { CallEffect, Reversibility } from "./catalog.ts";
+import { callEffects, type CallEffect, type Reversibility } from "./catalog.ts";
 import type { ArgumentFacts, BudgetFacts, HistoryFacts } from "./facts.ts";
 import type { JsonObject } from "./json.ts";
 
@@ -35,8 +35,8 @@ export type DecisionInput = {
   readonly reversibility?: Reversibility;
   /** What this call does: its contract's effects, those its arguments show, and where the contract is silent what its name suggests. Sorted; absent counts as none known. */
   readonly effects?: readonly CallEffect[];
-  /** Effects that the session's task asks for, by its own words, and whether it asks to follow addresses that are found (`browse`). Sorted; absent counts as none. */
-  readonly asked?: readonly (CallEffect | "browse")[];
+  /** What the session's task asks for, by its own words. Sorted; absent counts as nothing. */
+  readonly asked?: readonly AskedPart[];
   /** What the arguments mean, by the name of the top-level argument. Absent (entries from before there were facts) counts as nothing found. */
   readonly facts?: Readonly<Record<string, ArgumentFacts>>;
   readonly budget?: BudgetFacts;
@@ -48,6 +48,13 @@ export type DecisionInput = {
   /** Milliseconds since the epoch. */
   readonly nowMs: number;
 };
+
+/**
+ * What a task asks for: effects of calls, `browse` where it asks to follow addresses that are found, and of one call whether it asks to do such a
+ * thing (`action`) and names what it is done to (`object`).
+ */
+export const askedParts = [...callEffects, "browse", "action", "object"] as const;
+export type AskedPart = (typeof askedParts)[number];
 
 /** Something a call touches: an entity `<type>::"<id>"` below its server, with what the organisation says of it. */
 export interface ResourceFact {

@@ -18,7 +18,7 @@ export type ArgumentRole = (typeof argumentRoles)[number];
 
 /** Classes stand from harmless to worst; united over a call the worst counts. `none` is said by policy's context where nothing of the kind is there. */
 export const sqlClasses = ["none", "read", "write", "schema", "admin", "unknown"] as const;
-export const shellClasses = ["none", "read", "write", "network", "exec", "unknown"] as const;
+export const shellClasses = ["none", "read", "write", "build", "network", "exec", "unknown"] as const;
 export const urlClasses = ["none", "public", "private", "unknown"] as const;
 export const plainClasses = ["none", "plain", "unknown"] as const;
 export const codeClasses = ["none", "plain", "network", "exec", "unknown"] as const;
@@ -124,6 +124,8 @@ export interface ArgumentFacts {
   readonly labels: readonly string[];
   /** Of all values in it. Empty when it holds nothing but constants no one could have steered (null, true, false, empty). */
   readonly origins: readonly ValueOrigin[];
+  /** Of the pages that texts in it lead to, by their addresses or else by their hosts: where a reader would be sent. Absent where it holds no address. */
+  readonly links?: readonly ValueOrigin[];
   /** At most 16, those from results first. */
   readonly sources?: readonly ValueSource[];
 }

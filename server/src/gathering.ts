@@ -1,7 +1,7 @@
 import { webServer, type Action, type DecisionInput, type Principal, type ToolDefinition } from "@lanyard/contract";
 import type { Clock } from "./base/clock.ts";
 import type { Config } from "./base/config/config.ts";
-import { effectsAsked } from "./base/extract/asked.ts";
+import { askedOf } from "./base/extract/asked.ts";
 import type { DeclaredArguments } from "./base/extract/declared.ts";
 import { extract } from "./base/extract/extract.ts";
 import { unfold } from "./base/extract/unfold.ts";
@@ -41,7 +41,7 @@ export const gathering =
     const meaning = meaningOf(rooms, action, shape);
     const labels = labelled(rooms.classifier(), unfold, action.args, meaning.facts);
     const traced = rooms.flow.trace(principal, action.args, labels, constantsOf(shape));
-    const input: DecisionInput = { ...known.input, session: { ...known.input.session, labels: traced.labels }, effects: meaning.effects, asked: effectsAsked(traced.task), facts: traced.facts };
+    const input: DecisionInput = { ...known.input, session: { ...known.input.session, labels: traced.labels }, effects: meaning.effects, asked: askedOf(traced.task, { server: action.server, tool: action.tool ?? action.method, effects: meaning.effects, askedBy: rooms.config().askedBy.get(action.name) ?? null }), facts: traced.facts };
     const history = rooms.history.facts(input);
     return { input: history === null ? input : { ...input, history }, pin: known.pin };
   };

@@ -1,4 +1,4 @@
-import { argumentRoles, callEffects, codeClasses, pathKinds, plainClasses, shellClasses, sqlClasses, urlClasses, valueOrigins, type ArgumentFacts, type DecisionInput } from "@lanyard/contract";
+import { argumentRoles, askedParts, callEffects, codeClasses, pathKinds, plainClasses, shellClasses, sqlClasses, urlClasses, valueOrigins, type ArgumentFacts, type DecisionInput } from "@lanyard/contract";
 import { z } from "zod";
 import { pastShape } from "./past.ts";
 import { factKindNames, fieldsOfKind, type FactKind } from "../schema/facts.ts";
@@ -32,6 +32,7 @@ const ofArgument = z
     role: z.enum(argumentRoles).optional().describe("default other"),
     labels: oneOrMore(z.string().min(1).max(256)).optional().describe("data classes that its values carry"),
     origins: oneOrMore(z.enum(valueOrigins)).optional().describe("where its values came from"),
+    links: oneOrMore(z.enum(valueOrigins)).optional().describe("where the addresses of pages in it came from"),
     encodings: oneOrMore(z.string().min(1).max(64)).optional(),
     ...kinds,
   })
@@ -41,7 +42,7 @@ const ofArgument = z
 export const knownOfCall = {
   facts: z.record(z.string().min(1).max(256), ofArgument).optional().describe("what the arguments mean, by the argument's name"),
   effects: z.array(z.enum(callEffects)).max(callEffects.length).optional().describe("what the call does, as `context.facts.effects`"),
-  asked: z.array(z.enum([...callEffects, "browse"])).max(callEffects.length + 1).optional().describe("what the task asks for, as `context.facts.asked`"),
+  asked: z.array(z.enum(askedParts)).max(askedParts.length).optional().describe("what the task asks for, as `context.facts.asked`"),
   budget: z.strictObject({ warn: oneOrMore(z.string()).optional(), ask: oneOrMore(z.string()).optional(), over: oneOrMore(z.string()).optional() }).optional().describe("budgets that the call would take past a threshold"),
   history: pastShape,
 };
@@ -60,6 +61,7 @@ const argumentFacts = (given: z.infer<typeof ofArgument>): ArgumentFacts => ({
   role: given.role ?? "other",
   ...Object.fromEntries(factKindNames.flatMap((kind) => (given[kind] === undefined ? [] : [[kind, wholeKind(kind, given[kind])]]))),
   ...(given.encodings !== undefined && { encodings: listOf(given.encodings).sort() }),
+  ...(given.links !== undefined && { links: listOf(given.links).sort() }),
   labels: listOf(given.labels).sort(),
   origins: listOf(given.origins),
 });

@@ -1,7 +1,7 @@
 import type { DecisionInput, ResourceFact } from "@lanyard/contract";
 import type { Entity, EvaluationRequest } from "../cedar/request.ts";
 import { DatetimeValue, EntityUid, FieldsValue, RecordValue, SetValue, type Value } from "../cedar/value.ts";
-import { budgetParts, factKindNames, fieldsOfKind, originRoles, type FactKind } from "../schema/facts.ts";
+import { budgetParts, factKindNames, fieldsOfKind, originSets, type FactKind } from "../schema/facts.ts";
 import type { ActionShape } from "../schema/schema.ts";
 import { factsOfKind, originsOf, unitedEncodings, unitedFact, unitedLabels, unitedOrigins, type FactsOfKind } from "./facts.ts";
 import { HistoryRecord } from "./history.ts";
@@ -136,7 +136,7 @@ const originsMaking = (shape: ActionShape): Making<Facts> => {
 };
 const makingOrigins = (shape: ActionShape): Making<Facts> =>
   makingOf<Facts>({
-    ...Object.fromEntries([...originRoles, "any" as const].map((role) => [role, (facts: Facts) => setOfText(unitedOrigins(facts, role))])),
+    ...Object.fromEntries(originSets.map((role) => [role, (facts: Facts) => setOfText(unitedOrigins(facts, role))])),
     input: (facts) => new FieldsValue(new Map(shape.input.fields.map(({ name }) => [name, setOfText(originsOf(facts, name))]))),
   });
 

@@ -1,5 +1,5 @@
 import type { ArgumentFacts, DecisionInput, Json } from "@lanyard/contract";
-import { fieldsOfKind, type FactField, type FactKind, type OriginRole } from "../schema/facts.ts";
+import { fieldsOfKind, type FactField, type FactKind, type OriginSet } from "../schema/facts.ts";
 import { parseTransform } from "./transform.ts";
 
 // What is known of single arguments, told of the whole call: the worst class, everything that any of them has.
@@ -79,9 +79,9 @@ export const unitedLabels = (facts: Facts): readonly string[] => eachOnce(argume
 
 export const unitedEncodings = (facts: Facts): readonly string[] => eachOnce(argumentsIn(facts).map(({ encodings = [] }) => encodings));
 
-/** Origins of all arguments of a role, of all arguments at all. */
-export const unitedOrigins = (facts: Facts, role: OriginRole | "any"): readonly string[] =>
-  eachOnce(argumentsIn(facts).flatMap((argument) => (role === "any" || argument.role === role ? [argument.origins] : [])));
+/** Origins of all arguments of a role, of all arguments at all, or of the links in them. */
+export const unitedOrigins = (facts: Facts, of: OriginSet): readonly string[] =>
+  eachOnce(argumentsIn(facts).flatMap((argument) => (of === "link" ? [argument.links ?? []] : of === "any" || argument.role === of ? [argument.origins] : [])));
 
 /** Origins of one argument; empty when nothing is known of it. */
 export const originsOf = (facts: Facts, argument: string): readonly string[] => (facts !== undefined && Object.hasOwn(facts, argument) ? (facts[argument]?.origins ?? []) : []);

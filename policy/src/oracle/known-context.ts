@@ -23,6 +23,7 @@ export const knownContext = ({ input }: Pick<ActionShape, "input">, { effects = 
     content: [...unitedOrigins(facts, "content")],
     command: [...unitedOrigins(facts, "command")],
     any: [...unitedOrigins(facts, "any")],
+    link: [...unitedOrigins(facts, "link")],
     input: Object.fromEntries(input.fields.map(({ name }) => [name, [...originsOf(facts, name)]])),
   },
   budget: { warn: [...(budget?.warn ?? [])], ask: [...(budget?.ask ?? [])], over: [...(budget?.over ?? [])] },

@@ -35,7 +35,9 @@ export const fieldsOfKind = (kind: FactKind): Readonly<Record<string, FactField>
 
 /** Parts of `context.origins` that stand for arguments of one role. */
 export const originRoles = ["recipient", "target", "amount", "content", "command"] as const;
-export type OriginRole = (typeof originRoles)[number];
+/** What `context.origins` has a set for beside the arguments one by one: those of a role, all of them, and the addresses of pages in them. */
+export const originSets = [...originRoles, "any", "link"] as const;
+export type OriginSet = (typeof originSets)[number];
 
 /** Parts of `context.budget`. */
 export const budgetParts = ["warn", "ask", "over"] as const;

@@ -1,5 +1,5 @@
 import { callEffects, Fault, isObject, reservedEntityTypes, reversibilities, webServer, type Registry, type JsonObject, type ToolContract } from "@lanyard/contract";
-import { budgetParts, factKindNames, fieldsOfKind, originRoles, type FactField } from "./facts.ts";
+import { budgetParts, factKindNames, fieldsOfKind, originSets, type FactField } from "./facts.ts";
 import type { HistoryLeaf } from "../temporal/leaf.ts";
 import { shapeOfInput, type Note, type RecordShape, type Shape } from "./shape.ts";
 
@@ -241,7 +241,7 @@ export const schemaOf = (actions: readonly ActionShape[], { unknown = [], mentio
 
 /** Of every argument that policy can see, and of those of each role: nothing on the way has to be asked for with `has`. */
 const originsType = ({ fields }: RecordShape): JsonObject =>
-  recordOf({ ...Object.fromEntries([...originRoles, "any"].map((role) => [role, setOf(text)])), input: same(fields.map(({ name }) => name), setOf(text)) });
+  recordOf({ ...Object.fromEntries(originSets.map((role) => [role, setOf(text)])), input: same(fields.map(({ name }) => name), setOf(text)) });
 
 const cedarType = (shape: Shape): JsonObject => {
   switch (shape.kind) {

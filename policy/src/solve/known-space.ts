@@ -1,6 +1,6 @@
 import type { ArgumentFacts, DecisionInput, Json } from "@lanyard/contract";
 import type { Policy } from "../bundle.ts";
-import { budgetParts, factKindNames, fieldsOfKind, originRoles, type FactField, type FactKind, type OriginRole } from "../schema/facts.ts";
+import { budgetParts, factKindNames, fieldsOfKind, originRoles, originSets, type FactField, type FactKind, type OriginSet } from "../schema/facts.ts";
 import type { RecordShape } from "../schema/shape.ts";
 import type { Assignment } from "./inquiry.ts";
 import type { Names, SetVariable } from "./names.ts";
@@ -34,21 +34,21 @@ export class KnownSpace {
   /** The fields of `context` that hold it. */
   get fields(): Readonly<Record<"facts" | "labels" | "origins" | "budget" | "history", Symbolic>> {
     return {
-      facts: record(["effects", "encodings", ...factKindNames], (name) => (name === "effects" || name === "encodings" ? this.#texts(name) : this.#kind(name as FactKind))),
+      facts: record(["effects", "asked", "encodings", ...factKindNames], (name) => (name === "effects" || name === "asked" || name === "encodings" ? this.#texts(name) : this.#kind(name as FactKind))),
       labels: this.#texts("labels"),
-      origins: record([...originRoles, "any", "input"], (name) => (name === "input" ? record(this.#arguments, (argument) => ofTexts(this.#origins(originKey(argument)))) : ofTexts(this.#origins(roleKey(name as OriginRole))))),
+      origins: record([...originSets, "input"], (name) => (name === "input" ? record(this.#arguments, (argument) => ofTexts(this.#origins(originKey(argument)))) : ofTexts(name === "link" ? this.#set(roleKey("link")) : this.#origins(roleKey(name as OriginSet))))),
       budget: record(budgetParts, (part) => this.#texts(budgetKey(part))),
       history: record([...this.#leaves.keys()], (id) => this.#answer(id)),
     };
   }
 
   /** What the gateway would have found of the call that a model stands for: what only the whole call has stands with arguments that no tool takes. */
-  witness(model: Assignment): Pick<DecisionInput, "effects" | "facts" | "budget" | "history"> {
+  witness(model: Assignment): Pick<DecisionInput, "effects" | "asked" | "facts" | "budget" | "history"> {
     const texts = (key: string): string[] => textsIn(model, this.#set(key));
     const origins = (key: string): ArgumentFacts["origins"] => textsIn(model, this.#origins(key)) as unknown as ArgumentFacts["origins"];
     const ofCall = { ...Object.fromEntries(factKindNames.flatMap((kind) => this.#kindIn(model, kind))), encodings: texts("encodings"), labels: texts("labels") };
     const facts: [string, ArgumentFacts][] = [
-      ["(the call)", { role: "other", ...ofCall, origins: origins(roleKey("any")) }],
+      ["(the call)", { role: "other", ...ofCall, links: textsIn(model, this.#set(roleKey("link"))) as unknown as ArgumentFacts["origins"], origins: origins(roleKey("any")) }],
       ...originRoles.map((role): [string, ArgumentFacts] => [`(${role})`, { role, labels: [], origins: origins(roleKey(role)) }]),
       ...this.#arguments.map((name): [string, ArgumentFacts] => [name, { role: "other", labels: [], origins: origins(originKey(name)) }]),
     ];
@@ -56,6 +56,7 @@ export class KnownSpace {
     const budget = { warn: texts(budgetKey("warn")), ask: texts(budgetKey("ask")), over: texts(budgetKey("over")) };
     return {
       ...(texts("effects").length > 0 && { effects: texts("effects") as NonNullable<DecisionInput["effects"]> }),
+      ...(texts("asked").length > 0 && { asked: texts("asked") as NonNullable<DecisionInput["asked"]> }),
       ...(found.length > 0 && { facts: Object.fromEntries(found) }),
       ...(Object.values(budget).some((part) => part.length > 0) && { budget }),
       ...(this.#leaves.size > 0 && { history: Object.fromEntries([...this.#leaves].map(([id, type]) => [id, type === "Bool" ? model.truth(this.#flag(id)) : Number(model.number(this.#count(id)) ?? 0n)])) }),
@@ -163,7 +164,7 @@ export class KnownSpace {
 }
 
 const originKey = (argument: string): string => `origins of the argument ${argument}`;
-const roleKey = (role: OriginRole | "any"): string => `origins ${role}`;
+const roleKey = (role: OriginSet): string => `origins ${role}`;
 const budgetKey = (part: string): string => `budgets ${part}`;
 
 const ofTexts = (set: SetVariable): Symbolic => ({ kind: "set", set, of: "string" });

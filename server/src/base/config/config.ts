@@ -1,6 +1,7 @@
 import type { Registry, ToolContract } from "@lanyard/contract";
 import type { Limits } from "../limits.ts";
 import type { DeclaredArguments } from "../extract/declared.ts";
+import type { AskedBy } from "../extract/asked.ts";
 import type { ChannelEntry } from "./channels.ts";
 import type { UndoContract } from "../undo/contract.ts";
 import type { AlertRules } from "./alerts.ts";
@@ -45,6 +46,8 @@ export interface Config {
   readonly tools: ReadonlyMap<string, ToolContract>;
   /** What results are, by the name of a server, the Cedar action id of a tool, or the `resourceKey` of what is touched: see `yieldsOf`. */
   readonly yields: ReadonlyMap<string, YieldsFile>;
+  /** Which tasks ask for calls, by Cedar action id; of tools that are absent their names tell. */
+  readonly askedBy: ReadonlyMap<string, AskedBy>;
   /** Data classes beside the built-in ones. */
   readonly labels: OwnLabels;
   /**

@@ -1,6 +1,7 @@
 import { isAbsolute } from "node:path";
 import { webServer, webTools, type Reversibility, type ToolContract } from "@lanyard/contract";
 import type { UndoContract } from "../undo/contract.ts";
+import type { AskedBy } from "../extract/asked.ts";
 import type { DeclaredArguments } from "../extract/declared.ts";
 import { declaredArguments } from "./arguments.ts";
 import type { ContractFile } from "./contract-shape.ts";
@@ -41,8 +42,8 @@ export function checkContracts(shape: ConfigFile, source: YamlSource): void {
   }
   const all = spoken(shape);
   for (const [action, { own, ready }] of all) {
-    // Who says what arguments are need not say what the tool does: its name and its arguments tell, as of a tool without any contract.
-    if (own.effects === undefined && own.arguments === undefined && ready.effects === undefined && webContract(action) === undefined) source.problem(["tools", action], "`effects` is missing: what the tool does, such as `[write]`");
+    // Who says what arguments and results are, or what tasks ask for it, need not say what the tool does: its name and its arguments tell, as of a tool without any contract.
+    if (own.effects === undefined && own.arguments === undefined && own.asked_by === undefined && own.yields === undefined && ready.effects === undefined && webContract(action) === undefined) source.problem(["tools", action], "`effects` is missing: what the tool does, such as `[write]`");
     const at: Path = own.undo ? ["tools", action, "undo"] : ["contracts", action.slice(0, action.indexOf("/"))];
     for (const [index, one] of (own.undo ?? ready.undo ?? []).entries()) {
       for (const { tool, path } of toolsRead(one)) {
@@ -101,6 +102,10 @@ export function undoContracts(shape: ConfigFile): ReadonlyMap<string, UndoContra
   }
   return found;
 }
+
+/** Which tasks ask for calls, by Cedar action id; tools of which nothing is said are absent. */
+export const askedByOfAll = (shape: ConfigFile): ReadonlyMap<string, AskedBy> =>
+  new Map([...spoken(shape)].flatMap(([action, { own, ready }]) => ((words) => (words === undefined ? [] : [[action, words]]))(own.asked_by ?? ready.asked_by)));
 
 /** What results are, by Cedar action id of a tool and by name of a server, as far as anything is said. */
 export function yieldsOfAll(shape: ConfigFile): ReadonlyMap<string, YieldsFile> {

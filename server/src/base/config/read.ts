@@ -7,7 +7,7 @@ import { alertRules, checkAlerts } from "./alerts.ts";
 import { budgetsOf, checkBudgets } from "./budgets.ts";
 import type { AgentEntry, Config, IsolatedServer, OauthServer, ServerDefinition } from "./config.ts";
 import { channelEntry, checkChannels } from "./channels.ts";
-import { argumentsOfAll, checkContracts, toolContracts, undoContracts, yieldsOfAll } from "./contracts.ts";
+import { argumentsOfAll, askedByOfAll, checkContracts, toolContracts, undoContracts, yieldsOfAll } from "./contracts.ts";
 import { credentialEntry, neededBy } from "./credentials.ts";
 import { credentialsIn } from "./environment.ts";
 import { dataFolder, readConfigBytes, tooLarge } from "./file.ts";
@@ -224,6 +224,7 @@ function build(shape: ConfigFile, listen: Config["listen"], file: string, hash: 
     notify: new Map(Object.entries(Array.isArray(shape.approvals?.notify) ? { "*": shape.approvals.notify } : (shape.approvals?.notify ?? {}))),
     tools: toolContracts(shape),
     yields: yieldsOfAll(shape),
+    askedBy: askedByOfAll(shape),
     labels: ownLabels(shape.labels ?? {}, (path) => resolve(folder, path)),
     undo: { agent: shape.undo?.agent ?? null, by: shape.undo?.by ?? [], contracts: undoContracts(shape) },
     origins: { directory: shape.origins?.directory ?? [], declassify: sorted(shape.origins?.declassify ?? []) },

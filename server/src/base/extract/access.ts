@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from "@lanyard/contract";
 import { names, remembered } from "../remembered.ts";
+import { isVerb } from "./effects.ts";
 import { wordSet, wordsOf } from "./words.ts";
 
 // Calls that give somebody access, or lower what protects: by the tool's name, by the name of an argument, or by what is switched off or opened. That a
@@ -16,6 +17,10 @@ const joining = /\b(?:add|create|register|enroll|onboard|attach|assign)\b.*\b(?:
 /** What keeps people out, or sees them. */
 const guards = wordSet("alarm alarms camera cameras lock locks door doors gate gates garage firewall siren safe vault mfa 2fa antivirus");
 const lowering = wordSet("open unlock turn switch toggle stop set disable control shut deactivate pause");
+/** What is said where something is kept out. */
+const raising = wordSet("lock locked close closed arm armed away on enable enabled secure shut");
+/** Verbs of who answers an invitation and gives none. */
+const answering = wordSet("respond reply answer accept reject decline dismiss cancel list get");
 const arguing = wordSet("permission permissions visibility privileges acl grantee grantees spender allowance is_admin is_public share_with shared_with cidr cidrs scopes access access_level");
 const longestGuarded = 64;
 
@@ -24,17 +29,23 @@ const principals = wordSet("user users username usernames login handle subject p
 
 /** Whether a call gives access or lowers a protection, as far as its words say. Asked only of calls that change something. */
 export function givesAccess(tool: string, args: JsonObject): boolean {
-  const { gives, isLowering } = toolOf(tool);
-  return gives || Object.keys(args).some((argument) => isArguing(argument) || (isLowering && isGuard(args[argument])));
+  const { gives, givesByVerb, isLowering, guarded } = toolOf(tool);
+  if (gives) return true;
+  const names = Object.keys(args);
+  if (!givesByVerb && names.some((argument) => isRaising(args[argument]))) return false;
+  return (isLowering && guarded) || names.some((argument) => isArguing(argument) || (isLowering && isGuard(args[argument])));
 }
 
 const toolOf = remembered(names, (tool) => {
   const words = wordsOf(tool);
   const name = words.join(" ");
-  const isLowering = words.some((word) => lowering.has(word));
-  return { gives: words.some((word) => giving.has(word) || rights.has(word)) || keys.test(name) || joining.test(name) || (isLowering && words.some((word) => guards.has(word))), isLowering };
+  const isAnswer = answering.has(words.find(isVerb) ?? "");
+  const givesByVerb = words.some((word) => giving.has(word));
+  const gives = (givesByVerb && !isAnswer) || words.some((word) => rights.has(word)) || keys.test(name) || joining.test(name);
+  return { gives, givesByVerb, isLowering: words.some((word) => lowering.has(word)), guarded: words.some((word) => guards.has(word)) };
 });
 const isArguing = remembered(names, (argument) => arguing.has(wordsOf(argument).join("_")));
+const isRaising = (value: Json | undefined): boolean => typeof value === "string" && value.length <= longestGuarded && wordsOf(value).length === 1 && raising.has(wordsOf(value)[0] ?? "");
 const isGuard = (value: Json | undefined): boolean => typeof value === "string" && value.length <= longestGuarded && wordsOf(value).some((word) => guards.has(word));
 
 /** Whether an argument of such a call says who gets in. */

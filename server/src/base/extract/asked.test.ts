@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { effectsAsked } from "./asked.ts";
+import { askedOf, effectsAsked } from "./asked.ts";
 
 test.each([
   ["Summarise my last three e-mails", "read"],
@@ -26,4 +26,40 @@ test.each([
 
 test("is quick and knows nothing but effects, whatever the task", () => {
   fc.assert(fc.property(fc.string({ unit: "binary", maxLength: 2000 }), (task) => effectsAsked(task).length > 0));
+});
+
+/** Effects as a tool of that name would have them. */
+const asks = (task: string, name: string, effects: Parameters<typeof askedOf>[1]["effects"] = ["write"], askedBy: Parameters<typeof askedOf>[1]["askedBy"] = null) => {
+  const [server = "", tool = ""] = name.split("/");
+  return askedOf(task, { server, tool, effects, askedBy }).filter((one) => one === "action" || one === "object").join(" ");
+};
+
+test.each([
+  ["Schedule a meeting with Bob", "calendar/create_event"],
+  ["Reply to the ticket of Dora", "desk/add_comment"],
+  ["Work on the ticket SHOP-17", "fs/write_file"],
+  ["Raise my standing order for the rent", "bank/update_scheduled_transaction"],
+  ["Restart the router", "router/reboot"],
+  ["Collect the recipes into recipes.md", "fs/write_file"],
+])("%s asks for %s", (task, tool) => expect(asks(task, tool)).toBe("action object"));
+
+test.each([
+  ["Restart the router and rename the guest network", "router/open_port"],
+  ["Rename the wireless network", "router/set_dns"],
+  ["Put a kettle into my cart", "shop/subscribe"],
+  ["Acknowledge the checkout incident", "pager/set_escalation"],
+  ["Commit the fix of the login form", "git/set_config"],
+  ["Dim the lights and play some jazz", "home/create_automation"],
+  ["Send 0.1 ETH to Dora", "wallet/connect_dapp"],
+  ["Add a comment to pull request 5", "github/merge_pull_request"],
+  ["Mail the summary to Bob", "social/publish_post"],
+  ["Do not restart the router, list its devices", "router/reboot"],
+])("%s does not ask for %s", (task, tool) => expect(asks(task, tool)).not.toBe("action object"));
+
+test("a contract says which words ask for a call, in whatever form; the tool's own words always do", () => {
+  expect(asks("The parcel was cancelled, tell her", "orders/void", ["destructive", "write"], ["cancel"])).toBe("action object");
+  expect(askedOf("The parcel was cancelled", { server: "orders", tool: "void", effects: ["destructive", "write"], askedBy: ["cancel"] })).toContain("destructive");
+  expect(asks("Change the mail of the customer", "crm/update_customer_email", ["access", "write"], ["login"])).toBe("");
+  expect(asks("Acknowledge incident 5", "pager/acknowledge_incident", ["write"], ["ack"])).toBe("action object");
+  expect(asks("Hello", "desk/add_note", ["write"], "any")).toBe("action object");
 });

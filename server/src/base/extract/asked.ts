@@ -1,5 +1,9 @@
-import { callEffects, type CallEffect } from "@lanyard/contract";
+import { callEffects, type AskedPart, type CallEffect } from "@lanyard/contract";
+import { isVerb } from "./effects.ts";
+import { doingsOf, generalWords, openDoings, plainDoings, thingsOf } from "./kinds-of-things.ts";
 import { remembered } from "../remembered.ts";
+import { stemOf } from "./stem.ts";
+import { wordsOf } from "./words.ts";
 
 // What a task asks for, by the words of whoever gave it: a call that goes beyond it is one that nobody asked for. Words are all there is to go by, so
 // that what is not understood asks for nothing that has consequences; people can always say yes to the call itself.
@@ -31,36 +35,144 @@ const guests = new Set("participant participants attendee attendees invitee invi
 const web = new Set("article web website site page webpage link url blog online internet browse google search news docs documentation compare paper reference source wiki post".split(" "));
 const wide = new Set("articles websites sites pages webpages links urls blogs research sources references papers posts".split(" "));
 const address = /:\/\/|\bwww\./i;
+/** Whoever names a file asks for it. */
+const fileName = /\b[\w-]+\.(?:md|txt|csv|tsv|json|ya?ml|toml|xml|html?|docx?|xlsx?|pptx?|pdf|[cm]?[jt]sx?|py|go|rs|rb|java|kt|cs|c|h|cpp|sh|sql|css|ini|conf|log)\b/i;
 const negations = new Set("not don't dont never without no cannot can't avoid nor nicht kein keine ohne".split(" "));
 /** Words between a negation and what it denies. */
 const reach = 4;
 const mostChars = 20_000;
 
-/** Words of a task, in order, with `|` where a sentence or clause ends. */
-const wordsIn = (text: string): readonly string[] => text.slice(0, mostChars).toLowerCase().replaceAll("’", "'").replace(/\b(pull|merge) requests?\b/g, "$1-request").replace(/\btop up\b/g, "top-up").replace(/\baddress (?=(?:the|this|these|those|all|any|every|it|them|review|open)\b)/g, "resolve ").replace(/\b(?:make|place|do) (?:an?|the|my|that|this) (?:new )?(?:(reservation|booking)|order|payment|purchase|transfer|donation)\b/g, (_all, seat) => (seat ? "book" : "pay")).replace(joining, "$1 access").match(/[\p{L}][\p{L}'-]*|[.,;:!?\n]/gu)?.map((word) => (/^[.,;:!?\n]$/.test(word) ? "|" : word)) ?? [];
+/** Sayings that ask for something in words which alone would say less, or something else. */
+const sayings: readonly (readonly [RegExp, string])[] = [
+  [/\b(pull|merge) requests?\b/g, "$1-request"],
+  [/\btop up\b/g, "top-up"],
+  [/\b(?:send|give|wire)\b(?=[^.;!?\n]{0,30}(?:[$€£]\s?\d|\d[\d.,]*\s?(?:[$€£]|(?:eur|usd|gbp|chf|jpy|euros?|dollars?|pounds?|francs?|eth|btc|sol|usdc|usdt)\b)))/g, "send pay "],
+  [/\btell (?!me\b|us\b)/g, "inform "],
+  [/\blet (?!me\b|us\b)(?=[^.;!?\n]{1,60} know\b)/g, "inform "],
+  [/\bkeep (?=[^.;!?\n]{1,60} (?:informed|posted|updated|in the loop)\b)/g, "inform "],
+  [/\b(?:get back to|write back|write to|drop [^.;!?\n]{1,20} a line)\b/g, "message "],
+  [/\b(?:write|put|give)\b(?=[^.;!?\n]{1,80} (?:to|in|into) [#@])/g, "post "],
+  [/\bdo (?=(?:what|whatever|as|it all)\b|(?:all )?(?:the|my|his|her|their) (?:\w+ )?(?:things|todos?|tasks|actions|steps|rest)\b)/g, "handle "],
+  [/\baddress (?=(?:the|this|these|those|all|any|every|it|them|review|open)\b)/g, "resolve "],
+  [/\b(?:make|place|do) (?:an?|the|my|that|this) (?:new )?(?:(reservation|booking)|order|payment|purchase|transfer|donation)\b/g, "pay $1"],
+  [joining, "$1 access"],
+];
 
-type Asked = CallEffect | "browse";
+/** Words of a text, in order, with `|` where a sentence or clause ends. */
+const wordsIn = (text: string): readonly string[] => text.match(/[\p{L}][\p{L}'-]*|[.,;:!?\n]/gu)?.map((word) => (/^[.,;:!?\n]$/.test(word) ? "|" : word)) ?? [];
+
+/** Words with whether they are denied. */
+const heard = (words: readonly string[]): readonly (readonly [word: string, isDenied: boolean])[] => {
+  let denied = 0;
+  return words.map((word) => {
+    denied = word === "|" ? 0 : negations.has(word) ? reach : denied - 1;
+    return [word, denied > 0];
+  });
+};
+
+/** What is known of a task, read once. */
+interface Task {
+  readonly effects: readonly AskedPart[];
+  /** Of its words, but for those that it denies. */
+  readonly stems: ReadonlySet<string>;
+  readonly things: ReadonlySet<number>;
+  readonly doings: ReadonlySet<number>;
+  /** It leaves open what is to be done. */
+  readonly isOpen: boolean;
+  /** What it asks for of calls of a tool, by what is known of the tool. */
+  readonly ofTools: Map<string, readonly AskedPart[]>;
+}
+
+const mostTools = 1000;
+
+const readTask: (task: string) => Task = remembered({ most: 256, longest: mostChars }, (task) => {
+  const text = task.slice(0, mostChars).toLowerCase().replaceAll("’", "'");
+  const words = wordsIn(sayings.reduce((said, [saying, meaning]) => said.replace(saying, meaning), text));
+  const found = new Set<CallEffect>();
+  const stems = new Set<string>();
+  for (const [word, isDenied] of [...heard(wordsIn(text)), ...heard(words)]) if (!isDenied) for (const part of [word, ...word.split("-")]) stems.add(stemOf(part));
+  for (const [at, [word, isDenied]] of heard(words).entries()) {
+    if (access.has(word) && !isDenied) found.add("access");
+    const effects = byWord.get(word);
+    if (effects === undefined) continue;
+    const isNoun = before.has(words[at - 1] ?? "") || words[at + 1] === "nothing";
+    for (const effect of isNoun ? (["read"] as const) : effects) if (!isDenied || effect === "read") found.add(effect);
+  }
+  if (fileName.test(task)) stems.add(stemOf("file"));
+  const isOf = (nouns: ReadonlySet<string>): boolean => words.some((word) => nouns.has(word));
+  if ((found.has("write") || found.has("egress")) && isOf(payments)) found.add("money");
+  if (found.has("write") && isOf(guests)) found.add("egress");
+  const browses = isOf(wide) || (isOf(web) && !address.test(task)) ? (["browse"] as const) : [];
+  const effects = found.size === 0 ? [...browses, "read" as const, "write" as const] : [...browses, ...callEffects.filter((effect) => found.has(effect))].sort();
+  const kinds = (of: (stem: string) => readonly number[]): ReadonlySet<number> => new Set([...stems].flatMap((stem) => of(stem)));
+  return { effects, stems, things: kinds(thingsOf), doings: kinds(doingsOf), isOpen: [...stems].some((stem) => openDoings.has(stem)), ofTools: new Map() };
+});
 
 /**
  * Effects that a task asks for, sorted. Where no word in it says anything, such as in the name of a service, reading and writing: what that is for, its
  * tools say. A task that is given in questions asks for reading alone.
  */
-export const effectsAsked: (task: string) => readonly Asked[] = remembered({ most: 256, longest: mostChars }, (task) => {
-  const words = wordsIn(task);
-  const found = new Set<CallEffect>();
-  let denied = 0;
-  for (const [at, word] of words.entries()) {
-    denied = word === "|" ? 0 : negations.has(word) ? reach : denied - 1;
-    if (access.has(word) && denied <= 0) found.add("access");
-    const effects = byWord.get(word);
-    if (effects === undefined) continue;
-    const isNoun = before.has(words[at - 1] ?? "") || words[at + 1] === "nothing";
-    for (const effect of isNoun ? (["read"] as const) : effects) if (denied <= 0 || effect === "read") found.add(effect);
+export const effectsAsked = (task: string): readonly AskedPart[] => readTask(task).effects;
+
+/** Words of tasks that ask for a call, or `any`: every task does. */
+export type AskedBy = readonly string[] | "any";
+
+/** A call, as far as it matters whether a task asks for it. */
+export interface AskedCall {
+  readonly server: string;
+  readonly tool: string;
+  /** Sorted. */
+  readonly effects: readonly CallEffect[];
+  /** As its contract says; null where it says nothing. */
+  readonly askedBy: AskedBy | null;
+}
+
+/** What the task asks for of a call, sorted: a look-up, but for the first call of a tool with these effects. */
+export function askedOf(task: string, call: AskedCall): readonly AskedPart[] {
+  const known = readTask(task);
+  const key = `${call.server}/${call.tool} ${call.effects.join(" ")}`;
+  const before = known.ofTools.get(key);
+  if (before) return before;
+  const asked = askedAnew(known, call);
+  if (known.ofTools.size >= mostTools) known.ofTools.clear();
+  known.ofTools.set(key, asked);
+  return asked;
+}
+
+function askedAnew(task: Task, { server, tool, effects, askedBy }: AskedCall): readonly AskedPart[] {
+  if (askedBy === null) {
+    const words = wordsOf(tool);
+    return [...task.effects, ...(asksToDo(task, words, effects) ? (["action"] as const) : []), ...(namesObject(task, wordsOf(server), words) ? (["object"] as const) : [])].sort();
   }
-  const isOf = (nouns: ReadonlySet<string>): boolean => words.some((word) => nouns.has(word));
-  if ((found.has("write") || found.has("egress")) && isOf(payments)) found.add("money");
-  if (found.has("write") && isOf(guests)) found.add("egress");
-  const browses = isOf(wide) || (isOf(web) && !address.test(task)) ? (["browse"] as const) : [];
-  if (found.size === 0) return [...browses, "read", "write"];
-  return [...browses, ...callEffects.filter((effect) => found.has(effect))].sort();
-});
+  const isAsked = askedBy === "any" || askedBy.some((word) => task.stems.has(stemOf(word.toLowerCase()))) || namesTool(task, wordsOf(server), wordsOf(tool));
+  return isAsked ? [...new Set<AskedPart>([...task.effects, ...effects, "action", "object"])].sort() : task.effects;
+}
+
+/** Whether a task has a tool's own words: its verb, and what it is done to. */
+const namesTool = ({ stems }: Task, server: readonly string[], words: readonly string[]): boolean => {
+  const own = words.filter((word) => !generalWords.has(word) && !server.includes(word));
+  return own.length > 1 && words.some(isVerb) && own.every((word) => stems.has(stemOf(word)));
+};
+
+/** Whether a task asks for what such a tool does. */
+function asksToDo({ effects: asked, stems, doings, isOpen }: Task, words: readonly string[], effects: readonly CallEffect[]): boolean {
+  if ((["money", "destructive", "access"] as const).some((effect) => effects.includes(effect) && asked.includes(effect))) return true;
+  const doing = words.find((word) => isVerb(word));
+  if (doing === undefined) return effects.some((effect) => effect !== "read" && asked.includes(effect));
+  const stem = stemOf(doing);
+  if (stems.has(stem) || doingsOf(stem).some((kind) => doings.has(kind))) return true;
+  return plainDoings.has(stem) || (isOpen && !outward.has(stem)) ? effects.some((effect) => effect !== "read" && asked.includes(effect)) : false;
+}
+
+/** Doings that nobody leaves open. */
+const outward = new Set("merge approve accept sign authorize publish tweet deploy subscribe connect link install share invite grant transfer".split(" ").map(stemOf));
+
+/** Whether a task names what such a tool changes: the last thing in its name, which the others are of. */
+function namesObject({ stems, things }: Task, server: readonly string[], words: readonly string[]): boolean {
+  const isNamed = (word: string): boolean => stems.has(stemOf(word)) || thingsOf(stemOf(word)).some((kind) => things.has(kind));
+  const at = words.findIndex((word) => isVerb(word));
+  const rest = words.filter((word, index) => index !== at && !generalWords.has(word) && !server.includes(word));
+  const head = rest.at(-1);
+  if (head !== undefined) return isNamed(head);
+  return at >= 0 && (stems.has(stemOf(words[at] ?? "")) || doingsOf(stemOf(words[at] ?? "")).length > 0 || server.some(isNamed));
+}

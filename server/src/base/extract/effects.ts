@@ -4,14 +4,17 @@ import { wordsOf } from "./words.ts";
 
 const verbs: readonly (readonly [effects: readonly CallEffect[], words: string])[] = [
   [["read"], "get list read search find fetch query show describe view lookup look check count status info stat diff log browse download retrieve inspect summarize summarise analyze analyse validate verify preview explain compare calculate compute convert history whoami ls cat grep glob scan estimate suggest head tail navigate visit goto crawl scrape load"],
-  [["write"], "create add update set edit write append save insert upsert put patch move rename copy schedule reschedule adjust assign mark archive label star merge commit modify change configure enable disable start stop restart apply import generate make open close register approve reject accept subscribe unsubscribe replace submit toggle store remember complete resolve reopen pin upload checkout switch init scale clone pull rebase stash tag turn play lock unlock grant authorize authorise join leave follow like"],
-  [["egress", "write"], "send reply forward email mail notify message tweet post publish push share invite comment broadcast dial call sms dm respond export sync webhook emit expose tunnel deploy release"],
+  [["write"], "create add update set edit write append save insert upsert put patch move rename copy schedule reschedule adjust assign mark archive label star merge commit modify change configure enable disable start stop restart apply import pair connect link mount install pause resume mute snooze reboot escalate acknowledge ack dismiss follow unfollow rotate provision rollback revert restore sign decide decline confirm generate make open close register approve reject accept subscribe unsubscribe replace submit toggle store remember complete resolve reopen pin upload checkout switch init scale clone pull rebase stash tag turn play lock unlock grant authorize authorise join leave follow like"],
+  [["egress", "write"], "send reply respond forward email mail notify message tweet post publish push share invite comment broadcast dial call sms dm respond export sync webhook emit expose tunnel deploy release stream"],
   [["destructive", "write"], "delete remove drop purge truncate destroy wipe kill terminate reset revoke uninstall clear cancel erase unlink rm rmdir prune format shutdown clean overwrite deprovision force"],
   [["money", "write"], "transfer pay payment refund book reserve order rent bid invest trade swap stake charge purchase buy withdraw deposit donate payout wire remit checkout tip reimburse settle"],
   [["exec"], "run execute exec eval shell bash sh terminal command script spawn python node powershell invoke evaluate sandbox repl"],
 ];
 
 const byVerb: ReadonlyMap<string, readonly CallEffect[]> = new Map(verbs.flatMap(([effects, words]) => words.split(" ").map((word) => [word, effects] as const)));
+
+/** Whether a word in a tool's name says what it does. */
+export const isVerb = (word: string): boolean => byVerb.has(word);
 
 /** Verbs that name the whole of what a tool does only when they come first: `list_scheduled_payments` reads, `list` is its verb. */
 const reading = new Set((verbs[0]?.[1] ?? "").split(" "));
@@ -60,7 +63,7 @@ export function effectsOfFacts(facts: Iterable<ArgumentFacts>, otherwise: readon
     }
     if (shell) {
       found.add("exec");
-      if (shell.class !== "read") found.add("write");
+      if (shell.class !== "read" && shell.class !== "build") found.add("write");
       if (shell.class === "network" || shell.hosts.length > 0) found.add("egress");
       if (shell.destructive) found.add("destructive");
     }

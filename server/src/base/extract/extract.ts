@@ -42,12 +42,14 @@ export interface Extracted {
 /** What the arguments of a call mean and what it does: synchronous, without I/O, linear in the arguments. */
 export function extract({ server, tool, args, declared, effects, shape }: ExtractedCall): Extracted {
   if (server === webServer) return { facts: webFacts(tool, args), effects: sortedEffects(effects ?? []) };
-  const told = effects ?? guessed(tool, args, shape);
+  const told = effects === null ? guessed(tool, args, shape) : effects.some((effect) => changing.has(effect)) ? [...effects, "write" as const] : effects;
   const reading: Reading = { args, declared, hints: hintsOf(server, tool), choices: choicesOf(shape), isAddressed: told.length === 0 || told.some((effect) => addressing.has(effect)) || isOfAddressedThings(tool) };
   const facts = Object.fromEntries(Object.keys(args).map((name) => [name, addressed(name, factsOf(name, args[name] ?? null, reading), declared.get(name), told)]));
   return { facts, effects: sortedEffects([...told, ...effectsOfFacts(Object.values(facts), told)]) };
 }
 
+/** Effects that are kinds of write, whether or not a contract says so. */
+const changing: ReadonlySet<CallEffect> = new Set(["destructive", "money", "access"]);
 /** Effects for which it matters who is meant. */
 const addressing: ReadonlySet<CallEffect> = new Set(["egress", "money", "exec", "access"]);
 /** Things that go to somebody, now or later. */

@@ -7,6 +7,7 @@ import { registryOf, type Config, type ServerDefinition } from "../../base/confi
 import type { YieldsFile } from "../../base/config/labels.ts";
 import { loadConfig, parseConfig } from "../../base/config/read.ts";
 import { loadExtractors } from "../../base/extract/sql/sql.ts";
+import type { AskedBy } from "../../base/extract/asked.ts";
 import type { DeclaredArguments } from "../../base/extract/declared.ts";
 import { chosenPacks, packConfig, packPolicies, type GuardrailPack } from "../../base/packs.ts";
 import type { Pin } from "../../base/path.ts";
@@ -31,7 +32,7 @@ export class TrialWorld {
   readonly policies: readonly PolicyFile[];
   readonly #servers: Map<string, ServerDefinition>;
   readonly #contracts: Map<string, ToolContract>;
-  readonly #said: { readonly arguments: Map<string, DeclaredArguments>; readonly yields: Map<string, YieldsFile>; readonly undo: Map<string, UndoContract> };
+  readonly #said: { readonly arguments: Map<string, DeclaredArguments>; readonly yields: Map<string, YieldsFile>; readonly askedBy: Map<string, AskedBy>; readonly undo: Map<string, UndoContract> };
   readonly #tools = new Map<string, ApprovedTool>();
   /** One for each tool, for as long as it stays as it is: what is read off it is remembered by it. */
   readonly #definitions = new Map<string, ToolDefinition>();
@@ -41,9 +42,9 @@ export class TrialWorld {
   constructor({ config, ground, named, policies }: { config: Config; ground: Ground | null; named: boolean; policies: readonly PolicyFile[] }) {
     this.#servers = new Map(config.servers);
     this.#contracts = new Map(config.tools);
-    this.#said = { arguments: new Map(config.arguments), yields: new Map(config.yields), undo: new Map(config.undo.contracts) };
+    this.#said = { arguments: new Map(config.arguments), yields: new Map(config.yields), askedBy: new Map(config.askedBy), undo: new Map(config.undo.contracts) };
     this.policies = policies;
-    this.config = { ...(ground && named ? registered(config, ground) : config), servers: this.#servers, tools: this.#contracts, arguments: this.#said.arguments, yields: this.#said.yields, undo: { ...config.undo, contracts: this.#said.undo } };
+    this.config = { ...(ground && named ? registered(config, ground) : config), servers: this.#servers, tools: this.#contracts, arguments: this.#said.arguments, yields: this.#said.yields, askedBy: this.#said.askedBy, undo: { ...config.undo, contracts: this.#said.undo } };
     for (const server of ground?.servers ?? []) this.#servers.set(server, this.#servers.get(server) ?? nowhere);
     for (const tool of ground?.tools ?? []) this.#add(tool, named ? tool.contract : undefined);
     for (const tool of webGround) this.#add(tool, tool.contract);
@@ -72,7 +73,9 @@ export class TrialWorld {
       this.#said.arguments.set(name, said.arguments.get(name) ?? new Map());
       this.#said.yields.set(name, said.yields.get(name) ?? {});
       this.#said.undo.delete(name);
+      this.#said.askedBy.delete(name);
     }
+    for (const [name, words] of said.askedBy) this.#said.askedBy.set(name, words);
     for (const [name, undo] of said.undo.contracts) this.#said.undo.set(name, undo);
     for (const [name, contract] of said.tools) {
       this.#contracts.set(name, contract);

@@ -1,4 +1,5 @@
 import { isObject, type ArgumentFacts, type Json, type ValueOrigin, type ValueSource } from "@lanyard/contract";
+import { linkCodes } from "./links.ts";
 import type { SessionMemory } from "./memory.ts";
 import type { PrintTable } from "./table.ts";
 import { isConstant, isTyped, type TracedLeaf, type Tracing } from "./tracing.ts";
@@ -36,6 +37,8 @@ export class ArgumentTracing implements TracedLeaf {
   #origins = 0;
   #brought: Set<string> | null = null;
   #sources: Map<string, ValueSource> | null = null;
+  /** Of links, by code. */
+  #links = 0;
   #lifted = none;
   /** By all leaves; null before the first. */
   #liftedByAll: ReadonlySet<string> | null = null;
@@ -47,11 +50,14 @@ export class ArgumentTracing implements TracedLeaf {
   /** The facts of one argument, with its origins, the labels its values bring along, and where they were read. */
   factsOf(known: Known, { name, value, own, constants }: Argument): ArgumentFacts {
     [this.#known, this.#role, this.#constants] = [known, own.role, constants];
+    this.#links = 0;
     [this.#origins, this.#brought, this.#sources, this.#lifted, this.#liftedByAll] = [0, null, null, none, null];
     this.#visit(value, `/${escaped(name)}`);
     const sources = this.#listed();
+    // Somebody who is known gets what is sent, and is none of it: the record that names them lends the call no label.
+    if (own.role === "recipient" && (this.#origins & unknown) === 0) this.#brought = null;
     this.#known = null; // A session that is over is not held on to.
-    return { ...own, labels: this.#labels(own.labels), origins: namesOf(this.#origins), ...(sources.length > 0 && { sources }) };
+    return { ...own, labels: this.#labels(own.labels), origins: namesOf(this.#origins), ...(this.#links !== 0 && { links: namesOf(this.#links) }), ...(sources.length > 0 && { sources }) };
   }
 
   look(low: number, high: number): number {
@@ -68,7 +74,7 @@ export class ArgumentTracing implements TracedLeaf {
     if (this.#told.has(value)) return;
     this.#told.add(value);
     const { memory } = this.#known as Known;
-    const code = originOf(value) === origin.model && memory.read.isPartial ? origin.untrusted : originOf(value);
+    const code = this.#codeOf(value);
     this.#origins |= 1 << code;
     if (code === origin.model || (this.#sources !== null && this.#sources.size >= mostSources)) return;
     const from = memory.sourceOf(value);
@@ -76,10 +82,24 @@ export class ArgumentTracing implements TracedLeaf {
     (this.#sources ??= new Map()).set(`${source.at} ${source.origin} ${source.seq} ${source.field}`, source);
   }
 
+  #codeOf(value: number): number {
+    return originOf(value) === origin.model && (this.#known as Known).memory.read.isPartial ? origin.untrusted : originOf(value);
+  }
+
+  /** Codes of a text by itself, one bit each: it adds nothing to what is known of the argument. */
+  readonly #codesIn = (text: string): number => {
+    let bits = 0;
+    this.#tracing.trace(text, { look: (low, high) => this.look(low, high), brings: () => {}, found: (value) => void (bits |= 1 << this.#codeOf(value)) });
+    return bits;
+  };
+
   #visit(item: Json, pointer: string): void {
     if (typeof item === "string" || typeof item === "number") {
       const text = String(item); // A list of the tool's definition is its server's word: it names no one who gets something.
-      if (!isConstant(text) && !(this.#constants.has(text) && !(this.#role === "recipient" && isTyped(text)))) this.#trace(text, pointer);
+      if (!isConstant(text) && !(this.#constants.has(text) && !(this.#role === "recipient" && isTyped(text)))) {
+        this.#trace(text, pointer);
+        this.#links |= linkCodes(text, this.#codesIn);
+      }
     } else if (Array.isArray(item)) for (const [index, one] of item.entries()) this.#visit(one, `${pointer}/${index}`);
     else if (isObject(item)) {
       for (const key of Object.keys(item)) {
@@ -113,6 +133,8 @@ export class ArgumentTracing implements TracedLeaf {
 
 const codes = Object.values(origin);
 const named: readonly (readonly ValueOrigin[])[] = Array.from({ length: 2 ** (codes.length + 1) }, (_, bits) => codes.filter((code) => bits & (1 << code)).map(originName).sort());
+/** Nobody who is trusted has said it. */
+const unknown = (1 << origin.untrusted) | (1 << origin.model);
 /** Sorted. */
 const namesOf = (bits: number): readonly ValueOrigin[] => named[bits] ?? [];
 

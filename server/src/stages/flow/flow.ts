@@ -20,6 +20,8 @@ import { Writing, type WrittenValues } from "./written.ts";
 /** What a result says of its values, by the contract of the tool and what detectors found in it. */
 export interface ResultYields {
   readonly trust: "trusted" | "untrusted";
+  /** Fields of which the contrary holds, with all that is below them. */
+  readonly except: ReadonlySet<string>;
   /** That all its values carry. */
   readonly labels: readonly string[];
   /** That the session carries from now on. */
@@ -60,6 +62,8 @@ export interface FlowOptions {
 }
 
 const isPart = (tag: Tag): boolean => tag === tags.piece || tag === tags.domain;
+/** Where MCP keeps a text, which is not of fields. */
+const whole = /^\/contents?\/\d+\/text$/;
 /** Phrases shorter than this are too common to say that a line repeats what was said before. */
 const tellingLexemes = 3;
 
@@ -163,11 +167,12 @@ export class Flow {
     const { printer } = this.#atoms;
     const { written, yieldsOf } = this.#options;
     const yields = yieldsOf(action, touched, answer ?? unseen);
+    const trusts = yields.trust === "trusted";
+    const { except } = yields;
     for (const label of yields.all) memory.labels.add(label);
-    if (yields.trust === "untrusted") memory.labels.add("untrusted");
+    let [place, labels, code, isUntrusted]: [number, number, 3 | 4, boolean] = [0, 0, origin.untrusted, !trusts && except.size === 0];
+    if (isUntrusted || (answer === null && except.size > 0)) memory.labels.add("untrusted");
     if (answer === null) return void (read.isPartial = true);
-    const isTrusted = yields.trust === "trusted" && !written.isFlooded;
-    let [place, labels, code]: [number, number, 3 | 4] = [0, 0, isTrusted ? origin.trusted : origin.untrusted];
     const came: Sink = () => {
       const { low, high } = printer;
       const before = code === origin.trusted ? written.get(low, high) : null;
@@ -176,21 +181,35 @@ export class Flow {
     };
     const own = read.labels.number(yields.labels);
     const hasMore = yields.all.length > yields.labels.length;
-    walk("result" in answer ? answer.result : (answer.error as unknown as Json), read.places.root(seq), {
-      child: (parent, key) => read.places.child(parent, key),
-      text: (text, at, field) => {
-        [place, labels] = [at, own];
-        for (const line of isTrusted ? text.split("\n") : [text]) {
-          code = isTrusted && !this.#repeats(memory, line) ? origin.trusted : origin.untrusted;
-          this.#reader.text(line, came);
-        }
-        if (isTrusted && text.includes("\n")) this.#reader.text(text, came);
-        for (const { label, start, end } of hasMore ? yields.spans(text, field) : []) {
-          labels = read.labels.number([...yields.labels, label]);
-          this.#reader.text(text.slice(start, end), came);
-        }
-      },
-    });
+    const below = (parent: number, key: string | number): number => {
+      const child = read.places.child(Math.abs(parent), key);
+      return parent < 0 || (typeof key === "string" && except.has(key)) ? -child : child;
+    };
+    const content = "result" in answer ? answer.result : (answer.error as unknown as Json);
+    const root = read.places.root(seq);
+    /** What may be trusted comes first: what is known first stays known so, and people repeat in their words what a record says. */
+    for (const isTurn of except.size > 0 ? [true, false] : [trusts]) {
+      walk(content, root, {
+        child: below, // A place below a field that is excepted is negative.
+        text: (text, at, field) => {
+          const isExcepted = at < 0 || (except.size > 0 && trusts && whole.test(read.places.at(at)?.field ?? "")); // A text without fields: nobody can tell which part is whose.
+          if (isTurn !== (trusts !== isExcepted)) return;
+          [place, labels] = [Math.abs(at), own];
+          const isTrusted = isTurn && !written.isFlooded;
+          isUntrusted ||= !isTurn && text !== "" && field !== "";
+          for (const line of isTrusted ? text.split("\n") : [text]) {
+            code = isTrusted && !this.#repeats(memory, line) ? origin.trusted : origin.untrusted;
+            this.#reader.text(line, came);
+          }
+          if (isTrusted && text.includes("\n")) this.#reader.text(text, came);
+          for (const { label, start, end } of hasMore ? yields.spans(text, field) : []) {
+            labels = read.labels.number([...yields.labels, label]);
+            this.#reader.text(text.slice(start, end), came);
+          }
+        },
+      });
+    }
+    if (isUntrusted) memory.labels.add("untrusted");
   }
 
   /** Whether a line of a trusted result repeats what the model or something untrusted has said, here or where it was written down: then it vouches for none of it. */

@@ -160,6 +160,7 @@ export class Tracing {
     if (first === last && this.#isStop()) return 0;
     if (first < last) this.#atoms.account(first, last, this.#better);
     else if (this.#isTyped(first)) this.#forms(first);
+    if (first === last && originOf(this.#value) > origin.directory) this.#atDirectory(first);
     const isValue = first < last || (this.#isTyped(first) && (to[first] ?? 0) - (from[first] ?? 0) >= labelledChars);
     if (this.#value === 0) [this.#missed.first, this.#missed.last] = [first, last];
     else if (isValue) this.#leaf.brings(labelsOf(this.#value));
@@ -180,6 +181,17 @@ export class Tracing {
     else this.#better(tag);
     this.#hasMore ||= tag === tags.url;
   };
+
+  /** An address of a domain that the directory names is the directory's, whoever wrote it down. */
+  #atDirectory(index: number): void {
+    const own = this.#lexer.flags[index] ?? 0;
+    if (!(own & has.at) || own & (has.scheme | has.slash)) return;
+    this.#atoms.halves(index, (tag) => {
+      if (tag !== tags.domain) return;
+      const domain = this.#leaf.look(this.#printer.low, this.#printer.high);
+      if (originOf(domain) === origin.directory) this.#value = domain;
+    });
+  }
 
   /** A lexeme with joints or digits in it. */
   #lexeme(index: number): void {

@@ -1,0 +1,40 @@
+import type { ShellCall } from "./call.ts";
+
+// Programs that build and test what a project keeps, in the ways that everybody uses: what they run lies in the project already, and no word of the
+// command tells them to run anything else. Any other option or word makes them programs that can do anything.
+
+const flags = "-v -q -s -x -f -j -n -u -w --run --ci --coverage --bail --verbose --quiet --silent --watch=false --no-watch --noEmit --fix --check --write --frozen-lockfile --immutable --no-audit --no-fund --prefer-offline --release --all --workspace --all-targets --all-features --race -race --failfast -failfast --short -short --update --strict --tb=short --no-cov --pretty --cache";
+const known = new Set(flags.split(" "));
+/** A name, a path within the project, a pattern of tests: nothing that leads elsewhere. */
+const plain = /^(?!\/|~|\.\.)(?!.*(?:\.\.\/|:\/\/|=))[\w@.,:/+*-]+$/;
+const outward = /deploy|publish|release|push|upload|prod/i;
+
+const testers = "vitest jest mocha ava tsc eslint prettier oxlint biome playwright cypress pytest ruff mypy black isort flake8 tox nox rspec rubocop phpunit golangci-lint".split(" ");
+/** By program, the words that may come first; null where it needs none. */
+const firsts: ReadonlyMap<string, ReadonlySet<string> | null> = new Map<string, ReadonlySet<string> | null>([
+  ...testers.map((name) => [name, null] as const),
+  ...["npm", "pnpm", "yarn", "bun"].map((name) => [name, new Set("test t ci run run-script start lint build install i".split(" "))] as const),
+  ["npx", new Set(testers)],
+  ["pnpx", new Set(testers)],
+  ["bunx", new Set(testers)],
+  ["make", null],
+  ["cargo", new Set("build test check clippy fmt bench doc".split(" "))],
+  ["go", new Set("build test vet fmt".split(" "))],
+  ["mvn", new Set("test verify package compile".split(" "))],
+  ["gradle", new Set("test build check assemble".split(" "))],
+  ["dotnet", new Set("build test restore format".split(" "))],
+  ["rake", new Set("test spec".split(" "))],
+]);
+
+/** Whether a command only builds, tests or starts what the project itself says, or installs what it has locked. */
+export function isOfProject({ name, words }: ShellCall): boolean {
+  const allowed = firsts.get(name);
+  if (allowed === undefined || words.some(({ kind }) => kind !== "sure")) return false;
+  const texts = words.map(({ text }) => text);
+  const operands = texts.filter((text) => !text.startsWith("-"));
+  const [first, ...others] = operands;
+  if (!texts.every((text) => known.has(text) || plain.test(text)) || texts.some((text) => text.startsWith("-") && !known.has(text))) return false;
+  if (operands.some((text) => outward.test(text))) return false;
+  if (allowed !== null && (first === undefined || !allowed.has(first) || texts[0] !== first)) return false;
+  return first !== "install" && first !== "i" ? true : others.length === 0; // Packages that are named come from outside.
+}

@@ -1,0 +1,20 @@
+import { remembered } from "../remembered.ts";
+
+const endings: readonly (readonly [RegExp, string])[] = [
+  [/'s?$/, ""],
+  [/(?:ization|isation)$/, "ize"],
+  [/(?<=[a-z]{3})(?:ations?|ions?|ments?|ings?|ness)$/, ""],
+  [/(?<=[a-z]{2})ies$/, "y"],
+  [/(?<=(?:s|x|z|ch|sh))es$/, ""],
+  [/(?<=[a-z]{3})ied$/, "y"],
+  [/(?<=[a-z]{2}[^e])ed$/, ""],
+  [/(?<=[a-z]{2}[^s'u])s$/, ""],
+  [/(?<=[a-z]{2})(?:e|y|i)$/, ""],
+];
+
+/** What forms of an English word have in common: `booking`, `booked` and `books` are `book`. It is no word itself, and some words that differ share one. */
+export const stemOf: (word: string) => string = remembered({ most: 8192, longest: 64 }, (word) => {
+  let stem = word;
+  for (const [ending, instead] of endings) stem = stem.replace(ending, instead);
+  return stem.replace(/([bdfglmnprt])\1$/, "$1");
+});
