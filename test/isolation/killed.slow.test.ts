@@ -130,7 +130,9 @@ describe.skipIf(lacking.process !== null)("under load, whoever is killed", () =>
     ["process", "the guest agent", (load) => load.find("/.lanyard/agent")],
     ["process", "`lanyard run`", ({ pid }) => pid],
     ["gvisor", "the sandbox", (load) => load.find("runsc-sandbox")],
+    ["gvisor", "`lanyard run`", ({ pid }) => pid],
     ["microvm", "the sandbox", (load) => load.find("qemu-system")],
+    ["microvm", "`lanyard run`", ({ pid }) => pid],
   ];
   const tried = victims.filter(([driver]) => lacking[driver as "process"] === null);
 
@@ -163,9 +165,9 @@ describe.skipIf(lacking.process !== null)("under load, whoever is killed", () =>
     }
     await until(() => tree.every(({ pid, begun }) => processState(pid)?.begun !== begun), "all its processes have ended");
     const folders = readdirSync(join(home, "sandboxes")).filter((name) => name.split(".")[1] === String(load.pid));
-    expect(folders).toHaveLength(who === "`lanyard run`" ? 1 : 0);
+    expect(folders.length > 0).toBe(who === "`lanyard run`"); // A machine has one beside its session's.
     // What the next start does.
-    await until(() => (reapOrphans(join(home, "sandboxes")), !readdirSync(join(home, "sandboxes")).some((name) => name.split(".")[1] === String(load.pid))), "its folder is gone");
+    await until(() => (reapOrphans(join(home, "sandboxes")), !readdirSync(join(home, "sandboxes")).some((name) => name.split(".")[1] === String(load.pid))), "its folders are gone");
   });
 
   it("no effect is without its intent, no intent without its outcome but those that are listed, and the ledger is intact", async () => {
