@@ -63,3 +63,11 @@ test("a contract says which words ask for a call, in whatever form; the tool's o
   expect(asks("Acknowledge incident 5", "pager/acknowledge_incident", ["write"], ["ack"])).toBe("action object");
   expect(asks("Hello", "desk/add_note", ["write"], "any")).toBe("action object");
 });
+
+test("a contract that names one verb of telling means all of them, and only where they are verbs", () => {
+  const asked = (task: string): boolean => askedOf(task, { server: "mail", tool: "send_message", effects: ["egress", "write"], askedBy: ["tell", "answer"] }).includes("action");
+  expect(asked("What did we spend in May? Mail the total to Elin")).toBe(true);
+  expect(asked("Notify the owners")).toBe(true);
+  expect(asked("Go through my unread mail and update the deals")).toBe(false);
+  expect(asked("Update the deals, and don't mail anybody")).toBe(false);
+});

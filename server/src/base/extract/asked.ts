@@ -38,6 +38,8 @@ const address = /:\/\/|\bwww\./i;
 /** Whoever names a file asks for it. */
 const fileName = /\b[\w-]+\.(?:md|txt|csv|tsv|json|ya?ml|toml|xml|html?|docx?|xlsx?|pptx?|pdf|[cm]?[jt]sx?|py|go|rs|rb|java|kt|cs|c|h|cpp|sh|sql|css|ini|conf|log)\b/i;
 const negations = new Set("not don't dont never without no cannot can't avoid nor nicht kein keine ohne".split(" "));
+/** Verbs with which somebody is told something: a contract that names one of them means all. */
+const telling = new Set("send mail email e-mail message dm inform notify contact tell".split(" "));
 /** Words between a negation and what it denies. */
 const reach = 4;
 const mostChars = 20_000;
@@ -79,6 +81,8 @@ interface Task {
   readonly doings: ReadonlySet<number>;
   /** It leaves open what is to be done. */
   readonly isOpen: boolean;
+  /** It asks to tell somebody something: `mail Ana the total`, and not `read my mail`. */
+  readonly isTelling: boolean;
   /** What it asks for of calls of a tool, by what is known of the tool. */
   readonly ofTools: Map<string, readonly AskedPart[]>;
 }
@@ -91,11 +95,13 @@ const readTask: (task: string) => Task = remembered({ most: 256, longest: mostCh
   const found = new Set<CallEffect>();
   const stems = new Set<string>();
   for (const [word, isDenied] of [...heard(wordsIn(text)), ...heard(words)]) if (!isDenied) for (const part of [word, ...word.split("-")]) stems.add(stemOf(part));
+  let isTelling = false;
   for (const [at, [word, isDenied]] of heard(words).entries()) {
     if (access.has(word) && !isDenied) found.add("access");
     const effects = byWord.get(word);
     if (effects === undefined) continue;
     const isNoun = before.has(words[at - 1] ?? "") || words[at + 1] === "nothing";
+    isTelling ||= telling.has(word) && !isNoun && !isDenied;
     for (const effect of isNoun ? (["read"] as const) : effects) if (!isDenied || effect === "read") found.add(effect);
   }
   if (fileName.test(task)) stems.add(stemOf("file"));
@@ -105,7 +111,7 @@ const readTask: (task: string) => Task = remembered({ most: 256, longest: mostCh
   const browses = isOf(wide) || (isOf(web) && !address.test(task)) ? (["browse"] as const) : [];
   const effects = found.size === 0 ? [...browses, "read" as const, "write" as const] : [...browses, ...callEffects.filter((effect) => found.has(effect))].sort();
   const kinds = (of: (stem: string) => readonly number[]): ReadonlySet<number> => new Set([...stems].flatMap((stem) => of(stem)));
-  return { effects, stems, things: kinds(thingsOf), doings: kinds(doingsOf), isOpen: [...stems].some((stem) => openDoings.has(stem)), ofTools: new Map() };
+  return { effects, stems, things: kinds(thingsOf), doings: kinds(doingsOf), isOpen: [...stems].some((stem) => openDoings.has(stem)), isTelling, ofTools: new Map() };
 });
 
 /**
@@ -144,7 +150,7 @@ function askedAnew(task: Task, { server, tool, effects, askedBy }: AskedCall): r
     const words = wordsOf(tool);
     return [...task.effects, ...(asksToDo(task, words, effects) ? (["action"] as const) : []), ...(namesObject(task, wordsOf(server), words) ? (["object"] as const) : [])].sort();
   }
-  const isAsked = askedBy === "any" || askedBy.some((word) => task.stems.has(stemOf(word.toLowerCase()))) || namesTool(task, wordsOf(server), wordsOf(tool));
+  const isAsked = askedBy === "any" || askedBy.some((word) => task.stems.has(stemOf(word.toLowerCase())) || (task.isTelling && telling.has(word.toLowerCase()))) || namesTool(task, wordsOf(server), wordsOf(tool));
   return isAsked ? [...new Set<AskedPart>([...task.effects, ...effects, "action", "object"])].sort() : task.effects;
 }
 
