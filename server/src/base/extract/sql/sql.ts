@@ -19,8 +19,9 @@ export const loadExtractors = (): Promise<void> => loadModule();
 export function sqlFacts(text: string, dialect: string | null): SqlFacts {
   if (text.length > mostSqlChars || text.includes("\0") || !text.isWellFormed()) return unreadSql;
   const isPostgres = /^(postgres|postgresql|pg)$/i.test(dialect ?? "");
-  const { count, disagreement, quoted } = sqlTokens(text);
-  if (count > mostSqlTokens) return unreadSql;
+  const tokens = sqlTokens(text, mostSqlTokens);
+  if (tokens === null) return unreadSql;
+  const { disagreement, quoted } = tokens;
   const reading = new SqlReading();
   const told = disagreement === null ? toldTables(text) : null;
   if (told !== null) {

@@ -1,6 +1,5 @@
-/** What a look at the characters of a text of SQL tells, before any parser: how much work it is, and whether every dialect would cut it into the same tokens. */
+/** What a look at the characters of a text of SQL tells, before any parser: whether every dialect would cut it into the same tokens. */
 export interface SqlTokens {
-  readonly count: number;
   /** Null where all dialects read it alike; else what they disagree about. */
   readonly disagreement: string | null;
   /** The text with names in back quotes put in double quotes, as PostgreSQL writes them. */
@@ -14,8 +13,8 @@ const strings = /'[^']*(?:''[^']*)*'|"[^"]*(?:""[^"]*)*"|`[^`]*(?:``[^`]*)*`/y;
 const words = /[\p{L}_][\p{L}\p{N}_$]*/uy;
 const others = /\s+|\$?\d[\w.]*|[^]/y;
 
-/** Linear in the text. */
-export function sqlTokens(text: string): SqlTokens {
+/** Linear in the text; null, as soon as it is known, for one of more tokens than `most`. */
+export function sqlTokens(text: string, most: number): SqlTokens | null {
   const controls = /[^\P{C}\t\n\r]|\r(?!\n)|[^\S\t\n\r ]/u.test(text);
   let disagreement = controls ? "characters that not every dialect takes for space" : null;
   let brackets = 0;
@@ -27,12 +26,12 @@ export function sqlTokens(text: string): SqlTokens {
     disagreement ??= disagreementIn(token, previous, brackets, text.slice(at, at + 3));
     if (token === "[") brackets += 1;
     if (token === "]") brackets = Math.max(0, brackets - 1);
-    if (/\S/.test(token)) count += 1;
+    if (/\S/.test(token) && (count += 1) > most) return null;
     quoted += token.startsWith("`") && !/["`]/.test(token.slice(1, -1)) ? `"${token.slice(1, -1)}"` : token;
     previous = token;
     at += token.length;
   }
-  return { count, disagreement, quoted };
+  return { disagreement, quoted };
 }
 
 function disagreementIn(token: string, previous: string, brackets: number, start: string): string | null {
