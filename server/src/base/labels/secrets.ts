@@ -49,6 +49,36 @@ const formats: readonly Format[] = [
   { starts: ["eyJ"], form: /eyJ[A-Za-z0-9_-]{8,2048}\.eyJ[A-Za-z0-9_-]{4,16384}\.[A-Za-z0-9_-]{16,1024}/y, holds: (text) => isJwt(text) },
 ];
 
+/** Signed tokens are long, and a text can have many of their beginnings: whether one ends well is found out once for all that lead to the same dot. */
+class TokenHeads {
+  readonly #text: string;
+  #dot = -1;
+  #tries = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  /** Whether it is worth while to read on from here. Null: too many have been read up to the same dot; whoever writes that hides one. */
+  mayBegin(start: number): boolean | null {
+    if (this.#dot <= start) {
+      outsideParts.lastIndex = start;
+      [this.#dot, this.#tries] = [outsideParts.exec(this.#text)?.index ?? this.#text.length, 0];
+    }
+    if (this.#tries === 0) {
+      tokenRest.lastIndex = this.#dot;
+      if (!tokenRest.test(this.#text)) this.#tries = -1;
+    }
+    if (this.#tries < 0 || this.#dot - start > longestHead) return false;
+    return ++this.#tries > mostHeads ? null : true;
+  }
+}
+
+const outsideParts = /[^A-Za-z0-9_-]/g;
+const tokenRest = /\.eyJ[A-Za-z0-9_-]{4,16384}\.[A-Za-z0-9_-]{16}/y;
+const longestHead = 2051;
+const mostHeads = 16;
+
 const isJwt = (text: string): boolean => {
   const head = Buffer.from(text.slice(0, text.indexOf(".")), "base64url").toString();
   return head.startsWith("{") && head.includes('"alg"');
@@ -78,16 +108,19 @@ export function formatsIn(text: string, seams: ReadonlySet<number> | null = null
 
 /** In a stretch of letters that keys are made of. */
 function keysBetween(text: string, from: number, to: number, seams: ReadonlySet<number> | null, found: Span[]): void {
+  let heads: TokenHeads | null = null;
   for (let start = from, next = from; start + shortestRun.key <= to; start = next) {
     next = start + 1;
     if (pairs[text.charCodeAt(start) * 128 + text.charCodeAt(next)] !== 1 || (start > from && inWord.test(text[start - 1] ?? "") && !seams?.has(start))) continue;
     anchor.lastIndex = start;
     const format = byStart.get(anchor.exec(text)?.[0] ?? "");
     if (!format) continue;
+    const mayBegin = format.starts[0] !== "eyJ" || (heads ??= new TokenHeads(text)).mayBegin(start);
+    if (mayBegin === false) continue;
     format.form.lastIndex = start;
     const whole = format.form.exec(text)?.[0];
     const end = start + (whole?.length ?? 0);
-    if (whole === undefined || isFilled(whole) || !(format.holds?.(whole) ?? true) || (inWord.test(text[end] ?? "") && !seams?.has(end))) continue;
+    if (whole === undefined || isFilled(whole) || !(mayBegin === null || (format.holds?.(whole) ?? true)) || (inWord.test(text[end] ?? "") && !seams?.has(end))) continue;
     found.push({ label: "secret", start, end });
     next = end;
   }
