@@ -101,6 +101,7 @@ export class EgressDoor implements EgressWays, AsyncDisposable {
   /** A session has ended: so do its connections, and its authority. */
   ended(session: string): void {
     this.#authorities.delete(session);
+    this.#book.ended(session);
     for (const socket of this.#sockets.get(session) ?? []) socket.destroy();
     this.#sockets.delete(session);
   }

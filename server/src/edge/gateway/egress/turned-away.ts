@@ -48,6 +48,11 @@ export class TurnedAwayBook implements AsyncDisposable {
     this.#put({ session, agent, fault, times: 1 });
   }
 
+  /** The session is over: what was counted of it is recorded at once, beside its end. */
+  ended(session: string): void {
+    for (const [key, bucket] of [...this.#buckets]) if (bucket.session === session) this.#fold(key);
+  }
+
   #fold(key: string): void {
     const bucket = this.#buckets.get(key);
     this.#buckets.delete(key);
