@@ -2,7 +2,7 @@ import type { HistoryFacts } from "@lanyard/contract";
 import { RecordValue, type Value } from "../cedar/value.ts";
 import { ReadAnswers, type Questions } from "../temporal/answers.ts";
 
-/** `context.history`. */
+/** `context.history`: of what a record answers, no more than the bundle asks. */
 export class HistoryRecord extends RecordValue {
   readonly answers: ReadAnswers;
   readonly #questions: Questions;
@@ -13,10 +13,10 @@ export class HistoryRecord extends RecordValue {
     this.#questions = questions;
   }
   get(name: string): Value | undefined {
-    return this.answers.get(name);
+    return this.#questions.places.has(name) ? this.answers.get(name) : undefined;
   }
   has(name: string): boolean {
-    return this.answers.get(name) !== undefined;
+    return this.get(name) !== undefined;
   }
   names(): readonly string[] {
     return [...this.#questions.places.keys()].filter((name) => this.has(name));
