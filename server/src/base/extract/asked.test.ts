@@ -71,3 +71,8 @@ test("a contract that names one verb of telling means all of them, and only wher
   expect(asked("Go through my unread mail and update the deals")).toBe(false);
   expect(asked("Update the deals, and don't mail anybody")).toBe(false);
 });
+
+test("a contract that changes counts for the tasks that are under way", () => {
+  const asked = (askedBy: readonly string[]): boolean => askedOf("Void the order of Ana", { server: "shop", tool: "annul", effects: ["write"], askedBy }).includes("action");
+  expect([asked(["cancel"]), asked(["cancel", "void"]), asked(["cancel"])]).toEqual([false, true, false]);
+});

@@ -84,7 +84,7 @@ interface Task {
   /** It asks to tell somebody something: `mail Ana the total`, and not `read my mail`. */
   readonly isTelling: boolean;
   /** What it asks for of calls of a tool, by what is known of the tool. */
-  readonly ofTools: Map<string, readonly AskedPart[]>;
+  readonly ofTools: Map<string, { readonly askedBy: AskedBy | null; readonly asked: readonly AskedPart[] }>;
 }
 
 const mostTools = 1000;
@@ -133,15 +133,15 @@ export interface AskedCall {
   readonly askedBy: AskedBy | null;
 }
 
-/** What the task asks for of a call, sorted: a look-up, but for the first call of a tool with these effects. */
+/** What the task asks for of a call, sorted: a look-up, but for the first call of a tool with these effects and this contract, which may change meanwhile. */
 export function askedOf(task: string, call: AskedCall): readonly AskedPart[] {
   const known = readTask(task);
   const key = `${call.server}/${call.tool} ${call.effects.join(" ")}`;
   const before = known.ofTools.get(key);
-  if (before) return before;
+  if (before && before.askedBy === call.askedBy) return before.asked;
   const asked = askedAnew(known, call);
   if (known.ofTools.size >= mostTools) known.ofTools.clear();
-  known.ofTools.set(key, asked);
+  known.ofTools.set(key, { askedBy: call.askedBy, asked });
   return asked;
 }
 
@@ -162,14 +162,17 @@ const namesTool = ({ stems }: Task, server: readonly string[], words: readonly s
 
 /** Whether a task asks for what such a tool does. */
 function asksToDo({ effects: asked, stems, doings, isOpen }: Task, words: readonly string[], effects: readonly CallEffect[]): boolean {
-  if ((["money", "destructive", "access"] as const).some((effect) => effects.includes(effect) && asked.includes(effect))) return true;
+  const asksFor = (one: readonly CallEffect[]): boolean => one.some((effect) => effects.includes(effect) && asked.includes(effect));
+  if (asksFor(["money", "destructive", "access"])) return true;
   const doing = words.find((word) => isVerb(word));
-  if (doing === undefined) return effects.some((effect) => effect !== "read" && asked.includes(effect));
+  const isAnyChange = asksFor(changes);
+  if (doing === undefined) return isAnyChange;
   const stem = stemOf(doing);
   if (stems.has(stem) || doingsOf(stem).some((kind) => doings.has(kind))) return true;
-  return plainDoings.has(stem) || (isOpen && !outward.has(stem)) ? effects.some((effect) => effect !== "read" && asked.includes(effect)) : false;
+  return isAnyChange && (plainDoings.has(stem) || (isOpen && !outward.has(stem)));
 }
 
+const changes = callEffects.filter((effect) => effect !== "read");
 /** Doings that nobody leaves open. */
 const outward = new Set("merge approve accept sign authorize publish tweet deploy subscribe connect link install share invite grant transfer".split(" ").map(stemOf));
 
