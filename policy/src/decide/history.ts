@@ -13,7 +13,7 @@ export class HistoryRecord extends RecordValue {
     this.#questions = questions;
   }
   get(name: string): Value | undefined {
-    return this.#questions.places.has(name) ? this.answers.get(name) : undefined;
+    return this.answers.get(name);
   }
   has(name: string): boolean {
     return this.get(name) !== undefined;

@@ -92,14 +92,14 @@ export class ReadAnswers {
     this.#set = typeof set === "object" ? { yes: Buffer.from(set.yes, "base64url"), none: set.none === undefined ? null : Buffer.from(set.none, "base64url"), amounts: pairsOf(set.amounts ?? []) } : null;
   }
 
-  /** The answer to one question; undefined when there is none, and then whoever asks is in error. */
+  /** The answer to one of the questions; undefined when there is none, and then whoever asks is in error. */
   get(id: string): boolean | number | undefined {
+    const place = this.#questions.places.get(id);
+    if (place === undefined) return undefined;
     if (Object.hasOwn(this.#named, id)) {
       const named = this.#named[id];
       return typeof named === "object" ? undefined : named;
     }
-    const place = this.#questions.places.get(id);
-    if (place === undefined) return undefined;
     const isBool = this.#questions.types[place] === "Bool";
     if (this.#set === null) return this.#least ? (isBool ? false : 0) : undefined;
     const { yes, none, amounts } = this.#set;

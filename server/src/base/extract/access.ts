@@ -45,8 +45,13 @@ const toolOf = remembered(names, (tool) => {
   return { gives, givesByVerb, isLowering: words.some((word) => lowering.has(word)), guarded: words.some((word) => guards.has(word)) };
 });
 const isArguing = remembered(names, (argument) => arguing.has(wordsOf(argument).join("_")));
-const isRaising = (value: Json | undefined): boolean => typeof value === "string" && value.length <= longestGuarded && wordsOf(value).length === 1 && raising.has(wordsOf(value)[0] ?? "");
-const isGuard = (value: Json | undefined): boolean => typeof value === "string" && value.length <= longestGuarded && wordsOf(value).some((word) => guards.has(word));
+/** Of a value that is short enough to be the name of something. */
+const saidIn = (value: Json | undefined): readonly string[] => (typeof value === "string" && value.length <= longestGuarded ? wordsOf(value) : []);
+const isRaising = (value: Json | undefined): boolean => {
+  const [first = "", ...more] = saidIn(value);
+  return more.length === 0 && raising.has(first);
+};
+const isGuard = (value: Json | undefined): boolean => saidIn(value).some((word) => guards.has(word));
 
 /** Whether an argument of such a call says who gets in. */
 export const isLetIn = (words: readonly string[]): boolean => {

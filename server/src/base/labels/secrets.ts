@@ -12,7 +12,11 @@ interface Format {
 /** Fewer kinds of letters than a key drawn at random would have: `sk-xxxxxxxx`, `AKIA0000`. */
 const isFilled = (text: string): boolean => new Set(text.slice(4)).size < 6;
 
+/** JSON web tokens. */
+const token: Format = { starts: ["eyJ"], form: /eyJ[A-Za-z0-9_-]{8,2048}\.eyJ[A-Za-z0-9_-]{4,16384}\.[A-Za-z0-9_-]{16,1024}/y, holds: (text) => isJwt(text) };
+
 const formats: readonly Format[] = [
+  token,
   { starts: ["AKIA", "ASIA", "ABIA", "ACCA"], form: /A[A-Z]{3}[A-Z0-9]{16}/y },
   { starts: ["ghp_", "gho_", "ghu_", "ghs_", "ghr_"], form: /gh[pousr]_[A-Za-z0-9]{36,251}/y },
   { starts: ["github_pat_"], form: /github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}/y },
@@ -46,7 +50,6 @@ const formats: readonly Format[] = [
   { starts: ["AGE-SECRET-KEY-1"], form: /AGE-SECRET-KEY-1[0-9A-Z]{58}/y },
   { starts: ["AccountKey="], form: /AccountKey=[A-Za-z0-9+/]{86}==/y },
   { starts: ["lyd_agent_", "lyd_user_", "lyd_session_"], form: /lyd_(?:agent|user|session)_[A-Za-z0-9_-]{43}/y },
-  { starts: ["eyJ"], form: /eyJ[A-Za-z0-9_-]{8,2048}\.eyJ[A-Za-z0-9_-]{4,16384}\.[A-Za-z0-9_-]{16,1024}/y, holds: (text) => isJwt(text) },
 ];
 
 /** Signed tokens are long, and a text can have many of their beginnings: whether one ends well is found out once for all that lead to the same dot. */
@@ -115,7 +118,7 @@ function keysBetween(text: string, from: number, to: number, seams: ReadonlySet<
     anchor.lastIndex = start;
     const format = byStart.get(anchor.exec(text)?.[0] ?? "");
     if (!format) continue;
-    const mayBegin = format.starts[0] !== "eyJ" || (heads ??= new TokenHeads(text)).mayBegin(start);
+    const mayBegin = format !== token || (heads ??= new TokenHeads(text)).mayBegin(start);
     if (mayBegin === false) continue;
     format.form.lastIndex = start;
     const whole = format.form.exec(text)?.[0];
