@@ -192,7 +192,7 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
   const authority = held.use(new AuthorityDoor({ authenticate: identity.authenticate, stopOf: (principal) => rooms.stop.stopOf(principal), hold: identity.hold, termMs: () => live.current().stop.authorityTermMs, limits: rooms.limits }));
   await linkStop(rooms, { face, servers, authority }, held);
   linkChanges(rooms, { face, egress, servers, clear: () => clearSandboxes(settings(environment).home) }, held);
-  const { ask, past } = administration(rooms, { alerts, ...back, channels: channelsRoom(rooms, outbox), servers: () => servers.state() as unknown as JsonObject[], url: () => listening.url, egressCa: async (principal) => (await egress.authority(principal)).pem });
+  const { ask, past } = administration(rooms, { alerts, ...back, channels: channelsRoom(rooms, outbox), servers: () => servers.state() as unknown as JsonObject[], look: (server) => servers.probe(server), url: () => listening.url, egressCa: async (principal) => (await egress.authority(principal)).pem });
   const listening: Listening = held.use(await listen({ config, gateway: face, egress, authority, surfaces, api: ask, log }));
   identity.awaitHolders();
   surfaces.announce();
@@ -215,7 +215,7 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
 export async function composeOffline(options: ComposeOptions): Promise<Offline> {
   await using held = new AsyncDisposableStack();
   const rooms = await core(options, held);
-  const { ask } = administration(rooms, { alerts: storedAlerts(rooms.store), undo: noUndo, held: noHeld, channels: channelsRoom(rooms, null), servers: () => [], url: () => "", egressCa: () => Promise.resolve("") });
+  const { ask } = administration(rooms, { alerts: storedAlerts(rooms.store), undo: noUndo, held: noHeld, channels: channelsRoom(rooms, null), servers: () => [], look: () => Promise.resolve(), url: () => "", egressCa: () => Promise.resolve("") });
   const kept = held.move();
   return { api: ask, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
@@ -311,7 +311,7 @@ function spec([name, server]: [string, ServerDefinition], credentials: Credentia
   return { name, command, args, cwd, env: () => credentials.give(name, server.env), ...(isolated && { enclose: () => enclose(name, isolated) }) };
 }
 
-function administration(rooms: Core, net: { alerts: Rooms["alerts"]; undo: Rooms["undo"]; held: Rooms["held"]; channels: Rooms["channels"]; servers(): JsonObject[]; url(): string; egressCa: Rooms["egressCa"] }): { ask: Api; past: PastBundles } {
+function administration(rooms: Core, net: { alerts: Rooms["alerts"]; undo: Rooms["undo"]; held: Rooms["held"]; channels: Rooms["channels"]; servers(): JsonObject[]; look: Rooms["catalog"]["look"]; url(): string; egressCa: Rooms["egressCa"] }): { ask: Api; past: PastBundles } {
   const { clock, log, limits, store, live, identity, catalog, decision, releases, approvals, credentials, stop, budgets } = rooms;
   const past = new PastBundles({ store, active: () => decision.active()?.snapshot ?? null });
   const versions = releaseViews({ store, releases, lineup: () => decision.lineup() });
@@ -335,6 +335,7 @@ function administration(rooms: Core, net: { alerts: Rooms["alerts"]; undo: Rooms
     workspaces: new Proposals({ store, config: () => live.current() }),
     catalog: {
       entries: (): readonly CatalogEntry[] => catalog.entries(),
+      look: net.look,
       diff: (server, tool) => catalog.diff(server, tool),
       approve: async (wanted, by) => {
         const approved = await Promise.all(wanted.map((which) => catalog.approve(which, by)));

@@ -11,6 +11,7 @@ import type { SandboxDriver } from "../../server/src/stages/execution/sandbox/dr
 import { reapOrphans } from "../../server/src/stages/execution/sandbox/orphans.ts";
 import { processState, treeOf } from "../../server/src/stages/execution/sandbox/usage.ts";
 import { approveCatalog, DaemonProcess, program, until, World } from "../daemon.ts";
+import { freePort } from "../kits/ports.ts";
 import { SandboxGround } from "../kits/sandbox.ts";
 import { counter, type Counter } from "../torture/counter.ts";
 
@@ -30,15 +31,6 @@ async function effects(): Promise<{ endpoint: string; made: number[] } & AsyncDi
     return new Promise<void>((done) => void server.close(() => done()));
   };
   return { endpoint: `127.0.0.1:${(server.address() as AddressInfo).port}`, made, [Symbol.asyncDispose]: stop };
-}
-
-/** A port that was free a moment ago: a daemon that comes back has to be where it was. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
 }
 
 /** A `lanyard run` whose command makes effects until it is ended. */
@@ -143,8 +135,9 @@ describe.skipIf(lacking.process !== null)("under load, whoever is killed", () =>
     const from = loads.map(({ out }) => out.length);
     await daemon.kill();
     const told = () => loads.every((load, index) => ["web", "mcp"].every((way) => load.read(from[index] ?? 0).some((line) => line.startsWith(way) && / 50[23] ?$/.test(line))));
-    await until(told, "all were told", 120_000);
-    daemon = await DaemonProcess.start(world);
+    const missing = await until(told, "all were told", 120_000).catch((error: Error) => `${error.message}:\n${loads.map((load, index) => `${load.driver}: ${load.out.slice(from[index]).slice(-600)}${load.err}`).join("\n")}`);
+    daemon = await DaemonProcess.start(world); // First of all, for those that come after.
+    expect(missing).toBeUndefined();
     await Promise.all(loads.map((load) => load.works()));
     for (const [index, load] of loads.entries()) {
       const failed = load.read(from[index] ?? 0).filter((line) => !/ 200 ?$/.test(line));

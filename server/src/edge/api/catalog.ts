@@ -13,7 +13,11 @@ const row = ({ server, tool, state, why, approvedHash, seenHash }: CatalogEntry)
 
 export const catalogHandlers = ({ catalog }: Rooms): Record<"catalog_list" | "catalog_diff" | "catalog_approve", Handler> => ({
   catalog_list: () => ({ json: { tools: catalog.entries().map(row) } }),
-  catalog_diff: ({ query }) => {
+  catalog_diff: async ({ query }) => {
+    const server = String(query["server"]);
+    await catalog.look(server).catch((error: unknown) => {
+      if (!catalog.entries().some((entry) => entry.server === server)) throw error;
+    });
     const wanted = catalog
       .entries()
       .filter(({ server, tool, state }) => server === query["server"] && (query["tool"] === undefined ? state === "quarantined" : tool === query["tool"]));

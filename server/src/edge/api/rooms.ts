@@ -62,6 +62,8 @@ export interface Rooms {
   readonly workspaces: Pick<Proposals, "list" | "gates" | "lacking" | "open" | "propose" | "judge" | "approve" | "apply" | "revert" | "conclude" | "discard">;
   readonly catalog: {
     entries(): readonly CatalogEntry[];
+    /** Resolves once the server's tools have been seen since this process began. Throws Fault `not_found` or `upstream_unavailable`; without a daemon nothing is looked at. */
+    look(server: string): Promise<void>;
     diff(server: string, tool: string): string;
     /** Resolves once what was approved is in force. */
     approve(which: readonly { server: string; tool?: string; hash?: string }[], by: string): Promise<readonly CatalogEntry[]>;
