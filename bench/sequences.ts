@@ -77,6 +77,9 @@ const inputOf = (at: number, action: string, args: JsonObject): DecisionInput =>
 /** The rooms of the path that matter here are the real ones; the others let everything pass. */
 const stagesOf = (snapshot: Snapshot, history: HistoryStage, record: ReturnType<typeof recordStage>): Stages => ({
   monotonicUs: () => clock.monotonicUs(),
+  unforeseen: (_action, error) => {
+    throw error;
+  },
   identify: (token) => principalOf(Number(token)),
   admit: () => ({ [Symbol.dispose]: () => {} }),
   recall: () => null,

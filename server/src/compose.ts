@@ -227,6 +227,7 @@ function pathOf({ clock, log, store, live, identity, catalog, decision, approval
   const web = { clock, limits, rules: () => live.current().egress, ownUrl };
   return {
     monotonicUs: () => clock.monotonicUs(),
+    unforeseen: ({ name }, error) => log.error("call.unforeseen", { action: name, error }),
     identify: identity.identify,
     admit: identity.admit,
     enter: stop.enter,

@@ -61,7 +61,7 @@ class Load {
   async works(): Promise<void> {
     const from = this.out.length;
     const both = () => ["web", "mcp"].every((way) => this.read(from).some((line) => line.startsWith(way) && /counted.* 200 ?$/.test(line)));
-    await until(both, `\`${this.driver}\` works`, 120_000).catch((error: Error) => expect.fail(`${error.message}:\n${this.out.slice(from).slice(-2000)}\n${this.err}`));
+    await until(both, `\`${this.driver}\` works`, 120_000).catch((error: Error) => expect.fail(`${error.message}:\n${this.out.slice(from).slice(-2000)}\n${this.err}\n${unforeseen().join("\n")}`));
   }
 
   /** The first process below it that runs this program. */
@@ -70,6 +70,9 @@ class Load {
     return found?.pid ?? expect.fail(`there is no \`${command}\` below \`lanyard run\``);
   }
 }
+
+/** What the daemons logged that none of their steps should throw. */
+const unforeseen = (): string[] => [...logs, daemon.log].flatMap((log) => log.split("\n")).filter((line) => line.includes("call.unforeseen"));
 
 function programOf(pid: number): string {
   try {
@@ -85,6 +88,8 @@ let world: World;
 let home: string;
 let project: string;
 let daemon: DaemonProcess;
+/** Of daemons that are gone. */
+const logs: string[] = [];
 const loads: Load[] = [];
 /** Ids of their sandboxes. */
 let sessions: string[] = [];
@@ -134,6 +139,7 @@ describe.skipIf(lacking.process !== null)("under load, whoever is killed", () =>
     sessions = readdirSync(join(home, "sandboxes")).map((name) => name.split(".")[0] ?? "");
     const from = loads.map(({ out }) => out.length);
     await daemon.kill();
+    logs.push(daemon.log);
     const told = () => loads.every((load, index) => ["web", "mcp"].every((way) => load.read(from[index] ?? 0).some((line) => line.startsWith(way) && / 50[23] ?$/.test(line))));
     const missing = await until(told, "all were told", 120_000).catch((error: Error) => `${error.message}:\n${loads.map((load, index) => `${load.driver}: ${load.out.slice(from[index]).slice(-600)}${load.err}`).join("\n")}`);
     daemon = await DaemonProcess.start(world); // First of all, for those that come after.
@@ -169,6 +175,7 @@ describe.skipIf(lacking.process !== null)("under load, whoever is killed", () =>
     expect(sessions.length).toBeGreaterThanOrEqual(tried.length);
     expect(foldersBelow("/sys/fs/cgroup").filter((path) => sessions.some((id) => path.includes(id)))).toEqual([]);
     expect(await daemon.stop()).toBe(0);
+    expect(unforeseen()).toEqual([]);
     expect((await verifyStore(world.data)).findings).toEqual([]);
     await using store = await openSqlite({ folder: world.data, clock: systemClock, version: "test" });
     const intents = new Map<number, number>();

@@ -51,6 +51,9 @@ export class UpdateStand implements AsyncDisposable {
     const inputOf = (session: string): DecisionInput => this.#calls[Number(session)] as DecisionInput;
     this.#stages = {
       monotonicUs: () => systemClock.monotonicUs(),
+      unforeseen: (_action, error) => {
+        throw error;
+      },
       identify: (token) => principalOf(token ?? "", inputOf(token ?? "")),
       admit: () => ({ [Symbol.dispose]: () => {} }),
       recall: () => null,

@@ -33,6 +33,7 @@ function world(over: Partial<Stages> = {}): { stages: Stages; trace: string[] } 
   const trace: string[] = [];
   const stages: Stages = {
     monotonicUs: () => 0,
+    unforeseen: (_action, error) => void trace.push(`unforeseen ${(error as Error).message}`),
     identify: () => principal,
     admit: () => ({ [Symbol.dispose]: () => void trace.push("leave") }),
     recall: () => null,
@@ -250,6 +251,7 @@ describe("three outcomes, not two", () => {
     expect(reply).toMatchObject({ kind: "refused", code: "no_credential" });
     expect(textOf(reply)).toContain(why);
     expect(textOf(reply)).not.toContain("/secret/path");
+    expect(trace.filter((step) => step.startsWith("unforeseen"))).toEqual(error instanceof Fault ? [] : ["unforeseen EACCES /secret/path"]);
     expect(trace).not.toContain("execute");
     expect(trace).toContain("conclude refused no_credential");
   });

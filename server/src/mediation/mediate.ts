@@ -78,7 +78,7 @@ const denyBefore = (action: Action, facts: Facts | null, code: ErrorCode, why: s
 });
 
 /** Steps 4 and 5; `vet` says what no policy can allow. Invariant: I5, a throw before execution means deny, recorded. */
-export function rule(stages: Pick<Stages, "gather" | "reserve" | "decide" | "conceal">, action: Action, principal: Principal, approval: Approval | null, vet: (facts: Facts) => Pin["refuse"]): Verdict {
+export function rule(stages: Pick<Stages, "gather" | "reserve" | "decide" | "conceal" | "unforeseen">, action: Action, principal: Principal, approval: Approval | null, vet: (facts: Facts) => Pin["refuse"]): Verdict {
   let facts: Facts | null = null;
   let reservation: Reservation | null = null;
   const deny = (code: ErrorCode, why: string): Verdict => {
@@ -103,6 +103,7 @@ export function rule(stages: Pick<Stages, "gather" | "reserve" | "decide" | "con
     return reservation.refuse ? deny(reservation.refuse.code, reservation.refuse.text) : { facts, ruling, by: "policy", why: "", changed, reservation };
   } catch (error) {
     if (error instanceof Fault) return deny(error.code, error.message);
+    stages.unforeseen(action, error);
     return deny(facts ? "engine_unavailable" : "facts_unavailable", `an internal error while deciding \`${action.name}\``);
   }
 }
@@ -124,6 +125,7 @@ async function stageOf(stages: Stages, { changed, reservation }: Verdict, { acti
     }
     return card && refusal.staged(action, intent, card);
   } catch (error) {
+    if (!(error instanceof Fault)) stages.unforeseen(action, error);
     const fault = error instanceof Fault ? error : new Fault("internal", `an internal error while staging \`${action.name}\``, { cause: error });
     end(fault.code);
     return refusal.unreached(action, intent, fault);
@@ -149,6 +151,7 @@ async function lend(stages: Stages, action: Action, principal: Principal, intent
     return await stages.lease(action, principal, intent, exchange);
   } catch (error) {
     if (error instanceof Fault && error.code === "no_credential") throw error;
+    stages.unforeseen(action, error);
     throw new Fault("no_credential", `an internal error while lending what \`${action.name}\` needs`, { cause: error });
   }
 }
@@ -160,6 +163,7 @@ async function planned(stages: Stages, action: Action, { principal, exchange }: 
     return await stages.plan(action, principal, intent, facts, exchange, lease);
   } catch (error) {
     if (error instanceof Fault && error.code === "no_preimage") throw error;
+    stages.unforeseen(action, error);
     throw new Fault("no_preimage", `the way back of \`${action.name}\` could not be written down`, { cause: error });
   }
 }
@@ -189,6 +193,7 @@ async function carryOut(stages: Stages, { changed: action, facts, ruling: { deci
     }
     return { kind: "done", answer: withNotice(answer, decision, approval), intent };
   } catch (error) {
+    if (!(error instanceof Fault)) stages.unforeseen(action, error);
     if (ending.code === "result_withheld") return refusal.withheld(action, intent, error);
     if (error instanceof Fault && unreached.has(error.code)) {
       const why = passage.cut ?? error;

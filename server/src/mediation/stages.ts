@@ -63,6 +63,8 @@ export interface Stages {
   say(action: Action, passage: Passage, intent: Intent, facts: Facts | null): void;
   /** Takes note of what came back, before the agent can act on it. Gives the answer; of one that is still to come, one that is taken note of as it passes. */
   learn(action: Action, answer: Answer, passage: Passage, intent: Intent, facts: Facts | null): Answer;
+  /** Puts into the log what no step should throw: the agent is told nothing of it, since its text may hold anything. Never throws. */
+  unforeseen(action: Action, error: unknown): void;
   /** Settles the reservation on its first line. Never throws; retried until written. */
   conclude(intent: Intent, principal: Principal, status: OutcomeStatus, code: ErrorCode | "", answer: Answer | null, startedUs: number, reservation: Reservation | null): Promise<void>;
 }

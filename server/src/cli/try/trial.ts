@@ -161,6 +161,9 @@ export class Trial {
       reserve: this.#budgets.reserve,
       conceal: this.#concealing.conceal,
       decide: (input: DecisionInput) => ruled(snapshot, input),
+      unforeseen: (_action: Action, error: unknown) => {
+        throw error; // A trial is there to find it.
+      },
     };
     const first = rule(stages, action, session.principal, approvalBy(isGood ? given.groups : []), () => null);
     const isOther = isGood && (first.facts === null || changedIn(given.bound, boundOf(first.facts, first.ruling)) !== null);

@@ -113,7 +113,7 @@ export class Connection implements AsyncDisposable {
         this.#link.cancel(id, why.message);
         reject(why);
       };
-      const abort = () => cancel(new Error(whyCancelled(exchange.signal)));
+      const abort = () => cancel(new Fault("uncertain", whyCancelled(exchange.signal)));
       const late = () => cancel(new Fault("upstream_timeout", `no answer within the time limit (${limitMs} ms)`));
       const timer = limitMs > 0 ? this.#clock.after(Math.min(limitMs, maxWaitMs), late) : null;
       exchange.signal.addEventListener("abort", abort, { once: true });

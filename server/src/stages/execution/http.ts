@@ -71,7 +71,7 @@ export class HttpLink implements Link {
     try {
       await this.#exchange(flight, "POST", this.#headersOf(message), JSON.stringify(message));
       while (!flight.answered && flight.lastEvent !== null && !flight.cancelled) await this.#comeBack(flight);
-      if (!flight.answered && !flight.cancelled) throw new Error(`server \`${this.#target.name}\` ended its answer early`);
+      if (!flight.answered && !flight.cancelled) throw new Fault("uncertain", `server \`${this.#target.name}\` ended its answer early`);
     } finally {
       if (about !== null) this.#flights.delete(about);
     }
@@ -147,7 +147,7 @@ export class HttpLink implements Link {
         await this.#exchange(flight, "GET", { ...this.#common(), accept: "text/event-stream", ...resume(flight) }, null);
         failures = this.#clock.monotonicUs() - opened > 5_000_000 ? 0 : failures + 1;
       } catch (error) {
-        if (error instanceof Fault) return; // No such stream, or the session is gone.
+        if (error instanceof Fault && error.code === "upstream_unavailable") return; // No such stream, or the session is gone.
         failures++;
       }
       await this.#pause(flight.retryMs);
@@ -163,7 +163,7 @@ export class HttpLink implements Link {
     try {
       await this.#exchange(flight, "GET", { ...this.#common(), accept: "text/event-stream", ...resume(flight) }, null);
     } catch (cause) {
-      throw new Error(`server \`${this.#target.name}\` did not give the rest of its answer`, { cause }); // Not certain any more, whatever it says now.
+      throw new Fault("uncertain", `server \`${this.#target.name}\` did not give the rest of its answer`, { cause }); // Not certain any more, whatever it says now.
     }
     if (flight.lastEvent === before && !flight.answered) flight.retryMs *= 2;
   }
@@ -204,12 +204,9 @@ export class HttpLink implements Link {
         },
         onResponseError: (_controller, cause) => {
           if (flight.cancelled) resolve();
-          else if (!flight.started) {
-            const { code = "unknown error" } = cause as NodeJS.ErrnoException;
-            reject(new Fault("upstream_unavailable", `server \`${name}\` could not be reached: ${code}`, { cause }));
-          }
+          else if (!flight.started) reject(new Fault("upstream_unavailable", `server \`${name}\` could not be reached: ${causeCode(cause)}`, { cause }));
           else if (flight.lastEvent !== null && flight.about !== null) resolve(); // Broken, not refused: come back for the rest.
-          else reject(new Error(`the connection to server \`${name}\` broke`, { cause }));
+          else reject(new Fault("uncertain", `the connection to server \`${name}\` broke: ${causeCode(cause)}`, { cause }));
         },
       });
     });
@@ -273,7 +270,7 @@ export class HttpLink implements Link {
       return;
     }
     if (status < 500) throw new Fault("upstream_unavailable", `server \`${name}\` refused with HTTP ${status}`);
-    throw new Error(`server \`${name}\` failed with HTTP ${status}`);
+    throw new Fault("uncertain", `server \`${name}\` failed with HTTP ${status}`);
   }
 
   #event(flight: Flight, { id, data, retryMs }: SseEvent): void {
@@ -291,6 +288,7 @@ export class HttpLink implements Link {
   }
 }
 
+const causeCode = (cause: Error): string => (cause as NodeJS.ErrnoException).code ?? "unknown error";
 const resume = ({ lastEvent }: Flight): Record<string, string> => (lastEvent === null ? {} : { "last-event-id": lastEvent });
 
 /** True when a JSON-RPC error says that the server speaks the stateless lifecycle, whatever it did not like. */
