@@ -284,8 +284,7 @@ static void await_call(int from, int status) {
   struct call call;
   struct order order;
   char name[32];
-  unsigned char *payload;
-  if (read_all(from, &call, sizeof call) || !(payload = malloc(call.length)) || read_all(from, payload, call.length) || read_order(payload, call.length, &order)) _exit(0);
+  if (read_all(from, &call, sizeof call) || call.length > sizeof inbox || read_all(from, inbox, call.length) || read_order(inbox, call.length, &order)) _exit(0);
   snprintf(name, sizeof name, "/dev/pts/%d", call.terminal);
   int terminal = call.terminal < 0 ? -1 : open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
   if (terminal >= 0) attach_terminal(terminal);
@@ -635,7 +634,9 @@ static void turn(void) {
     polled[count++] = (struct pollfd){.fd = it->id ? it->status : -1, .events = POLLIN};
   }
   int lacks = is_vm && somebody_lacks();
-  if (poll(polled, (nfds_t)count, again ? 1 : busy ? LOOK : lacks ? IDLE : -1) == 0 && lacks && !again) prepare();
+  static int quiet; /* beside a command that has just begun nobody is made ready: it would wait for that */
+  quiet = poll(polled, (nfds_t)count, again ? 1 : busy ? LOOK : lacks ? IDLE : -1) == 0 ? quiet + 1 : 0;
+  if (quiet > (busy ? 4 : 0) && lacks && !again) prepare();
   hear_deaths(polled[1].revents);
   for (int at = 0; at < STREAMS; at++) {
     struct stream *it = &streams[at];

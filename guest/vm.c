@@ -1,7 +1,7 @@
 /*
- * The agent as process 1 of a virtual machine. The kernel unpacked us and its modules from the initrd; the disk with the system is read-only,
- * all that a session writes lies in one tmpfs, so that its size is the session's limit of disk. Commands are user 1000 without a capability,
- * each in a control group of its own: what they change is theirs, and they end as a whole.
+ * The agent as process 1 of a virtual machine. The kernel unpacked us and its modules from the initrd. The root is one tmpfs, in which the folders
+ * of the disk with the system are mounted, read-only: all that a session writes lies in it, so that its size is the session's limit of disk.
+ * Commands are user 1000 without a capability, each in a control group of its own: what they change is theirs, and they end as a whole.
  */
 #define _GNU_SOURCE
 #include "vm.h"
@@ -30,6 +30,7 @@
 #define SESSION "/run/session"
 #define GROUP "/sys/fs/cgroup/session"
 #define READABLE "/run/readable"
+#define LAYERS "/run/layers"
 enum { USER = 1000, VSOCK_PORT = 1024, LAST_CAPABILITY = 63 };
 
 /* From linux/sched.h, linux/random.h and linux/vm_sockets.h, which a C library alone does not bring. */
@@ -40,7 +41,10 @@ struct sockaddr_vm { sa_family_t family; unsigned short reserved; unsigned port,
 
 static char readable_disk[32]; /* the disk that is not the system's: what of the host a session may read */
 static int has_readable;
+static struct { const char *path; int has_layer; } system_folders[] = {{"/usr", 0}, {"/etc", 0}, {"/var", 0}};
 static unsigned long file_limit, process_limit;
+/* Open from the start: a session begins sooner when nothing need be looked up. */
+static int randomness, memory_limit, memory_events, processes_limit, processes_peak;
 
 static void must(int failed, const char *what) {
   char text[160];
@@ -55,6 +59,12 @@ static int put_text(const char *path, const char *text) {
   ssize_t done = write(fd, text, strlen(text));
   close(fd);
   return done < 0 ? -1 : 0;
+}
+
+static int held_open(const char *path, int how) {
+  int fd = open(path, how | O_CLOEXEC);
+  must(fd < 0 && errno != ENOENT, path); /* a kernel may lack what only tells */
+  return fd;
 }
 
 static ssize_t get_text(const char *path, char *text, size_t size) {
@@ -108,7 +118,7 @@ static void find_system(void) {
     for (char letter = 'a'; letter <= 'd'; letter++) {
       snprintf(path, sizeof path, "/dev/vd%c", letter);
       if (access(path, F_OK)) continue;
-      if (!found && mount(path, "/base", "erofs", MS_RDONLY, NULL) == 0) {
+      if (!found && mount(path, "/base", "erofs", MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) == 0) {
         if (access("/base/usr/bin", F_OK) == 0) { found = 1; continue; }
         umount("/base");
       }
@@ -125,7 +135,8 @@ static void harden(void) {
       {"kernel/dmesg_restrict", "1"}, {"kernel/kptr_restrict", "2"}, {"kernel/unprivileged_bpf_disabled", "1"}, {"kernel/perf_event_paranoid", "3"},
       {"kernel/yama/ptrace_scope", "2"}, {"kernel/sysrq", "0"}, {"kernel/io_uring_disabled", "2"}, {"kernel/core_pattern", "|/bin/false"},
       {"user/max_user_namespaces", "0"}, {"vm/overcommit_memory", "1"}, {"vm/unprivileged_userfaultfd", "0"}, {"kernel/panic_on_oops", "1"},
-      {"fs/suid_dumpable", "0"}, {"kernel/modprobe", "/bin/false"}, {"kernel/modules_disabled", "1"}};
+      {"fs/suid_dumpable", "0"}, {"kernel/modprobe", "/bin/false"}, {"kernel/modules_disabled", "1"},
+      {"vm/stat_interval", "3600"}, {"vm/compaction_proactiveness", "0"}}; /* the last two: it keeps quiet while nothing runs */
   char path[96];
   for (size_t at = 0; at < sizeof switches / sizeof *switches; at++) {
     snprintf(path, sizeof path, "/proc/sys/%s", switches[at][0]);
@@ -140,12 +151,29 @@ static void loopback(void) {
   close(fd);
 }
 
-static void session_folder(const char *name, mode_t mode, int owner, const char *where) {
-  char path[64];
-  snprintf(path, sizeof path, SESSION "/%s", name);
+static void session_folder(const char *path, mode_t mode, int owner) {
   mkdir(path, 0700);
   must(chmod(path, mode) || chown(path, (uid_t)owner, (gid_t)owner), path);
-  if (where) must(mount(path, where, NULL, MS_BIND, NULL), where);
+}
+
+/* The new root, still below /root: links and folders as on the system's disk, and what of them is the system's from there. */
+static void furnish(void) {
+  char from[300], to[300], text[300];
+  struct stat it;
+  attach("tmpfs", "/root", "tmpfs", MS_NOSUID | MS_NODEV, "size=64m,mode=0755");
+  DIR *all = opendir("/base");
+  for (struct dirent *entry; all && (entry = readdir(all));) {
+    if (entry->d_name[0] == '.') continue;
+    snprintf(from, sizeof from, "/base/%s", entry->d_name), snprintf(to, sizeof to, "/root/%s", entry->d_name);
+    ssize_t length = readlink(from, text, sizeof text - 1);
+    if (length > 0) text[length] = 0, must(symlink(text, to), to);
+    else if (stat(from, &it) == 0 && S_ISDIR(it.st_mode)) must(mkdir(to, 0755), to);
+  }
+  if (all) closedir(all);
+  for (size_t at = 0; at < sizeof system_folders / sizeof *system_folders; at++) {
+    snprintf(from, sizeof from, "/base%s", system_folders[at].path), snprintf(to, sizeof to, "/root%s", system_folders[at].path);
+    must(mount(from, to, NULL, MS_BIND, NULL), to);
+  }
 }
 
 void vm_boot(void) {
@@ -158,22 +186,19 @@ void vm_boot(void) {
   load_modules();
   mkdir("/base", 0755), mkdir("/root", 0755);
   find_system();
-  attach("tmpfs", "/upper", "tmpfs", MS_NOSUID | MS_NODEV, "size=4m,mode=0755");
-  mkdir("/upper/files", 0755), mkdir("/upper/work", 0755);
-  attach("overlay", "/root", "overlay", MS_NOSUID | MS_NODEV, "lowerdir=/base,upperdir=/upper/files,workdir=/upper/work");
+  furnish();
   for (const char *const *name = (const char *const[]){"/dev", "/proc", "/sys", NULL}; *name; name++) {
     char where[16];
     snprintf(where, sizeof where, "/root%s", *name);
     must(mount(*name, where, NULL, MS_MOVE, NULL), where);
   }
   must(chdir("/root") || mount(".", "/", NULL, MS_MOVE, NULL) || chroot(".") || chdir("/"), "the new root");
-  must(chmod("/root", 0755), "/root"); /* what is shown of the host may lie below it, and nothing else does */
-  attach("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,mode=0755");
-  attach("tmpfs", SESSION, "tmpfs", MS_NOSUID | MS_NODEV, "size=64m,mode=0711");
-  session_folder("tmp", 01777, 0, "/tmp");
-  session_folder("home", 0755, USER, "/home/agent");
-  session_folder("work", 0755, USER, NULL);
-  session_folder("shm", 01777, 0, NULL);
+  must(mkdir(SESSION, 0711) || mkdir(LAYERS, 0700), SESSION);
+  session_folder("/tmp", 01777, 0);
+  session_folder("/home/agent", 0755, USER);
+  session_folder(SESSION "/work", 0755, USER);
+  session_folder(SESSION "/shm", 01777, 0);
+  must(mount("/tmp", "/var/tmp", NULL, MS_BIND, NULL), "/var/tmp");
   mkdir("/dev/shm", 0755), mkdir("/dev/pts", 0755);
   must(mount(SESSION "/shm", "/dev/shm", NULL, MS_BIND, NULL), "/dev/shm");
   attach("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,uid=1000,gid=1000,mode=0620,ptmxmode=0666,max=64");
@@ -185,6 +210,9 @@ void vm_boot(void) {
   must(sethostname("sandbox", 7), "the host name");
   loopback();
   harden();
+  randomness = held_open("/dev/urandom", O_WRONLY);
+  memory_limit = held_open(GROUP "/memory.max", O_WRONLY), memory_events = held_open(GROUP "/memory.events", O_RDONLY);
+  processes_limit = held_open(GROUP "/pids.max", O_WRONLY), processes_peak = held_open(GROUP "/pids.peak", O_RDONLY);
   /* Of every command, for all are born of us; we keep ours. */
   for (int capability = 0; capability <= LAST_CAPABILITY; capability++) prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
   must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no new privileges");
@@ -243,28 +271,56 @@ void vm_reseed(const unsigned char *payload, size_t length) {
   memcpy(entropy.bytes, payload + 8, size);
   entropy.head.buf_size = (int)size;
   entropy.head.entropy_count = (int)size * 8;
-  int fd = open("/dev/urandom", O_WRONLY | O_CLOEXEC);
-  must(fd < 0 || ioctl(fd, RNDADDENTROPY, &entropy) || ioctl(fd, RNDRESEEDCRNG), "randomness");
-  close(fd);
+  must(ioctl(randomness, RNDADDENTROPY, &entropy) || ioctl(randomness, RNDRESEEDCRNG), "randomness");
   explicit_bzero(&entropy, sizeof entropy);
 }
 
 /* ---- a session ---- */
 
-/* Folders up to a path, and itself as a folder or an empty file. */
-static void make_place(const char *path, int is_folder) {
+/* What shall lie in a folder of the system's gets its place by a layer over it, in memory as all that is written; so before anything else lies in it. */
+static void make_room(const char *path) {
+  char text[300];
+  if (!strncmp(path, "/bin", 4) || !strncmp(path, "/sbin", 5) || !strncmp(path, "/lib", 4)) path = "/usr/"; /* links */
+  for (size_t at = 0; at < sizeof system_folders / sizeof *system_folders; at++) {
+    const char *folder = system_folders[at].path;
+    size_t length = strlen(folder);
+    if (system_folders[at].has_layer || strncmp(path, folder, length) || path[length] != '/') continue;
+    for (const char *const *part = (const char *const[]){"", "/files", "/work", NULL}; *part; part++) {
+      snprintf(text, sizeof text, LAYERS "%s%s", folder, *part);
+      must(mkdir(text, 0755), text);
+    }
+    snprintf(text, sizeof text, "lowerdir=%s,upperdir=" LAYERS "%s/files,workdir=" LAYERS "%s/work", folder, folder, folder);
+    must(mount("overlay", folder, "overlay", MS_NOSUID | MS_NODEV, text), folder);
+    system_folders[at].has_layer = 1;
+  }
+}
+
+static void make_folders_up_to(const char *path) {
   char part[4096];
-  struct stat it;
   if (path[0] != '/' || strlen(path) >= sizeof part) die("a malformed path");
+  make_room(path);
   for (size_t at = 1; path[at]; at++) {
     if (path[at] != '/') continue;
     memcpy(part, path, at);
     part[at] = 0;
     if (mkdir(part, 0755) && errno != EEXIST) must(1, part);
   }
+}
+
+/* A place for something to be mounted at: a folder or an empty file. */
+static void make_place(const char *path, int is_folder) {
+  struct stat it;
+  make_folders_up_to(path);
   if (stat(path, &it) == 0) return;
-  if (is_folder) must(mkdir(path, 0755), path);
-  else { int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644); must(fd < 0, path); close(fd); }
+  must(is_folder ? mkdir(path, 0755) : mknod(path, S_IFREG | 0644, 0), path);
+}
+
+/* The folder that was made for it goes there, or where there is something already, or a layer, over that. */
+static void make_workspace(const char *path) {
+  make_folders_up_to(path);
+  if (rename(SESSION "/work", path) == 0) return;
+  make_place(path, 1);
+  must(mount(SESSION "/work", path, NULL, MS_BIND, NULL), path);
 }
 
 static void show(const char *path) {
@@ -281,21 +337,21 @@ static void show(const char *path) {
   must(mount(from, path, NULL, MS_BIND, NULL) || mount(NULL, path, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL), path);
 }
 
+static void set(int fd, const char *value, const char *what) { must(pwrite(fd, value, strlen(value), 0) < 0, what); }
+
 int vm_option(const char *name, const char *value) {
   char text[64];
   if (!strcmp(name, "--disk")) {
-    snprintf(text, sizeof text, "size=%s,mode=0711", value);
-    must(mount(NULL, SESSION, NULL, MS_REMOUNT | MS_NOSUID | MS_NODEV, text), "the limit of disk");
-  } else if (!strcmp(name, "--memory")) must(put_text(GROUP "/memory.max", value), "the limit of memory");
+    strcat(strncat(strcpy(text, "size="), value, 24), ",mode=0755");
+    must(mount(NULL, "/", NULL, MS_REMOUNT | MS_NOSUID | MS_NODEV, text), "the limit of disk");
+  } else if (!strcmp(name, "--memory")) set(memory_limit, value, "the limit of memory");
   else if (!strcmp(name, "--processes")) {
     process_limit = strcmp(value, "max") ? strtoul(value, NULL, 10) + WAITING : 0; /* who waits is no process of the session's */
     snprintf(text, sizeof text, "%lu", process_limit);
-    must(put_text(GROUP "/pids.max", process_limit ? text : value), "the limit of processes");
+    set(processes_limit, process_limit ? text : value, "the limit of processes");
   }
-  else if (!strcmp(name, "--workspace")) {
-    make_place(value, 1);
-    must(mount(SESSION "/work", value, NULL, MS_BIND, NULL), value);
-  } else if (!strcmp(name, "--readable")) show(value);
+  else if (!strcmp(name, "--workspace")) make_workspace(value);
+  else if (!strcmp(name, "--readable")) show(value);
   else {
     if (!strcmp(name, "--files")) file_limit = strtoul(value, NULL, 10);
     return 0;
@@ -360,11 +416,10 @@ int vm_is_empty(unsigned group) {
   return strstr(text, "populated 0") != NULL;
 }
 
-/* A file of the session's group as it is now: opened once, for it is read at the end of each command. */
-static const char *group_text(int *fd, const char *path) {
+/* A file of the session's group as it is now. */
+static const char *group_text(int fd) {
   static char text[512];
-  if (!*fd) *fd = open(path, O_RDONLY | O_CLOEXEC);
-  ssize_t length = pread(*fd, text, sizeof text - 1, 0);
+  ssize_t length = pread(fd, text, sizeof text - 1, 0);
   text[length > 0 ? length : 0] = 0;
   return text;
 }
@@ -399,9 +454,9 @@ static int files_are_used_up(void) {
 }
 
 const char *vm_limit(int something_runs) {
-  static int told_memory, told_processes, told_files, memory, processes;
-  if (!told_memory && counted(group_text(&memory, GROUP "/memory.events"), "oom_kill")) { told_memory = 1; return "memory"; }
-  if (!told_processes && process_limit && strtoul(group_text(&processes, GROUP "/pids.peak"), NULL, 10) >= process_limit) { told_processes = 1; return "processes"; }
+  static int told_memory, told_processes, told_files;
+  if (!told_memory && counted(group_text(memory_events), "oom_kill")) { told_memory = 1; return "memory"; }
+  if (!told_processes && process_limit && strtoul(group_text(processes_peak), NULL, 10) >= process_limit) { told_processes = 1; return "processes"; }
   if (something_runs && !told_files && file_limit && files_are_used_up()) { told_files = 1; return "files"; }
   return NULL;
 }

@@ -287,6 +287,7 @@ const strongerPrograms = [
 ];
 const imagePrograms = [
   ...[{ name: "mmdebstrap", package: "mmdebstrap" }, { name: "mkfs.erofs", package: "erofs-utils" }, { name: "lz4", package: "lz4" }],
+  ...[...compilers, { name: "make", package: "make" }],
   ...[{ name: "xz", package: "xz-utils" }, { name: "dpkg-deb", package: "dpkg" }, { name: "apt-get", package: "apt" }],
 ];
 
@@ -319,7 +320,7 @@ const buildAgent = async (folder, sources) => {
   const fresh = `${folder}.new`;
   rmSync(fresh, { recursive: true, force: true });
   mkdirSync(fresh, { mode: 0o700 });
-  await progress("building the guest agent", () => runQuietly("musl-gcc", ["-static", "-O2", "-s", "-Wall", "-Wextra", "-Werror", "-o", join(fresh, "agent"), ...sources.filter((path) => path.endsWith(".c"))], "build the guest agent"));
+  await progress("building the guest agent", () => runQuietly("musl-gcc", ["-static", "-Os", "-s", "-Wall", "-Wextra", "-Werror", "-o", join(fresh, "agent"), ...sources.filter((path) => path.endsWith(".c"))], "build the guest agent"));
   renameSync(fresh, folder);
 };
 

@@ -114,7 +114,7 @@ const machineArguments = (acceleration: Acceleration, memoryMib: number): string
 
 /** Security modules that nobody gave a policy to refuse nothing, and each is asked at every file; two that need none stay: what a program does to itself, and tracing. */
 const kernelArguments = (acceleration: Acceleration): string =>
-  ["console=ttyS0 quiet reboot=t panic=-1 mitigations=off lsm=landlock,yama audit=0 random.trust_cpu=on 8250.nr_uarts=1 cryptomgr.notests rcupdate.rcu_expedited=1 init_on_alloc=0 nowatchdog psi=0", ...(acceleration === "tcg" ? emulatedClock() : [])].join(" ");
+  ["console=ttyS0 quiet reboot=t panic=-1 mitigations=off lsm=landlock,yama audit=0 random.trust_cpu=on 8250.nr_uarts=1 cryptomgr.notests rcupdate.rcu_expedited=1 init_on_alloc=0 nowatchdog psi=0 noautogroup", ...(acceleration === "tcg" ? emulatedClock() : [])].join(" ");
 
 /** An emulated machine has the host's time stamp counter, and need not measure what is known: in a virtual host the processor's speed is the counter's. */
 function emulatedClock(): string[] {
