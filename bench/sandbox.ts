@@ -56,7 +56,7 @@ async function together(driver: SandboxDriver): Promise<{ sessions: number; rss:
   for (let n = 0; n < parallel; n++) open.push(await begun(driver));
   const answered = await Promise.all(open.map((sandbox) => shell(sandbox, "echo alive").then(({ out }) => out === "alive\n", () => false)));
   const tops = treeOf(process.pid).filter(({ pid, parent }) => parent === process.pid && !others.has(pid));
-  const bytes = tops.reduce((sum, { pid }) => sum + usageOf(pid).memoryBytes, 0);
+  const bytes = tops.reduce((sum, { pid }) => sum + usageOf(treeOf(pid)).memoryBytes, 0);
   const disk = Number.parseInt(spawnSync("du", ["-sk", ground.folder], { encoding: "utf8" }).stdout, 10) / 1024;
   for (const sandbox of open) await sandbox.destroy();
   return { sessions: answered.filter(Boolean).length, rss: round(bytes / mib / parallel), disk: round(disk / parallel) };

@@ -67,13 +67,14 @@ export class ControlGroups {
     };
   }
 
-  #processes(): number[] {
-    return this.#made().flatMap((folder) => (read(join(folder, "cgroup.procs")) ?? "").split("\n").filter(Boolean).map(Number));
+  /** Who is in them: all of the session's processes, or nobody when no groups could be had. */
+  members(): number[] {
+    return [...new Set(this.#made().flatMap((folder) => (read(join(folder, "cgroup.procs")) ?? "").split("\n").filter(Boolean).map(Number)))];
   }
 
   /** Kills who is in them and removes them; true once they are gone. A group can be removed when the last of them was, which the kernel takes a moment for. */
   remove(): boolean {
-    for (const pid of this.#processes()) {
+    for (const pid of this.members()) {
       try {
         process.kill(pid, "SIGKILL");
       } catch {

@@ -9,7 +9,7 @@ import { ControlGroups, groupFolders } from "./cgroup.ts";
 import { Channel } from "./channel.ts";
 import type { ExecRequest, Execution, Sandbox, SandboxEvent, SandboxLimit, SandboxSpec, SandboxSnapshot } from "./driver.ts";
 import { enrol, heldName, killTree } from "./orphans.ts";
-import { usageOf } from "./usage.ts";
+import { processState, treeOf, usageOf } from "./usage.ts";
 
 export interface LiveOptions {
   readonly id: string;
@@ -246,7 +246,8 @@ export class LiveSandbox implements Sandbox {
     const { spec: { limits }, kernel } = this.#options;
     const pid = this.#guest?.process.pid;
     if (pid === undefined || this.#state !== "started") return;
-    const { cpuMs, memoryBytes } = usageOf(pid);
+    const held = this.#groups.members(); // Its groups know who is in them; without, all of the machine's processes have to be looked through.
+    const { cpuMs, memoryBytes } = usageOf(held.length > 0 ? held.flatMap((one) => processState(one) ?? []) : treeOf(pid));
     const hits = this.#groups.hits();
     if (hits.memory || memoryBytes > limits.memoryBytes + (kernel?.overheadBytes ?? 0)) return this.#over("memory");
     if (cpuMs > limits.cpuMs) return this.#over("cpu");

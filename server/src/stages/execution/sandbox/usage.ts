@@ -2,11 +2,11 @@ import { readdirSync, readFileSync } from "node:fs";
 
 const sharedWorthDividing = 4 * 1024 * 1024;
 
-/** What a tree of processes uses now. */
+/** What processes use now. */
 export interface Usage {
   /** Memory that is theirs: anonymous and shared pages; pages of files are the machine's. */
   readonly memoryBytes: number;
-  /** Since the tree began, that of processes which ended included. */
+  /** Since they began, that of their children which ended included. */
   readonly cpuMs: number;
 }
 
@@ -41,13 +41,10 @@ export function treeOf(root: number): ProcessState[] {
   return tree;
 }
 
-export function usageOf(root: number): Usage {
-  const tree = treeOf(root);
-  return {
-    memoryBytes: tree.reduce((sum, { pid }) => sum + memoryOf(pid), 0),
-    cpuMs: tree.reduce((sum, { ticks }) => sum + ticks * 10, 0),
-  };
-}
+export const usageOf = (processes: readonly ProcessState[]): Usage => ({
+  memoryBytes: processes.reduce((sum, { pid }) => sum + memoryOf(pid), 0),
+  cpuMs: processes.reduce((sum, { ticks }) => sum + ticks * 10, 0),
+});
 
 /** Pages that many processes share count once, in parts; looking them all through takes long, so that is done only where there are some. */
 function memoryOf(pid: number): number {
