@@ -35,7 +35,7 @@ export const gvisorDriver = ({ clock, folder, agent }: DriverOptions): SandboxDr
     const launch: LiveOptions["launch"] = (around) => {
       const fds = Object.keys(dataFds).map((name) => openSync(name === "agent" ? agent : join(own, name === "seccomp" ? config : name), "r"));
       try {
-        const [command = "", ...args] = around([...before, systemProgram("bwrap") ?? "", ...cage, systemProgram("runsc") ?? "", ...runscArguments(id)]);
+        const [command = "", ...args] = around([...before, systemProgram("bwrap") ?? "", ...cage, ...rootOfItsOwn(), systemProgram("runsc") ?? "", ...runscArguments(id)]);
         return overStdio(spawn(command, args, { stdio: ["pipe", "pipe", "pipe", ...fds], env: {}, cwd: "/", detached: true })); // A Ctrl-C at the terminal is for the command, not for its cage.
       } finally {
         for (const fd of fds) closeSync(fd);
@@ -62,6 +62,9 @@ function cageArguments({ workspace }: SandboxSpec, shown: readonly string[], sou
 
 /** `/a`, `/a/b`, `/a/b/c`. */
 const withParents = (path: string): string[] => path.split("/").slice(1).map((_, at, parts) => `/${parts.slice(0, at + 1).join("/")}`);
+
+/** runsc wants to be root of a user namespace within the cage, which takes it a start of its own; a small program does the same sooner. */
+const rootOfItsOwn = (): string[] => [systemProgram("unshare") ?? "", "--user", "--map-root-user", "--mount", "--"];
 
 const runscArguments = (id: string): string[] => [
   ...["--root", state, "--rootless", "--platform=systrap", "--network=none", "--ignore-cgroups", "--overlay2=root:memory", "--host-uds=none", "--host-fifo=none"],
