@@ -80,5 +80,5 @@ const resultYields =
     const own = yieldsOf(config(), action.slice(0, action.indexOf("/")), action, touched);
     const labels = [...new Set([...own.labels, ...touched.flatMap((resource) => resource.labels)])].sort();
     const found = classifier();
-    return { trust: own.trust, except: own.except, labels, all: answer.labels ?? labelsOfResult(found, own, touched, answer), spans: (text, field) => found.spans(text, field) };
+    return { trust: own.trust, except: own.except, author: own.author, labels, all: answer.labels ?? labelsOfResult(found, own, touched, answer), spans: (text, field) => found.spans(text, field) };
   };

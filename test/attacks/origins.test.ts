@@ -14,7 +14,7 @@ const task = "Pay invoice INV-2024-0042 over 1,250.00 EUR to bob@good.example, I
 const key = randomBytes(8);
 
 const world = (written = new WrittenValues({ most: 10_000, clock: systemClock, past: [], fetch: () => null }), id = "ses_1") => {
-  const flow = new Flow({ key, config: () => config, yieldsOf: (action) => ({ trust: action.startsWith("crm/") ? "trusted" : "untrusted", except: new Set(), labels: action.startsWith("crm/") ? ["customer"] : [], all: [], spans: () => [] }), written, past: () => [] });
+  const flow = new Flow({ key, config: () => config, yieldsOf: (action) => ({ trust: action.startsWith("crm/") ? "trusted" : "untrusted", except: new Set(), author: new Map(), labels: action.startsWith("crm/") ? ["customer"] : [], all: [], spans: () => [] }), written, past: () => [] });
   const principal: Principal = { session: id, agent: "clerk", user: "ana", purpose: task, chain: [], tools: null, labels: [], isolation: "none", expiresAtMs: 0 };
   let seq = 10;
   const call = (action: string, args: JsonObject, content: Json, effects: readonly ("read" | "write")[] = ["read"]) => {

@@ -61,7 +61,7 @@ class Load {
   async works(): Promise<void> {
     const from = this.out.length;
     const both = () => ["web", "mcp"].every((way) => this.read(from).some((line) => line.startsWith(way) && /counted.* 200 ?$/.test(line)));
-    await until(both, `\`${this.driver}\` works`, 120_000).catch((error: Error) => expect.fail(`${error.message}:\n${this.out.slice(from).slice(-2000)}\n${this.err}\n${unforeseen().join("\n")}`));
+    await until(both, `\`${this.driver}\` works`, 300_000).catch((error: Error) => expect.fail(`${error.message}:\n${this.out.slice(from).slice(-2000)}\n${this.err}\n${unforeseen().join("\n")}`));
   }
 
   /** The first process below it that runs this program. */
@@ -133,7 +133,7 @@ describe.skipIf(lacking.process !== null)("under load, whoever is killed", () =>
   ];
   const tried = victims.filter(([driver]) => lacking[driver as "process"] === null);
 
-  it("the daemon: whoever is inside is told so, and goes on once it is back", { timeout: 480_000 }, async () => {
+  it("the daemon: whoever is inside is told so, and goes on once it is back", { timeout: 1_200_000 }, async () => {
     for (const [index, [driver]] of tried.entries()) loads.push(new Load(driver, (index + 1) * 1_000_000, upstream.endpoint));
     await Promise.all(loads.map((load) => load.works()));
     sessions = readdirSync(join(home, "sandboxes")).map((name) => name.split(".")[0] ?? "");
@@ -141,7 +141,7 @@ describe.skipIf(lacking.process !== null)("under load, whoever is killed", () =>
     await daemon.kill();
     logs.push(daemon.log);
     const told = () => loads.every((load, index) => ["web", "mcp"].every((way) => load.read(from[index] ?? 0).some((line) => line.startsWith(way) && / 50[23] ?$/.test(line))));
-    const missing = await until(told, "all were told", 120_000).catch((error: Error) => `${error.message}:\n${loads.map((load, index) => `${load.driver}: ${load.out.slice(from[index]).slice(-600)}${load.err}`).join("\n")}`);
+    const missing = await until(told, "all were told", 300_000).catch((error: Error) => `${error.message}:\n${loads.map((load, index) => `${load.driver}: ${load.out.slice(from[index]).slice(-600)}${load.err}`).join("\n")}`);
     daemon = await DaemonProcess.start(world); // First of all, for those that come after.
     expect(missing).toBeUndefined();
     await Promise.all(loads.map((load) => load.works()));
@@ -152,7 +152,7 @@ describe.skipIf(lacking.process !== null)("under load, whoever is killed", () =>
     }
   });
 
-  it.each(tried.map(([driver, who, pidOf], index) => ({ driver, who, pidOf, index })))("$who of $driver: nothing of the session is left, and whoever started it is told", { timeout: 240_000 }, async ({ who, pidOf, index }) => {
+  it.each(tried.map(([driver, who, pidOf], index) => ({ driver, who, pidOf, index })))("$who of $driver: nothing of the session is left, and whoever started it is told", { timeout: 600_000 }, async ({ who, pidOf, index }) => {
     const load = loads[index] ?? expect.fail("it was never started");
     await load.works();
     const tree = treeOf(load.pid);

@@ -12,11 +12,11 @@ test("what results are: a tool's own words before its server's, each by itself; 
 servers: { crm: { command: x, yields: { labels: [customer], trust: trusted } }, web-search: { command: x } }
 tools: { crm/export: { effects: [read], yields: { labels: [customer.bulk] } }, crm/status: { effects: [read], yields: { labels: [] } }, crm/mails: { yields: { except: [id] } } }
 `);
-  expect(yieldsOf(config, "crm", "crm/mails"), "which fields are excepted says what they are excepted from").toEqual({ labels: ["customer"], trust: "untrusted", except: new Set(["id"]) });
-  expect(yieldsOf(config, "crm", "crm/get")).toEqual({ labels: ["customer"], trust: "trusted", except: none });
-  expect(yieldsOf(config, "crm", "crm/export")).toEqual({ labels: ["customer.bulk"], trust: "trusted", except: none });
-  expect(yieldsOf(config, "crm", "crm/status")).toEqual({ labels: [], trust: "trusted", except: none });
-  expect(yieldsOf(config, "web-search", "web-search/find")).toEqual({ labels: [], trust: "untrusted", except: none });
+  expect(yieldsOf(config, "crm", "crm/mails"), "which fields are excepted says what they are excepted from").toEqual({ labels: ["customer"], trust: "untrusted", except: new Set(["id"]), author: new Map() });
+  expect(yieldsOf(config, "crm", "crm/get")).toEqual({ labels: ["customer"], trust: "trusted", except: none, author: new Map() });
+  expect(yieldsOf(config, "crm", "crm/export")).toEqual({ labels: ["customer.bulk"], trust: "trusted", except: none, author: new Map() });
+  expect(yieldsOf(config, "crm", "crm/status")).toEqual({ labels: [], trust: "trusted", except: none, author: new Map() });
+  expect(yieldsOf(config, "web-search", "web-search/find")).toEqual({ labels: [], trust: "untrusted", except: none, author: new Map() });
   const touched = [{ type: "Table", id: "a", labels: ["internal"], owner: null }];
   const answer = { result: { content: [{ type: "text", text: "ana@example.com" }] } };
   expect(labelsOfResult(new Classifier(), yieldsOf(config, "crm", "crm/export"), touched, answer)).toEqual(["customer", "customer.bulk", "internal", "personal", "personal.email"]);

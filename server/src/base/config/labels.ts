@@ -11,6 +11,11 @@ export interface Yields {
   readonly trust: "trusted" | "untrusted";
   /** Fields of which the contrary holds, with all that is below them: what people type into a record that the organisation keeps. */
   readonly except: ReadonlySet<string>;
+  /**
+   * Fields that say who wrote a record, by name, each with those whose word it is trusted as: addresses, domains of addresses, other values as they stand, in
+   * lower case. A record of anybody else is not trusted.
+   */
+  readonly author: ReadonlyMap<string, ReadonlySet<string>>;
 }
 
 /** Data classes of the organisation's own. */
@@ -23,7 +28,13 @@ export interface OwnLabels {
 
 export const labelShape = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, "a label is 1 to 64 letters, digits, `.`, `_` or `-`, and starts with a letter or digit");
 
-export const yieldsShape = z.strictObject({ labels: z.array(labelShape).max(64).optional(), trust: z.enum(["trusted", "untrusted"]).optional(), except: z.array(z.string().min(1).max(256)).max(64).optional() });
+const fieldName = z.string().min(1).max(256);
+export const yieldsShape = z.strictObject({
+  labels: z.array(labelShape).max(64).optional(),
+  trust: z.enum(["trusted", "untrusted"]).optional(),
+  except: z.array(fieldName).max(64).optional(),
+  author: z.record(fieldName, z.array(z.string().min(1).max(256)).min(1).max(256)).optional(),
+});
 export type YieldsFile = z.infer<typeof yieldsShape>;
 /** Of a resource: its labels stand beside it. */
 export const trustShape = yieldsShape.pick({ trust: true });
@@ -62,8 +73,9 @@ export const resourceKey = ({ type, id }: Pick<ResourceFact, "type" | "id">): st
 export function yieldsOf({ yields }: { readonly yields: ReadonlyMap<string, YieldsFile> }, server: string, action: string, touched: readonly ResourceFact[] = []): Yields {
   const own = yields.get(action);
   const all = yields.get(server);
-  const said = own?.trust === undefined && own?.except === undefined ? all : own;
+  const said = own?.trust === undefined && own?.except === undefined && own?.author === undefined ? all : own;
   const ofTouched = touched.map((resource) => yields.get(resourceKey(resource)) ?? yields.get(resourceKey({ ...resource, id: "*" })));
   const trust = ofTouched.length > 0 && ofTouched.every((one) => one?.trust === "trusted") ? "trusted" : "untrusted";
-  return { labels: [...new Set(own?.labels ?? all?.labels ?? [])].sort(), trust: said?.trust ?? trust, except: new Set(said?.except ?? []) };
+  const author = new Map(Object.entries(said?.author ?? {}).map(([field, known]) => [field, new Set(known.map((one) => one.toLowerCase()))] as const));
+  return { labels: [...new Set(own?.labels ?? all?.labels ?? [])].sort(), trust: said?.trust ?? trust, except: new Set(said?.except ?? []), author };
 }

@@ -39,8 +39,11 @@ export interface UpstreamTools {
 /** Key of the one connection that all sessions share: a stateless HTTP server knows nobody, so there is nothing to keep apart. */
 const everybody = "";
 const steadyMs = 30_000;
-/** Answers have time limits of their own, and event streams none, so the pool has none for them. */
-const pooling = { connections: 256, headersTimeout: 0, bodyTimeout: 0, connectTimeout: 5000, keepAliveTimeout: 30_000 };
+/**
+ * Answers have time limits of their own, and event streams none, so the pool has none for them. Connections are let go of long before servers close them (Node
+ * does after 5 s, and says so): of a call on one that is just being closed nobody can tell whether it was carried out, and on a busy machine timers run late.
+ */
+const pooling = { connections: 256, headersTimeout: 0, bodyTimeout: 0, connectTimeout: 5000, keepAliveTimeout: 4000, keepAliveTimeoutThreshold: 3000 };
 
 /**
  * One server with all its connections: one a session, and a warm spare that the next session adopts. What crashes is started again with

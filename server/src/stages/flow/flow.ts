@@ -6,11 +6,13 @@ import type { Span } from "../../base/labels/span.ts";
 import type { StateChange } from "../../base/store/port.ts";
 import { ArgumentTracing } from "./argument.ts";
 import { Atoms, type Sink } from "./atoms.ts";
+import { addedBy, type Authors } from "./authors.ts";
 import { directoryOf } from "./directory.ts";
 import { folded, Lexer } from "./lexemes.ts";
 import { SessionMemory } from "./memory.ts";
 import type { PastEvent } from "./past.ts";
 import { Printer, tags, type Tag } from "./print.ts";
+import { kindOfPart, Parts, whole } from "./parts.ts";
 import { ValueReader, walk } from "./reading.ts";
 import type { PrintTable } from "./table.ts";
 import { Tracing } from "./tracing.ts";
@@ -22,6 +24,8 @@ export interface ResultYields {
   readonly trust: "trusted" | "untrusted";
   /** Fields of which the contrary holds, with all that is below them. */
   readonly except: ReadonlySet<string>;
+  /** Fields that say who wrote a record, with those whose word it is trusted as. */
+  readonly author: Authors;
   /** That all its values carry. */
   readonly labels: readonly string[];
   /** That the session carries from now on. */
@@ -35,7 +39,7 @@ export interface Traced {
   readonly facts: Readonly<Record<string, ArgumentFacts>>;
   /** What the session has read so far carries these, sorted. */
   readonly labels: readonly string[];
-  /** What the session is for: its purpose, and what people added to it, each in a line of its own. */
+  /** What the session is for: its purpose, what people added to it, and what it leaves to somebody to say, each in lines of its own. */
   readonly task: string;
 }
 
@@ -62,8 +66,6 @@ export interface FlowOptions {
 }
 
 const isPart = (tag: Tag): boolean => tag === tags.piece || tag === tags.domain;
-/** Where MCP keeps a text, which is not of fields. */
-const whole = /^\/contents?\/\d+\/text$/;
 /** Phrases shorter than this are too common to say that a line repeats what was said before. */
 const tellingLexemes = 3;
 
@@ -102,7 +104,7 @@ export class Flow {
     const memory = this.#memoryOf(principal);
     const known = { memory, directory: this.#directory(), liftedOf: (text: string) => this.#liftedOf(memory, text) };
     const traced = Object.keys(facts).map((name) => [name, this.#tracing.factsOf(known, { name, value: args[name] ?? null, own: facts[name] as ArgumentFacts, constants: constants[name] ?? none })] as const);
-    return { facts: Object.fromEntries(traced), labels: memory.labelsBeside(principal.labels), task: [principal.purpose, ...memory.added].join("\n") };
+    return { facts: Object.fromEntries(traced), labels: memory.labelsBeside(principal.labels), task: [principal.purpose, ...memory.added, ...memory.delegated].join("\n") };
   }
 
   /**
@@ -168,10 +170,10 @@ export class Flow {
     const { written, yieldsOf } = this.#options;
     const yields = yieldsOf(action, touched, answer ?? unseen);
     const trusts = yields.trust === "trusted";
-    const { except } = yields;
+    const parts = new Parts(yields, read.places);
     for (const label of yields.all) memory.labels.add(label);
-    let [place, labels, code, isUntrusted]: [number, number, 3 | 4, boolean] = [0, 0, origin.untrusted, !trusts && except.size === 0];
-    if (isUntrusted || (answer === null && except.size > 0)) memory.labels.add("untrusted");
+    let [place, labels, code, isUntrusted]: [number, number, 3 | 4, boolean] = [0, 0, origin.untrusted, !trusts && !parts.differ];
+    if (isUntrusted || (answer === null && parts.differ)) memory.labels.add("untrusted");
     if (answer === null) return void (read.isPartial = true);
     const came: Sink = () => {
       const { low, high } = printer;
@@ -181,22 +183,21 @@ export class Flow {
     };
     const own = read.labels.number(yields.labels);
     const hasMore = yields.all.length > yields.labels.length;
-    const below = (parent: number, key: string | number): number => {
-      const child = read.places.child(Math.abs(parent), key);
-      return parent < 0 || (typeof key === "string" && except.has(key)) ? -child : child;
-    };
     const content = "result" in answer ? answer.result : (answer.error as unknown as Json);
     const root = read.places.root(seq);
     /** What may be trusted comes first: what is known first stays known so, and people repeat in their words what a record says. */
-    for (const isTurn of except.size > 0 ? [true, false] : [trusts]) {
+    for (const isTurn of parts.differ ? [true, false] : [trusts]) {
+      parts.begin();
       walk(content, root, {
-        child: below, // A place below a field that is excepted is negative.
+        child: parts.child,
+        enter: parts.enter,
+        unfold: parts.unfold,
         text: (text, at, field) => {
-          const isExcepted = at < 0 || (except.size > 0 && trusts && whole.test(read.places.at(at)?.field ?? "")); // A text without fields: nobody can tell which part is whose.
+          const isExcepted = at < 0 || (parts.differ && trusts && whole.test(read.places.at(at)?.field ?? "")); // A text without fields: nobody can tell which part is whose.
           if (isTurn !== (trusts !== isExcepted)) return;
           [place, labels] = [Math.abs(at), own];
           const isTrusted = isTurn && !written.isFlooded;
-          isUntrusted ||= !isTurn && text !== "" && field !== "";
+          isUntrusted ||= !isTurn && text !== "" && field !== "" && !kindOfPart.test(read.places.at(place)?.field ?? "");
           for (const line of isTrusted ? text.split("\n") : [text]) {
             code = isTrusted && !this.#repeats(memory, line) ? origin.trusted : origin.untrusted;
             this.#reader.text(line, came);
@@ -210,6 +211,10 @@ export class Flow {
       });
     }
     if (isUntrusted) memory.labels.add("untrusted");
+    for (const record of parts.records) {
+      const text = addedBy(record, yields.author, memory.purpose);
+      if (text !== null && memory.delegated.length < mostAdditions) memory.delegated.push(text);
+    }
   }
 
   /** Whether a line of a trusted result repeats what the model or something untrusted has said, here or where it was written down: then it vouches for none of it. */
@@ -280,7 +285,7 @@ export class Flow {
     if (known) return known;
     const { limits } = this.#options.config();
     this.#makeRoom(limits.flow_sessions_bytes);
-    const memory = new SessionMemory({ values: limits.flow_values, taskValues: limits.flow_task_values });
+    const memory = new SessionMemory(principal.purpose, { values: limits.flow_values, taskValues: limits.flow_task_values });
     const past = this.#options.past(root);
     memory.turn = this.#turn;
     this.#sessions.set(root, memory);

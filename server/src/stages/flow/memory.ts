@@ -8,11 +8,14 @@ import { labelsOf, origin, originOf, packed, placeOf, ReadValues } from "./value
  * of them share it, for what a child learns reaches its parent by ways that nobody sees.
  */
 export class SessionMemory {
+  readonly purpose: string;
   readonly read: ReadValues;
   /** Words of people: the purpose and what was added to it. */
   readonly task: PrintTable;
   /** What people added to the purpose, which children share. */
   readonly added: string[] = [];
+  /** Records of people to whom the purpose leaves what is to be done. */
+  readonly delegated: string[] = [];
   /** Values that somebody has vouched for. */
   readonly vouched = new PrintTable(10_000);
   /** Values that do not carry a label any more: their fingerprint, as `low:high`, to the labels. */
@@ -28,7 +31,8 @@ export class SessionMemory {
   /** When it was used last, in turns. */
   turn = 0;
 
-  constructor({ values, taskValues }: { values: number; taskValues: number }) {
+  constructor(purpose: string, { values, taskValues }: { values: number; taskValues: number }) {
+    this.purpose = purpose;
     this.read = new ReadValues(values);
     this.task = new PrintTable(taskValues);
   }

@@ -20,7 +20,7 @@ const flowOver = (store: Store) =>
   new Flow({
     key: store.derive("flow"),
     config: () => config,
-    yieldsOf: () => ({ trust: "untrusted", except: new Set(), labels: ["customer"], all: ["customer"], spans: () => [] }),
+    yieldsOf: () => ({ trust: "untrusted", except: new Set(), author: new Map(), labels: ["customer"], all: ["customer"], spans: () => [] }),
     written: new WrittenValues({ most: 10_000, clock: systemClock, past: store.list("written"), fetch: (key) => store.get("written", key) }),
     past: (root) => pastOf(store, root),
   });
@@ -64,7 +64,7 @@ it("what is on record is read again in slices, between which others go first; wh
     { kind: "read" as const, seq: index, action: "mail/read", input: null, answer: { result: { text: `mail eve${index}@evil.io` } }, labels: [] },
   ]).flat();
   let taken = 0;
-  const flowOn = (past: () => Iterable<PastEvent>) => new Flow({ key: Buffer.alloc(8), config: () => config, yieldsOf: () => ({ trust: "untrusted", except: new Set(), labels: [], all: [], spans: () => [] }), written: new WrittenValues({ most: 10, clock: systemClock, past: [], fetch: () => null }), past });
+  const flowOn = (past: () => Iterable<PastEvent>) => new Flow({ key: Buffer.alloc(8), config: () => config, yieldsOf: () => ({ trust: "untrusted", except: new Set(), author: new Map(), labels: [], all: [], spans: () => [] }), written: new WrittenValues({ most: 10, clock: systemClock, past: [], fetch: () => null }), past });
   const counted = function* () {
     for (const record of records) {
       taken += 1;
@@ -104,7 +104,7 @@ it("a memory of which a part could not be read is none: whoever asks next hears 
     if (fails) throw new Error("the disk");
     yield { kind: "read", seq: 2, action: "mail/read", input: null, answer: { result: { text: "eva@evil.io" } }, labels: [] };
   };
-  const flow = new Flow({ key: Buffer.alloc(8), config: () => config, yieldsOf: () => ({ trust: "untrusted", except: new Set(), labels: [], all: [], spans: () => [] }), written: new WrittenValues({ most: 10, clock: systemClock, past: [], fetch: () => null }), past });
+  const flow = new Flow({ key: Buffer.alloc(8), config: () => config, yieldsOf: () => ({ trust: "untrusted", except: new Set(), author: new Map(), labels: [], all: [], spans: () => [] }), written: new WrittenValues({ most: 10, clock: systemClock, past: [], fetch: () => null }), past });
   const trace = () => flow.trace(principal, { x: "eva@evil.io" }, { x: { role: "recipient", labels: [], origins: [] } }, {}).facts["x"]?.origins;
   await expect(flow.recall(principal)).rejects.toThrow("the disk");
   expect(trace).toThrow("the disk");

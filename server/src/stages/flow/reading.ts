@@ -1,4 +1,4 @@
-import { isObject, parseJson, type Json } from "@lanyard/contract";
+import { isObject, parseJson, type Json, type JsonObject } from "@lanyard/contract";
 import { unfold } from "../../base/extract/unfold.ts";
 import { copyChars, phraseLexemes, type Atoms, type Sink } from "./atoms.ts";
 import { tags } from "./print.ts";
@@ -85,6 +85,10 @@ export class ValueReader {
 /** Where a value is told of: below which node. */
 export interface ResultWalk<P> {
   child(place: P, key: string | number): P;
+  /** Where the contents of a record are told of that stands at a place. */
+  enter?(record: JsonObject, place: P): P;
+  /** A text at a place is JSON, and is told of as what it says. */
+  unfold?(place: P): void;
   /** `field`: the name it stands under. */
   text(text: string, place: P, field: string): void;
 }
@@ -94,12 +98,16 @@ export function walk<P>(value: Json, place: P, walker: ResultWalk<P>, field = ""
   if (typeof value === "string") {
     const inner = depth < 64 ? jsonIn(value) : null;
     if (inner === null) walker.text(value, place, field);
-    else walk(inner, place, walker, field, depth + 1);
+    else {
+      walker.unfold?.(place);
+      walk(inner, place, walker, field, depth + 1);
+    }
   } else if (typeof value === "number") walker.text(String(value), place, field);
   else if (Array.isArray(value)) for (const [index, item] of value.entries()) walk(item, walker.child(place, index), walker, field, depth + 1);
   else if (isObject(value)) {
+    const own = walker.enter?.(value, place) ?? place;
     for (const [key, item] of Object.entries(value)) {
-      const below = walker.child(place, key);
+      const below = walker.child(own, key);
       if (!envelope.has(key)) walker.text(key, below, "");
       walk(item, below, walker, key, depth + 1);
     }
