@@ -6,6 +6,10 @@ import { client, daemonTransport, type Client } from "../server/src/cli/client.t
 
 export const program = resolve(import.meta.dirname, "../server/src/cli/main.ts");
 
+const { PATH, NODE_COMPILE_CACHE } = process.env;
+/** What of the environment the program gets in every test. Without what Node compiled before, it takes half as long again to start. */
+export const ambient: Readonly<Record<string, string | undefined>> = { PATH, ...(NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE }) };
+
 /** A folder of its own with lanyard.yaml and policies, removed at the end. `yaml` is everything but version, listen, data and policies. */
 export class World implements Disposable {
   readonly folder = mkdtempSync(join(tmpdir(), "lanyard-test-"));
@@ -52,7 +56,7 @@ export class DaemonProcess implements AsyncDisposable {
     const [command = "", ...args] = [...through, process.execPath, program];
     const child = spawn(command, [...args, "--config", world.config, "serve", "--json"], {
       stdio: ["ignore", "pipe", "pipe"],
-      env: { PATH: process.env["PATH"], HOME: world.folder, ...environment },
+      env: { ...ambient, HOME: world.folder, ...environment },
     });
     const stderr: string[] = [];
     child.stderr.on("data", (chunk: Buffer) => stderr.push(chunk.toString()));

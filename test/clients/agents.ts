@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { delimiter, dirname, join } from "node:path";
+import { ambient } from "../daemon.ts";
 import type { Model } from "./model.ts";
 
 /** Where one run of an agent takes place; every path is below the test's own folder. */
@@ -115,7 +116,8 @@ export const aiSdk: RealAgent = {
 };
 
 /** A variable that says where the world is, and that nothing but loopback may be reached directly. */
-const surroundings = ({ home, wall }: Stage): Record<string, string> => ({
+const surroundings = ({ home, wall }: Stage): Record<string, string | undefined> => ({
+  ...ambient,
   PATH: [dirname(process.execPath), process.env["PATH"]].join(delimiter),
   HOME: home,
   HTTP_PROXY: wall,

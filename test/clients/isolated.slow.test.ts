@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { JsonObject } from "@lanyard/contract";
 import { programs } from "../../scripts/install.mjs";
-import { approveCatalog, DaemonProcess, program, World } from "../daemon.ts";
+import { ambient, approveCatalog, DaemonProcess, program, World } from "../daemon.ts";
 import { SandboxGround, textOf } from "../kits/sandbox.ts";
 import { startModel, type Model, type PlannedCall } from "./model.ts";
 
@@ -111,7 +111,7 @@ describe.each(drivers)("real agents in a sandbox by %s", (driver) => {
       writeFileSync(join(work, path), text);
     }
     mkdirSync(work, { recursive: true });
-    const env = { PATH: process.env["PATH"], HOME: process.env["HOME"], LANYARD_HOME: join(folder, `${name}-home`), LANYARD_LOG: "error" };
+    const env = { ...ambient, HOME: process.env["HOME"], LANYARD_HOME: join(folder, `${name}-home`), LANYARD_LOG: "error" };
     const argv = [program, "--config", world.config, "run", "--isolation", driver, "--readable", shown, "--agent", "clerk", "--on-behalf-of", "ben", "--purpose", "a test", "--", "sh", "-c", command(shown, model)];
     const child = spawn(process.execPath, argv, { cwd: work, env, stdio: ["ignore", "pipe", "pipe"] });
     const ended = new Promise<number | null>((done) => child.once("close", done));

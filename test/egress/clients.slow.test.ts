@@ -5,7 +5,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { DaemonProcess, program, World } from "../daemon.ts";
+import { ambient, DaemonProcess, program, World } from "../daemon.ts";
 import { Outside } from "../kits/egress.ts";
 import { SandboxGround, textOf } from "../kits/sandbox.ts";
 
@@ -116,7 +116,7 @@ describe("real programs work unchanged through the door", () => {
       `curl -sS -o /dev/null -w '%{http_code}\\n' -X DELETE ${base}/gone`,
       `curl -sS https://elsewhere.example/`,
     ];
-    const env = { PATH: process.env["PATH"], HOME: process.env["HOME"], LANYARD_HOME: join(folder, "home"), LANYARD_LOG: "error" };
+    const env = { ...ambient, HOME: process.env["HOME"], LANYARD_HOME: join(folder, "home"), LANYARD_LOG: "error" };
     const argv = [program, "--config", world.config, "run", "--isolation", "process", "--agent", "coder", "--on-behalf-of", "ana", "--purpose", "build", "--", "sh", "-c", `${lines.map((line) => `(${line}) 2>&1`).join("\n")}\n`];
     const child = spawn(process.execPath, argv, { cwd: join(folder, "work"), env, stdio: ["ignore", "pipe", "pipe"] });
     const [out, err] = await Promise.all([textOf(child.stdout), textOf(child.stderr)]);

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { processState, treeOf } from "../../server/src/stages/execution/sandbox/usage.ts";
-import { DaemonProcess, program, until, World } from "../daemon.ts";
+import { ambient, DaemonProcess, program, until, World } from "../daemon.ts";
 import { SandboxGround } from "../kits/sandbox.ts";
 
 // Whoever opened a session is killed, and closes nothing. The daemon ends the session, with a record; its token is worth nothing from then on, and of its sandbox
@@ -33,7 +33,7 @@ const open = async (): Promise<string[]> => (await world.operator().call<{ sessi
 const isAlive = ({ pid, begun }: { pid: number; begun: string }): boolean => processState(pid)?.begun === begun;
 
 function start(args: readonly string[], environment: Readonly<Record<string, string>> = {}): ChildProcess {
-  const env = { PATH: process.env["PATH"], HOME: process.env["HOME"], LANYARD_HOME: home, TMPDIR: world.folder, ...environment };
+  const env = { ...ambient, HOME: process.env["HOME"], LANYARD_HOME: home, TMPDIR: world.folder, ...environment };
   return spawn(process.execPath, [program, "--config", world.config, ...args], { cwd: join(world.folder, "project"), env, stdio: ["pipe", "pipe", "inherit"] });
 }
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { systemClock } from "../../server/src/base/clock.ts";
 import { SessionAuthority } from "../../server/src/edge/gateway/egress/authority.ts";
-import { DaemonProcess, program, World } from "../daemon.ts";
+import { ambient, DaemonProcess, program, World } from "../daemon.ts";
 import { SandboxGround, textOf } from "../kits/sandbox.ts";
 
 // Two network namespaces: one is the machine that Lanyard runs on, the other is everything outside of it. Nothing here can reach a real network.
@@ -97,7 +97,7 @@ function removeNetwork(): void {
 
 async function ran(argv: readonly string[], cwd = folder): Promise<{ code: number | null; out: string; err: string }> {
   const [command = "", ...args] = argv;
-  const env = { PATH: `/usr/bin:/bin:/usr/sbin:${process.env["PATH"]}`, HOME: process.env["HOME"], LANYARD_HOME: join(folder, "home"), LANYARD_LOG: "error" };
+  const env = { ...ambient, PATH: `/usr/bin:/bin:/usr/sbin:${process.env["PATH"]}`, HOME: process.env["HOME"], LANYARD_HOME: join(folder, "home"), LANYARD_LOG: "error" };
   const child = spawn(command, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
   const code = new Promise<number | null>((done) => child.once("close", done));
   const [out, err] = await Promise.all([textOf(child.stdout), textOf(child.stderr)]);

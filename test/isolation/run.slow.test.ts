@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { approveCatalog, DaemonProcess, program, World } from "../daemon.ts";
+import { ambient, approveCatalog, DaemonProcess, program, World } from "../daemon.ts";
 import { SandboxGround, textOf } from "../kits/sandbox.ts";
 
 const notes = join(import.meta.dirname, "../journeys/world");
@@ -35,7 +35,7 @@ it("a call is decided by the tier its session really has, and nothing else is re
   mkdirSync(home);
 
   const lanyard = async (credential: string | null, ...args: string[]): Promise<{ code: number | null; out: string; err: string }> => {
-    const env = { PATH: process.env["PATH"], HOME: process.env["HOME"], LANYARD_HOME: home, LANYARD_LOG: "error", ...(credential !== null && { LANYARD_CREDENTIAL: credential }) };
+    const env = { ...ambient, HOME: process.env["HOME"], LANYARD_HOME: home, LANYARD_LOG: "error", ...(credential !== null && { LANYARD_CREDENTIAL: credential }) };
     const child = spawn(process.execPath, [program, "--config", world.config, ...args], { cwd: workspace, env, stdio: ["ignore", "pipe", "pipe"] });
     const code = new Promise<number | null>((done) => child.once("close", done));
     const [out, err] = await Promise.all([textOf(child.stdout), textOf(child.stderr)]);

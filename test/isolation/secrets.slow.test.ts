@@ -9,7 +9,7 @@ import { expect, it } from "vitest";
 import type { Client } from "../../server/src/cli/client.ts";
 import type { SandboxDriver } from "../../server/src/stages/execution/sandbox/driver.ts";
 import { treeOf } from "../../server/src/stages/execution/sandbox/usage.ts";
-import { approveCatalog, DaemonProcess, program, World } from "../daemon.ts";
+import { ambient, approveCatalog, DaemonProcess, program, World } from "../daemon.ts";
 import { Outside } from "../kits/egress.ts";
 import { mib, SandboxGround, textOf } from "../kits/sandbox.ts";
 import { noCores, plant, Search } from "../kits/secrets.ts";
@@ -210,7 +210,7 @@ function configuration({ upstream, other, secure, keeper, mcp }: Record<"upstrea
 function start(world: World, driver: SandboxDriver["name"], project: string, home: string, endpoints: readonly string[]): { run: ChildProcess; outputs: Promise<[string, string]>; ended: Promise<unknown> } {
   const who = ["--agent", "clerk", "--on-behalf-of", "ana", "--purpose", "use what it is lent"];
   const args = [program, "--config", world.config, "run", "--isolation", driver, "--workspace", project, ...who, "--", "node", "user.mjs", ...endpoints];
-  const environment = { PATH: process.env["PATH"], HOME: process.env["HOME"], LANYARD_HOME: home, RUN_SECRET: secrets["env of the run"], RUN_CONTROL: controls["control of the run"] };
+  const environment = { ...ambient, HOME: process.env["HOME"], LANYARD_HOME: home, RUN_SECRET: secrets["env of the run"], RUN_CONTROL: controls["control of the run"] };
   const run = spawn(process.execPath, args, { cwd: project, stdio: ["ignore", "pipe", "pipe"], env: environment });
   return { run, outputs: Promise.all([textOf(run.stdout), textOf(run.stderr)]), ended: new Promise((done) => run.once("close", done)) };
 }

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { processState, treeOf } from "../../server/src/stages/execution/sandbox/usage.ts";
-import { approveCatalog, DaemonProcess, program, until, World } from "../daemon.ts";
+import { ambient, approveCatalog, DaemonProcess, program, until, World } from "../daemon.ts";
 import { SandboxGround } from "../kits/sandbox.ts";
 import { counter, type Counter } from "../torture/counter.ts";
 
@@ -57,7 +57,7 @@ class ShimProcess {
 }
 
 function start(args: readonly string[], environment: Readonly<Record<string, string>> = {}): ChildProcess {
-  const env = { PATH: process.env["PATH"], HOME: process.env["HOME"], LANYARD_HOME: join(world.folder, "home"), LANYARD_LOG: "error", ...environment };
+  const env = { ...ambient, HOME: process.env["HOME"], LANYARD_HOME: join(world.folder, "home"), LANYARD_LOG: "error", ...environment };
   const child = spawn(process.execPath, [program, "--config", world.config, ...args], { cwd: join(world.folder, "project"), env, stdio: ["pipe", "pipe", "pipe"] });
   children.push(child);
   return child;

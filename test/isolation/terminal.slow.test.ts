@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { DaemonProcess, program, World } from "../daemon.ts";
+import { ambient, DaemonProcess, program, World } from "../daemon.ts";
 import { SandboxGround, textOf } from "../kits/sandbox.ts";
 
 const yaml = "teams: { support: {} }\nusers: { ana: {} }\nagents: { clerk: { team: support } }\n";
@@ -45,7 +45,7 @@ it("at a terminal, the command inside has one of the same size, gets every key, 
   const workspace = mkdtempSync("/var/tmp/lanyard-terminal-");
   const inside = "stty size; read line; echo got $line; while [ \"$(stty size)\" = '17 91' ]; do sleep 0.05; done; stty size; sleep 60";
   const command = [process.execPath, program, "--config", world.config, "run", "--isolation", "process", "--agent", "clerk", "--on-behalf-of", "ana", "--purpose", "type", "--", "sh", "-c", inside];
-  const env = { PATH: process.env["PATH"], HOME: process.env["HOME"], LANYARD_HOME: join(world.folder, "home"), LANYARD_LOG: "error", TERM: "xterm" };
+  const env = { ...ambient, HOME: process.env["HOME"], LANYARD_HOME: join(world.folder, "home"), LANYARD_LOG: "error", TERM: "xterm" };
   const child = spawn("python3", ["-c", person, ...command], { cwd: workspace, env, stdio: ["ignore", "pipe", "pipe"] });
   const [out, err] = await Promise.all([textOf(child.stdout), textOf(child.stderr)]);
   rmSync(workspace, { recursive: true });

@@ -2,7 +2,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { DaemonProcess, program, World } from "../daemon.ts";
+import { ambient, DaemonProcess, program, World } from "../daemon.ts";
 import { systemClock } from "../../server/src/base/clock.ts";
 import { loadConfig } from "../../server/src/base/config/read.ts";
 import { HeldWorkspace } from "../../server/src/cli/workspace/held.ts";
@@ -39,7 +39,7 @@ interface Said {
 }
 
 async function lanyard(folder: string, args: readonly string[], credential?: string): Promise<Said> {
-  const env = { PATH: process.env["PATH"], HOME: process.env["HOME"], LANYARD_HOME: home, LANYARD_LOG: "error", ...(credential !== undefined && { LANYARD_CREDENTIAL: credential }) };
+  const env = { ...ambient, HOME: process.env["HOME"], LANYARD_HOME: home, LANYARD_LOG: "error", ...(credential !== undefined && { LANYARD_CREDENTIAL: credential }) };
   const child = spawn(process.execPath, [program, "--config", world.config, ...args], { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] });
   const code = new Promise<number | null>((done) => child.once("close", done));
   const [out, err] = await Promise.all([textOf(child.stdout), textOf(child.stderr)]);
@@ -202,7 +202,7 @@ describe.skipIf(lacking !== null)("what a session changed is a proposal", () => 
 
   it("can be looked at while the session runs", async () => {
     const folder = project();
-    const env = { PATH: process.env["PATH"], HOME: process.env["HOME"], LANYARD_HOME: home, LANYARD_LOG: "error" };
+    const env = { ...ambient, HOME: process.env["HOME"], LANYARD_HOME: home, LANYARD_LOG: "error" };
     const args = ["run", "--isolation", "process", ...who, "--", "sh", "-c", "echo three >> note.txt; echo ready; sleep 600"];
     const running = spawn(process.execPath, [program, "--config", world.config, ...args], { cwd: folder, env, stdio: ["ignore", "pipe", "inherit"] });
     const ended = new Promise((done) => running.once("close", done));

@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
-import { request, type IncomingMessage } from "node:http"; // Every verb waits for what is imported here: undici alone takes a third of a start.
+import type { IncomingMessage } from "node:http";
 import { text } from "node:stream/consumers";
 import { parseJson, routes, type ErrorCode, type JsonObject, type RouteName } from "@lanyard/contract";
+import { request } from "../base/http.ts";
 
 /** How a request reaches the API: the operator socket of a running daemon, or the API itself in this process. */
 export type Transport = (method: string, path: string, body: JsonObject | undefined, token: string | undefined) => Promise<ApiAnswer>;

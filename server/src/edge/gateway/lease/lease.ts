@@ -1,7 +1,8 @@
-import { request as ask, type ClientRequest } from "node:http";
+import type { ClientRequest } from "node:http";
 import type { Duplex } from "node:stream";
 import { Fault, isObject, parseJson } from "@lanyard/contract";
 import type { Clock } from "../../../base/clock.ts";
+import { request as ask } from "../../../base/http.ts";
 import { readLines } from "../../../base/lines.ts";
 import type { AuthorityNews } from "./door.ts";
 

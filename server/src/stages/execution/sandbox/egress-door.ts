@@ -1,5 +1,5 @@
-import { request as ask } from "node:http";
 import type { Duplex } from "node:stream";
+import { request as ask } from "../../../base/http.ts";
 import type { DoorTarget } from "./mcp-door.ts";
 
 /**

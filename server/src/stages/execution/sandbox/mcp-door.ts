@@ -1,6 +1,7 @@
-import { createServer, request as ask, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { ErrorCode, Fault } from "@lanyard/contract";
+import { createServer, request as ask } from "../../../base/http.ts";
 
 /** The session that whatever comes through the door belongs to. */
 export interface DoorTarget {

@@ -1,11 +1,11 @@
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { closeSync, existsSync, fchownSync, openSync } from "node:fs";
-import { request } from "node:http";
 import { connect, type Socket } from "node:net";
 import { cpus } from "node:os";
 import type { Readable } from "node:stream";
 import { Fault } from "@lanyard/contract";
 import type { Clock } from "../../../../base/clock.ts";
+import { request } from "../../../../base/http.ts";
 import { systemProgram } from "../bubblewrap.ts";
 import { killTree } from "../orphans.ts";
 import { treeOf } from "../usage.ts";
