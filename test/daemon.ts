@@ -98,7 +98,7 @@ export class DaemonProcess implements AsyncDisposable {
 }
 
 /** Waits until `condition` holds; the bound is for a broken program, not a measurement. */
-export async function until(condition: () => boolean | Promise<boolean>, what: string, boundMs = 40_000): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>, what: string, boundMs = 90_000): Promise<void> {
   const end = Date.now() + boundMs;
   while (!(await condition())) {
     if (Date.now() > end) throw new Error(`waited ${boundMs} ms in vain until ${what}`);

@@ -150,7 +150,7 @@ function random(seed: number): () => number {
 
 const seed = Number(process.env["LANYARD_SEED"] ?? Math.floor(Date.now() / 1000));
 
-test(`600 broken messages (seed ${seed}; set LANYARD_SEED to repeat): always an answer, never a crash`, { timeout: 60_000 }, async () => {
+test(`600 broken messages (seed ${seed}; set LANYARD_SEED to repeat): always an answer, never a crash`, async () => {
   const next = random(seed);
   const pick = (n: number): number => Math.floor(next() * n);
   const valid = Buffer.from(callBody('{"n":2,"text":"grüße","list":[1,2,{"a":null}]}'));

@@ -6,7 +6,7 @@ import type { Rooms } from "../../server/src/edge/api/rooms.ts";
 
 // What one reader does not read, the daemon does not keep for ever.
 
-test("a follower of the log who stops reading is let go, and what it did not read is not kept", { timeout: 60_000 }, async () => {
+test("a follower of the log who stops reading is let go, and what it did not read is not kept", async () => {
   await using store = await openMemory();
   const { log } = ledgerHandlers({ store, policies: () => null } as unknown as Rooms);
   const stop = new AbortController();

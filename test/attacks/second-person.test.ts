@@ -62,11 +62,11 @@ test.each<[string, readonly string[], Readonly<Record<string, string>>?]>([
   ["a condition on a forbid", edited('"exec", resource);', '"exec", resource) when { context.session.depth > 3 };')],
   ["an approval by others", [...edited('approval:finance', 'approval:policy').map((text) => text.replace('Group::"finance"', 'Group::"policy"'))]],
   ["an approval instead of a denial", edited('@reason("No shells.") forbid (principal, action in Action::"exec", resource);', '@reason("No shells.") @remedy("approval:finance") forbid (principal, action in Action::"exec", resource) unless { context.approvals.contains(Group::"finance") };')],
-])("waits for a second person: %s", { timeout: 60_000 }, async (_what, policies, files) => {
+])("waits for a second person: %s", async (_what, policies, files) => {
   expect(await publish(policies, files)).toMatchObject({ waits: true, why: expect.arrayContaining([expect.any(String)]) as string[] });
 });
 
-test("and until then neither its author nor another owner can let it decide", { timeout: 60_000 }, async () => {
+test("and until then neither its author nor another owner can let it decide", async () => {
   await publish([...base, '@id("x") @reason("x") permit (principal, action, resource);']);
   for (const [path, more] of [["activate", {}], ["canary", { share: 0.01 }]] as const) {
     for (const user of ["ana", "ben"]) expect(await ask(user, `/v1/policy/${path}`, { version: newest, ...more })).toMatchObject({ status: 403, body: { error: { code: "approval_pending" } } });
@@ -79,7 +79,7 @@ test.each<[string, readonly string[], Readonly<Record<string, string>>?]>([
   ["one permit less", base.filter((text) => !text.includes("org.reading"))],
   ["another comment and order", ["// as before", ...base.toReversed()]],
   ["a forbid without its condition", edited(' unless { context.approvals.contains(Group::"finance") };', ";").map((text) => text.replace('@remedy("approval:finance") ', ""))],
-])("needs none: %s", { timeout: 60_000 }, async (_what, policies, files) => {
+])("needs none: %s", async (_what, policies, files) => {
   expect(await publish(policies, files)).toMatchObject({ waits: false, why: [] });
 });
 

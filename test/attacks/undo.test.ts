@@ -203,12 +203,12 @@ describe("undo is governed", () => {
     await agent.call("set", { key: "a", text: "1" });
     await agent.end();
     world.policy("p.cedar", policy(`@id("freeze") @reason("the notes are frozen") forbid (principal == Agent::"restorer", action == Action::"notes/set", resource);`)["p.cedar"]);
-    await expect.poll(async () => (await operator.call<{ bundle: { policies: number } }>("status")).bundle.policies, { timeout: 20_000 }).toBe(4);
+    await expect.poll(async () => (await operator.call<{ bundle: { policies: number } }>("status")).bundle.policies).toBe(4);
     const lines = await undo(agent.session);
     expect(verdicts(lines)).toEqual(["refused denied"]);
     expect(state()).toEqual({ a: "1" });
     world.policy("p.cedar", policy()["p.cedar"]);
-    await expect.poll(async () => (await operator.call<{ bundle: { policies: number } }>("status")).bundle.policies, { timeout: 20_000 }).toBe(3);
+    await expect.poll(async () => (await operator.call<{ bundle: { policies: number } }>("status")).bundle.policies).toBe(3);
     expect(verdicts(await undo(agent.session))).toEqual(["restored verified"]);
     expect(state()).toEqual({ a: "0" });
   });
@@ -219,7 +219,7 @@ describe("undo is governed", () => {
     await agent.call("set", { key: "a", text: "1" });
     await agent.end();
     world.policy("p.cedar", policy(`@id("two") @remedy("approval:oncall") forbid (principal == Agent::"restorer", action == Action::"notes/set", resource) unless { context.approvals.contains(Group::"oncall") };`)["p.cedar"]);
-    await expect.poll(async () => (await operator.call<{ bundle: { policies: number } }>("status")).bundle.policies, { timeout: 20_000 }).toBe(4);
+    await expect.poll(async () => (await operator.call<{ bundle: { policies: number } }>("status")).bundle.policies).toBe(4);
     expect(verdicts(await undo(agent.session))).toEqual(["refused approval_pending"]);
     const { approvals } = await operator.call<{ approvals: { id: string; action: string }[] }>("approval_list");
     const { secret } = await operator.call<{ secret: string }>("credential_issue", { body: { kind: "user", name: "ben" } });
@@ -227,7 +227,7 @@ describe("undo is governed", () => {
     expect(verdicts(await undo(agent.session))).toEqual(["restored verified"]);
     expect(state()).toEqual({ a: "0" });
     world.policy("p.cedar", policy()["p.cedar"]);
-    await expect.poll(async () => (await operator.call<{ bundle: { policies: number } }>("status")).bundle.policies, { timeout: 20_000 }).toBe(3);
+    await expect.poll(async () => (await operator.call<{ bundle: { policies: number } }>("status")).bundle.policies).toBe(3);
   });
 
   test("I3: every decision of it comes out the same from the record alone", async () => {
@@ -273,7 +273,7 @@ describe("kill -9", () => {
     };
     const running = agent.call("set", { key: "a", text: "1" }).catch(() => "gone");
     await set.promise;
-    await expect.poll(() => readings, { timeout: 20_000 }).toBe(2);
+    await expect.poll(() => readings).toBe(2);
     await daemon.kill();
     await running;
     notes.before = () => {};

@@ -129,7 +129,7 @@ const surroundings = ({ home, wall }: Stage): Record<string, string | undefined>
   NODE_USE_ENV_PROXY: "1",
 });
 
-const limitMs = 60_000;
+const limitMs = 180_000;
 
 /** Runs a program to its end in the stage's project folder; one that hangs is killed with all it started. */
 export const runIn = (stage: Stage, [program = "", ...args]: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> =>

@@ -115,7 +115,7 @@ describe.each(drivers)("real agents in a sandbox by %s", (driver) => {
     const argv = [program, "--config", world.config, "run", "--isolation", driver, "--readable", shown, "--agent", "clerk", "--on-behalf-of", "ben", "--purpose", "a test", "--", "sh", "-c", command(shown, model)];
     const child = spawn(process.execPath, argv, { cwd: work, env, stdio: ["ignore", "pipe", "pipe"] });
     const ended = new Promise<number | null>((done) => child.once("close", done));
-    const limit = setTimeout(() => child.kill("SIGTERM"), driver === "microvm" ? 560_000 : 90_000);
+    const limit = setTimeout(() => child.kill("SIGTERM"), driver === "microvm" ? 560_000 : 300_000);
     const [out, err] = await Promise.all([textOf(child.stdout), textOf(child.stderr)]);
     clearTimeout(limit);
 

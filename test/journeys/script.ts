@@ -61,7 +61,7 @@ const settle = (output: string, folder: string): string =>
   volatile.reduce((text, [pattern, name]) => text.replaceAll(pattern, name), output.replaceAll(folder, "<dir>")).replace(/\n{2,}/g, "\n").replace(/^\n|\n$/g, "");
 
 /** A command that takes longer hangs; it is ended with all it started, and `[exit SIGKILL]` fails the journey. */
-const commandLimitMs = 60_000;
+const commandLimitMs = 180_000;
 
 const killGroup = ({ pid }: ChildProcess): void => {
   if (pid === undefined) return;

@@ -52,4 +52,4 @@ test(`SIGKILL ${kills} times under 16 callers: nothing acknowledged is lost, and
   const { findings, records } = await verifyStore(folder.path, { from: remembered ?? "" });
   expect(findings).toEqual([]);
   expect(records).toBeGreaterThan(kills * 20);
-}, kills * 3000);
+}, kills * 10_000);

@@ -85,7 +85,7 @@ const readOnlyDisk: Trouble = {
 const troubles = { "a full disk": fullDisk, "a read-only disk": readOnlyDisk };
 
 for (const [name, trouble] of Object.entries(troubles)) {
-  test(`${name}: every call is denied, nothing is forwarded, it recovers by itself and leaves a gap entry`, { timeout: 60_000 }, async ({ skip }) => {
+  test(`${name}: every call is denied, nothing is forwarded, it recovers by itself and leaves a gap entry`, async ({ skip }) => {
     const disk = trouble.disk();
     if (disk === null) return skip("this machine does not let the test make such a disk");
     const data = join(disk, "data");

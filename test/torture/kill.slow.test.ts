@@ -20,7 +20,7 @@ const world = new World({
 });
 afterAll(() => world[Symbol.dispose]());
 
-test(`${kills} times SIGKILL under load: nothing acknowledged is lost, no effect without its intent, open intents listed`, { timeout: kills * 6_000 }, async () => {
+test(`${kills} times SIGKILL under load: nothing acknowledged is lost, no effect without its intent, open intents listed`, { timeout: kills * 20_000 }, async () => {
   await using upstream = await counter();
   writeFileSync(
     world.config,
