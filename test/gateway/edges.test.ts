@@ -7,6 +7,7 @@ import { defaultLimits } from "../../server/src/base/limits.ts";
 import { weigh } from "../../server/src/base/weigh.ts";
 import { quiet } from "../../server/src/stages/execution/handshake.ts";
 import { rogue } from "../attacks/rogue.ts";
+import { stillClock } from "../kits/clock.ts";
 import { HttpAgent, StdioAgent, type Wire } from "./agent.ts";
 import { stand, type Stand, type StandOptions } from "./stand.ts";
 import { serveToy, type ServedToy, type ToyEra } from "./toy.ts";
@@ -180,12 +181,14 @@ describe("parked calls", () => {
 
 describe("servers that fail", () => {
   it("are started again after a crash, with a back-off that says how long", async () => {
-    const gateway = await gatewayTo({ servers: [spawned("toy")] });
+    const clock = stillClock();
+    const gateway = await gatewayTo({ servers: [spawned("toy")], clock });
     const agent = await agentAt(gateway);
     expect(textOf(await call(agent, "crash"))).toContain("Uncertain: `toy/crash` was sent");
     expect(textOf(await call(agent, "echo", { text: "back" }))).toBe("back");
     for (let crashes = 0; crashes < 3; crashes++) await call(agent, "crash");
     await expect.poll(async () => textOf(await call(agent, "echo", { text: "back" }))).toMatch(/Not carried out.*\n.*failed \d times in a row and is started again in \d+ ms/);
+    await clock.advance(120_000);
     await expect.poll(async () => textOf(await call(agent, "echo", { text: "back" }))).toBe("back");
   });
 
