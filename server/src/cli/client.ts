@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import type { IncomingMessage } from "node:http";
 import { text } from "node:stream/consumers";
 import { parseJson, routes, type ErrorCode, type JsonObject, type RouteName } from "@lanyard/contract";
-import { request } from "../base/http.ts";
+import { http } from "../base/http.ts";
 
 /** How a request reaches the API: the operator socket of a running daemon, or the API itself in this process. */
 export type Transport = (method: string, path: string, body: JsonObject | undefined, token: string | undefined) => Promise<ApiAnswer>;
@@ -85,7 +85,7 @@ function errorOf(status: number, text: string): ApiError {
 export const daemonTransport = (socket: string): Transport => async (method, path, body, token) => {
   const headers = { host: "lanyard.local", ...(token && { authorization: `Bearer ${token}` }), ...(body && { "content-type": "application/json" }) };
   const answer = await new Promise<IncomingMessage>((done, failed) => {
-    request({ socketPath: socket, method, path, headers }, done).once("error", failed).end(body && JSON.stringify(body));
+    http.request({ socketPath: socket, method, path, headers }, done).once("error", failed).end(body && JSON.stringify(body));
   }).catch((cause: NodeJS.ErrnoException) => {
     throw new ApiError("unreachable", `no daemon answers at \`${socket}\` (${cause.code ?? cause.message}); start it with \`lanyard serve\``);
   });

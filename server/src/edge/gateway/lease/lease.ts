@@ -2,7 +2,7 @@ import type { ClientRequest } from "node:http";
 import type { Duplex } from "node:stream";
 import { Fault, isObject, parseJson } from "@lanyard/contract";
 import type { Clock } from "../../../base/clock.ts";
-import { request as ask } from "../../../base/http.ts";
+import { http } from "../../../base/http.ts";
 import { readLines } from "../../../base/lines.ts";
 import type { AuthorityNews } from "./door.ts";
 
@@ -143,7 +143,7 @@ export class AuthorityLease implements Disposable {
   #dial(): void {
     const { at, token, holds, clock } = this.#options;
     const headers = { connection: "Upgrade", upgrade: "lanyard-authority", authorization: `Bearer ${token}`, ...(holds && { "lanyard-holds": "session" }) };
-    const asked = ask({ ...at, path: "/authority", headers, agent: false });
+    const asked = http.request({ ...at, path: "/authority", headers, agent: false });
     this.#dialling = asked;
     this.#dialledUs = clock.monotonicUs();
     const over = () => {

@@ -1,5 +1,5 @@
 import type { Duplex } from "node:stream";
-import { request as ask } from "../../../base/http.ts";
+import { http } from "../../../base/http.ts";
 import type { DoorTarget } from "./mcp-door.ts";
 
 /**
@@ -20,7 +20,7 @@ export function egressDoor(target: () => DoorTarget | null): (connection: Duplex
     connection.once("close", () => signal.removeEventListener("abort", cut));
     const { hostname, port } = new URL(to.url);
     const headers = { connection: "Upgrade", upgrade: "lanyard-egress", authorization: `Bearer ${to.token}` };
-    const asked = ask({ host: hostname.replace(/^\[|\]$/g, ""), port, path: "/egress", headers, agent: false });
+    const asked = http.request({ host: hostname.replace(/^\[|\]$/g, ""), port, path: "/egress", headers, agent: false });
     asked.once("upgrade", (_answer, socket, head) => {
       if (head.length > 0) socket.unshift(head);
       through = socket;

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { ErrorCode, Fault } from "@lanyard/contract";
-import { createServer, request as ask } from "../../../base/http.ts";
+import { http } from "../../../base/http.ts";
 
 /** The session that whatever comes through the door belongs to. */
 export interface DoorTarget {
@@ -27,7 +27,7 @@ const hopByHop = new Set(["authorization", "connection", "host", "keep-alive", "
  * connection came from; the token is put in here and is not to be had inside, so no call from elsewhere can pass for one from inside.
  */
 export function mcpDoor(target: () => DoorTarget | null): (connection: Duplex) => void {
-  const server = createServer((incoming, outgoing) => {
+  const server = http.createServer((incoming, outgoing) => {
     const to = target();
     if (!to || !isMcp(incoming.url)) return refuse(outgoing, 404, "this door leads to /mcp and nowhere else");
     const { "content-length": length = "0", "transfer-encoding": encoding } = incoming.headers;
@@ -45,7 +45,7 @@ const isMcp = (url = ""): boolean => /^\/mcp(?:\/[A-Za-z0-9][A-Za-z0-9._-]{0,63}
 function forward({ url, token, authority }: DoorTarget, incoming: IncomingMessage, outgoing: ServerResponse): void {
   const { hostname, port } = new URL(url);
   const headers = { ...passing(incoming.headers), authorization: `Bearer ${token}` };
-  const onward = ask({ host: hostname.replace(/^\[|\]$/g, ""), port, method: incoming.method, path: incoming.url, headers, agent: false }, (answer) => {
+  const onward = http.request({ host: hostname.replace(/^\[|\]$/g, ""), port, method: incoming.method, path: incoming.url, headers, agent: false }, (answer) => {
     outgoing.writeHead(answer.statusCode ?? 502, passing(answer.headers));
     answer.pipe(outgoing);
     answer.once("error", () => outgoing.destroy());

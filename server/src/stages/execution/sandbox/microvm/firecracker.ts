@@ -5,7 +5,7 @@ import { cpus } from "node:os";
 import type { Readable } from "node:stream";
 import { Fault } from "@lanyard/contract";
 import type { Clock } from "../../../../base/clock.ts";
-import { request } from "../../../../base/http.ts";
+import { http } from "../../../../base/http.ts";
 import { systemProgram } from "../bubblewrap.ts";
 import { killTree } from "../orphans.ts";
 import { treeOf } from "../usage.ts";
@@ -94,7 +94,7 @@ async function reached(process: ChildProcess, clock: Clock): Promise<Api> {
 
 function ask(socketPath: string, method: string, path: string, body: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const asked = request({ socketPath, method, path, headers: { "content-type": "application/json", "content-length": Buffer.byteLength(body) } }, (answer) => {
+    const asked = http.request({ socketPath, method, path, headers: { "content-type": "application/json", "content-length": Buffer.byteLength(body) } }, (answer) => {
       let said = "";
       answer.on("data", (chunk: Buffer) => (said = `${said}${chunk.toString()}`.slice(0, maxAnswerBytes)));
       answer.once("error", reject).once("end", () => {
