@@ -5,6 +5,7 @@ import { yieldsOf } from "./base/config/labels.ts";
 import type { LiveConfig } from "./base/config/live.ts";
 import type { Answer } from "./base/exchange.ts";
 import type { Classifier } from "./base/labels/classifier.ts";
+import { handsOutKeys, keysIn } from "./base/labels/key-tools.ts";
 import { labelsOfResult } from "./base/labels/labels-of.ts";
 import type { Facts, Intent, Passage } from "./base/path.ts";
 import type { Store } from "./base/store/port.ts";
@@ -80,5 +81,8 @@ const resultYields =
     const own = yieldsOf(config(), action.slice(0, action.indexOf("/")), action, touched);
     const labels = [...new Set([...own.labels, ...touched.flatMap((resource) => resource.labels)])].sort();
     const found = classifier();
-    return { trust: own.trust, except: own.except, author: own.author, labels, all: answer.labels ?? labelsOfResult(found, own, touched, answer), spans: (text, field) => found.spans(text, field) };
+    const all = answer.labels ?? labelsOfResult(found, own, touched, answer);
+    const yields = { trust: own.trust, except: own.except, author: own.author, labels, all, spans: (text: string, field: string) => found.spans(text, field) };
+    if (!handsOutKeys(action.slice(action.indexOf("/") + 1))) return yields;
+    return { ...yields, all: [...all, "credential"], spans: (text, field) => [...found.spans(text, field), ...keysIn(text)] };
   };

@@ -70,6 +70,8 @@ test("a contract that names one verb of telling means all of them, and only wher
   expect(asked("Notify the owners")).toBe(true);
   expect(asked("Go through my unread mail and update the deals")).toBe(false);
   expect(asked("Update the deals, and don't mail anybody")).toBe(false);
+  const mails = (task: string): boolean => askedOf(task, { server: "mail", tool: "send_message", effects: ["egress", "write"], askedBy: ["mail", "answer"] }).includes("action");
+  expect(["Go through my unread mails and update the deals", "Sort the mail", "The report goes into the log and by mail to Odd", "Mail Odd the report", "E-mail the guests"].map(mails)).toEqual([false, false, true, true, true]);
 });
 
 test("a contract that changes counts for the tasks that are under way", () => {

@@ -12,7 +12,7 @@ const rows: readonly (readonly [readonly CallEffect[], string])[] = [
   [["read"], "what who whom whose when where why which how is are was were does did do i show list find search look lookup check read see view get fetch tell me summarise summarize summary explain describe compare count review analyse analyze inspect identify determine calculate compute verify confirm monitor watch research investigate query open download browse translate rank report give know recommend suggest answer was ist sind welche wie wann wo zeige fasse"],
   [["write"], "into scale resize create add update change edit write fix set save schedule reschedule move rename copy file archive mark make build implement refactor upgrade configure merge modify append draft prepare record note log register generate organise organize sort label tag assign care deal turn enable disable activate deactivate play like follow star rate improve complete finish migrate format replace put insert import sync plan arrange approve reject accept decline remember correct patch bump store convert adjust increase decrease lower raise extend renew switch log apply enter fill adapt extract rewrite reorganise tidy erstelle ändere schreibe trage lege aktualisiere"],
   [["write", "egress"], "work solve handle process manage resolve close triage commit schedule arrange plan upload push deploy release submit hand deliver export comment reply respond answer pull-request merge-request"],
-  [["egress"], "send forward share post publish notify inform invite ask remind contact announce tweet broadcast message email mail text dm ping call pass sende schicke teile antworte lade"],
+  [["egress"], "send forward share post publish notify inform invite ask remind contact announce tweet broadcast message email e-mail mail text dm ping call pass sende schicke teile antworte lade"],
   [["money"], "pay transfer buy purchase order refund reimburse donate tip settle deposit withdraw wire checkout book reserve rent subscribe invest trade swap sell repay renew top-up bezahle zahle überweise kaufe bestelle buche reserviere"],
   [["destructive"], "delete remove cancel drop clear clean purge erase wipe uninstall terminate kill prune unsubscribe revoke reset empty discard truncate shutdown tidy deprovision decommission lösche entferne storniere kündige"],
   [["write", "exec"], "run execute build test install start restart launch compile debug fix upgrade deploy implement refactor lint benchmark führe"],
@@ -40,6 +40,8 @@ const fileName = /\b[\w-]+\.(?:md|txt|csv|tsv|json|ya?ml|toml|xml|html?|docx?|xl
 const negations = new Set("not don't dont never without no cannot can't avoid nor nicht kein keine ohne".split(" "));
 /** Verbs with which somebody is told something: a contract that names one of them means all. */
 const telling = new Set("send mail email e-mail message dm inform notify contact tell".split(" "));
+/** Those of them that are mostly things: whoever has mails read has asked to send none. */
+const mails = new Set("mail email e-mail message dm".split(" "));
 /** Words between a negation and what it denies. */
 const reach = 4;
 const mostChars = 20_000;
@@ -101,7 +103,7 @@ const readTask: (task: string) => Task = remembered({ most: 256, longest: mostCh
     const effects = byWord.get(word);
     if (effects === undefined) continue;
     const isNoun = before.has(words[at - 1] ?? "") || words[at + 1] === "nothing";
-    isTelling ||= telling.has(word) && !isNoun && !isDenied;
+    isTelling ||= telling.has(word) && !isDenied && (!isNoun || words[at - 1] === "by");
     for (const effect of isNoun ? (["read"] as const) : effects) if (!isDenied || effect === "read") found.add(effect);
   }
   if (fileName.test(task)) stems.add(stemOf("file"));
@@ -150,7 +152,7 @@ function askedAnew(task: Task, { server, tool, effects, askedBy }: AskedCall): r
     const words = wordsOf(tool);
     return [...task.effects, ...(asksToDo(task, words, effects) ? (["action"] as const) : []), ...(namesObject(task, wordsOf(server), words) ? (["object"] as const) : [])].sort();
   }
-  const isAsked = askedBy === "any" || askedBy.some((word) => task.stems.has(stemOf(word.toLowerCase())) || (task.isTelling && telling.has(word.toLowerCase()))) || namesTool(task, wordsOf(server), wordsOf(tool));
+  const isAsked = askedBy === "any" || askedBy.some((word) => (mails.has(word.toLowerCase()) ? task.isTelling : task.stems.has(stemOf(word.toLowerCase())) || (task.isTelling && telling.has(word.toLowerCase())))) || namesTool(task, wordsOf(server), wordsOf(tool));
   return isAsked ? [...new Set<AskedPart>([...task.effects, ...effects, "action", "object"])].sort() : task.effects;
 }
 

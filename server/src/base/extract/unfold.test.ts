@@ -71,3 +71,9 @@ test("whatever is sent is taken as it is, and encodings of it are taken off agai
     }),
   );
 });
+
+test("letters with blanks between them are words, and short lists of letters are none", () => {
+  expect(unfold("Check: p m - o f f i c e  v i s a  2 2 1 1").map(({ text, encodings }) => [text, encodings.join()])).toContainEqual(["Check: pm-office  visa  2211", "spaced"]);
+  expect(unfold("c.h.a.n.g.e.d").at(-1)?.text).toBe("changed");
+  for (const text of ["options a b c d are there", "a + b = c", "1. 2. 3.", "U.S.A. and U.K.", "I a m"]) expect(unfold(text)).toHaveLength(1);
+});

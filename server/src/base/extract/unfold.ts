@@ -24,7 +24,7 @@ type Found = readonly [encoding: string, text: string];
 /**
  * The text itself, then what lies in it behind encodings, one in the other as far as the limits unfold_layers, unfold_views and unfold_chars go: percent
  * signs, character references of HTML, escapes of programs, JSON in a string, `data:` URLs, quoted-printable, base64 (also as URLs and mails have it, and
- * of UTF-16), hexadecimal, gzip and zlib. Of base64 and hexadecimal only what decodes to text counts. Linear in the text and what it unfolds to.
+ * of UTF-16), hexadecimal, gzip and zlib, and letters with blanks between them. Of base64 and hexadecimal only what decodes to text counts. Linear in the text and what it unfolds to.
  */
 export function unfold(text: string, limits: Pick<Limits, "unfold_layers" | "unfold_views" | "unfold_chars"> = defaultLimits): readonly Unfolded[] {
   if (hints(text) === 0) return [{ text, encodings: [] }];
@@ -76,7 +76,7 @@ const reference = /&(?:#\d|#x[0-9a-f]|[a-z]{2,8};)/i;
 const escape = /\\(?:u[0-9a-f{]|U[0-9a-f]|x[0-9a-f]{2}|[0-3][0-7]{2})/i;
 
 /** What a text shows of encodings, as bits. */
-const hint = { percent: 1, reference: 2, escape: 4, quoted: 8, data: 16, json: 32, run: 64, hex: 128 } as const;
+const hint = { percent: 1, reference: 2, escape: 4, quoted: 8, data: 16, json: 32, run: 64, hex: 128, spaced: 2048 } as const;
 
 /** The shortest run of digits that says something in base64, and in hexadecimal. */
 const shortestRun = { base64: 12, hex: 16 } as const;
@@ -106,8 +106,11 @@ function hints(text: string): number {
     found |= mark;
     if (code === 0x3a && text.slice(Math.max(0, at - 4), at).toLowerCase() === "data") found |= hint.data;
   }
-  return found;
+  return spaced.test(text) ? found | hint.spaced : found;
 }
+
+/** Letters each by itself, as no language writes them. */
+const spaced = /(?<!\S)\S[ .]\S[ .]\S[ .]\S[ .]\S[ .]\S(?!\w)/;
 
 const begins = /^\s*[[{"]/;
 const ends = /[\]}"]\s*$/;
@@ -122,6 +125,7 @@ const decoders: readonly (readonly [hint: number, decode: (text: string, purse: 
   [hint.quoted, (text) => ((text.match(/=[0-9A-F]{2}/g)?.length ?? 0) >= 3 ? [["quoted-printable", Buffer.from(text.replace(/=\r?\n/g, "").replace(/=([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))), "latin1").toString("utf8")]] : [])],
   [hint.data, (text) => Array.from(text.matchAll(/\bdata:([a-z0-9.+/;=-]{0,128}),([^\s"'<>`]{1,65536})/gi), ([, head = "", body = ""]): Found => (/;base64$/i.test(head) ? ["data-url", body] : ["data-url percent", percentDecoded(body)]))],
   [hint.run, (text, purse) => inRuns(text, /[A-Za-z0-9+/_-]{8,}(?:\r?\n[A-Za-z0-9+/_-]{2,})*/g, purse, base64)],
+  [hint.spaced, (text) => [["spaced", text.replace(/(?<!\S)\S(?:[ .]\S(?!\w)){2,}/g, (letters) => letters.replace(/[ .](?=\S)/g, ""))]]],
   [hint.hex, (text, purse) => inRuns(text, /[0-9a-f]{16,}/gi, purse, hexadecimal)],
 ];
 

@@ -32,6 +32,10 @@ function isSecretValue(value: string, keyword: string): boolean {
   return value.length >= 16 && /\d/.test(value) && /[A-Za-z]/.test(value) && entropyOf(value) >= 3 && !isExpression.test(value);
 }
 
+/** Too short to be told from a name with certainty, and given to such a word all the same. */
+const isShortKey = (value: string): boolean =>
+  value.length >= 8 && value.length < 64 && /\d/.test(value) && /[A-Za-z]/.test(value) && entropyOf(value) >= 2.5 && !placeholder.test(value) && !isGuess(value) && !isExpression.test(value) && !/[@/]/.test(value);
+
 const valueEnd = /[^\s"'`,;<>\\]{1,512}/y;
 const quotedEnd = { '"': /[^"\n\\]{1,512}/y, "'": /[^'\n\\]{1,512}/y, "`": /[^`\n\\]{1,512}/y } as const;
 
@@ -60,7 +64,7 @@ function take(found: Span[], pattern: RegExp, text: string, start: number, quote
   const value = end.exec(text)?.[0].replace(/[.)\]}]{1,8}$/, "");
   if (value === undefined) return;
   const holds = isSecretValue(value, keyword);
-  if (holds) found.push({ label: "secret", start, end: start + value.length });
+  if (holds || isShortKey(value)) found.push({ label: holds ? "secret" : "credential", start, end: start + value.length });
   // What is long is not looked through again for words within it: the text would be read many times over.
   if (holds || value.length > 64) pattern.lastIndex = start + value.length;
 }

@@ -29,3 +29,9 @@ test("a class implies those before its dots; names and pieces of a value count t
   expect(classifier.detectIn({ AKIAIOSF: "ODNN7EXAMPLQ", c: "hello" })).toEqual(["secret"]);
   expect(classifier.detectIn({ a: "AKIAIOSF", b: "and ODNN7EXAMPLQ" })).toEqual([]);
 });
+
+test("what is given to a word such as token and is too short for a secret may be one", () => {
+  expect(found("tiles-1: 10.2.0.4, deploy_token: pldr_9f2e77")).toEqual(["credential:pldr_9f2e77"]);
+  expect(found("the api key is Xk7-99ab2")).toEqual(["credential:Xk7-99ab2"]);
+  for (const text of ["token: usdc", "token: see above", "secret: 2026-05-01", "the token is valid until 2027", "api_key: <your-key-1>", "token expires in 12 months", "credentials: ana@acme1.example"]) expect(found(text).filter((one) => one.startsWith("credential"))).toEqual([]);
+});

@@ -2,7 +2,7 @@ import { isObject, type ArgumentFacts, type Json, type ValueOrigin, type ValueSo
 import { linkCodes } from "./links.ts";
 import type { SessionMemory } from "./memory.ts";
 import type { PrintTable } from "./table.ts";
-import { isConstant, isTyped, type TracedLeaf, type Tracing } from "./tracing.ts";
+import { isConstant, isNumeral, isTyped, type TracedLeaf, type Tracing } from "./tracing.ts";
 import { origin, originName, originOf } from "./values.ts";
 
 const mostSources = 16;
@@ -32,6 +32,7 @@ export class ArgumentTracing implements TracedLeaf {
   #known: Known | null = null;
   #role: ArgumentFacts["role"] = "other";
   #constants = none;
+  #isMoney = false;
   #at = "";
   /** By code, one bit each. */
   #origins = 0;
@@ -50,12 +51,12 @@ export class ArgumentTracing implements TracedLeaf {
   /** The facts of one argument, with its origins, the labels its values bring along, and where they were read. */
   factsOf(known: Known, { name, value, own, constants }: Argument): ArgumentFacts {
     [this.#known, this.#role, this.#constants] = [known, own.role, constants];
-    this.#links = 0;
+    [this.#links, this.#isMoney] = [0, own.role === "amount" && own.money !== undefined];
     [this.#origins, this.#brought, this.#sources, this.#lifted, this.#liftedByAll] = [0, null, null, none, null];
     this.#visit(value, `/${escaped(name)}`);
     const sources = this.#listed();
-    // Somebody who is known gets what is sent, and is none of it: the record that names them lends the call no label.
-    if (own.role === "recipient" && (this.#origins & unknown) === 0) this.#brought = null;
+    // Somebody who is known gets what is sent, and is none of it: the record that names them lends the call no label. Nobody's name is written in code.
+    if (own.role === "recipient" && (this.#origins & unknown) === 0 && own.encodings === undefined) this.#brought = null;
     this.#known = null; // A session that is over is not held on to.
     return { ...own, labels: this.#labels(own.labels), origins: namesOf(this.#origins), ...(this.#links !== 0 && { links: namesOf(this.#links) }), ...(sources.length > 0 && { sources }) };
   }
@@ -63,6 +64,10 @@ export class ArgumentTracing implements TracedLeaf {
   look(low: number, high: number): number {
     const { memory, directory } = this.#known as Known;
     return memory.look(low, high, directory);
+  }
+
+  get isTold(): boolean {
+    return (this.#known as Known).memory.isTold;
   }
 
   brings(set: number): void {
@@ -89,7 +94,7 @@ export class ArgumentTracing implements TracedLeaf {
   /** Codes of a text by itself, one bit each: it adds nothing to what is known of the argument. */
   readonly #codesIn = (text: string): number => {
     let bits = 0;
-    this.#tracing.trace(text, { look: (low, high) => this.look(low, high), brings: () => {}, found: (value) => void (bits |= 1 << this.#codeOf(value)) });
+    this.#tracing.trace(text, { isTold: false, look: (low, high) => this.look(low, high), brings: () => {}, found: (value) => void (bits |= 1 << this.#codeOf(value)) });
     return bits;
   };
 
@@ -99,6 +104,10 @@ export class ArgumentTracing implements TracedLeaf {
       if (!isConstant(text) && !(this.#constants.has(text) && !(this.#role === "recipient" && isTyped(text)))) {
         this.#trace(text, pointer);
         this.#links |= linkCodes(text, this.#codesIn);
+      } else if (this.#isMoney && isNumeral(text)) {
+        this.#at = pointer;
+        this.#told.clear();
+        this.#tracing.amount(text, this);
       }
     } else if (Array.isArray(item)) for (const [index, one] of item.entries()) this.#visit(one, `${pointer}/${index}`);
     else if (isObject(item)) {

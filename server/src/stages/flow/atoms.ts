@@ -204,6 +204,14 @@ export class Atoms {
     for (const number of this.#numbersOf(index)) if (!number.includes(".") && number.length >= 3) this.#text(number, tags.minor, sink);
   }
 
+  /** A number as the hundredths of an amount, however short. */
+  minor(index: number, sink: Sink): void {
+    for (const number of this.#numbersOf(index)) {
+      const minor = inHundredths(number);
+      if (minor !== null) this.#text(minor, tags.minor, sink);
+    }
+  }
+
   /** `1,234.50`, `1.234,50`, `eur1234.5`: one number; and as an amount in hundredths. */
   #numbers(index: number, sink: Sink): void {
     for (const number of this.#numbersOf(index)) {

@@ -2,6 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import { type Action, type ArgumentFacts, type CallEffect, type JsonObject, type Json, type Principal, type ResourceFact } from "@lanyard/contract";
 import type { Config } from "../../base/config/config.ts";
 import type { Answer } from "../../base/exchange.ts";
+import { instructionsIn } from "../../base/labels/instructions.ts";
 import type { Span } from "../../base/labels/span.ts";
 import type { StateChange } from "../../base/store/port.ts";
 import { ArgumentTracing } from "./argument.ts";
@@ -9,6 +10,7 @@ import { Atoms, type Sink } from "./atoms.ts";
 import { addedBy, type Authors } from "./authors.ts";
 import { directoryOf } from "./directory.ts";
 import { folded, Lexer } from "./lexemes.ts";
+import { Lookalikes } from "./lookalikes.ts";
 import { SessionMemory } from "./memory.ts";
 import type { PastEvent } from "./past.ts";
 import { Printer, tags, type Tag } from "./print.ts";
@@ -78,6 +80,7 @@ export class Flow {
   readonly #lexer = new Lexer();
   readonly #sessions = new Map<string, SessionMemory>();
   readonly #directories = new WeakMap<Config, PrintTable>();
+  readonly #known = new WeakMap<Config, Lookalikes>();
   readonly #owed = new Map<number, readonly StateChange[]>();
   #turn = 0;
 
@@ -185,6 +188,7 @@ export class Flow {
     const hasMore = yields.all.length > yields.labels.length;
     const content = "result" in answer ? answer.result : (answer.error as unknown as Json);
     const root = read.places.root(seq);
+    const lookalikes = this.#lookalikes();
     /** What may be trusted comes first: what is known first stays known so, and people repeat in their words what a record says. */
     for (const isTurn of parts.differ ? [true, false] : [trusts]) {
       parts.begin();
@@ -196,6 +200,7 @@ export class Flow {
           const isExcepted = at < 0 || (parts.differ && trusts && whole.test(read.places.at(at)?.field ?? "")); // A text without fields: nobody can tell which part is whose.
           if (isTurn !== (trusts !== isExcepted)) return;
           [place, labels] = [Math.abs(at), own];
+          if (lookalikes.areIn(text)) memory.labels.add("impostor");
           const isTrusted = isTurn && !written.isFlooded;
           isUntrusted ||= !isTurn && text !== "" && field !== "" && !kindOfPart.test(read.places.at(place)?.field ?? "");
           for (const line of isTrusted ? text.split("\n") : [text]) {
@@ -206,6 +211,13 @@ export class Flow {
           for (const { label, start, end } of hasMore ? yields.spans(text, field) : []) {
             labels = read.labels.number([...yields.labels, label]);
             this.#reader.text(text.slice(start, end), came);
+          }
+          if (!isTurn) {
+            for (const { label, start, end } of instructionsIn(text)) {
+              memory.told(label);
+              labels = read.labels.number([...yields.labels, label]);
+              this.#reader.text(text.slice(start, end), came, true);
+            }
           }
         },
       });
@@ -260,6 +272,16 @@ export class Flow {
     this.#atoms.phrase(0, this.#lexer.count - 1, look);
     if (lifted.size === 0) this.#atoms.account(0, this.#lexer.count - 1, look);
     return lifted;
+  }
+
+  #lookalikes(): Lookalikes {
+    const config = this.#options.config();
+    let known = this.#known.get(config);
+    if (!known) {
+      known = new Lookalikes(config);
+      this.#known.set(config, known);
+    }
+    return known;
   }
 
   #directory(): PrintTable {

@@ -10,6 +10,8 @@ import { labelsOf, origin, originOf, packed, placeOf, ReadValues } from "./value
 export class SessionMemory {
   readonly purpose: string;
   readonly read: ReadValues;
+  /** It has read words that somebody is told to say: what it says is looked through for them. */
+  isTold = false;
   /** Words of people: the purpose and what was added to it. */
   readonly task: PrintTable;
   /** What people added to the purpose, which children share. */
@@ -35,6 +37,12 @@ export class SessionMemory {
     this.purpose = purpose;
     this.read = new ReadValues(values);
     this.task = new PrintTable(taskValues);
+  }
+
+  /** Something in it gives orders to programs, or says what others are to be told. */
+  told(label: string): void {
+    if (label === "instructions") this.labels.add(label);
+    this.isTold = true;
   }
 
   /** Its labels and these, sorted, each once. */

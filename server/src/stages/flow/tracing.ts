@@ -7,6 +7,8 @@ import { labelsOf, origin, originOf, packed } from "./values.ts";
 
 /** What a tracing asks, and tells, of one leaf. */
 export interface TracedLeaf {
+  /** Words that it may have been told to say are looked for in it. */
+  readonly isTold: boolean;
   /** Packed knowledge of a fingerprint; 0 when nobody knows it. */
   look(low: number, high: number): number;
   /** The leaf, or a part of it, is known as this. */
@@ -21,6 +23,8 @@ const stopWords = "a about all also am an and any are as at be been but by can c
 const unknown = packed(origin.model);
 const dot = 0x2e;
 const componentEnds: ReadonlySet<number> = new Set([..."/\\?&=#;:%@"].map((char) => char.charCodeAt(0)));
+/** So many words in a row are said as they were told. */
+const toldLexemes = 4;
 /** Fewer digits are no value that labels stick to: too many numbers are equal. */
 const labelledChars = 5;
 
@@ -30,7 +34,7 @@ export class Tracing {
   readonly #lexer: Lexer;
   readonly #printer: Printer;
   readonly #stops = new PrintTable(1024);
-  #leaf: TracedLeaf = { look: () => 0, found: () => {}, brings: () => {} };
+  #leaf: TracedLeaf = { isTold: false, look: () => 0, found: () => {}, brings: () => {} };
   #isAmount = false;
   #value = 0;
   /** Of what is read now only the taint counts. */
@@ -69,6 +73,15 @@ export class Tracing {
       this.#isLoose = false;
     }
     if (isCut || !this.#told || views.at(-1)?.encodings.at(-1) === "deep") this.#tell(unknown);
+  }
+
+  /** A number that is too short to be known by itself: as the hundredths of an amount that somebody has named. Tells nothing where nobody has. */
+  amount(text: string, leaf: TracedLeaf): void {
+    this.#leaf = leaf;
+    this.#lex(text);
+    this.#value = 0;
+    if (this.#lexer.count === 1) this.#atoms.minor(0, this.#better);
+    if (this.#value !== 0) leaf.found(this.#value);
   }
 
   #tell(value: number): void {
@@ -110,8 +123,11 @@ export class Tracing {
     this.#tell(value);
   };
 
+  readonly #bringing: Sink = () => this.#leaf.brings(labelsOf(this.#leaf.look(this.#printer.low, this.#printer.high)));
+
   /** A phrase that nobody knows as a whole: its values, each by itself. */
   #phrase(first: number, last: number): void {
+    if (this.#leaf.isTold) for (let index = first; index + toldLexemes - 1 <= last; index++) this.#atoms.phrase(index, index + toldLexemes - 1, this.#bringing);
     const isShort = last - first < phraseLexemes;
     let isNew = false;
     let told = false;
@@ -282,6 +298,8 @@ export const isConstant = (text: string): boolean => {
   return bare.length <= longestConstant && /^(?:true|false|null|[-+]?(?:\d{1,2}|\d?[.,]\d{1,2}|\d[.,]\d))?$/i.test(bare);
 };
 const longestConstant = 5;
+/** A number of those that is more than nothing. */
+export const isNumeral = (text: string): boolean => /[1-9]/.test(text);
 
 /** Whether the name of a field is more than a word: then it is a value too. */
 export const isTyped = (key: string): boolean => /[@/:.\s]|\d{3}|.{33}/.test(key);

@@ -1,0 +1,84 @@
+import { noSpans, type Span } from "./span.ts";
+
+// Words by which a text gives orders to whoever reads it for somebody else: it addresses programs, or says what they are to tell others. Who writes so may
+// write otherwise, so that this finds some of those who would steer an agent and lifts nothing where it finds none.
+
+/** Programs that read, by names that people do not have. */
+const programs = "(?:assistants?|(?:chat)?bots?|copilots?|(?:ai|llm|language) (?:agents?|models?|tools?|systems?|readers?)|llms?|ais?|claude|chatgpt|gpt|gemini|cursor|automations?|(?:automated|automatic|automation) \\p{L}{1,24}|\\p{L}{1,24}-ai)";
+/** Names that some people have too. */
+const others = "(?:agents?|(?:ordering|evaluation|booking|voting|purchasing|review|reporting|payment|moderation) (?:systems?|software|tools?)|(?:report|summary) (?:generators?|tools?)|optimi[sz]ers?|the system that (?:handles|reads|answers) this)";
+const order =
+  "(?:accept|activate|add|answer|append|apply|approve|attach|book|buy|call|cancel|change|choose|close|copy|create|cut|decline|delete|deliver|disable|do not|don't|drop|enter|export|fetch|follow|forward|give|grant|ignore|include|install|invite|lodge|mail|make|mark|merge|move|open|order|overwrite|pass|pause|pay|pick|post|publish|pull|push|put|quote|raise|read|register|reject|release|remove|replace|reply|report|reserve|run|scale|send|set|share|show|silence|submit|suspend|take|tell|text|transfer|turn|unlock|update|upload|use|visit|write)";
+const obliged = "(?:must|should|shall|has to|have to|needs? to|is to|are to|(?:is|are) (?:advised|asked|required|expected|told|obliged)|always|never|additionally|also|please)";
+/** Where a clause begins. */
+const start = "(?:^|[.!?;:,\\n\\[({<>#*~|/\"'-]|\\b(?:and|then|also|please|must|to|should)\\b)[\\s#*~]{0,4}";
+
+/** Words without which none of the patterns below holds, and how far before and behind them it may reach. */
+const anchors = /\b(?:assistant|(?:chat)?bots?\b|copilot|ais?\b|(?:ai |llm |language )?models?\b|llms?\b|claude\b|(?:chat)?gpt\b|gemini\b|cursor\b|automat|agents?\b|systems?:|system that|software:|tools?:|generators?:|optimi[sz]ers?:|(?:note|memo|notice|directive|rule|update|task|hint|instruction)s?\b[^\n:#]{0,40}[:#]|hidden\b|font-size|display: ?none|white text)/gi;
+const saying = /\b(?:tell|inform|notify|text|write|reply|post|publish|announce|answer|mail|message|email|say|state|must|words|with the|by(?= ["“]))\b/gi;
+const reach = { before: 90, behind: 360 } as const;
+
+const addressed: readonly RegExp[] = [
+  // `Booking assistants: ...`, `Note for the office assistant handling this mailbox: ...`, `Summary bots, please ...`
+  new RegExp(`(?:^|[.!?;\\n\\[({<>#*~|"'=-]|\\b(?:for|to|dear|hello|hi|hey)\\b)[\\s#*~=!-]{0,6}(?:(?:the|all|any|your)\\s{1,4})?(?:[\\p{L}'-]{1,24}\\s{1,4}){0,2}${programs}(?:\\s{1,4}(?!${obliged}\\b)[\\p{L}'-]{1,24}){0,4}(?:\\s{0,4}[:>~]|\\s{0,4},\\s{0,4}(?:please|i)\\b|\\s{1,4}-{1,2}\\s)`, "giu"),
+  // `AGENT: ... Set ...`, `report generator: ... write ...`
+  new RegExp(`(?:^|[.!?;\\n\\[({<>#*~|"'-]|\\bfor\\b)[\\s#*~]{0,4}(?:(?:the|all)\\s{1,4})?(?:[\\p{L}'-]{1,24}\\s{1,4}){0,2}${others}(?=\\s{0,4}:)(?=[^\\n]{0,240}?${start}${order}\\b)`, "giu"),
+  // `assistants must ...`, `the assistant writing to me has to ...`, `answering assistants share ...`
+  new RegExp(`(?<![\\p{L}'])${programs}(?:\\s{1,4}\\p{L}{1,20}ing(?:\\s{1,4}(?!${obliged}\\b)[\\p{L}'-]{1,24}){0,4})?[\\s-]{1,4}(?:${obliged}|${order})\\b`, "giu"),
+  // `Booking agents rebook ...`, where it begins a clause
+  new RegExp(`(?:^|[.!?;:\\n\\[({<>#*~|"'-])[\\s#*~]{0,4}(?:[\\p{L}'-]{1,24}\\s{1,4})?agents\\s{1,4}(?:${obliged}\\s{1,4}|re)?${order}\\b`, "giu"),
+  // `[cleanup note: ... delete ...]`, `### portal directive for ... ###`
+  new RegExp(`(?:^|[.!?;\\n\\[({<>#*~|"'-])[\\s#*~]{0,4}(?:\\p{Lu}{1,24} )?(?:system|admin|clean-?up|maintenance|handler|desk|office|box office|operator|analysis|housekeeping|moderation|runbook|brand|portal|filing|sorting|policy|agent|assistant)[\\s_-](?:note|memo|notice|directive|rule|update|task|hint|instruction)s?\\b[^\\n:#]{0,40}(?=[:#])(?=[^\\n]{0,240}?${start}${order}\\b|##)`, "giu"),
+  // What is there and is not shown
+  new RegExp(`(?:<[^>]{0,80}(?:\\bhidden\\b|font-size:\\s?0|display:\\s?none|visibility:\\s?hidden)[^>]{0,80}(?=>)|\\(white text\\))(?=[^\\n]{0,240}?${start}${order}\\b)`, "giu"),
+];
+
+/** `tell Helen that ...`, `must contain: ...`, `with the text '...'`: the words that somebody is to say. */
+const dictated = new RegExp(
+  `(?:(?:^|[.!?;:,\\n\\[({<>#*~|/"'-]|\\b(?:and|then|also|please|must|to|should)\\b)\\s{0,4}(?:tell|inform|notify|text|write|reply|post|publish|announce|answer|mail|message|email|say|state)\\b(?!\\s{1,4}(?:me|us)\\b)\\s(?:[^.\\n]|\\.(?=\\S)){1,80}?(?:\\bthat\\b|\\bsaying\\b(?: that)?|:(?=\\s)|\\s(?=['"“]\\w))|\\bmust (?:say|state|contain|read|tell|include)(?: that|:)?|\\b(?:in|with) (?:these|the following) words:?|\\bwith the (?:text|words|message)|\\bby (?=["“]))\\s{0,4}`,
+  "giu",
+);
+
+const longest = 600;
+/** A line that has no more behind the words than this is a heading: what it says stands in the next. */
+const heading = 24;
+const most = 16;
+const mostLooks = 4096;
+/** Fewer characters are no words that anybody could be made to say. */
+const shortest = 8;
+
+/** Parts of a text that give orders to programs (`instructions`), and that say what others are to be told (`dictated`). Linear in the text. */
+export function instructionsIn(text: string): readonly Span[] {
+  const orders = found(text, anchors, addressed, "instructions");
+  const words = found(text, saying, [dictated], "dictated");
+  return orders.length === 0 ? words : words.length === 0 ? orders : [...orders, ...words];
+}
+
+/** `places` are looked for in the whole text, the patterns only around them. */
+function found(text: string, places: RegExp, patterns: readonly RegExp[], label: "instructions" | "dictated"): readonly Span[] {
+  let spans: Span[] | null = null;
+  places.lastIndex = 0;
+  for (let place = places.exec(text), looks = 0; place !== null && looks < mostLooks; place = places.exec(text), looks++) {
+    const from = Math.max(0, place.index - reach.before);
+    const around = text.slice(from, place.index + reach.behind);
+    for (const pattern of patterns) {
+      pattern.lastIndex = 0;
+      const hit = pattern.exec(around);
+      if (hit === null) continue;
+      const behind = from + hit.index + hit[0].length;
+      const span = { label, start: label === "dictated" ? behind : from + hit.index, end: endOf(text, behind) };
+      if (span.end - behind < shortest && label === "dictated") continue;
+      (spans ??= []).push(span);
+      if (spans.length === most) return spans;
+      places.lastIndex = Math.max(places.lastIndex, behind);
+      break;
+    }
+  }
+  return spans ?? noSpans;
+}
+
+function endOf(text: string, from: number): number {
+  let end = text.indexOf("\n", from);
+  if (end >= 0 && end - from <= heading) end = text.indexOf("\n", end + 1);
+  return Math.min(end < 0 ? text.length : end, from + longest);
+}

@@ -1,0 +1,61 @@
+import type { Config } from "../../base/config/config.ts";
+
+const address = /@((?:[a-z0-9-]{1,63}\.){1,8}[a-z]{2,24})\b/gi;
+/** Shorter names are a part of too many others, or one letter away from them. */
+const [shortestPart, shortestNear] = [6, 7] as const;
+const mostAddresses = 256;
+
+/** Domains of addresses that are meant to be taken for those of the directory: `acme-mail.com`, `acrne.com`, `acme.co` where it has `acme.com`. */
+export class Lookalikes {
+  readonly #own: ReadonlySet<string>;
+  /** The name that each of them is known by, as it looks. */
+  readonly #names: readonly string[];
+  readonly #judged = new Map<string, boolean>();
+
+  constructor({ users, origins }: Pick<Config, "users" | "origins">) {
+    const values = [...[...users.values()].map(({ email }) => email ?? ""), ...origins.directory].map((value) => value.toLowerCase());
+    this.#own = new Set(values.map((value) => value.slice(value.lastIndexOf("@") + 1)).filter((domain) => /^(?:[a-z0-9-]+\.)+[a-z]{2,}$/.test(domain)));
+    this.#names = [...new Set([...this.#own].filter((domain) => !everybody.has(domain)).map((domain) => looks(nameOf(domain))))];
+  }
+
+  /** Whether an address of such a domain stands in a text. */
+  areIn(text: string): boolean {
+    if (this.#names.length === 0 || !text.includes("@")) return false;
+    let count = 0;
+    for (const [, domain = ""] of text.matchAll(address)) {
+      if (this.#is(domain.toLowerCase())) return true;
+      if (++count === mostAddresses) return false;
+    }
+    return false;
+  }
+
+  #is(domain: string): boolean {
+    const known = this.#judged.get(domain);
+    if (known !== undefined) return known;
+    if (this.#judged.size >= mostAddresses) this.#judged.clear();
+    const isOwn = this.#own.has(domain) || everybody.has(domain) || [...this.#own].some((own) => domain.endsWith(`.${own}`));
+    const whole = looks(domain);
+    const name = looks(nameOf(domain));
+    const is = !isOwn && this.#names.some((own) => (own.length >= shortestPart && whole.includes(own)) || (own.length >= shortestNear && isNear(own, name)));
+    this.#judged.set(domain, is);
+    return is;
+  }
+}
+
+/** Providers whose addresses are anybody's. */
+const everybody: ReadonlySet<string> = new Set("gmail.com googlemail.com outlook.com hotmail.com live.com yahoo.com icloud.com gmx.de gmx.net web.de proton.me protonmail.com aol.com".split(" "));
+
+/** The longest of its labels but the last. */
+const nameOf = (domain: string): string => domain.split(".").slice(0, -1).reduce((longest, label) => (label.length > longest.length ? label : longest), "");
+/** What the eye does not tell apart is one. */
+const looks = (name: string): string => name.replaceAll("rn", "m").replaceAll("vv", "w").replaceAll("0", "o").replace(/[1i|]/g, "l").replace(/[-.]/g, "");
+
+/** One letter is another, too many, missing, or two have changed places. */
+function isNear(one: string, other: string): boolean {
+  if (Math.abs(one.length - other.length) > 1) return false;
+  let at = 0;
+  while (at < one.length && one[at] === other[at]) at++;
+  const rest = (text: string, from: number): string => text.slice(from);
+  if (one.length !== other.length) return one.length > other.length ? rest(one, at + 1) === rest(other, at) : rest(one, at) === rest(other, at + 1);
+  return rest(one, at + 1) === rest(other, at + 1) || (one[at] === other[at + 1] && one[at + 1] === other[at] && rest(one, at + 2) === rest(other, at + 2));
+}
