@@ -91,7 +91,7 @@ const marks = Uint16Array.from({ length: 128 }, (_, code) => {
 
 /** Which encodings can be in a text at all: in most there is none. One look at each character. */
 function hints(text: string): number {
-  let [found, digits, hexDigits] = [mayBeJson(text) ? hint.json : 0, 0, 0] as [number, number, number];
+  let [found, digits, hexDigits, gap, lone] = [mayBeJson(text) ? hint.json : 0, 0, 0, -1, 0] as [number, number, number, number, number];
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
     const mark = code < 128 ? (marks[code] as number) : 0;
@@ -104,13 +104,18 @@ function hints(text: string): number {
     }
     digits = hexDigits = 0;
     found |= mark;
+    if (code === 0x20 || code === 0x2e) {
+      lone = at - gap === 2 ? lone + 1 : 0;
+      if (lone === mostLone) found |= hint.spaced;
+      gap = at;
+    }
     if (code === 0x3a && text.slice(Math.max(0, at - 4), at).toLowerCase() === "data") found |= hint.data;
   }
-  return spaced.test(text) ? found | hint.spaced : found;
+  return found;
 }
 
-/** Letters each by itself, as no language writes them. */
-const spaced = /(?<!\S)\S[ .]\S[ .]\S[ .]\S[ .]\S[ .]\S(?!\w)/;
+/** Letters each by itself, as no language writes them: so many in a row. */
+const mostLone = 5;
 
 const begins = /^\s*[[{"]/;
 const ends = /[\]}"]\s*$/;
