@@ -1,16 +1,15 @@
 # What runs in each sandbox: makes effects one after the other, by requests through the egress door and by MCP calls, and says what it reads of each.
 # Arguments: the upstream `host:port`, and the number that its effects begin with. A shell and curl, since programs start slowly in an emulated machine.
-# What nobody answers for a minute is a line too: then whoever reads it knows what hung.
 upstream=$1
 
 web() {
-  curl -sS --max-time 60 --noproxy '' -x http://127.0.0.1:3128 -X POST -w ' %{http_code}' "http://$upstream/effect?n=$1" 2>&1
+  curl -sS --noproxy '' -x http://127.0.0.1:3128 -X POST -w ' %{http_code}' "http://$upstream/effect?n=$1" 2>&1
 }
 
 mcp() {
   meta='"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"load","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}'
   body='{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"count","arguments":{"n":'$1'},'$meta'}}'
-  curl -sS --max-time 60 -w ' %{http_code}' -H 'content-type: application/json' -H 'accept: application/json, text/event-stream' -H 'mcp-protocol-version: 2026-07-28' \
+  curl -sS -w ' %{http_code}' -H 'content-type: application/json' -H 'accept: application/json, text/event-stream' -H 'mcp-protocol-version: 2026-07-28' \
     -H 'mcp-method: tools/call' -H 'mcp-name: count' -d "$body" "$LANYARD_MCP_URL" 2>&1
 }
 
