@@ -112,9 +112,15 @@ const machineArguments = (acceleration: Acceleration, memoryMib: number): string
   ...["-chardev", "stdio,id=con,signal=off", "-serial", "chardev:con", "-global", "virtio-mmio.force-legacy=false", "-device", "virtio-rng-device"],
 ];
 
+/** Steps of a boot that make ready what nobody in there may use: tracing, programs within the kernel, statistics of its allocator; and tests of itself. An emulated processor takes a quarter of a second for them. */
+const unused = [
+  ...["trace_eval_init", "tracer_init_tracefs", "cubictcp_register", "kfunc_init", "bpf_prog_test_run_init", "bpf_rstat_kfunc_init", "bpf_key_sig_kfuncs_init", "bpf_tcp_ca_kfunc_init"],
+  ...["crypto_kdf108_init", "load_system_certificate_list", "slab_sysfs_init"],
+];
+
 /** Security modules that nobody gave a policy to refuse nothing, and each is asked at every file; two that need none stay: what a program does to itself, and tracing. */
 const kernelArguments = (acceleration: Acceleration): string =>
-  ["console=ttyS0 quiet reboot=t panic=-1 mitigations=off lsm=landlock,yama audit=0 random.trust_cpu=on 8250.nr_uarts=1 cryptomgr.notests rcupdate.rcu_expedited=1 init_on_alloc=0 nowatchdog psi=0 noautogroup", ...(acceleration === "tcg" ? emulatedClock() : [])].join(" ");
+  ["console=ttyS0 quiet reboot=t panic=-1 mitigations=off lsm=landlock,yama audit=0 random.trust_cpu=on 8250.nr_uarts=1 cryptomgr.notests rcupdate.rcu_expedited=1 init_on_alloc=0 nowatchdog psi=0 noautogroup", `initcall_blacklist=${unused.join(",")}`, ...(acceleration === "tcg" ? emulatedClock() : [])].join(" ");
 
 /** An emulated machine has the host's time stamp counter, and need not measure what is known: in a virtual host the processor's speed is the counter's. */
 function emulatedClock(): string[] {
