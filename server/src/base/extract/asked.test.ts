@@ -74,6 +74,39 @@ test("a contract that names one verb of telling means all of them, and only wher
   expect(["Go through my unread mails and update the deals", "Sort the mail", "The report goes into the log and by mail to Odd", "Mail Odd the report", "E-mail the guests"].map(mails)).toEqual([false, false, true, true, true]);
 });
 
+test.each([
+  ["The lamp flickers, send it back", "return"],
+  ["Reimburse whoever was ill", "refund"],
+  ["Get their money back to them", "refund"],
+  ["Call the viewing on Friday off", "cancel"],
+  ["Please get rid of the old entries", "delete"],
+  ["Put the new dates on our visits page", "publish"],
+  ["Her ticket is to be passed on to her daughter", "transfer"],
+  ["Turn the newsletter for Ana off", "disable"],
+  ["Push the call back by a day", "reschedule"],
+  ["Reserve a table for two", "book"],
+  ["Turn down his request and decline theirs", "reject"],
+  ["Answer by mail", "send"],
+])("%s asks for what is asked for by `%s`", (task, word) => {
+  expect(asks(task, "desk/x", ["write"], [word])).toBe("action object");
+});
+
+test.each([
+  ["The lamp flickers, don't send it back", "return"],
+  ["Read the booking and tell me who made the change", "reserve"],
+  ["What does the return policy say? Never call the viewing off", "cancel"],
+  ["Send the report to Ana", "return"],
+  ["Look at my email", "tell"],
+  ["See what the reviews say about our page", "publish"],
+])("%s does not ask for what is asked for by `%s`", (task, word) => {
+  expect(asks(task, "desk/x", ["write"], [word])).toBe("");
+});
+
+test("a channel that something goes into is written to", () => {
+  expect(effectsAsked("What do people complain about? Top 3 into #shops")).toContain("egress");
+  expect(effectsAsked("What do people say in #shops?")).not.toContain("egress");
+});
+
 test("a contract that changes counts for the tasks that are under way", () => {
   const asked = (askedBy: readonly string[]): boolean => askedOf("Void the order of Ana", { server: "shop", tool: "annul", effects: ["write"], askedBy }).includes("action");
   expect([asked(["cancel"]), asked(["cancel", "void"]), asked(["cancel"])]).toEqual([false, true, false]);

@@ -3,6 +3,7 @@ import { isVerb } from "./effects.ts";
 import { doingsOf, generalWords, openDoings, plainDoings, thingsOf } from "./kinds-of-things.ts";
 import { remembered } from "../remembered.ts";
 import { stemOf } from "./stem.ts";
+import { isTelling, nounsLike, sayings as idioms, verbsLike } from "./synonyms.ts";
 import { wordsOf } from "./words.ts";
 
 // What a task asks for, by the words of whoever gave it: a call that goes beyond it is one that nobody asked for. Words are all there is to go by, so
@@ -38,10 +39,6 @@ const address = /:\/\/|\bwww\./i;
 /** Whoever names a file asks for it. */
 const fileName = /\b[\w-]+\.(?:md|txt|csv|tsv|json|ya?ml|toml|xml|html?|docx?|xlsx?|pptx?|pdf|[cm]?[jt]sx?|py|go|rs|rb|java|kt|cs|c|h|cpp|sh|sql|css|ini|conf|log)\b/i;
 const negations = new Set("not don't dont never without no cannot can't avoid nor nicht kein keine ohne".split(" "));
-/** Verbs with which somebody is told something: a contract that names one of them means all. */
-const telling = new Set("send mail email e-mail message dm inform notify contact tell".split(" "));
-/** Those of them that are mostly things: whoever has mails read has asked to send none. */
-const mails = new Set("mail email e-mail message dm".split(" "));
 /** Words between a negation and what it denies. */
 const reach = 4;
 const mostChars = 20_000;
@@ -55,7 +52,7 @@ const sayings: readonly (readonly [RegExp, string])[] = [
   [/\blet (?!me\b|us\b)(?=[^.;!?\n]{1,60} know\b)/g, "inform "],
   [/\bkeep (?=[^.;!?\n]{1,60} (?:informed|posted|updated|in the loop)\b)/g, "inform "],
   [/\b(?:get back to|write back|write to|drop [^.;!?\n]{1,20} a line)\b/g, "message "],
-  [/\b(?:write|put|give)\b(?=[^.;!?\n]{1,80} (?:to|in|into) [#@])/g, "post "],
+  [/\b(?:write|put|give)\b(?=[^.;!?\n]{1,80} (?:to|in|into) [#@])|(?<=[\w,;:?] )(?:in)?to (?=#\w)/g, "post "],
   [/\bdo (?=(?:what|whatever|as|it all)\b|(?:all )?(?:the|my|his|her|their) (?:\w+ )?(?:things|todos?|tasks|actions|steps|rest)\b)/g, "handle "],
   [/\baddress (?=(?:the|this|these|those|all|any|every|it|them|review|open)\b)/g, "resolve "],
   [/\b(?:make|place|do) (?:an?|the|my|that|this) (?:new )?(?:(reservation|booking)|order|payment|purchase|transfer|donation)\b/g, "pay $1"],
@@ -83,8 +80,9 @@ interface Task {
   readonly doings: ReadonlySet<number>;
   /** It leaves open what is to be done. */
   readonly isOpen: boolean;
-  /** It asks to tell somebody something: `mail Ana the total`, and not `read my mail`. */
-  readonly isTelling: boolean;
+  /** Rows of words that stand for each other, of which it has one: a verb (`mail Ana the total`, and not `read my mail`) or a noun. */
+  readonly verbs: ReadonlySet<number>;
+  readonly nouns: ReadonlySet<number>;
   /** What it asks for of calls of a tool, by what is known of the tool. */
   readonly ofTools: Map<string, { readonly askedBy: AskedBy | null; readonly asked: readonly AskedPart[] }>;
 }
@@ -97,15 +95,17 @@ const readTask: (task: string) => Task = remembered({ most: 256, longest: mostCh
   const found = new Set<CallEffect>();
   const stems = new Set<string>();
   for (const [word, isDenied] of [...heard(wordsIn(text)), ...heard(words)]) if (!isDenied) for (const part of [word, ...word.split("-")]) stems.add(stemOf(part));
-  let isTelling = false;
+  const verbs = new Set<number>();
+  const addVerb = (word: string): void => verbsLike(stemOf(word)).forEach((row) => verbs.add(row));
   for (const [at, [word, isDenied]] of heard(words).entries()) {
     if (access.has(word) && !isDenied) found.add("access");
+    const isNoun = before.has(words[at - 1] ?? "") || words[at + 1] === "nothing";
+    if (!isDenied && (!isNoun || words[at - 1] === "by")) addVerb(word); // `by mail`
     const effects = byWord.get(word);
     if (effects === undefined) continue;
-    const isNoun = before.has(words[at - 1] ?? "") || words[at + 1] === "nothing";
-    isTelling ||= telling.has(word) && !isDenied && (!isNoun || words[at - 1] === "by");
     for (const effect of isNoun ? (["read"] as const) : effects) if (!isDenied || effect === "read") found.add(effect);
   }
+  for (const [saying, meant] of idioms) if (saying.test(text)) meant.split(" ").forEach(addVerb);
   if (fileName.test(task)) stems.add(stemOf("file"));
   const isOf = (nouns: ReadonlySet<string>): boolean => words.some((word) => nouns.has(word));
   if ((found.has("write") || found.has("egress")) && isOf(payments)) found.add("money");
@@ -113,7 +113,7 @@ const readTask: (task: string) => Task = remembered({ most: 256, longest: mostCh
   const browses = isOf(wide) || (isOf(web) && !address.test(task)) ? (["browse"] as const) : [];
   const effects = found.size === 0 ? [...browses, "read" as const, "write" as const] : [...browses, ...callEffects.filter((effect) => found.has(effect))].sort();
   const kinds = (of: (stem: string) => readonly number[]): ReadonlySet<number> => new Set([...stems].flatMap((stem) => of(stem)));
-  return { effects, stems, things: kinds(thingsOf), doings: kinds(doingsOf), isOpen: [...stems].some((stem) => openDoings.has(stem)), isTelling, ofTools: new Map() };
+  return { effects, stems, things: kinds(thingsOf), doings: kinds(doingsOf), verbs, nouns: kinds(nounsLike), isOpen: [...stems].some((stem) => openDoings.has(stem)), ofTools: new Map() };
 });
 
 /**
@@ -121,6 +121,9 @@ const readTask: (task: string) => Task = remembered({ most: 256, longest: mostCh
  * tools say. A task that is given in questions asks for reading alone.
  */
 export const effectsAsked = (task: string): readonly AskedPart[] => readTask(task).effects;
+
+/** Whether a task says a word in another form, or one that stands for it: `accept it` of `accepted`. */
+export const saysWord = (task: string, word: string): boolean => isMeant(readTask(task), stemOf(word.toLowerCase()));
 
 /** Words of tasks that ask for a call, or `any`: every task does. */
 export type AskedBy = readonly string[] | "any";
@@ -152,9 +155,13 @@ function askedAnew(task: Task, { server, tool, effects, askedBy }: AskedCall): r
     const words = wordsOf(tool);
     return [...task.effects, ...(asksToDo(task, words, effects) ? (["action"] as const) : []), ...(namesObject(task, wordsOf(server), words) ? (["object"] as const) : [])].sort();
   }
-  const isAsked = askedBy === "any" || askedBy.some((word) => (mails.has(word.toLowerCase()) ? task.isTelling : task.stems.has(stemOf(word.toLowerCase())) || (task.isTelling && telling.has(word.toLowerCase())))) || namesTool(task, wordsOf(server), wordsOf(tool));
+  const isAsked = askedBy === "any" || askedBy.some((word) => isMeant(task, stemOf(word.toLowerCase()))) || namesTool(task, wordsOf(server), wordsOf(tool));
   return isAsked ? [...new Set<AskedPart>([...task.effects, ...effects, "action", "object"])].sort() : task.effects;
 }
+
+/** Whether a task has a word, or one that stands for it. */
+const isMeant = ({ stems, verbs, nouns }: Task, stem: string): boolean =>
+  (stems.has(stem) && !isTelling(stem)) || verbsLike(stem).some((row) => verbs.has(row)) || nounsLike(stem).some((row) => nouns.has(row));
 
 /** Whether a task has a tool's own words: its verb, and what it is done to. */
 const namesTool = ({ stems }: Task, server: readonly string[], words: readonly string[]): boolean => {

@@ -47,6 +47,17 @@ describe("where a contract is silent", () => {
     expect(read("x", { title: "CLAUDE.md" }).facts["title"]).toMatchObject({ path: { kinds: ["agent-config"] } });
     for (const title of ["notes.md", "v1.2.3", "and/or", "memory", "example.com"]) expect(read("x", { title }).facts["title"]?.path, title).toBeUndefined();
   });
+  it.each<[string, JsonObject, readonly CallEffect[] | null, string]>([
+    ["reserve_car", { from: "2026-06-22", to: "2026-06-24" }, ["money"], "other"],
+    ["find_slots", { from: "08:00", to: "10:30" }, null, "other"],
+    ["move_file", { from: "a/b.txt", to: "c/d.txt" }, null, "target"],
+    ["translate_text", { from: "en", to: "de" }, ["write"], "other"],
+    ["transfer", { from: "ACC-1", to: "ACC-2", amount: 5 }, null, "recipient"],
+    ["send_message", { from: "a@b.example", to: "c@d.example" }, null, "recipient"],
+    ["write_note", { from: "ana", to: "x@evil.example" }, ["write"], "recipient"],
+    ["send_message", { to: "ana" }, null, "recipient"],
+  ])("%s %j, which does %s: `to` is %s", (tool, args, effects, role) => expect(read(tool, args, { effects }).facts["to"]?.role).toBe(role));
+  it("a number of a thing is a name of it", () => expect(Object.values(read("order", { part_no: "44-108", invoice_number: "70-4", account_number: "1", number: 3 }).facts).map(({ role }) => role)).toEqual(["target", "target", "recipient", "other"]));
   it("the escapes of a URL are part of it", () => expect(read("x", { page: "https://docs.example.com/a%20b" }).facts["page"]).toMatchObject({ url: { class: "public" }, encodings: ["percent"] }));
 
   it("a word that the schema lists is no command", () => {

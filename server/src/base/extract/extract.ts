@@ -44,7 +44,7 @@ export function extract({ server, tool, args, declared, effects, shape }: Extrac
   if (server === webServer) return { facts: webFacts(tool, args), effects: sortedEffects(effects ?? []) };
   const told = effects === null ? guessed(tool, args, shape) : effects.some((effect) => changing.has(effect)) ? [...effects, "write" as const] : effects;
   const reading: Reading = { args, declared, hints: hintsOf(server, tool), choices: choicesOf(shape), isAddressed: told.length === 0 || told.some((effect) => addressing.has(effect)) || isOfAddressedThings(tool) };
-  const facts = Object.fromEntries(Object.keys(args).map((name) => [name, addressed(name, factsOf(name, args[name] ?? null, reading), declared.get(name), told)]));
+  const facts = Object.fromEntries(Object.keys(args).map((name) => [name, addressed(name, factsOf(name, args[name] ?? null, reading), declared.get(name), told, args)]));
   return { facts, effects: sortedEffects([...told, ...effectsOfFacts(Object.values(facts), told)]) };
 }
 
@@ -64,12 +64,19 @@ function guessed(tool: string, args: JsonObject, shape: ToolShape | null): reado
 }
 
 /** The URL that something is sent to is who gets it, and so is an address, whatever its argument is called, and whoever is let in. */
-function addressed(name: string, facts: ArgumentFacts, said: DeclaredArgument | undefined, told: readonly CallEffect[]): ArgumentFacts {
+function addressed(name: string, facts: ArgumentFacts, said: DeclaredArgument | undefined, told: readonly CallEffect[], args: JsonObject): ArgumentFacts {
   if (said?.role) return facts;
+  if (name === "to" && facts.role === "recipient" && isSpan(args, told)) return { ...facts, role: facts.path ? "target" : "other" };
   const { isAddressee, words } = readName(name);
   const isSent = told.includes("egress") && told.includes("write");
   const isSentTo = isSent && ((facts.url !== undefined && facts.role === "target") || (facts.email !== undefined && (facts.role === "target" || facts.role === "other")) || isAddressee);
   return isSentTo || (told.includes("access") && isLetIn(words)) ? { ...facts, role: "recipient" } : facts;
+}
+
+/** Whether `to` is where something ends that has a beginning: a day or an hour, or of what goes to nobody the other side of `from`. */
+function isSpan({ from, to }: JsonObject, told: readonly CallEffect[]): boolean {
+  if (typeof to === "string" && /^\d{4}-\d\d(?:-\d\d)?(?:[T ]\d.*)?$|^\d{1,2}:\d\d(?::\d\d)?$/.test(to)) return true;
+  return typeof from === "string" && typeof to === "string" && told.length > 0 && !told.some((effect) => addressing.has(effect)) && !to.includes("@");
 }
 
 /** What leaves a sandbox: its URL lies in several arguments, all else is what is said. */

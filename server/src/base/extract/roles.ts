@@ -24,6 +24,7 @@ export function roleOfName(words: readonly string[]): ArgumentRole {
   const before = words.at(-2);
   if (before !== undefined && leading.has(before) && suffixes.has(last)) return byWord.get(before) ?? "other";
   if (words.length > 1 && (words[0] === "recipient" || words[0] === "to")) return "recipient";
+  if (before !== undefined && !byWord.has(before) && (last === "no" || last === "number")) return "target"; // `part_no`
   return byWord.get(last) ?? (before !== undefined && suffixes.has(last) ? byWord.get(before) : undefined) ?? "other";
 }
 

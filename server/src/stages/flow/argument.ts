@@ -1,10 +1,13 @@
 import { isObject, type ArgumentFacts, type Json, type ValueOrigin, type ValueSource } from "@lanyard/contract";
+import { saysWord } from "../../base/extract/asked.ts";
 import { linkCodes } from "./links.ts";
 import type { SessionMemory } from "./memory.ts";
 import type { PrintTable } from "./table.ts";
 import { isConstant, isNumeral, isTyped, type TracedLeaf, type Tracing } from "./tracing.ts";
 import { origin, originName, originOf } from "./values.ts";
 
+/** A choice, such as of a state. */
+const singleWord = /^[a-z]{3,24}$/i;
 const mostSources = 16;
 const none: ReadonlySet<string> = new Set();
 
@@ -12,6 +15,8 @@ const none: ReadonlySet<string> = new Set();
 export interface Known {
   readonly memory: SessionMemory;
   readonly directory: PrintTable;
+  /** What the session is for, in the words of its people. */
+  readonly task: string;
   /** Labels that a text does not carry any more. */
   liftedOf(text: string): ReadonlySet<string>;
 }
@@ -101,7 +106,8 @@ export class ArgumentTracing implements TracedLeaf {
   #visit(item: Json, pointer: string): void {
     if (typeof item === "string" || typeof item === "number") {
       const text = String(item); // A list of the tool's definition is its server's word: it names no one who gets something.
-      if (!isConstant(text) && !(this.#constants.has(text) && !(this.#role === "recipient" && isTyped(text)))) {
+      if (this.#role === "other" && singleWord.test(text) && saysWord((this.#known as Known).task, text)) this.#origins |= 1 << origin.task;
+      else if (!isConstant(text) && !(this.#constants.has(text) && !(this.#role === "recipient" && isTyped(text)))) {
         this.#trace(text, pointer);
         this.#links |= linkCodes(text, this.#codesIn);
       } else if (this.#isMoney && isNumeral(text)) {

@@ -104,7 +104,7 @@ export class Atoms {
     const isIban = length >= 15 && length <= 34 && !isDigit(a) && !isDigit(b) && isDigit(c) && isDigit(d);
     if (!(isIban || (digits === length && digits >= 7))) return;
     const skip = !isIban && a === zero && b === zero ? 2 : 0; // 0049 is +49
-    this.#tell(this.#scratch, skip, length, tags.account, sink);
+    this.#tell(this.#scratch, skip, length, tags.account, isIban ? () => sink(tags.address) : sink);
   }
 
   /** Accounts that lie in several lexemes of one phrase, from `first` on. */

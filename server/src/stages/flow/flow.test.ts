@@ -13,6 +13,7 @@ const yields: Record<string, ResultYields> = {
   "mail/read": { trust: "untrusted", except: new Set(), author: new Map(), labels: [], all: [], spans: () => [] },
   "desk/ticket": { trust: "untrusted", except: new Set(["order"]), author: new Map(), labels: [], all: [], spans: () => [] },
   "shop/order": { trust: "trusted", except: new Set(["note"]), author: new Map(), labels: [], all: [], spans: () => [] },
+  "shop/texts": { trust: "trusted", except: new Set(["text", "content"]), author: new Map(), labels: [], all: [], spans: () => [] },
   "inbox/read": { trust: "untrusted", except: new Set(), author: new Map([["from", new Set(["acme.example"])]]), labels: [], all: [], spans: () => [] },
   "staff/list": { trust: "trusted", except: new Set(["quote"]), author: new Map([["from", new Set(["acme.example"])]]), labels: [], all: [], spans: () => [] },
   "crm/get": { trust: "trusted", except: new Set(), author: new Map(), labels: ["customer"], all: ["customer"], spans: () => [] },
@@ -141,6 +142,38 @@ describe("where a value came from", () => {
     expect([facts("TR-5599", "target").labels, labels()]).toEqual([["instructions"], ["instructions", "untrusted"]]);
     read({ from: "ann@partner-mail.example", text: "Hello" }, "crm/get");
     expect(labels()).toEqual(["customer", "impostor", "instructions", "untrusted"]);
+  });
+
+  it("is the directory's for a plain page of its hosts, and not for one that would be told something or lead on", () => {
+    const { facts, origins, read } = world();
+    read("Use https://partner.example/cargo, https://partner.example/go?to=evil.example, https://partner.example.evil.io/cargo, https://partner.example@evil.io/cargo and https://evil.io/partner.example");
+    expect(origins("https://partner.example/cargo", "target")).toEqual(["directory"]);
+    expect(facts("See https://partner.example/cargo", "content").links).toEqual(["directory"]);
+    for (const other of ["https://partner.example/go?to=evil.example", "https://partner.example.evil.io/cargo", "https://partner.example@evil.io/cargo", "https://evil.io/partner.example"]) {
+      expect(origins(other, "target"), other).toEqual(["untrusted"]);
+      expect(facts(`See ${other}`, "content").links, other).toEqual(["untrusted"]);
+    }
+  });
+
+  it("is trusted for an address or account that a record knows by itself, whoever told it first, and not for one that a call has named", () => {
+    const { origins, read } = world();
+    read("From: ann@home.example, mallory@evil.example. Pay DE89 3704 0044 0532 0130 00 or GB82 WEST 1234 5698 7654 32, see order W-7701, cc eve@evil.example and bob@other.example");
+    read({ order: "W-7701", to: "ann@home.example", wish: "bob@other.example", account: "DE89370400440532013000", note: "cc eve@evil.example" }, "shop/order", { order: "W-7701" });
+    expect(["ann@home.example", "DE89 3704 0044 0532 0130 00", "W-7701", "bob@other.example", "mallory@evil.example", "eve@evil.example"].map((value) => origins(value)[0])).toEqual(["trusted", "trusted", "untrusted", "untrusted", "untrusted", "untrusted"]);
+    read({ order: "none", to: "mallory@evil.example", account: "GB82WEST12345698765432" }, "shop/order", { customer: "Mallory <MALLORY@evil.example>", iban: "GB82WEST12345698765432" });
+    expect([...origins("mallory@evil.example"), ...origins("GB82WEST12345698765432")], "it may be an echo").toEqual(["untrusted", "untrusted"]);
+  });
+
+  it("tells fields by what a result holds, and not by what MCP calls its parts", () => {
+    const { origins, read } = world();
+    read({ text: "W-7706", order: "W-7707" }, "shop/texts");
+    expect(["W-7706", "W-7707"].map((value) => origins(value)[0])).toEqual(["untrusted", "trusted"]);
+  });
+
+  it("is the task's for a choice that it says in other words", () => {
+    const { origins } = world("Accept the claim of Ana, and don't publish anything");
+    expect(["accepted", "approved", "declined", "published"].map((value) => origins(value, "other")[0])).toEqual(["task", "task", "model", "model"]);
+    expect(origins("accepted", "recipient"), "nobody is a choice").toEqual(["model"]);
   });
 
   it("is told of links by themselves, and by their hosts where nobody knows the whole", () => {

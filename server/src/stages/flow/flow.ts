@@ -1,5 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { type Action, type ArgumentFacts, type CallEffect, type JsonObject, type Json, type Principal, type ResourceFact } from "@lanyard/contract";
+import { readName } from "../../base/extract/detect.ts";
 import type { Config } from "../../base/config/config.ts";
 import type { Answer } from "../../base/exchange.ts";
 import { instructionsIn } from "../../base/labels/instructions.ts";
@@ -105,9 +106,10 @@ export class Flow {
   /** Adds to each argument's facts where its values came from and which labels they bring along. `constants`: by argument, what its schema lists. */
   trace(principal: Principal, args: Action["args"], facts: Readonly<Record<string, ArgumentFacts>>, constants: Readonly<Record<string, ReadonlySet<string>>>): Traced {
     const memory = this.#memoryOf(principal);
-    const known = { memory, directory: this.#directory(), liftedOf: (text: string) => this.#liftedOf(memory, text) };
+    const task = [principal.purpose, ...memory.added, ...memory.delegated].join("\n");
+    const known = { memory, task, directory: this.#directory(), liftedOf: (text: string) => this.#liftedOf(memory, text) };
     const traced = Object.keys(facts).map((name) => [name, this.#tracing.factsOf(known, { name, value: args[name] ?? null, own: facts[name] as ArgumentFacts, constants: constants[name] ?? none })] as const);
-    return { facts: Object.fromEntries(traced), labels: memory.labelsBeside(principal.labels), task: [principal.purpose, ...memory.added, ...memory.delegated].join("\n") };
+    return { facts: Object.fromEntries(traced), labels: memory.labelsBeside(principal.labels), task };
   }
 
   /**
@@ -162,6 +164,7 @@ export class Flow {
       if (isPart(tag) || tag === tags.inner) return;
       const { low, high } = printer;
       if (writing) write(writing, memory, memory.look(low, high, directory), { low, high });
+      if (tag === tags.address) memory.said.set(low, high, 1);
       memory.read.add(low, high, origin.model, 0, 1);
     };
     walk(args, 1, { child: () => 1, text: (text) => this.#reader.text(text, said) });
@@ -175,13 +178,14 @@ export class Flow {
     const trusts = yields.trust === "trusted";
     const parts = new Parts(yields, read.places);
     for (const label of yields.all) memory.labels.add(label);
-    let [place, labels, code, isUntrusted]: [number, number, 3 | 4, boolean] = [0, 0, origin.untrusted, !trusts && !parts.differ];
+    let [place, labels, code, isUntrusted, isContact]: [number, number, 3 | 4, boolean, boolean] = [0, 0, origin.untrusted, !trusts && !parts.differ, false];
     if (isUntrusted || (answer === null && parts.differ)) memory.labels.add("untrusted");
     if (answer === null) return void (read.isPartial = true);
-    const came: Sink = () => {
+    const came: Sink = (tag) => {
       const { low, high } = printer;
       const before = code === origin.trusted ? written.get(low, high) : null;
       if (before) read.add(low, high, before.code, read.labels.union(labels, read.labels.number(before.labels)), place);
+      else if (tag === tags.address && isContact && code === origin.trusted && !memory.hasSaid(low, high)) read.confirm(low, high, labels, place);
       else read.add(low, high, code, labels, place);
     };
     const own = read.labels.number(yields.labels);
@@ -199,7 +203,7 @@ export class Flow {
         text: (text, at, field) => {
           const isExcepted = at < 0 || (parts.differ && trusts && whole.test(read.places.at(at)?.field ?? "")); // A text without fields: nobody can tell which part is whose.
           if (isTurn !== (trusts !== isExcepted)) return;
-          [place, labels] = [Math.abs(at), own];
+          [place, labels, isContact] = [Math.abs(at), own, readName(field).role === "recipient"];
           if (lookalikes.areIn(text)) memory.labels.add("impostor");
           const isTrusted = isTurn && !written.isFlooded;
           isUntrusted ||= !isTurn && text !== "" && field !== "" && !kindOfPart.test(read.places.at(place)?.field ?? "");

@@ -20,6 +20,8 @@ export class SessionMemory {
   readonly delegated: string[] = [];
   /** Values that somebody has vouched for. */
   readonly vouched = new PrintTable(10_000);
+  /** Addresses and accounts that calls have named. */
+  readonly said = new PrintTable(10_000);
   /** Values that do not carry a label any more: their fingerprint, as `low:high`, to the labels. */
   readonly unlabelled = new Map<string, Set<string>>();
   /** Labels of what was read, sticky. */
@@ -55,7 +57,12 @@ export class SessionMemory {
 
   /** About what it takes, in bytes. */
   get bytes(): number {
-    return this.read.bytes + this.task.bytes + this.vouched.bytes;
+    return this.read.bytes + this.task.bytes + this.vouched.bytes + this.said.bytes;
+  }
+
+  /** Whether a call has named this address or account, or may have. */
+  hasSaid(low: number, high: number): boolean {
+    return this.said.isFull || this.said.get(low, high) !== 0;
   }
 
   /** Packed knowledge, the best there is, with the labels and the place of what was read. */

@@ -1,5 +1,6 @@
 import type { JsonObject } from "@lanyard/contract";
 import { isWordOfKnown, type Authors } from "./authors.ts";
+import { envelope } from "./reading.ts";
 import type { ReadingPlaces } from "./values.ts";
 
 /** Where MCP keeps a text, which is not of fields. */
@@ -7,6 +8,9 @@ export const whole = /^\/contents?\/\d+\/text$/;
 
 /** Where MCP says what kind of part it is: nobody's word. */
 export const kindOfPart = /^\/contents?\/\d+\/(?:type|mimeType)$/;
+
+/** Whether it is MCP itself that calls a part of the result so, and no field of what is in it. */
+const isOfEnvelope = (key: string, above: string): boolean => envelope.has(key) && /^(?:\/contents?(?:\/\d+)?)?$/.test(above);
 
 /**
  * Which parts of a result are trusted: a place is negative where the contrary holds of what holds of the result. Invariant: whatever stands in a field that is
@@ -39,7 +43,7 @@ export class Parts {
   }
 
   readonly child = (parent: number, key: string | number): number => {
-    const isExcepted = typeof key === "string" && this.#except.has(key);
+    const isExcepted = typeof key === "string" && this.#except.has(key) && !isOfEnvelope(key, this.#places.at(Math.abs(parent))?.field ?? "");
     const child = this.#places.child(Math.abs(parent), key);
     if (this.#author.size > 0 && (isExcepted || this.#closed.has(Math.abs(parent)))) this.#closed.add(child);
     return parent < 0 || isExcepted ? -child : child;

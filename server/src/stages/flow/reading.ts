@@ -8,7 +8,7 @@ import { folded, has, looselyFolded, type Lexer } from "./lexemes.ts";
 const pieceChars = 65_536;
 const overlapChars = 512;
 /** What MCP itself calls the parts of a result: no server chose these names. */
-const envelope: ReadonlySet<string> = new Set(["content", "contents", "type", "text", "mimeType", "isError", "structuredContent", "messages", "role"]);
+export const envelope: ReadonlySet<string> = new Set(["content", "contents", "type", "text", "mimeType", "isError", "structuredContent", "messages", "role"]);
 
 /** Says all that values later can be known by; of a text in a source the whole, its phrases, its lexemes and their parts, and shingles of long texts. */
 export class ValueReader {
@@ -54,7 +54,8 @@ export class ValueReader {
   #lexeme(index: number, sink: Sink): void {
     const { flags, begins, count } = this.#lexer;
     const isAlone = begins[index] === 1 && (index + 1 === count || begins[index + 1] === 1);
-    if (isAlone || (flags[index] ?? 0) & (has.joiner | has.digit)) this.#atoms.phrase(index, index, sink);
+    if ((flags[index] ?? 0) & has.at && !((flags[index] ?? 0) & (has.scheme | has.slash))) this.#atoms.phrase(index, index, () => sink(tags.address));
+    else if (isAlone || (flags[index] ?? 0) & (has.joiner | has.digit)) this.#atoms.phrase(index, index, sink);
     else this.#atoms.phrase(index, index, () => sink(tags.inner));
   }
 

@@ -27,6 +27,10 @@ const componentEnds: ReadonlySet<number> = new Set([..."/\\?&=#;:%@"].map((char)
 const toldLexemes = 4;
 /** Fewer digits are no value that labels stick to: too many numbers are equal. */
 const labelledChars = 5;
+const longestCompound = 16;
+const hyphen = 0x2d;
+/** Longer addresses are put together. */
+const longestPage = 256;
 
 /** Finds what a leaf of a call's arguments is known as: several things, if it is made of several. */
 export class Tracing {
@@ -147,6 +151,15 @@ export class Tracing {
     if (isNew || !told) this.#tell(unknown);
   }
 
+  /** A word of two, such as `walk-through`: no value that labels stick to. */
+  #isCompound(index: number): boolean {
+    const { norm, from, to, flags } = this.#lexer;
+    if (((flags[index] ?? 0) & ~has.capital) !== (has.letter | has.joiner)) return false;
+    const [start, end] = [from[index] ?? 0, to[index] ?? 0];
+    const joint = norm.subarray(start, end).indexOf(hyphen) + start;
+    return joint > start && end - start <= longestCompound && !norm.subarray(joint + 1, end).some(isJoint);
+  }
+
   #isTyped(index: number): boolean {
     return ((this.#lexer.flags[index] ?? 0) & (has.joiner | has.digit)) !== 0;
   }
@@ -177,18 +190,25 @@ export class Tracing {
     if (first < last) this.#atoms.account(first, last, this.#better);
     else if (this.#isTyped(first)) this.#forms(first);
     if (first === last && originOf(this.#value) > origin.directory) this.#atDirectory(first);
-    const isValue = first < last || (this.#isTyped(first) && (to[first] ?? 0) - (from[first] ?? 0) >= labelledChars);
+    const isValue = first < last || (this.#isTyped(first) && (to[first] ?? 0) - (from[first] ?? 0) >= labelledChars && !this.#isCompound(first));
     if (this.#value === 0) [this.#missed.first, this.#missed.last] = [first, last];
-    else if (isValue) this.#leaf.brings(labelsOf(this.#value));
+    else if (isValue && originOf(this.#value) !== origin.directory) this.#leaf.brings(labelsOf(this.#value)); // whom the directory names is nobody's secret
     return this.#value;
   }
 
-  /** A host vouches for a lexeme that is nothing but a host. */
+  /** Whether an address has nothing in it that its host could send on, or be told. */
+  #isPlainPage(index: number): boolean {
+    const { norm, from, to } = this.#lexer;
+    return /^(?:https?:\/\/)?[\w.-]+(?::\d+)?(?:\/[\w.~/-]*)?$/.test(String.fromCharCode(...norm.subarray(from[index] ?? 0, Math.min(to[index] ?? 0, (from[index] ?? 0) + longestPage + 1)))) && (to[index] ?? 0) - (from[index] ?? 0) <= longestPage;
+  }
+
+  /** A host vouches for a lexeme that is nothing but a host; that of the directory also for a page that was told as it stands. */
   #forms(index: number): void {
     [this.#host, this.#hasMore] = [0, false];
     this.#atoms.forms(index, this.#form);
     if (this.#isAmount) this.#atoms.hundredths(index, this.#better);
-    if (!this.#hasMore && this.#host !== 0 && (this.#value === 0 || originOf(this.#host) < originOf(this.#value))) this.#value = this.#host;
+    const isBetter = this.#value === 0 || originOf(this.#host) < originOf(this.#value);
+    if (this.#host !== 0 && isBetter && (!this.#hasMore || (this.#value !== 0 && originOf(this.#host) === origin.directory && this.#isPlainPage(index)))) this.#value = this.#host;
   }
 
   readonly #form: Sink = (tag) => {

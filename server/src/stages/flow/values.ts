@@ -157,4 +157,14 @@ export class ReadValues {
     if (isRead) this.#table.set(low, high, packed(code, both, place));
     else if (both !== labelsOf(known)) this.#table.set(low, high, packed(before as OriginCode, both, placeOf(known)));
   }
+
+  /**
+   * Takes note of an address or account that something trusted tells by itself, since no call has named it: that it is known there is what makes
+   * somebody known, also when something untrusted told it before.
+   */
+  confirm(low: number, high: number, labels: number, place: number): void {
+    const known = this.#table.get(low, high);
+    if (originOf(known) === origin.untrusted) this.#table.set(low, high, packed(origin.trusted, this.labels.union(labelsOf(known), labels), place));
+    else this.add(low, high, origin.trusted, labels, place);
+  }
 }

@@ -109,7 +109,8 @@ function changes(call: ShellCall, verb: string, rest: readonly ShellWord[]): voi
     (verb === "push" && has(/^(-\w*f|--force|-\w*d$|--delete|--mirror|--prune|\+|:)/)) ||
     (verb === "reset" && has(/^--(hard|merge|keep)/)) ||
     (verb === "restore" || (/^(checkout|switch)$/.test(verb) && has(/^(--|-\w*f|--force|--discard-changes|\.|-B|-C)$/))) ||
-    (/^(branch|tag|update-ref|worktree|remote)$/.test(verb) && has(/^(-\w*[dD]|--delete|remove|rm|prune|-f|--force)$/)) ||
+    (verb === "branch" && has(/^(-\w*[DfMC]|--force)/)) || // `-d` deletes what is merged, and nothing else
+    (/^(tag|update-ref|worktree|remote)$/.test(verb) && has(/^(-\w*[dD]|--delete|remove|rm|prune|-f|--force)$/)) ||
     (/^(stash|reflog)$/.test(verb) && has(/^(drop|clear|expire|delete)$/))
   ) {
     reading.destructive = true;

@@ -1,0 +1,83 @@
+import { stemOf } from "./stem.ts";
+
+// Words that ask for the same: a contract that lists one of a row under `asked_by` means all of it. Rows are narrow, for whatever stands in one of them
+// counts as asked for wherever a task says another.
+
+/** Verbs; as nouns they say nothing. */
+const verbs = `
+send mail email e-mail message dm inform notify contact tell
+answer reply respond
+book reserve rebook
+rent hire
+cancel call-off
+delete remove erase
+refund reimburse
+pay settle
+buy purchase order reorder
+return send-back
+reschedule postpone move-date
+move shift reallocate
+reject decline refuse deny
+approve accept greenlight
+publish put-online
+update edit amend revise change
+correct fix
+raise increase
+lower reduce decrease cut
+enable activate turn-on
+disable deactivate turn-off
+pause suspend
+resume unpause reactivate
+restart reboot
+forward pass-on
+transfer hand-over pass-on
+assign reassign
+enter register record
+acknowledge ack
+extend prolong renew
+invite ask-along
+`;
+/** Nouns. */
+const nouns = `
+attendee participant ticketholder holder visitor
+phone telephone mobile cellphone
+bill invoice
+photo picture image
+prescription rx
+grade mark
+holiday vacation leave
+spreadsheet sheet
+`;
+
+const numbered = (rows: string): ReadonlyMap<string, readonly number[]> => {
+  const kinds = new Map<string, number[]>();
+  for (const [number, row] of rows.trim().split("\n").entries()) for (const stem of new Set(row.split(" ").map(stemOf))) kinds.set(stem, [...(kinds.get(stem) ?? []), number]);
+  return kinds;
+};
+
+const none: readonly number[] = [];
+const byVerb = numbered(verbs);
+const byNoun = numbered(nouns);
+/** Rows of verbs that a stem stands in. */
+export const verbsLike = (stem: string): readonly number[] => byVerb.get(stem) ?? none;
+/** Verbs with which somebody is told something: as nouns they are what is read, so that they ask for nothing. */
+export const isTelling = (stem: string): boolean => verbsLike(stem).includes(0);
+/** Rows of nouns that a stem stands in. */
+export const nounsLike = (stem: string): readonly number[] => byNoun.get(stem) ?? none;
+
+const within = (words: number): string => `(?:[^\\s.;!?]+ ){1,${words}}`;
+const denied = "(?<!(?:\\bnot|n't|\\bnever|\\bwithout) (?:[^\\s.;!?]+ ){0,3})";
+const said = (saying: string): RegExp => new RegExp(`${denied}\\b(?:${saying})(?![\\w-])`);
+/** Sayings of several words that are verbs of a row. */
+export const sayings: readonly (readonly [RegExp, string])[] = [
+  [said(`(?:send|ship|take|bring|give) (?:${within(6)})?back`), "send-back"],
+  [said(`call (?:${within(6)})?off`), "call-off"],
+  [said(`get rid of`), "remove"],
+  [said(`(?:push|bring|move) (?:${within(6)})?(?:back|forward|to (?:mon|tues|wednes|thurs|fri|satur|sun)day|to the (?:morning|afternoon|evening|\\d+(?:st|nd|rd|th)))|put (?:${within(6)})?off`), "move-date"],
+  [said(`(?:turn|switch) (?:${within(6)})?on`), "turn-on"],
+  [said(`(?:turn|switch) (?:${within(6)})?off`), "turn-off"],
+  [said(`pass(?:ed|es|ing)? (?:${within(8)})?(?:on|over)(?: to)?|hand(?:ed|s|ing)? (?:${within(8)})?over`), "pass-on"],
+  [said(`(?:money|pay(?:ment)?) (?:${within(3)})?back`), "refund"],
+  [said(`(?:put|get|bring) (?:${within(8)})?(?:on|onto|up on|to) (?:the|our|my|its) (?:\\w+ ){0,3}(?:site|website|page|pages|blog|homepage|front page|shop)|take (?:${within(4)})?live|go live with|put (?:${within(6)})?online`), "put-online update"],
+  [said(`put (?:${within(6)})?in(?=\\s*(?:$|[.,;!?]|for\\b|please\\b))|put (?:${within(6)})?into (?:the|our|my) (?:system|books?|records?|list|register|sheet|spreadsheet|tracker)`), "enter"],
+];
