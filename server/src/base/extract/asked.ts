@@ -3,7 +3,7 @@ import { isVerb } from "./effects.ts";
 import { doingsOf, generalWords, openDoings, plainDoings, thingsOf } from "./kinds-of-things.ts";
 import { remembered } from "../remembered.ts";
 import { stemOf } from "./stem.ts";
-import { isTelling, nounsLike, sayings as idioms, verbsLike } from "./synonyms.ts";
+import { isRead, nounsLike, sayings as idioms, verbsLike } from "./synonyms.ts";
 import { wordsOf } from "./words.ts";
 
 // What a task asks for, by the words of whoever gave it: a call that goes beyond it is one that nobody asked for. Words are all there is to go by, so
@@ -161,7 +161,7 @@ function askedAnew(task: Task, { server, tool, effects, askedBy }: AskedCall): r
 
 /** Whether a task has a word, or one that stands for it. */
 const isMeant = ({ stems, verbs, nouns }: Task, stem: string): boolean =>
-  (stems.has(stem) && !isTelling(stem)) || verbsLike(stem).some((row) => verbs.has(row)) || nounsLike(stem).some((row) => nouns.has(row));
+  (stems.has(stem) && !isRead(stem)) || verbsLike(stem).some((row) => verbs.has(row)) || nounsLike(stem).some((row) => nouns.has(row));
 
 /** Whether a task has a tool's own words: its verb, and what it is done to. */
 const namesTool = ({ stems }: Task, server: readonly string[], words: readonly string[]): boolean => {

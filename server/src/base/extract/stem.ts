@@ -5,7 +5,7 @@ const endings: readonly (readonly [RegExp, string])[] = [
   [/(?:ization|isation)$/, "ize"],
   [/(?<=[a-z]{3})(?:ations?|ions?|ments?|ings?|ness)$/, ""],
   [/(?<=[a-z]{2})ies$/, "y"],
-  [/(?<=(?:s|x|z|ch|sh))es$/, ""],
+  [/(?<=(?:s|x|z|ch|sh))es$/, "e"],
   [/(?<=[a-z]{3})ied$/, "y"],
   [/(?<=[a-z]{2}[^e])ed$/, ""],
   [/(?<=[a-z]{2}[^s'u])s$/, ""],

@@ -5,8 +5,9 @@ import { stemOf } from "./stem.ts";
 
 /** Verbs; as nouns they say nothing. */
 const verbs = `
-send mail email e-mail message dm inform notify contact tell
-answer reply respond
+send mail email e-mail message dm inform notify contact tell answer reply respond pass-on
+post announce
+handle process triage manage help deal-with take-on sort-out work-off look-after go-through set-up do-what
 book reserve rebook
 rent hire
 cancel call-off
@@ -61,7 +62,8 @@ const byNoun = numbered(nouns);
 /** Rows of verbs that a stem stands in. */
 export const verbsLike = (stem: string): readonly number[] => byVerb.get(stem) ?? none;
 /** Verbs with which somebody is told something: as nouns they are what is read, so that they ask for nothing. */
-export const isTelling = (stem: string): boolean => verbsLike(stem).includes(0);
+export const isRead = (stem: string): boolean => read.has(stem);
+const read: ReadonlySet<string> = new Set("send mail email e-mail message dm inform notify contact tell".split(" ").map(stemOf));
 /** Rows of nouns that a stem stands in. */
 export const nounsLike = (stem: string): readonly number[] => byNoun.get(stem) ?? none;
 
@@ -73,6 +75,15 @@ export const sayings: readonly (readonly [RegExp, string])[] = [
   [said(`(?:send|ship|take|bring|give) (?:${within(6)})?back`), "send-back"],
   [said(`call (?:${within(6)})?off`), "call-off"],
   [said(`get rid of`), "remove"],
+  [said(`deal(?:ing)? with`), "deal-with"],
+  [said(`take (?:care of|on|[a-z]{1,5}-?\\d+)`), "take-on"],
+  [said(`sort (?:${within(6)})?out`), "sort-out"],
+  [said(`work (?:off|through|on|down)`), "work-off"],
+  [said(`look (?:after|into)|see to`), "look-after"],
+  [said(`go(?:ing)? through`), "go-through"],
+  [said(`set (?:${within(4)})?up`), "set-up"],
+  [said(`do (?:what|whatever|as|it all)`), "do-what"],
+  [said(`(?:tell|inform|notify|ask|let) (?:${within(3)})?#\\w+`), "post"],
   [said(`(?:push|bring|move) (?:${within(6)})?(?:back|forward|to (?:mon|tues|wednes|thurs|fri|satur|sun)day|to the (?:morning|afternoon|evening|\\d+(?:st|nd|rd|th)))|put (?:${within(6)})?off`), "move-date"],
   [said(`(?:turn|switch) (?:${within(6)})?on`), "turn-on"],
   [said(`(?:turn|switch) (?:${within(6)})?off`), "turn-off"],
