@@ -9,8 +9,8 @@ export const whole = /^\/contents?\/\d+\/text$/;
 /** Where MCP says what kind of part it is: nobody's word. */
 export const kindOfPart = /^\/contents?\/\d+\/(?:type|mimeType)$/;
 
-/** Whether it is MCP itself that calls a part of the result so, and no field of what is in it. */
-const isOfEnvelope = (key: string, above: string): boolean => envelope.has(key) && /^(?:\/contents?(?:\/\d+)?)?$/.test(above);
+/** Where MCP itself names the parts of a result, below the result or one of its contents: these are no fields of what is in it. */
+const enveloping = /^(?:\/contents?(?:\/\d+)?)?$/;
 
 /**
  * Which parts of a result are trusted: a place is negative where the contrary holds of what holds of the result. Invariant: whatever stands in a field that is
@@ -43,7 +43,7 @@ export class Parts {
   }
 
   readonly child = (parent: number, key: string | number): number => {
-    const isExcepted = typeof key === "string" && this.#except.has(key) && !isOfEnvelope(key, this.#places.at(Math.abs(parent))?.field ?? "");
+    const isExcepted = typeof key === "string" && this.#except.has(key) && !(envelope.has(key) && enveloping.test(this.#places.at(Math.abs(parent))?.field ?? ""));
     const child = this.#places.child(Math.abs(parent), key);
     if (this.#author.size > 0 && (isExcepted || this.#closed.has(Math.abs(parent)))) this.#closed.add(child);
     return parent < 0 || isExcepted ? -child : child;
