@@ -63,7 +63,7 @@ const byNoun = numbered(nouns);
 export const verbsLike = (stem: string): readonly number[] => byVerb.get(stem) ?? none;
 /** Verbs with which somebody is told something: as nouns they are what is read, so that they ask for nothing. */
 export const isRead = (stem: string): boolean => read.has(stem);
-const read: ReadonlySet<string> = new Set("send mail email e-mail message dm inform notify contact tell".split(" ").map(stemOf));
+const read: ReadonlySet<string> = new Set("mail email e-mail message dm".split(" ").map(stemOf));
 /** Rows of nouns that a stem stands in. */
 export const nounsLike = (stem: string): readonly number[] => byNoun.get(stem) ?? none;
 
