@@ -374,13 +374,8 @@ export class Flow {
 
   #task(memory: SessionMemory, text: string): void {
     const { printer } = this.#atoms;
-    this.#reader.text(
-      text.replace(/(?<=[\w)]\.)(?=\p{Lu}\p{Ll})/gu, " "), // A sentence that begins without a blank: `www.shop.example.They sent it`.
-      (tag) => {
-        if (!isPart(tag)) memory.task.set(printer.low, printer.high, 1);
-      },
-      true,
-    );
+    const put: Sink = (tag) => void (isPart(tag) || memory.task.set(printer.low, printer.high, 1));
+    this.#reader.text(text.replace(/(?<=[\w)]\.)(?=\p{Lu}\p{Ll})/gu, " "), put, true); // A sentence that begins without a blank: `www.shop.example.They sent it`.
   }
 }
 
