@@ -309,8 +309,10 @@ it.for(drivers)("planted secrets are nowhere but where they must be, with a sand
   gates.held.promise.catch(() => {});
 
   await gates.held.promise.catch(async () => expect.fail(`${(await outputs).join("\n")}\n${daemon.log}`));
-  const servers = new Set(treeOf(daemon.pid).map(({ pid }) => pid));
-  search.lookAtProcesses((pid) => (pid === daemon.pid ? "the daemon" : pid === run.pid ? "the run" : servers.has(pid) ? "a server" : `process ${pid}`));
+  search.lookAtProcesses(() => {
+    const servers = new Set(treeOf(daemon.pid).map(({ pid }) => pid)); // The daemon starts another one when one of them is taken.
+    return (pid) => (pid === daemon.pid ? "the daemon" : pid === run.pid ? "the run" : servers.has(pid) ? "a server" : `process ${pid}`);
+  });
   search.lookBelow("the folders", home);
   if (isRoot) expect(lookAtSandbox(all, run.pid ?? 0)).toEqual(["control of the workspace in memory of the sandbox"]);
   gates.goOn.resolve();

@@ -70,9 +70,11 @@ export class Search {
     }
   }
 
-  /** Command line and environment of every process of the machine; `of` names those that are known. */
-  lookAtProcesses(of: (pid: number) => string): void {
-    for (const pid of namesIn("/proc").map(Number).filter((each) => Number.isInteger(each) && each !== process.pid)) {
+  /** Command line and environment of every process of the machine. `known` is asked once they are listed, so that none is newer than what it knows, and gives each a name. */
+  lookAtProcesses(known: () => (pid: number) => string): void {
+    const pids = namesIn("/proc").map(Number).filter((each) => Number.isInteger(each) && each !== process.pid);
+    const of = known();
+    for (const pid of pids) {
       this.look(`command line of ${of(pid)}`, contentOf(`/proc/${pid}/cmdline`));
       this.look(`environment of ${of(pid)}`, contentOf(`/proc/${pid}/environ`));
     }
