@@ -90,3 +90,12 @@ test("a signal reaches the command, and the session ends with it", async () => {
   const [code] = await once(child, "close");
   expect({ code, output }).toEqual({ code: 5, output: "ready\nclosed\n" });
 });
+
+test("the line that holds the session is let go of before the session is closed: it would dial anew with a token that is worth nothing any more", async () => {
+  const ended: string[] = [];
+  const line = new DisposableStack();
+  line.defer(() => void ended.push("line"));
+  const api = { open: async () => session, hold: () => line, close: async () => void ended.push("session") };
+  await run({ api, environment, say: () => {}, command: process.execPath, args: ["-e", ""] });
+  expect(ended).toEqual(["line", "session"]);
+});

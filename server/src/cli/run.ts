@@ -49,7 +49,7 @@ const fromTerminal: ReadonlySet<string> = new Set(["SIGINT", "SIGQUIT"]);
  */
 export async function run({ api, environment, say, command, args }: RunOptions): Promise<number> {
   const session = await api.open();
-  using _ = api.hold(session);
+  using line = api.hold(session);
   const folder = mkdtempSync(join(tmpdir(), "lanyard-run-")); // mkdtemp makes it 0700.
   try {
     const config = join(folder, "mcp.json");
@@ -64,6 +64,7 @@ export async function run({ api, environment, say, command, args }: RunOptions):
     }, say);
   } finally {
     rmSync(folder, { recursive: true, force: true });
+    line[Symbol.dispose](); // It would dial anew when the daemon hangs up, with the token of a session that has ended.
     await api.close(session).catch((error: unknown) => {
       say(`session ${session.session} could not be closed (${error instanceof Error ? error.message : "unknown error"}); it ends by itself when it expires`);
     });
