@@ -46,6 +46,7 @@ export interface IsolatedOptions {
 const mcpPort = 7420;
 const passedAlways = ["LANG", "LC_ALL", "TERM", "TZ", "NO_COLOR"];
 const passedSignals = ["SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGINT", "SIGQUIT"] as const;
+const endingSignals: ReadonlySet<string> = new Set(["SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT"]);
 const heldOutside = "held-outside-the-sandbox";
 const noSuchFile = 2;
 
@@ -73,11 +74,11 @@ export async function runIsolated(options: IsolatedOptions): Promise<number> {
   const session = await api.open(); // Only now: the tier it claims is there.
   using authority = holdSession(session, options.authorityTermMs);
   target = { url: session.url, token: session.token, authority };
-  heed(authority, sandbox, say);
+  const standsStill = heed(authority, sandbox, say);
   try {
     await authority.ready();
     await held.open(session.session, sandbox, await options.speak(session));
-    const code = await carry(options, sandbox, session);
+    const code = await carry(options, sandbox, session, standsStill);
     await held.look(sandbox).catch((error: unknown) => say(`what it changed is lost: ${error instanceof Error ? error.message : "unknown error"}`));
     return code;
   } catch (error) {
@@ -95,9 +96,9 @@ export async function runIsolated(options: IsolatedOptions): Promise<number> {
 
 /**
  * A stop kills the sandbox. Without the daemon's word its doors are closed, which is all the ways it has; where the driver can, it stands still
- * meanwhile, so that it finds as little as possible changed when it goes on.
+ * meanwhile, so that it finds as little as possible changed when it goes on. Returns whether it stands still now.
  */
-function heed(authority: AuthorityLease, sandbox: Sandbox, say: (line: string) => void): void {
+function heed(authority: AuthorityLease, sandbox: Sandbox, say: (line: string) => void): () => boolean {
   let waits = false;
   let isStopped = false;
   const pass = (turn: (() => Promise<void>) | undefined) => void turn?.().catch(() => {}); // It may have ended meanwhile.
@@ -116,9 +117,10 @@ function heed(authority: AuthorityLease, sandbox: Sandbox, say: (line: string) =
     }
     waits = state === "lost";
   });
+  return () => waits && sandbox.pause !== undefined;
 }
 
-async function carry({ command, args, environment, pass, say, stdio }: IsolatedOptions, sandbox: Sandbox, { session, egress_ca: authority, placeholders }: RunSession): Promise<number> {
+async function carry({ command, args, environment, pass, say, stdio }: IsolatedOptions, sandbox: Sandbox, { session, egress_ca: authority, placeholders }: RunSession, standsStill: () => boolean): Promise<number> {
   const url = `http://127.0.0.1:${mcpPort}/mcp`;
   const config = `${homeInside}/.lanyard-mcp.json`;
   const path = { PATH: `${dirname(process.execPath)}:/usr/local/bin:/usr/bin:/bin` };
@@ -133,8 +135,14 @@ async function carry({ command, args, environment, pass, say, stdio }: IsolatedO
     args,
     environment: { HOME: homeInside, TMPDIR: "/tmp", ...path, ...egressEnvironment(ca), ...placeholders, ...Object.fromEntries(kept), LANYARD_MCP_URL: url, LANYARD_MCP_CONFIG: config, LANYARD_TOKEN: heldOutside, LANYARD_SESSION: session },
   });
+  let endedBy = 0;
   const listeners = passedSignals.map((name) => {
-    const hear = () => execution.signal(constants.signals[name]);
+    const hear = () => {
+      const number = constants.signals[name];
+      if (!standsStill() || !endingSignals.has(name)) return execution.signal(number);
+      endedBy = number; // What stands still hears nothing, and whoever sends this wants it ended.
+      void sandbox.destroy();
+    };
     process.on(name, hear);
     return () => process.off(name, hear);
   });
@@ -147,6 +155,9 @@ async function carry({ command, args, environment, pass, say, stdio }: IsolatedO
     await Promise.allSettled([finished(execution.stdout), finished(execution.stderr)]);
     if (kind === "failed") say(`\`${command}\` could not be started in the sandbox: ${value === noSuchFile ? "there is no such command inside; see --readable" : `error ${value}`}`);
     return kind === "exited" ? value : kind === "signalled" ? 128 + value : value === noSuchFile ? 127 : 126;
+  } catch (error) {
+    if (endedBy > 0) return 128 + endedBy;
+    throw error;
   } finally {
     stdio.stdin.unpipe(execution.stdin);
     stdio.stdin.pause();
