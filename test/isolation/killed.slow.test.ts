@@ -10,7 +10,7 @@ import { verifyStore } from "../../server/src/base/store/verify.ts";
 import type { SandboxDriver } from "../../server/src/stages/execution/sandbox/driver.ts";
 import { reapOrphans } from "../../server/src/stages/execution/sandbox/orphans.ts";
 import { processState, treeOf } from "../../server/src/stages/execution/sandbox/usage.ts";
-import { approveCatalog, DaemonProcess, program, until, World } from "../daemon.ts";
+import { ambient, approveCatalog, DaemonProcess, program, until, World } from "../daemon.ts";
 import { freePort } from "../kits/ports.ts";
 import { SandboxGround } from "../kits/sandbox.ts";
 import { counter, type Counter } from "../torture/counter.ts";
@@ -44,7 +44,7 @@ class Load {
   constructor(driver: SandboxDriver["name"], first: number, upstream: string) {
     const who = ["--agent", "bot", "--on-behalf-of", "ben", "--purpose", "load"];
     const args = [program, "--config", world.config, "run", "--isolation", driver, "--workspace", project, ...who, "--", "sh", "load.sh", upstream, String(first)];
-    const child = spawn(process.execPath, args, { cwd: project, stdio: ["ignore", "pipe", "pipe"], env: { PATH: process.env["PATH"], HOME: process.env["HOME"], LANYARD_HOME: home } });
+    const child = spawn(process.execPath, args, { cwd: project, stdio: ["ignore", "pipe", "pipe"], env: { ...ambient, HOME: process.env["HOME"], LANYARD_HOME: home } });
     this.driver = driver;
     this.pid = child.pid ?? 0;
     this.ended = new Promise((done) => child.once("close", done));
