@@ -126,7 +126,7 @@ const system = async (folder, node, npm, sh) => {
   cpSync(join(npm, "node_modules/npm"), join(work, "usr/local/lib/node_modules/npm"), { recursive: true });
   for (const name of ["npm", "npx"]) symlinkSync(`../lib/node_modules/npm/bin/${name}-cli.js`, join(work, "usr/local/bin", name));
   // Python compiles what it imports; in the guest it could not keep that. By hash, since the disk has no times.
-  const prepare = "ldconfig && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /usr/lib/python3*";
+  const prepare = "/usr/sbin/ldconfig && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /usr/lib/python3*";
   await pipe("bwrap", ["--unshare-net", "--bind", work, "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--", "/bin/sh", "-c", prepare]);
   await pipe("mkfs.erofs", ["--quiet", "-zlz4", "--all-root", "-T0", join(folder, "system.erofs"), work]);
   rmSync(work, { recursive: true });
