@@ -21,6 +21,8 @@ function attempt<T>(read: () => T, otherwise: T): T {
   }
 }
 
+/** A process that has let go of its namespaces: nothing of it runs any more, and for a moment the kernel still names it. Only root can tell for all. */
+const isEnding = (pid: number): boolean => process.geteuid?.() === 0 && linkOf(`/proc/${pid}/ns/mnt`) === "";
 const namespacesOf = (pid: number | "self"): string[] => namesIn(`/proc/${pid}/ns`).map((name) => linkOf(`/proc/${pid}/ns/${name}`)).filter(Boolean);
 const socketsOf = (pid: number | "self"): string[] => namesIn(`/proc/${pid}/fd`).map((fd) => linkOf(`/proc/${pid}/fd/${fd}`)).filter((path) => path.startsWith("socket:"));
 /** Of the whole machine; one that has ended and waits for its parent to notice is none. */
@@ -59,9 +61,9 @@ export class SessionTraces implements Disposable {
   left(): Trace[] {
     const all = processesOfAll();
     const named = (text: string): boolean => text.includes(basename(this.#folder)) || this.#ids.some((id) => text.includes(id));
-    const within = all.flatMap((pid) => namespacesOf(pid)).filter((name) => this.#namespaces.has(name));
+    const within = all.flatMap((pid) => (isEnding(pid) ? [] : namespacesOf(pid))).filter((name) => this.#namespaces.has(name));
     const found: Record<Trace["kind"], string[]> = {
-      process: this.#processes.filter(({ pid, begun }) => processState(pid)?.begun === begun).map(({ pid }) => String(pid)),
+      process: this.#processes.filter(({ pid, begun }) => processState(pid)?.begun === begun && !isEnding(pid)).map(({ pid }) => String(pid)),
       namespace: [...new Set(within)].filter((name) => !name.startsWith("mnt:")),
       // Those of whoever is in one of its trees, and whatever of it has got into the machine's own.
       mount: [...within.filter((name) => name.startsWith("mnt:")), ...textOf("/proc/self/mountinfo").split("\n").filter(named)],
