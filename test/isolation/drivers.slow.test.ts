@@ -110,7 +110,7 @@ describe.each(names)("driver %s", (name) => {
     const { ended, stdout, stderr } = sandbox.exec({ command: "sh", args: ["-c", "setsid sleep 985 & sleep 985"], environment: { PATH: "/usr/bin:/bin" } });
     stdout.resume();
     stderr.resume();
-    await until(async () => (await shell(sandbox, "cat /proc/[0-9]*/comm 2>/dev/null | grep -c sleep")).out === "2\n", "both sleep");
+    await until(async () => (await shell(sandbox, "grep -alE '^sleep.985' /proc/[0-9]*/cmdline 2>/dev/null | wc -l")).out.trim() === "2", "both sleep");
     await sandbox.destroy();
     await expect(ended).rejects.toThrow(/was ended/);
     expect(treeOf(process.pid)).toHaveLength(before);
