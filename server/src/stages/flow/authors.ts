@@ -1,7 +1,8 @@
 import { isObject, type Json, type JsonObject } from "@lanyard/contract";
+import type { Yields } from "../../base/config/labels.ts";
 
-/** Fields of a record that say who wrote it, each with those whose word is the organisation's own: addresses, domains of addresses, or values as they stand. Lower case. */
-export type Authors = ReadonlyMap<string, ReadonlySet<string>>;
+/** Fields that say who wrote a record, with those whose word it is trusted as. */
+export type Authors = Yields["author"];
 
 const address = /[^\s<>"'(),;:[\]]+@[^\s<>"'(),;:[\]]+/g;
 const mostAuthors = 64;

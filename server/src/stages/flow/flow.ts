@@ -68,6 +68,12 @@ export interface FlowOptions {
   readonly past: (root: string) => Iterable<PastEvent> | null;
 }
 
+/** What the organisation itself names, and what is meant to be taken for it. */
+interface Organisation {
+  readonly directory: PrintTable;
+  readonly lookalikes: Lookalikes;
+}
+
 const isPart = (tag: Tag): boolean => tag === tags.piece || tag === tags.domain;
 /** Phrases shorter than this are too common to say that a line repeats what was said before. */
 const tellingLexemes = 3;
@@ -80,8 +86,7 @@ export class Flow {
   readonly #atoms: Atoms;
   readonly #lexer = new Lexer();
   readonly #sessions = new Map<string, SessionMemory>();
-  readonly #directories = new WeakMap<Config, PrintTable>();
-  readonly #known = new WeakMap<Config, Lookalikes>();
+  readonly #organisations = new WeakMap<Config, Organisation>();
   readonly #owed = new Map<number, readonly StateChange[]>();
   #turn = 0;
 
@@ -107,7 +112,7 @@ export class Flow {
   trace(principal: Principal, args: Action["args"], facts: Readonly<Record<string, ArgumentFacts>>, constants: Readonly<Record<string, ReadonlySet<string>>>): Traced {
     const memory = this.#memoryOf(principal);
     const task = [principal.purpose, ...memory.added, ...memory.delegated].join("\n");
-    const known = { memory, task, directory: this.#directory(), liftedOf: (text: string) => this.#liftedOf(memory, text) };
+    const known = { memory, task, directory: this.#organisation().directory, liftedOf: (text: string) => this.#liftedOf(memory, text) };
     const traced = Object.keys(facts).map((name) => [name, this.#tracing.factsOf(known, { name, value: args[name] ?? null, own: facts[name] as ArgumentFacts, constants: constants[name] ?? none })] as const);
     return { facts: Object.fromEntries(traced), labels: memory.labelsBeside(principal.labels), task };
   }
@@ -159,7 +164,7 @@ export class Flow {
 
   #said(memory: SessionMemory, args: JsonObject, writing: Writing | null): void {
     const { printer } = this.#atoms;
-    const directory = this.#directory();
+    const { directory } = this.#organisation();
     const said: Sink = (tag) => {
       if (isPart(tag) || tag === tags.inner) return;
       const { low, high } = printer;
@@ -192,7 +197,7 @@ export class Flow {
     const hasMore = yields.all.length > yields.labels.length;
     const content = "result" in answer ? answer.result : (answer.error as unknown as Json);
     const root = read.places.root(seq);
-    const lookalikes = this.#lookalikes();
+    const { lookalikes } = this.#organisation();
     /** What may be trusted comes first: what is known first stays known so, and people repeat in their words what a record says. */
     for (const isTurn of parts.differ ? [true, false] : [trusts]) {
       parts.begin();
@@ -236,7 +241,7 @@ export class Flow {
   /** Whether a line of a trusted result repeats what the model or something untrusted has said, here or where it was written down: then it vouches for none of it. */
   #repeats(memory: SessionMemory, line: string): boolean {
     const { printer } = this.#atoms;
-    const directory = this.#directory();
+    const { directory } = this.#organisation();
     let repeats = false;
     this.#reader.text(line, (tag) => {
       if (repeats || (tag !== tags.phrase && tag !== tags.shingle)) return;
@@ -278,24 +283,15 @@ export class Flow {
     return lifted;
   }
 
-  #lookalikes(): Lookalikes {
+  /** Worked out once for each configuration. */
+  #organisation(): Organisation {
     const config = this.#options.config();
-    let known = this.#known.get(config);
+    let known = this.#organisations.get(config);
     if (!known) {
-      known = new Lookalikes(config);
-      this.#known.set(config, known);
+      known = { directory: directoryOf(config, this.#atoms, this.#lexer), lookalikes: new Lookalikes(config) };
+      this.#organisations.set(config, known);
     }
     return known;
-  }
-
-  #directory(): PrintTable {
-    const config = this.#options.config();
-    let table = this.#directories.get(config);
-    if (!table) {
-      table = directoryOf(config, this.#atoms, this.#lexer);
-      this.#directories.set(config, table);
-    }
-    return table;
   }
 
   #memoryOf(principal: Learned["principal"]): SessionMemory {
