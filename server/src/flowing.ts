@@ -11,7 +11,7 @@ import type { Facts, Intent, Passage } from "./base/path.ts";
 import type { Store } from "./base/store/port.ts";
 import { isModelHost } from "./base/usage.ts";
 import type { WebHeaders } from "./base/web.ts";
-import { Flow, type ResultYields } from "./stages/flow/flow.ts";
+import { Flow, type Learned, type ResultYields } from "./stages/flow/flow.ts";
 import { PassingBody } from "./stages/flow/passing-body.ts";
 import { pastOf } from "./stages/flow/past.ts";
 import { Vouching } from "./stages/flow/vouching.ts";
@@ -44,8 +44,8 @@ export const unrecordedFlow = ({ clock, ...judges }: Judges & { readonly clock: 
 /** The parts of the path that take note of what a call says and of what comes back. */
 export const noting = (flow: Flow, config: () => Config) => ({
   say: (action: Action, { principal }: Pick<Passage, "principal">, { seq }: Pick<Intent, "seq">, facts: Facts | null): void => flow.say(principal, action, { seq, effects: facts?.input.effects ?? [] }),
-  learn: (action: Action, answer: Answer, { principal }: Pick<Passage, "principal">, { seq }: Pick<Intent, "seq">, facts: Facts | null): Answer => {
-    const came = { principal, seq, action: action.name, touched: facts?.input.resources ?? [] };
+  learn: (action: Action, answer: Answer, { principal }: Pick<Passage, "principal">, { seq, said = seq }: Pick<Intent, "seq"> & Pick<Partial<Learned>, "said">, facts: Facts | null): Answer => {
+    const came = { principal, seq, said, action: action.name, touched: facts?.input.resources ?? [] };
     if ("result" in answer && answer.web) return learnedOfWeb(flow, config(), came, answer, action.args["host"]);
     flow.learn({ ...came, answer });
     return answer;

@@ -120,6 +120,7 @@ export const limits = {
   unfold_views: { value: 64, unit: "texts", why: "that one text unfolds to; past them its facts say `deep`" },
   unfold_chars: { value: 512 * 1024, unit: "characters", why: "of all that one text unfolds to; what is packed grows a thousandfold" },
   flow_values: { value: 600_000, unit: "values", why: "that are remembered of what one session and its children have read and said, some 5 MB of text in 10 MB of memory; past it what is not known counts as untrusted" },
+  flow_subjects: { value: 50_000, unit: "names", why: "of those whose the records are that one session has read; of further records nobody knows whose they are, and what a stranger told of them stays the stranger's" },
   flow_sessions_bytes: { value: 512 * 1024 * 1024, unit: "bytes", why: "what sessions remember of what they read, all together; what was not used for longest is read again from the ledger when it is needed" },
   flow_written_values: { value: 500_000, unit: "values", why: "that sessions have written and that were not known to be good, remembered so that they are known when others read them; the oldest make room" },
   flow_task_values: { value: 100_000, unit: "values", why: "words and phrases of a session's task; past it what people add is not known to be theirs" },

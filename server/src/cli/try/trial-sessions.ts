@@ -15,7 +15,7 @@ interface TrialApproval {
 /** A session of a trace, under the name the trace gives it. */
 export interface TrialSession extends Session {
   /** Calls that were allowed and of which no line has told the result, by their tool. */
-  running: { readonly tool: string; readonly reservation: Reservation; readonly facts: Facts | null }[];
+  running: { readonly tool: string; readonly line: number; readonly reservation: Reservation; readonly facts: Facts | null }[];
   readonly parent: TrialSession | null;
   /** Digest and name of the call that was asked for last, and whom. */
   asked: { readonly digest: string; readonly action: string; readonly approvers: readonly string[]; readonly bound: Bound; readonly atMs: number } | null;

@@ -170,7 +170,7 @@ export class Trial {
     if (isOther) first.reservation?.[Symbol.dispose]();
     const { ruling, by, why, facts, changed, reservation } = isOther ? rule(stages, action, session.principal, approvalBy([]), () => null) : first;
     const { decision } = ruling;
-    if (decision.effect === "allow" && reservation) session.running.push({ tool, reservation, facts });
+    if (decision.effect === "allow" && reservation) session.running.push({ tool, line: Number(head["line"]), reservation, facts });
     else reservation?.[Symbol.dispose]();
     if (by === "policy" && facts) this.#happened(number, facts.input, decision);
     if (decision.effect === "ask" && facts) session.asked = { digest: action.digest, action: action.name, approvers: decision.approvers, bound: boundOf(facts, ruling), atMs: this.#clock.nowMs() };
@@ -206,7 +206,7 @@ export class Trial {
     try {
       const action = actionOf(tool, {});
       const passed = inspect({ limits: this.#world.config.limits }, action, answer);
-      noting(this.#flow, () => this.#world.config).learn(action, passed, session, { seq: line }, ended[0]?.facts ?? null);
+      noting(this.#flow, () => this.#world.config).learn(action, passed, session, { seq: line, said: ended[0]?.line ?? line }, ended[0]?.facts ?? null);
       this.#ended(`${session.principal.session} ${action.name}`, isError === true ? "failed" : "done", passed);
       return { result: "passed" };
     } catch (error) {

@@ -15,6 +15,7 @@ import { Lookalikes } from "./lookalikes.ts";
 import { SessionMemory } from "./memory.ts";
 import type { PastEvent } from "./past.ts";
 import { Printer, tags, type Tag } from "./print.ts";
+import { SubjectReader } from "./subjects.ts";
 import { kindOfPart, Parts, whole } from "./parts.ts";
 import { ValueReader, walk } from "./reading.ts";
 import type { PrintTable } from "./table.ts";
@@ -51,6 +52,8 @@ export interface Learned {
   readonly principal: Pick<Principal, "session" | "chain" | "purpose">;
   /** Of its intent. */
   readonly seq: number;
+  /** What it was said with; `seq` by default. */
+  readonly said?: number;
   /** Cedar action id. */
   readonly action: string;
   readonly touched: readonly ResourceFact[];
@@ -75,14 +78,14 @@ interface Organisation {
 }
 
 const isPart = (tag: Tag): boolean => tag === tags.piece || tag === tags.domain;
-/** Phrases shorter than this are too common to say that a line repeats what was said before. */
-const tellingLexemes = 3;
+const tellingLexemes = 3; // Shorter phrases are too common to say that a line repeats what was said before.
 
 /** Where values came from: what sessions have read, and what is known by it of the arguments they send. */
 export class Flow {
   readonly #options: FlowOptions;
   readonly #reader: ValueReader;
   readonly #tracing: ArgumentTracing;
+  readonly #subjects: SubjectReader;
   readonly #atoms: Atoms;
   readonly #lexer = new Lexer();
   readonly #sessions = new Map<string, SessionMemory>();
@@ -94,6 +97,7 @@ export class Flow {
     this.#options = options;
     this.#atoms = new Atoms(new Printer(options.key), this.#lexer);
     this.#reader = new ValueReader(this.#atoms, this.#lexer);
+    this.#subjects = new SubjectReader(this.#atoms, this.#lexer);
     this.#tracing = new ArgumentTracing(new Tracing(this.#atoms, this.#lexer));
   }
 
@@ -124,7 +128,7 @@ export class Flow {
   say(principal: Learned["principal"], { args }: Pick<Action, "args">, { seq, effects }: { readonly seq: number; readonly effects: readonly CallEffect[] }): void {
     const memory = this.#memoryOf(principal);
     const writing = effects.length > 0 && effects.every((effect) => effect === "read" || effect === "egress") ? null : new Writing();
-    this.#said(memory, args, writing);
+    this.#said(memory, args, seq, writing);
     const owed = writing ? this.#options.written.keep(seq, writing) : [];
     if (owed.length > 0) this.#owed.set(seq, owed);
   }
@@ -162,26 +166,30 @@ export class Flow {
     this.#sessions.delete(session);
   }
 
-  #said(memory: SessionMemory, args: JsonObject, writing: Writing | null): void {
+  #said(memory: SessionMemory, args: JsonObject, seq: number, writing: Writing | null): void {
     const { printer } = this.#atoms;
     const { directory } = this.#organisation();
+    const asks = memory.asks(seq);
     const said: Sink = (tag) => {
       if (isPart(tag) || tag === tags.inner) return;
       const { low, high } = printer;
       if (writing) write(writing, memory, memory.look(low, high, directory), { low, high });
       if (tag === tags.address) memory.said.set(low, high, 1);
+      asks(low, high);
       memory.read.add(low, high, origin.model, 0, 1);
     };
     walk(args, 1, { child: () => 1, text: (text) => this.#reader.text(text, said) });
   }
 
-  #learned(memory: SessionMemory, { seq, action, touched, answer }: Learned): void {
+  #learned(memory: SessionMemory, { seq, said = seq, action, touched, answer }: Learned): void {
     const { read } = memory;
     const { printer } = this.#atoms;
-    const { written, yieldsOf } = this.#options;
-    const yields = yieldsOf(action, touched, answer ?? unseen);
+    const { written } = this.#options;
+    const { directory, lookalikes } = this.#organisation();
+    const yields = this.#options.yieldsOf(action, touched, answer ?? unseen);
     const trusts = yields.trust === "trusted";
-    const parts = new Parts(yields, read.places);
+    const parts = new Parts(yields, read.places, (record, at, isVouched) => this.#subjects.read(record, isVouched, directory, () => memory.owned(at, printer.low, printer.high)));
+    const isOfTeller = memory.answerTo(said);
     for (const label of yields.all) memory.labels.add(label);
     let [place, labels, code, isUntrusted, isContact]: [number, number, 3 | 4, boolean, boolean] = [0, 0, origin.untrusted, !trusts && !parts.differ, false];
     if (isUntrusted || (answer === null && parts.differ)) memory.labels.add("untrusted");
@@ -190,14 +198,13 @@ export class Flow {
       const { low, high } = printer;
       const before = code === origin.trusted ? written.get(low, high) : null;
       if (before) read.add(low, high, before.code, read.labels.union(labels, read.labels.number(before.labels)), place);
-      else if (tag === tags.address && isContact && code === origin.trusted && !memory.hasSaid(low, high)) read.confirm(low, high, labels, place);
+      else if (code === origin.trusted && (tag === tags.address ? isContact && !memory.hasSaid(low, high) : isOfTeller(low, high, place))) read.confirm(low, high, labels, place);
       else read.add(low, high, code, labels, place);
     };
     const own = read.labels.number(yields.labels);
     const hasMore = yields.all.length > yields.labels.length;
     const content = "result" in answer ? answer.result : (answer.error as unknown as Json);
     const root = read.places.root(seq);
-    const { lookalikes } = this.#organisation();
     /** What may be trusted comes first: what is known first stays known so, and people repeat in their words what a record says. */
     for (const isTurn of parts.differ ? [true, false] : [trusts]) {
       parts.begin();
@@ -213,7 +220,7 @@ export class Flow {
           const isTrusted = isTurn && !written.isFlooded;
           isUntrusted ||= !isTurn && text !== "" && field !== "" && !kindOfPart.test(read.places.at(place)?.field ?? "");
           for (const line of isTrusted ? text.split("\n") : [text]) {
-            code = isTrusted && !this.#repeats(memory, line) ? origin.trusted : origin.untrusted;
+            code = isTrusted && !this.#repeats(memory, line, (low, high) => isOfTeller(low, high, place)) ? origin.trusted : origin.untrusted;
             this.#reader.text(line, came);
           }
           if (isTrusted && text.includes("\n")) this.#reader.text(text, came);
@@ -239,7 +246,7 @@ export class Flow {
   }
 
   /** Whether a line of a trusted result repeats what the model or something untrusted has said, here or where it was written down: then it vouches for none of it. */
-  #repeats(memory: SessionMemory, line: string): boolean {
+  #repeats(memory: SessionMemory, line: string, isOfTeller: (low: number, high: number) => boolean): boolean {
     const { printer } = this.#atoms;
     const { directory } = this.#organisation();
     let repeats = false;
@@ -247,7 +254,7 @@ export class Flow {
       if (repeats || (tag !== tags.phrase && tag !== tags.shingle)) return;
       if (tag === tags.phrase && this.#atoms.spanned < tellingLexemes) return;
       const { low, high } = printer;
-      repeats = originOf(memory.look(low, high, directory)) >= origin.untrusted || this.#options.written.get(low, high)?.code === origin.untrusted;
+      repeats = (originOf(memory.look(low, high, directory)) >= origin.untrusted && !isOfTeller(low, high)) || this.#options.written.get(low, high)?.code === origin.untrusted;
     });
     return repeats;
   }
@@ -307,7 +314,7 @@ export class Flow {
     if (known) return known;
     const { limits } = this.#options.config();
     this.#makeRoom(limits.flow_sessions_bytes);
-    const memory = new SessionMemory(principal.purpose, { values: limits.flow_values, taskValues: limits.flow_task_values });
+    const memory = new SessionMemory(principal.purpose, { values: limits.flow_values, taskValues: limits.flow_task_values, subjects: limits.flow_subjects });
     const past = this.#options.past(root);
     memory.turn = this.#turn;
     this.#sessions.set(root, memory);
@@ -346,7 +353,7 @@ export class Flow {
     if (event.kind === "task") this.#addedTask(memory, event.text);
     else if (event.kind === "vouch") this.#vouched(memory, event.value, event.label);
     else if (event.kind === "mark") event.labels.forEach((label) => memory.labels.add(label));
-    else if (event.kind === "said") this.#said(memory, event.args, null);
+    else if (event.kind === "said") this.#said(memory, event.args, event.seq, null);
     else {
       this.#learned(memory, { principal: { session: root, chain: [], purpose: "" }, seq: event.seq, action: event.action, touched: event.input?.resources ?? [], answer: event.answer });
       for (const label of event.labels) memory.labels.add(label);

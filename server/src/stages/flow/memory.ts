@@ -1,5 +1,6 @@
 import type { ValueSource } from "@lanyard/contract";
 import type { PastEvent } from "./past.ts";
+import { Subjects } from "./subjects.ts";
 import { PrintTable } from "./table.ts";
 import { labelsOf, origin, originOf, packed, placeOf, ReadValues } from "./values.ts";
 
@@ -10,6 +11,10 @@ import { labelsOf, origin, originOf, packed, placeOf, ReadValues } from "./value
 export class SessionMemory {
   readonly purpose: string;
   readonly read: ReadValues;
+  /** Whose the records are that results were made of. */
+  readonly subjects: Subjects;
+  /** Values of calls that have not been answered, by call; of those that are not there anything may have been said. */
+  readonly #asking = new Map<number, Set<number>>();
   /** It has read words that somebody is told to say: what it says is looked through for them. */
   isTold = false;
   /** Words of people: the purpose and what was added to it. */
@@ -35,8 +40,9 @@ export class SessionMemory {
   /** When it was used last, in turns. */
   turn = 0;
 
-  constructor(purpose: string, { values, taskValues }: { values: number; taskValues: number }) {
+  constructor(purpose: string, { values, taskValues, subjects }: { values: number; taskValues: number; subjects: number }) {
     this.purpose = purpose;
+    this.subjects = new Subjects(subjects);
     this.read = new ReadValues(values);
     this.task = new PrintTable(taskValues);
   }
@@ -57,12 +63,43 @@ export class SessionMemory {
 
   /** About what it takes, in bytes. */
   get bytes(): number {
-    return this.read.bytes + this.task.bytes + this.vouched.bytes + this.said.bytes;
+    return this.read.bytes + this.task.bytes + this.vouched.bytes + this.said.bytes + this.subjects.bytes;
   }
 
   /** Whether a call has named this address or account, or may have. */
   hasSaid(low: number, high: number): boolean {
     return this.said.isFull || this.said.get(low, high) !== 0;
+  }
+
+  /** A call says values: told each as it is, up to so many. */
+  asks(seq: number): (low: number, high: number) => void {
+    const values = new Set<number>();
+    if (this.#asking.size >= mostAsking) this.#asking.delete(this.#asking.keys().next().value as number);
+    this.#asking.set(seq, values);
+    return (low, high) => {
+      if (values.add(keyOf(low, high)).size > mostAsked) this.#asking.delete(seq);
+    };
+  }
+
+  /**
+   * What of the answer to a call is of the very people who have told it before: they say of a record of their own what it says. Then the record
+   * vouches for it. A tool that repeats what it was asked says nothing.
+   */
+  answerTo(seq: number): (low: number, high: number, place: number) => boolean {
+    const asked = this.#asking.get(seq);
+    this.#asking.delete(seq);
+    const isAsked = (low: number, high: number): boolean => asked === undefined || asked.has(keyOf(low, high));
+    return (low, high, place) => {
+      const known = this.subjects.size === 0 ? 0 : this.read.get(low, high);
+      if (originOf(known) !== origin.untrusted || this.read.places.isFull) return false;
+      const says = !isAsked(low, high);
+      return this.subjects.areOfOne(placeOf(known), place, this.read.places, (a, b) => says || !isAsked(a, b));
+    };
+  }
+
+  /** A record at this place is of one with this fingerprint. */
+  owned(place: number, low: number, high: number): void {
+    if (!this.read.places.isFull) this.subjects.note(place, low, high);
   }
 
   /** Packed knowledge, the best there is, with the labels and the place of what was read. */
@@ -78,3 +115,7 @@ export class SessionMemory {
     return code === origin.trusted || code === origin.untrusted ? this.read.places.at(placeOf(value)) : null;
   }
 }
+
+const keyOf = (low: number, high: number): number => high * 2 ** 32 + low;
+/** Calls at once, and values of one. */
+const [mostAsking, mostAsked] = [64, 4096] as const;

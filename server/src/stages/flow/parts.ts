@@ -3,14 +3,17 @@ import { isWordOfKnown, type Authors } from "./authors.ts";
 import { envelope } from "./reading.ts";
 import type { ReadingPlaces } from "./values.ts";
 
-/** Where MCP keeps a text, which is not of fields. */
-export const whole = /^\/contents?\/\d+\/text$/;
+/** Where MCP keeps a text, which is not of fields, and where servers made with FastMCP repeat it. */
+export const whole = /^\/(?:contents?\/\d+\/text|structuredContent\/result)$/;
 
 /** Where MCP says what kind of part it is: nobody's word. */
 export const kindOfPart = /^\/contents?\/\d+\/(?:type|mimeType)$/;
 
 /** Where MCP itself names the parts of a result, below the result or one of its contents: these are no fields of what is in it. */
 const enveloping = /^(?:\/contents?(?:\/\d+)?)?$/;
+
+/** Is told of each record, its place, and which of its fields the organisation vouches for: those it trusts, and those that say who wrote it. */
+export type SubjectsSink = (record: JsonObject, place: number, isVouched: (field: string) => boolean) => void;
 
 /**
  * Which parts of a result are trusted: a place is negative where the contrary holds of what holds of the result. Invariant: whatever stands in a field that is
@@ -25,41 +28,60 @@ export class Parts {
   readonly #except: ReadonlySet<string>;
   readonly #author: Authors;
   readonly #places: ReadingPlaces;
-  /** Places where trust is not raised any more. */
+  readonly #subjects: SubjectsSink;
+  /** Places where no record is its author's word any more: fields that are excepted, and records of somebody. */
   readonly #closed = new Set<number>();
+  /** Places in a text within a text: what is written there may look like fields. */
+  readonly #quoted = new Set<number>();
 
-  constructor({ trust, except, author }: { readonly trust: "trusted" | "untrusted"; readonly except: ReadonlySet<string>; readonly author: Authors }, places: ReadingPlaces) {
+  constructor({ trust, except, author }: { readonly trust: "trusted" | "untrusted"; readonly except: ReadonlySet<string>; readonly author: Authors }, places: ReadingPlaces, subjects: SubjectsSink) {
     this.differ = except.size + author.size > 0;
     this.#trusts = trust === "trusted";
     this.#except = except;
     this.#author = author;
     this.#places = places;
+    this.#subjects = subjects;
   }
 
   /** The result is told of from its beginning. */
   begin(): void {
     this.records.clear();
     this.#closed.clear();
+    this.#quoted.clear();
   }
 
   readonly child = (parent: number, key: string | number): number => {
-    const isExcepted = typeof key === "string" && this.#except.has(key) && !(envelope.has(key) && enveloping.test(this.#places.at(Math.abs(parent))?.field ?? ""));
-    const child = this.#places.child(Math.abs(parent), key);
-    if (this.#author.size > 0 && (isExcepted || this.#closed.has(Math.abs(parent)))) this.#closed.add(child);
+    const above = Math.abs(parent);
+    const isQuoted = this.#quoted.has(above);
+    const isExcepted = typeof key === "string" && this.#isExcepted(key, above) && !(envelope.has(key) && enveloping.test(this.#places.at(above)?.field ?? ""));
+    const child = this.#places.child(above, key);
+    if (isQuoted) this.#quoted.add(child);
+    if (this.#author.size > 0 && (isExcepted || this.#closed.has(above))) this.#closed.add(child);
     return parent < 0 || isExcepted ? -child : child;
   };
 
   readonly enter = (record: JsonObject, at: number): number => {
+    const isClosed = this.#closed.has(Math.abs(at)) || this.#quoted.has(Math.abs(at));
+    const own = this.#turned(record, at, isClosed);
+    if (this.differ || this.#trusts) this.#subjects(record, Math.abs(own), (field) => (this.#author.has(field) ? !isClosed : (own < 0 || this.#isExcepted(field, own)) !== this.#trusts));
+    return own;
+  };
+
+  /** A text within a text is whoever's that is. */
+  readonly unfold = (at: number): void => {
+    if (this.differ && !whole.test(this.#places.at(Math.abs(at))?.field ?? "")) this.#quoted.add(Math.abs(at));
+  };
+
+  #isExcepted(field: string, place: number): boolean {
+    return this.#except.has(field) && (this.#trusts || !this.#quoted.has(Math.abs(place)));
+  }
+
+  #turned(record: JsonObject, at: number, isClosed: boolean): number {
     const isTrusted = this.#author.size === 0 ? null : isWordOfKnown(record, this.#author);
     if (isTrusted === null) return at;
-    const isClosed = this.#closed.has(Math.abs(at));
     this.#closed.add(Math.abs(at));
     if (isTrusted && isClosed) return at;
     if (isTrusted) this.records.add(record);
     return isTrusted === this.#trusts ? Math.abs(at) : -Math.abs(at);
-  };
-
-  readonly unfold = (at: number): void => {
-    if (this.#author.size > 0 && !whole.test(this.#places.at(Math.abs(at))?.field ?? "")) this.#closed.add(Math.abs(at));
-  };
+  }
 }

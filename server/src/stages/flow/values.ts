@@ -54,6 +54,17 @@ export class ReadingPlaces {
     return parent < 2 ? parent : this.#add(parent, typeof key === "number" ? (key | isIndex) >>> 0 : this.#number(key));
   }
 
+  /** What a place is below; 0 for a result itself. */
+  above(place: number): number {
+    const parent = place < 2 ? noParent : (this.#parents[place] ?? noParent);
+    return parent === noParent ? 0 : parent;
+  }
+
+  /** Values are not told apart by their place any more. */
+  get isFull(): boolean {
+    return this.#count >= this.#most;
+  }
+
   /** Null for a place without a result. */
   at(place: number): { readonly seq: number; readonly field: string } | null {
     let node = place;

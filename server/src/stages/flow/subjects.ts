@@ -1,0 +1,147 @@
+import type { JsonObject } from "@lanyard/contract";
+import { names, remembered } from "../../base/remembered.ts";
+import { wordSet, wordsOf } from "../../base/extract/words.ts";
+import type { Atoms, Sink } from "./atoms.ts";
+import { folded, type Lexer } from "./lexemes.ts";
+import type { PrintTable } from "./table.ts";
+import type { ReadingPlaces } from "./values.ts";
+
+/** Those outside whom records are of; whoever works on them (an assignee, a doctor, a driver) has records of many. */
+const people = wordSet("customer client account member user patient guest resident tenant applicant candidate student pupil donor supporter player traveller traveler passenger subscriber contact lead buyer shopper payer claimant policyholder insured cardholder caller visitor requester requestor reporter sender submitter complainant citizen household supplier vendor merchant employee person from");
+const keys = wordSet("id no nr num number key ref uid uuid code email mail phone mobile telephone address");
+const alone = wordSet("email mail phone mobile telephone msisdn from sender");
+
+/** Whether a field of this name says whose a record is: `customer_id`, `accountNo`, `from`, `email`. */
+const saysSubject = remembered(names, (field) => {
+  const words = wordsOf(field);
+  const last = words.at(-1) ?? "";
+  return words.length === 1 ? alone.has(last) || people.has(last) : words.length <= 3 && ((people.has(words.at(-2) ?? "") && keys.has(last)) || (people.has(last) && !isPlace.test(words[0] ?? "")));
+});
+/** `to_account` is whom something is sent to, `our_account` is nobody's outside. */
+const isPlace = /^(?:to|our|own|by|via|at)$/;
+
+const address = /[^\s<>"'(),;:[\]]+@[^\s<>"'(),;:[\]]+/;
+const [shortest, longest] = [3, 128];
+
+/** What a field says of whose a record is, as it can be told from others: an id with digits, a telephone number, or the address in `Jo <jo@shop.example>`; null where it is no more than a name. */
+function subjectIn(value: unknown): string | null {
+  const text = typeof value === "number" ? String(value) : typeof value === "string" ? value.trim() : "";
+  if (text.length < shortest || text.length > longest) return null;
+  const [found] = address.exec(text) ?? [];
+  return found ?? (/\d/.test(text) && /^(?:\S+|[+\d][\d\s()/.-]+)$/.test(text) ? text : null);
+}
+
+const mostOfOne = 8;
+
+/** Reads off records whose they are: somebody outside, for those of the directory have records of everybody. */
+export class SubjectReader {
+  readonly #atoms: Atoms;
+  readonly #lexer: Lexer;
+
+  constructor(atoms: Atoms, lexer: Lexer) {
+    this.#atoms = atoms;
+    this.#lexer = lexer;
+  }
+
+  /** Fingerprints of the subjects that fields of a record name. `isVouched`: the field is the organisation's own word. */
+  read(record: JsonObject, isVouched: (field: string) => boolean, directory: PrintTable, put: Sink): void {
+    let count = 0;
+    for (const field of Object.keys(record)) {
+      const value = record[field];
+      const subject = saysSubject(field) && isVouched(field) ? subjectIn(value) : null;
+      if (subject !== null && this.#isOutside(subject, directory)) {
+        const last = this.#lexer.count - 1;
+        this.#atoms.phrase(0, last, put);
+        this.#atoms.account(0, last, put);
+        if (++count === mostOfOne) return;
+      }
+    }
+  }
+
+  #isOutside(subject: string, directory: PrintTable): boolean {
+    const { printer } = this.#atoms;
+    this.#lexer.read(folded(subject));
+    const last = this.#lexer.count - 1;
+    if (last < 0) return false;
+    let isOurs = false;
+    const known: Sink = () => void (isOurs ||= directory.get(printer.low, printer.high) !== 0);
+    this.#atoms.phrase(0, last, known);
+    if (last === 0) this.#atoms.halves(0, known);
+    return !isOurs;
+  }
+}
+
+/**
+ * Whose the records are that a session has read: of each, by its place, fingerprints of its subjects, 10 bytes each, in the order of places. Bounded; of
+ * records past its end nobody knows whose they are.
+ */
+export class Subjects {
+  readonly #most: number;
+  #nodes = new Uint32Array(64);
+  #low = new Uint32Array(64);
+  #high = new Uint16Array(64);
+  #count = 0;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  get size(): number {
+    return this.#count;
+  }
+
+  get bytes(): number {
+    return this.#nodes.length * 10;
+  }
+
+  /** The record at this place is theirs. Places come in ascending order. */
+  note(node: number, low: number, high: number): void {
+    if (this.#count >= this.#most || (this.#count > 0 && node < (this.#nodes[this.#count - 1] ?? 0))) return;
+    if (this.#count === this.#nodes.length) this.#grow();
+    this.#nodes[this.#count] = node;
+    this.#low[this.#count] = low;
+    this.#high[this.#count++] = high;
+  }
+
+  /** Whether the nearest records that hold two places are of one subject at least, whom `counts` lets count. */
+  areOfOne(one: number, other: number, places: ReadingPlaces, counts: (low: number, high: number) => boolean): boolean {
+    const first = this.#nearest(one, places);
+    const second = this.#nearest(other, places);
+    if (first < 0 || second < 0) return false;
+    for (let a = first; this.#nodes[a] === this.#nodes[first] && a < this.#count; a++) {
+      const [low, high] = [this.#low[a] ?? 0, this.#high[a] ?? 0];
+      for (let b = second; this.#nodes[b] === this.#nodes[second] && b < this.#count; b++) if (low === this.#low[b] && high === this.#high[b] && counts(low, high)) return true;
+    }
+    return false;
+  }
+
+  /** Where the subjects begin of the nearest record that holds a place; -1 where none says. */
+  #nearest(place: number, places: ReadingPlaces): number {
+    for (let node = place; node > 1; node = places.above(node)) {
+      const at = this.#first(node);
+      if (at >= 0) return at;
+    }
+    return -1;
+  }
+
+  #first(node: number): number {
+    let [from, to] = [0, this.#count];
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if ((this.#nodes[middle] ?? 0) < node) from = middle + 1;
+      else to = middle;
+    }
+    return from < this.#count && this.#nodes[from] === node ? from : -1;
+  }
+
+  #grow(): void {
+    const wider = <T extends Uint32Array | Uint16Array>(array: T, fresh: T): T => {
+      fresh.set(array);
+      return fresh;
+    };
+    const length = Math.min(this.#most, Math.ceil(this.#nodes.length * 1.5));
+    this.#nodes = wider(this.#nodes, new Uint32Array(length));
+    this.#low = wider(this.#low, new Uint32Array(length));
+    this.#high = wider(this.#high, new Uint16Array(length));
+  }
+}
