@@ -1,7 +1,9 @@
 import { z } from "zod";
 import { reversibilities } from "./catalog.ts";
 import { isolations } from "./decision.ts";
+import { noticeKinds } from "./notice.ts";
 import { breakerKinds, stopKinds, stopSubjectKinds } from "./stop.ts";
+import { egressFaults } from "./web.ts";
 
 /**
  * Bodies of ledger records, one strict schema a type: unknown keys are refused, numbers are integers. The ledger adds the envelope
@@ -13,16 +15,6 @@ const hash = z.string().regex(/^[A-Za-z0-9_-]{43}$/); // base64url SHA-256
 const text = z.string().max(4096);
 const count = z.int().min(0);
 const actor = z.string().min(1).max(256); // "operator", "user:ana", "agent:bot", "lanyard"
-/**
- * Why a sandbox's connection or request was turned away before it could be an action: it was no clean HTTP (`http`), or its version, method,
- * target, host, headers or body was refused; Host, SNI and tunnel disagreed (`mismatch`); TLS failed (`tls`); the tunnel spoke neither TLS nor
- * HTTP (`protocol`); its address is one that nothing is sent to (`address`).
- */
-export const egressFaults = ["http", "version", "method", "target", "host", "header", "body", "mismatch", "tls", "protocol", "address", "slow"] as const;
-export type EgressFault = (typeof egressFaults)[number];
-/** What a message to people is about: a question, something wrong, that somebody took it on, that it is over, or an effect that can still be withdrawn. */
-export const noticeKinds = ["approval", "alert", "acknowledged", "resolved", "withdrawal"] as const;
-export type NoticeKind = (typeof noticeKinds)[number];
 /** Where a bundle stands: it decides, it decides beside without effect, or it decides for a share of the sessions. */
 const post = z.enum(["active", "shadow", "canary"]);
 const version = z.int().min(1).nullable(); // of the policies; null for those of the live folder

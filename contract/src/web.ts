@@ -13,6 +13,14 @@ export const webHeaders = [
   ...["git-protocol", "sec-websocket-protocol", "x-api-key", "x-goog-api-key"],
 ] as const;
 
+/**
+ * Why a sandbox's connection or request was turned away before it could be an action: it was no clean HTTP (`http`), or its version, method,
+ * target, host, headers or body was refused; Host, SNI and tunnel disagreed (`mismatch`); TLS failed (`tls`); the tunnel spoke neither TLS nor
+ * HTTP (`protocol`); its address is one that nothing is sent to (`address`).
+ */
+export const egressFaults = ["http", "version", "method", "target", "host", "header", "body", "mismatch", "tls", "protocol", "address", "slow"] as const;
+export type EgressFault = (typeof egressFaults)[number];
+
 const text = (description: string): JsonObject => ({ type: "string", description });
 const number = (description: string): JsonObject => ({ type: "integer", description });
 

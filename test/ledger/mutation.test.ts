@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { recordBodies, type Json, type LedgerRecord } from "@lanyard/contract";
+import type { Json, LedgerRecord } from "@lanyard/contract";
+import { recordBodies } from "@lanyard/contract/records";
 import { checkpointText, emptyFrontier, grow, leafHash, newSigner, parseCheckpoint, parseNote, rootOf, signNote, type Signer } from "@lanyard/ledger";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readKeys } from "../../server/src/base/store/keys.ts";

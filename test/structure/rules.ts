@@ -82,7 +82,7 @@ const packages: readonly { readonly path: RegExp; readonly may: RegExp; readonly
   { path: /^server\/src\/cli\/demo\.ts$/, may: /^(\(computed\)|node:.*|@lanyard\/contract|commander)$/, why: "the scratch world is a plain script of the demo's folder" },
   {
     path: /^server\//,
-    may: /^(node:.*|@lanyard\/(contract|policy|ledger)|(@hono\/node-server|@peculiar\/x509|commander|hono|libpg-query|libphonenumber-js|node-vault|nodemailer|oauth4webapi|picocolors|re2js|reflect-metadata|smol-toml|tldts|unbash|undici|yaml|zod)(\/.*)?)$/,
+    may: /^(node:.*|@lanyard\/(contract(\/(records|requests))?|policy|ledger)|(@hono\/node-server|@peculiar\/x509|commander|hono|libpg-query|libphonenumber-js|node-vault|nodemailer|oauth4webapi|picocolors|re2js|reflect-metadata|smol-toml|tldts|unbash|undici|yaml|zod)(\/.*)?)$/,
     why: "few dependencies, each named here and in docs/dependencies.md",
   },
 ];

@@ -1,4 +1,3 @@
-import { request } from "undici";
 import { isSafeUrl } from "../config/channels.ts";
 import { Undelivered } from "./channel.ts";
 
@@ -20,6 +19,7 @@ export interface ChannelAnswer {
 export async function httpPost(url: string, { body, headers, signal }: { readonly body: string; readonly headers: Readonly<Record<string, string>>; readonly signal: AbortSignal }): Promise<ChannelAnswer> {
   if (!isSafeUrl(url)) throw new Undelivered("address", { passing: false });
   try {
+    const { request } = await import("undici"); // Few daemons have a channel like this; all others start without it.
     const answer = await request(url, { method: "POST", body, headers: { "user-agent": "lanyard", "content-type": "application/json; charset=utf-8", ...headers }, signal });
     const { statusCode: status, headers: given } = answer;
     return { status, text: await readSome(answer.body), afterMs: afterMs(given["retry-after"]) };

@@ -1,5 +1,6 @@
 import { hash } from "node:crypto";
-import { Fault, recordBodies, type LedgerRecord, type NewRecord, type RecordType } from "@lanyard/contract";
+import { Fault, type LedgerRecord, type NewRecord, type RecordType } from "@lanyard/contract";
+import { recordBodies } from "@lanyard/contract/records";
 import { canonicalize, checkpointText, grow, leafHash, rootOf, signNote, VerifyError, type Frontier, type Signer } from "@lanyard/ledger";
 import type { Clock } from "../clock.ts";
 import { limits } from "../limits.ts";

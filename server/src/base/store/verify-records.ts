@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { recordBodies, type LedgerRecord } from "@lanyard/contract";
+import type { LedgerRecord } from "@lanyard/contract";
+import { recordBodies } from "@lanyard/contract/records";
 import { grow, leafHash, rootOf, sameBytes, emptyFrontier, type Checkpoint, type Frontier } from "@lanyard/ledger";
 import { storedLevel } from "./draft.ts";
 import type { Report } from "./finding.ts";

@@ -1,4 +1,5 @@
 import { errors, Fault, parseJson, routes, type ErrorCode, type JsonObject, type Role, type Route, type RouteName } from "@lanyard/contract";
+import { requests, type RequestForms } from "@lanyard/contract/requests";
 import { Hono } from "hono";
 import { alertHandlers } from "./alerts.ts";
 import { writeEvent } from "../../base/sse.ts";
@@ -52,11 +53,12 @@ export function api(rooms: Rooms): (request: Request, way: Way) => Promise<Respo
   const app = new Hono<{ Bindings: Way }>();
   for (const name of Object.keys(routes) as RouteName[]) {
     const route: Route = routes[name];
+    const forms = requests[name] ?? {};
     app.on(route.method, route.path, async (context) => {
       const caller = identifyCaller(rooms, context.env, context.req.header("authorization"));
       authorise(route, caller);
-      const query = check(route.query, context.req.query(), "query");
-      const body = route.body ? check(route.body, await readBody(context.req.raw, rooms.limits, route.large), "body") : {};
+      const query = check(forms.query, context.req.query(), "query");
+      const body = forms.body ? check(forms.body, await readBody(context.req.raw, rooms.limits, route.large), "body") : {};
       return respond(await handlers[name]({ caller, actor: actorOf(caller), at: context.req.param(), body, query, signal: context.req.raw.signal }));
     });
   }
@@ -83,7 +85,7 @@ function authorise(route: Route, caller: Peer): void {
   throw caller === "anyone" ? new Fault("unauthenticated", `${what}, and no token was sent`) : new Fault("forbidden", `${what}, not for ${roleOf(caller)}s`);
 }
 
-function check(schema: Route["body"] | undefined, value: unknown, part: "body" | "query"): JsonObject {
+function check(schema: RequestForms["body"], value: unknown, part: "body" | "query"): JsonObject {
   if (!schema) return {};
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data as JsonObject;

@@ -1,5 +1,5 @@
 import { Fault } from "@lanyard/contract";
-import { Pool } from "undici";
+import type { Pool } from "undici";
 import type { Clock } from "../../base/clock.ts";
 import type { HeaderMap } from "../../base/headers.ts";
 import type { Limits } from "../../base/limits.ts";
@@ -53,7 +53,7 @@ export class Upstream implements AsyncDisposable {
   readonly spec: UpstreamSpec;
   readonly headerMap: HeaderMap = new Map();
   readonly #tools: UpstreamTools;
-  readonly #pool: Pool | null;
+  #pool: Pool | null = null;
   readonly #held = new Map<string, Promise<Connection>>();
   readonly #places = new Map<Connection, { place: Disposable; sinceMs: number }>();
   #spare: Promise<Connection> | null = null;
@@ -65,7 +65,6 @@ export class Upstream implements AsyncDisposable {
   constructor(tools: UpstreamTools, spec: UpstreamSpec) {
     this.#tools = tools;
     this.spec = spec;
-    this.#pool = "url" in spec ? new Pool(new URL(spec.url).origin, pooling) : null;
   }
 
   get failures(): number {
@@ -181,7 +180,7 @@ export class Upstream implements AsyncDisposable {
   }
 
   get #shared(): boolean {
-    return this.#pool !== null && this.#introduction?.era === "stateless";
+    return "url" in this.spec && this.#introduction?.era === "stateless";
   }
 
   async #hold(session: string): Promise<Connection> {
@@ -285,9 +284,10 @@ export class Upstream implements AsyncDisposable {
     const { clock, limits, log, environment } = this.#tools;
     const { spec } = this;
     if ("url" in spec) {
-      const pool = this.#pool;
-      if (!pool) throw new Error("an HTTP server without a pool");
-      const { pathname, search } = new URL(spec.url);
+      const { Pool } = await import("undici"); // A daemon whose servers are all its children starts without it.
+      if (this.#disposed) throw new Fault("upstream_unavailable", `server \`${spec.name}\` is being let go`);
+      const { origin, pathname, search } = new URL(spec.url);
+      const pool = (this.#pool ??= new Pool(origin, pooling));
       const target = { name: spec.name, path: pathname + search, pool, headers: () => spec.headers(), headerMap: this.headerMap };
       return (events) => new HttpLink({ clock, limits }, target, events);
     }

@@ -1,4 +1,5 @@
-import { Fault, recordBodies, type LedgerRecord, type RecordType } from "@lanyard/contract";
+import { Fault, type LedgerRecord, type RecordType } from "@lanyard/contract";
+import { recordBodies } from "@lanyard/contract/records";
 import type { Clock } from "../../../base/clock.ts";
 import type { Store } from "../../../base/store/port.ts";
 

@@ -1,5 +1,5 @@
 import { Fault, parseJson, type Json } from "@lanyard/contract";
-import { request, type Dispatcher } from "undici";
+import type { Dispatcher } from "undici";
 
 const askMs = 10_000;
 const answerBytes = 256 * 1024;
@@ -10,6 +10,7 @@ const answerBytes = 256 * 1024;
  */
 export async function askJson(url: string, asked: { method: string; headers?: Record<string, string>; body?: string }): Promise<{ status: number; json: Json }> {
   const { origin } = new URL(url);
+  const { request } = await import("undici"); // Few daemons have such a keeper; all others start without it.
   try {
     const { statusCode: status, body } = await request(url, { ...asked, method: asked.method as Dispatcher.HttpMethod, signal: AbortSignal.timeout(askMs) });
     const chunks: Buffer[] = [];
