@@ -7,6 +7,7 @@ import { adviceOf, ApiError } from "./client.ts";
 import type { Context } from "./context.ts";
 import { reach } from "./reach.ts";
 import { exit, processTerminal } from "./terminal.ts";
+import { registerVerbs } from "./verb-table.ts";
 import { verbs } from "./verbs.ts";
 
 /** The command line for these arguments: with the one verb they name, or with all of them. */
@@ -22,13 +23,9 @@ async function commandLine(context: Context, argv: readonly string[], setConfig:
     })
     .showHelpAfterError("(`lanyard --help` lists every verb)")
     .exitOverride();
-  const named = verbs.filter(({ names }) => names.includes(verbOf(argv) ?? ""));
-  for (const { load } of named.length > 0 ? named : verbs) (await load())(program, context);
+  await registerVerbs(verbs, program, context, argv);
   return program;
 }
-
-/** The first word that is no option, nor the value of one. */
-const verbOf = (argv: readonly string[]): string | undefined => argv.find((word, index) => !word.startsWith("-") && !["-c", "--config"].includes(argv[index - 1] ?? ""));
 
 /** Exit code and message of whatever a verb threw. Private causes stay private. */
 export function failureOf(error: unknown): { code: number; message: string } {

@@ -1,10 +1,7 @@
-import type { Command } from "commander";
-import type { Context } from "./context.ts";
+import type { VerbRow } from "./verb-table.ts";
 
-type Register = (program: Command, context: Context) => unknown;
-
-/** Verbs in the order `--help` lists them. Their code is loaded when they are asked for: most need little of it, and people wait for them. */
-export const verbs: readonly { readonly names: readonly string[]; load(): Promise<Register> }[] = [
+/** Verbs in the order `--help` lists them. */
+export const verbs: readonly VerbRow[] = [
   { names: ["demo"], load: async () => (await import("./demo.ts")).demoVerb },
   { names: ["init"], load: async () => (await import("./init.ts")).setupVerb },
   { names: ["serve"], load: async () => (await import("./serve.ts")).serveVerb },

@@ -24,7 +24,7 @@ const run = async (line: readonly string[], answer: JsonObject = { ok: true }): 
   };
   const context = { out: (text: string) => out.push(text), err: () => {}, colour: picocolors.createColors(false), live: false, variable: () => "lyd_user_x", configPath: () => "", reach: async () => ({ call }) as Client } as unknown as Context;
   const program = new Command("lanyard").exitOverride().enablePositionalOptions();
-  policyVerbs(program, context);
+  await policyVerbs(program, context, line);
   await program.parseAsync(["policy", ...line], { from: "user" });
   return { sent, out: out.join("\n") };
 };
