@@ -2,9 +2,10 @@ import { isObject, type ArgumentFacts, type Json, type ValueOrigin, type ValueSo
 import { saysWord } from "../../base/extract/asked.ts";
 import { linkCodes } from "./links.ts";
 import type { SessionMemory } from "./memory.ts";
+import type { Mentions } from "./mentions.ts";
 import type { PrintTable } from "./table.ts";
 import { isConstant, isNumeral, isTyped, type TracedLeaf, type Tracing } from "./tracing.ts";
-import { origin, originName, originOf } from "./values.ts";
+import { labelsOf, origin, originName, originOf } from "./values.ts";
 
 /** A choice, such as of a state. */
 const singleWord = /^[a-z]{3,24}$/i;
@@ -17,6 +18,8 @@ export interface Known {
   readonly directory: PrintTable;
   /** What the session is for, in the words of its people. */
   readonly task: string;
+  /** Of whom the call speaks; null where nobody knows whose records are. */
+  readonly mentions: Mentions | null;
   /** Labels that a text does not carry any more. */
   liftedOf(text: string): ReadonlySet<string>;
 }
@@ -35,6 +38,7 @@ export class ArgumentTracing implements TracedLeaf {
   readonly #tracing: Tracing;
   readonly #told = new Set<number>();
   #known: Known | null = null;
+  #name = "";
   #role: ArgumentFacts["role"] = "other";
   #constants = none;
   #isMoney = false;
@@ -55,7 +59,7 @@ export class ArgumentTracing implements TracedLeaf {
 
   /** The facts of one argument, with its origins, the labels its values bring along, and where they were read. */
   factsOf(known: Known, { name, value, own, constants }: Argument): ArgumentFacts {
-    [this.#known, this.#role, this.#constants] = [known, own.role, constants];
+    [this.#known, this.#name, this.#role, this.#constants] = [known, name, own.role, constants];
     [this.#links, this.#isMoney] = [0, own.role === "amount" && own.money !== undefined];
     [this.#origins, this.#brought, this.#sources, this.#lifted, this.#liftedByAll] = [0, null, null, none, null];
     this.#visit(value, `/${escaped(name)}`);
@@ -75,9 +79,12 @@ export class ArgumentTracing implements TracedLeaf {
     return (this.#known as Known).memory.isTold;
   }
 
-  brings(set: number): void {
+  brings(value: number): void {
+    const { memory, mentions } = this.#known as Known;
+    if (this.#role === "content" || this.#role === "other") mentions?.says(this.#name, value);
+    const set = labelsOf(value);
     if (set === 0) return;
-    for (const label of (this.#known as Known).memory.read.labels.names(set)) if (!isLifted(this.#lifted, label)) (this.#brought ??= new Set()).add(label);
+    for (const label of memory.read.labels.names(set)) if (!isLifted(this.#lifted, label)) (this.#brought ??= new Set()).add(label);
   }
 
   found(value: number): void {
@@ -85,6 +92,7 @@ export class ArgumentTracing implements TracedLeaf {
     this.#told.add(value);
     const { memory } = this.#known as Known;
     const code = this.#codeOf(value);
+    if (this.#role === "recipient") (this.#known as Known).mentions?.goesTo(value);
     this.#origins |= 1 << code;
     if (code === origin.model || (this.#sources !== null && this.#sources.size >= mostSources)) return;
     const from = memory.sourceOf(value);

@@ -134,6 +134,35 @@ describe("whose a record is", () => {
   });
 });
 
+describe("of whom a call speaks", () => {
+  const cases = [{ case_id: "K-1", account_id: "A-5060", text: "Hello" }, { case_id: "K-2", account_id: "A-1177", text: "Hello" }];
+  const orders = [{ order_id: "W-7701", account_id: "A-5060", paid: "353.00", due: "2026-11-07" }, { order_id: "W-7802", account_id: "A-1177", ship_to: "18 Mabgate, Leeds LS9", phone: "0113 496 0888", due: "2026-11-07" }];
+  const labels = (to: string, text: string, more: (at: ReturnType<typeof world>) => void = () => {}) => {
+    const at = world();
+    at.read(cases, "desk/case");
+    at.read(orders, "shop/order", {});
+    more(at);
+    const facts = at.flow.trace(principal, { to, text }, { to: { role: "recipient", labels: [], origins: [] }, text: { role: "content", labels: [], origins: [] } }, {}).facts;
+    return [facts["to"]?.labels, facts["text"]?.labels].map((one) => one?.join());
+  };
+
+  it("is told where it tells one of what records say of another, or of several at once", () => {
+    expect(labels("K-1", "Your order W-7701 of 353.00 comes on 2026-11-07.")).toEqual(["", ""]);
+    expect(labels("K-1", "It goes to 18 Mabgate, Leeds LS9.")).toEqual(["", "others"]);
+    expect(labels("K-2", "It goes to 18 Mabgate, Leeds LS9.")).toEqual(["", ""]);
+    expect(labels("K-3", "It goes to 18 Mabgate, Leeds LS9.", (at) => at.read({ case_id: "K-3", account_id: "A-5060" }, "desk/case", { case_id: "K-3" })), "said before it was read").toEqual(["", "others"]);
+    expect(labels("jo@home.example", "It goes to 18 Mabgate, Leeds LS9."), "nobody knows who that is").toEqual(["", ""]);
+    expect(labels("jo@home.example", "W-7701 and W-7802 are paid."), "two of them").toEqual(["", "others"]);
+  });
+
+  it("is not told of what several have, what a catalogue has, or what the task says", () => {
+    expect(labels("K-1", "2026-11-07")).toEqual(["", ""]);
+    expect(labels("K-1", "W-7802", (at) => at.read({ items: ["W-7802"] }, "shop/order"))).toEqual(["", ""]);
+    expect(labels("K-1", "W-7802", (at) => at.flow.addTask(principal, "Tell them of W-7802"))).toEqual(["", ""]);
+    expect(labels("K-1", "W-7802")).toEqual(["", "others"]);
+  });
+});
+
 describe("where a value came from", () => {
   it("is the task, the directory, a result or the model", () => {
     const { origins, read, facts } = world();

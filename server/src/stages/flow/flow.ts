@@ -13,6 +13,7 @@ import { directoryOf } from "./directory.ts";
 import { folded, Lexer } from "./lexemes.ts";
 import { Lookalikes } from "./lookalikes.ts";
 import { SessionMemory } from "./memory.ts";
+import { Mentions } from "./mentions.ts";
 import type { PastEvent } from "./past.ts";
 import { Printer, tags, type Tag } from "./print.ts";
 import { SubjectReader } from "./subjects.ts";
@@ -20,7 +21,7 @@ import { kindOfPart, Parts, whole } from "./parts.ts";
 import { ValueReader, walk } from "./reading.ts";
 import type { PrintTable } from "./table.ts";
 import { Tracing } from "./tracing.ts";
-import { labelsOf, origin, originOf } from "./values.ts";
+import { origin, originOf } from "./values.ts";
 import { Writing, type WrittenValues } from "./written.ts";
 
 /** What a result says of its values, by the contract of the tool and what detectors found in it. */
@@ -116,9 +117,10 @@ export class Flow {
   trace(principal: Principal, args: Action["args"], facts: Readonly<Record<string, ArgumentFacts>>, constants: Readonly<Record<string, ReadonlySet<string>>>): Traced {
     const memory = this.#memoryOf(principal);
     const task = [principal.purpose, ...memory.added, ...memory.delegated].join("\n");
-    const known = { memory, task, directory: this.#organisation().directory, liftedOf: (text: string) => this.#liftedOf(memory, text) };
-    const traced = Object.keys(facts).map((name) => [name, this.#tracing.factsOf(known, { name, value: args[name] ?? null, own: facts[name] as ArgumentFacts, constants: constants[name] ?? none })] as const);
-    return { facts: Object.fromEntries(traced), labels: memory.labelsBeside(principal.labels), task };
+    const mentions = memory.subjects.size === 0 ? null : new Mentions(memory.subjects, memory.read.places);
+    const known = { memory, task, directory: this.#organisation().directory, mentions, liftedOf: (text: string) => this.#liftedOf(memory, text) };
+    const traced = Object.fromEntries(Object.keys(facts).map((name) => [name, this.#tracing.factsOf(known, { name, value: args[name] ?? null, own: facts[name] as ArgumentFacts, constants: constants[name] ?? none })]));
+    return { facts: mentions?.marked(traced) ?? traced, labels: memory.labelsBeside(principal.labels), task };
   }
 
   /**
@@ -173,7 +175,7 @@ export class Flow {
     const said: Sink = (tag) => {
       if (isPart(tag) || tag === tags.inner) return;
       const { low, high } = printer;
-      if (writing) write(writing, memory, memory.look(low, high, directory), { low, high });
+      writing?.say(low, high, memory.look(low, high, directory), memory);
       if (tag === tags.address) memory.said.set(low, high, 1);
       asks(low, high);
       memory.read.add(low, high, origin.model, 0, 1);
@@ -184,7 +186,6 @@ export class Flow {
   #learned(memory: SessionMemory, { seq, said = seq, action, touched, answer }: Learned): void {
     const { read } = memory;
     const { printer } = this.#atoms;
-    const { written } = this.#options;
     const { directory, lookalikes } = this.#organisation();
     const yields = this.#options.yieldsOf(action, touched, answer ?? unseen);
     const trusts = yields.trust === "trusted";
@@ -196,10 +197,10 @@ export class Flow {
     if (answer === null) return void (read.isPartial = true);
     const came: Sink = (tag) => {
       const { low, high } = printer;
-      const before = code === origin.trusted ? written.get(low, high) : null;
+      const before = code === origin.trusted ? this.#options.written.get(low, high) : null;
       if (before) read.add(low, high, before.code, read.labels.union(labels, read.labels.number(before.labels)), place);
       else if (code === origin.trusted && (tag === tags.address ? isContact && !memory.hasSaid(low, high) : isOfTeller(low, high, place))) read.confirm(low, high, labels, place);
-      else read.add(low, high, code, labels, place);
+      else memory.told(low, high, code, labels, place);
     };
     const own = read.labels.number(yields.labels);
     const hasMore = yields.all.length > yields.labels.length;
@@ -217,7 +218,7 @@ export class Flow {
           if (isTurn !== (trusts !== isExcepted)) return;
           [place, labels, isContact] = [Math.abs(at), own, readName(field).role === "recipient"];
           if (lookalikes.areIn(text)) memory.labels.add("impostor");
-          const isTrusted = isTurn && !written.isFlooded;
+          const isTrusted = isTurn && !this.#options.written.isFlooded;
           isUntrusted ||= !isTurn && text !== "" && field !== "" && !kindOfPart.test(read.places.at(place)?.field ?? "");
           for (const line of isTrusted ? text.split("\n") : [text]) {
             code = isTrusted && !this.#repeats(memory, line, (low, high) => isOfTeller(low, high, place)) ? origin.trusted : origin.untrusted;
@@ -230,7 +231,7 @@ export class Flow {
           }
           if (!isTurn) {
             for (const { label, start, end } of instructionsIn(text)) {
-              memory.told(label);
+              memory.saysTold(label);
               labels = read.labels.number([...yields.labels, label]);
               this.#reader.text(text.slice(start, end), came, true);
             }
@@ -390,11 +391,3 @@ const rootOf = ({ chain, session }: Pick<Principal, "chain" | "session">): strin
 const none: ReadonlySet<string> = new Set();
 /** Stands for what came back and nobody has read. */
 const unseen: Answer = { result: {} };
-
-function write(writing: Writing, memory: SessionMemory, known: number, { low, high }: { low: number; high: number }): void {
-  const code = originOf(known);
-  const labels = memory.read.labels.names(labelsOf(known));
-  if (code === origin.task || code === origin.directory || (code === origin.trusted && labels.length === 0)) return;
-  if (code === origin.trusted) writing.add(low, high, origin.trusted, labels);
-  else if (code === origin.untrusted || memory.labels.has("untrusted")) writing.add(low, high, origin.untrusted, labels);
-}

@@ -2,7 +2,7 @@ import type { ValueSource } from "@lanyard/contract";
 import type { PastEvent } from "./past.ts";
 import { Subjects } from "./subjects.ts";
 import { PrintTable } from "./table.ts";
-import { labelsOf, origin, originOf, packed, placeOf, ReadValues } from "./values.ts";
+import { isShared, labelsOf, origin, originOf, packed, placeOf, ReadValues, type OriginCode } from "./values.ts";
 
 /**
  * What one session knows, its children and their children included: the task in its people's words, what results said and what the model said. All
@@ -48,7 +48,7 @@ export class SessionMemory {
   }
 
   /** Something in it gives orders to programs, or says what others are to be told. */
-  told(label: string): void {
+  saysTold(label: string): void {
     if (label === "instructions") this.labels.add(label);
     this.isTold = true;
   }
@@ -95,6 +95,16 @@ export class SessionMemory {
       const says = !isAsked(low, high);
       return this.subjects.areOfOne(placeOf(known), place, this.read.places, (a, b) => says || !isAsked(a, b));
     };
+  }
+
+  /** Takes note of what a result tells. A value that records of two people have, or one that is nobody's, is of none of them. */
+  told(low: number, high: number, code: OriginCode, labels: number, place: number): void {
+    const known = this.subjects.size === 0 || code !== origin.trusted ? 0 : this.read.get(low, high);
+    this.read.add(low, high, code, labels, place);
+    if (originOf(known) !== origin.trusted || isShared(known)) return;
+    const first = this.subjects.nearest(placeOf(known), this.read.places);
+    const second = first < 0 ? -1 : this.subjects.nearest(place, this.read.places);
+    if (first >= 0 && first !== second && (second < 0 || !this.subjects.haveOne(first, second))) this.read.share(low, high);
   }
 
   /** A record at this place is of one with this fingerprint. */

@@ -7,7 +7,7 @@ import type { PrintTable } from "./table.ts";
 import type { ReadingPlaces } from "./values.ts";
 
 /** Those outside whom records are of; whoever works on them (an assignee, a doctor, a driver) has records of many. */
-const people = wordSet("customer client account member user patient guest resident tenant applicant candidate student pupil donor supporter player traveller traveler passenger subscriber contact lead buyer shopper payer claimant policyholder insured cardholder caller visitor requester requestor reporter sender submitter complainant citizen household supplier vendor merchant employee person from");
+const people = wordSet("customer client account member user patient guest resident tenant applicant candidate student pupil donor supporter player traveller traveler passenger subscriber contact lead buyer shopper payer claimant policyholder insured cardholder caller visitor holder requester requestor reporter sender submitter complainant citizen household supplier vendor merchant employee person from");
 const keys = wordSet("id no nr num number key ref uid uuid code email mail phone mobile telephone address");
 const alone = wordSet("email mail phone mobile telephone msisdn from sender");
 
@@ -105,9 +105,12 @@ export class Subjects {
 
   /** Whether the nearest records that hold two places are of one subject at least, whom `counts` lets count. */
   areOfOne(one: number, other: number, places: ReadingPlaces, counts: (low: number, high: number) => boolean): boolean {
-    const first = this.#nearest(one, places);
-    const second = this.#nearest(other, places);
-    if (first < 0 || second < 0) return false;
+    const [first, second] = [this.nearest(one, places), this.nearest(other, places)];
+    return first >= 0 && second >= 0 && this.haveOne(first, second, counts);
+  }
+
+  /** Whether two records, by where their subjects begin, have one in common. */
+  haveOne(first: number, second: number, counts: (low: number, high: number) => boolean = everyone): boolean {
     for (let a = first; this.#nodes[a] === this.#nodes[first] && a < this.#count; a++) {
       const [low, high] = [this.#low[a] ?? 0, this.#high[a] ?? 0];
       for (let b = second; this.#nodes[b] === this.#nodes[second] && b < this.#count; b++) if (low === this.#low[b] && high === this.#high[b] && counts(low, high)) return true;
@@ -116,7 +119,7 @@ export class Subjects {
   }
 
   /** Where the subjects begin of the nearest record that holds a place; -1 where none says. */
-  #nearest(place: number, places: ReadingPlaces): number {
+  nearest(place: number, places: ReadingPlaces): number {
     for (let node = place; node > 1; node = places.above(node)) {
       const at = this.#first(node);
       if (at >= 0) return at;
@@ -145,3 +148,5 @@ export class Subjects {
     this.#high = wider(this.#high, new Uint16Array(length));
   }
 }
+
+const everyone = (): boolean => true;

@@ -3,7 +3,7 @@ import { copyChars, phraseLexemes, type Atoms, type Sink } from "./atoms.ts";
 import { folded, has, isAscii, looselyFolded, type Lexer } from "./lexemes.ts";
 import { tags, type Printer } from "./print.ts";
 import { PrintTable } from "./table.ts";
-import { labelsOf, origin, originOf, packed } from "./values.ts";
+import { origin, originOf, packed } from "./values.ts";
 
 /** What a tracing asks, and tells, of one leaf. */
 export interface TracedLeaf {
@@ -13,8 +13,8 @@ export interface TracedLeaf {
   look(low: number, high: number): number;
   /** The leaf, or a part of it, is known as this. */
   found(value: number): void;
-  /** It carries these labels, whatever it is known as. */
-  brings(labels: number): void;
+  /** It brings along what this value carries, whatever it is known as. */
+  brings(value: number): void;
 }
 
 /** Longer texts are looked through up to here; what is behind counts as the model's. */
@@ -123,11 +123,11 @@ export class Tracing {
   readonly #shingle: Sink = () => {
     const value = this.#leaf.look(this.#printer.low, this.#printer.high);
     if (value === 0) return;
-    this.#leaf.brings(labelsOf(value));
+    this.#leaf.brings(value);
     this.#tell(value);
   };
 
-  readonly #bringing: Sink = () => this.#leaf.brings(labelsOf(this.#leaf.look(this.#printer.low, this.#printer.high)));
+  readonly #bringing: Sink = () => this.#leaf.brings(this.#leaf.look(this.#printer.low, this.#printer.high));
 
   /** A phrase that nobody knows as a whole: its values, each by itself. */
   #phrase(first: number, last: number): void {
@@ -192,7 +192,7 @@ export class Tracing {
     if (first === last && originOf(this.#value) > origin.directory) this.#atDirectory(first);
     const isValue = first < last || (this.#isTyped(first) && (to[first] ?? 0) - (from[first] ?? 0) >= labelledChars && !this.#isCompound(first));
     if (this.#value === 0) [this.#missed.first, this.#missed.last] = [first, last];
-    else if (isValue && originOf(this.#value) !== origin.directory) this.#leaf.brings(labelsOf(this.#value)); // whom the directory names is nobody's secret
+    else if (isValue && originOf(this.#value) !== origin.directory) this.#leaf.brings(this.#value); // whom the directory names is nobody's secret
     return this.#value;
   }
 

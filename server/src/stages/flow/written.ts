@@ -1,6 +1,7 @@
 import { isObject, type Json, type JsonObject } from "@lanyard/contract";
 import type { Clock } from "../../base/clock.ts";
 import type { StateChange } from "../../base/store/port.ts";
+import type { SessionMemory } from "./memory.ts";
 import { PrintTable } from "./table.ts";
 import { LabelSets, labelsOf, origin, originOf, packed, type OriginCode } from "./values.ts";
 
@@ -18,6 +19,15 @@ interface Kept {
 export class Writing {
   readonly groups = new Map<string, { readonly code: OriginCode; readonly labels: readonly string[]; readonly prints: number[] }>();
   count = 0;
+
+  /** A call says a value of which a session has packed knowledge: kept is what is not known to be good, all of it once the session has read strangers' words. */
+  say(low: number, high: number, known: number, { read, labels }: Pick<SessionMemory, "read" | "labels">): void {
+    const code = originOf(known);
+    const own = read.labels.names(labelsOf(known));
+    if (code === origin.task || code === origin.directory || (code === origin.trusted && own.length === 0)) return;
+    if (code === origin.trusted) this.add(low, high, origin.trusted, own);
+    else if (code === origin.untrusted || labels.has("untrusted")) this.add(low, high, origin.untrusted, own);
+  }
 
   add(low: number, high: number, code: OriginCode, labels: readonly string[]): void {
     if (this.count >= mostOfOne) return;
