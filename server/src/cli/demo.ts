@@ -13,7 +13,7 @@ import { verifyLines } from "./audit.ts";
 import { client, localTransport, type Client } from "./client.ts";
 import type { Context } from "./context.ts";
 import { run } from "./run.ts";
-import { runApi } from "./run-verb.ts";
+import { runApi } from "./run-session.ts";
 import { exit } from "./terminal.ts";
 import { timelineLine, type LogLine } from "./timeline.ts";
 

@@ -13,7 +13,7 @@ import { compose } from "../compose.ts";
 import { answers, client, daemonTransport, localTransport } from "./client.ts";
 import type { Context } from "./context.ts";
 import { answerIn, checkClients, checkConfig, checkData, checkDenial, checkNode, checkPolicies, checkPort, checkSandbox, checkServers, isHealthy, type Symptom, type Patient } from "./doctor.ts";
-import { choiceOptions } from "./run-verb.ts";
+import { choiceOptions } from "./run-in-sandbox.ts";
 import { exit, json, printable } from "./terminal.ts";
 
 export function doctorVerb(program: Command, context: Context): void {

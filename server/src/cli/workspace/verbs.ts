@@ -6,7 +6,7 @@ import { loadConfig } from "../../base/config/read.ts";
 import { chooseDriver } from "../../stages/execution/sandbox/choice.ts";
 import { WorkspaceFolder, type Proposal } from "../../stages/execution/workspace/folder.ts";
 import type { Context } from "../context.ts";
-import { choiceOptions } from "../run-verb.ts";
+import { choiceOptions } from "../run-in-sandbox.ts";
 import { exit, json, table } from "../terminal.ts";
 import { askToLook } from "./held.ts";
 import { changeLines, gateLines, patchLines, proposalJson, sumUp } from "./report.ts";
