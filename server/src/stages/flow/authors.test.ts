@@ -1,22 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { addedBy, isWordOfKnown } from "./authors.ts";
+import { isWordOfKnown } from "./authors.ts";
 
 const authors = new Map([["from", new Set(["acme.example", "agency@partner.example", "mina"])]]);
 const whose = (from: unknown): boolean | null => isWordOfKnown({ from, text: "x" } as never, authors);
 
 describe("whose word a record is", () => {
-  it.each(["yaw@acme.example", "Yaw Mensah <YAW@Acme.example>", "agency@partner.example", "Mina", ["yaw@acme.example", "mina"]])("known: %j", (from) => expect(whose(from)).toBe(true));
-  it.each(["mallory@evil.example", '"yaw@acme.example" <mallory@evil.example>', "yaw@acme.example, mallory@evil.example", "yaw@acme.example.evil.io", "yaw@sub.acme.example", "acme.example@evil.io", "other@partner.example", "Mina Sato", "mina <mallory@evil.example>", ["yaw@acme.example", "mallory"], [], "", 7, { address: "yaw@acme.example" }, ["yaw@acme.example", 7]])("somebody else's: %j", (from) => expect(whose(from)).toBe(false));
+  it.each(["yaw@acme.example", "Yaw Mensah <YAW@Acme.example>", "agency@partner.example", "Mina", "Mina (night desk)", ["yaw@acme.example", "mina"]])("known: %j", (from) => expect(whose(from)).toBe(true));
+  it.each(["mallory@evil.example", '"yaw@acme.example" <mallory@evil.example>', "yaw@acme.example, mallory@evil.example", "yaw@acme.example.evil.io", "yaw@sub.acme.example", "acme.example@evil.io", "other@partner.example", "Mina Sato", "(Mina) Eve", "Eve (Mina)", "Mina (x) Eve", "mina <mallory@evil.example>", ["yaw@acme.example", "mallory"], [], "", 7, { address: "yaw@acme.example" }, ["yaw@acme.example", 7]])("somebody else's: %j", (from) => expect(whose(from)).toBe(false));
   it("is not said", () => expect([whose(undefined), whose(null), isWordOfKnown({ From: "mina" }, authors)]).toEqual([null, null, null]));
   it("is known when all fields say so that say something", () => {
     const two = new Map([...authors, ["sender", new Set(["acme.example"])]]);
     expect([isWordOfKnown({ from: "mina", sender: "mallory@evil.example" }, two), isWordOfKnown({ from: "mina", sender: "a@acme.example" }, two), isWordOfKnown({ from: "mina" }, two)]).toEqual([false, true, true]);
   });
-});
-
-describe("what a record adds to a task", () => {
-  const record = { message_id: "m-3391", from: "Yaw Mensah <yaw@acme.example>", text: "Update the allergens and publish for Walcot", parts: [{ note: "today" }] };
-  const text = "m-3391\nYaw Mensah <yaw@acme.example>\nUpdate the allergens and publish for Walcot\ntoday";
-  it.each(["Do what Yaw asks in his mail", "do what yaw wants", "Refund what Mensah lists", "Do it as in m-3391", "Set her up, see m-3391"])("is what it says: %s", (task) => expect(addedBy(record, authors, task)).toBe(text));
-  it.each(["Summarise my mail", "Send Yaw the report", "Do what Lotte asks in her mail", "Do what is asked in m-33911", "Yaw"])("is nothing: %s", (task) => expect(addedBy(record, authors, task)).toBeNull());
 });

@@ -8,7 +8,7 @@ import type { Span } from "../../base/labels/span.ts";
 import type { StateChange } from "../../base/store/port.ts";
 import { ArgumentTracing } from "./argument.ts";
 import { Atoms, type Sink } from "./atoms.ts";
-import { addedBy, type Authors } from "./authors.ts";
+import type { Authors } from "./authors.ts";
 import { directoryOf } from "./directory.ts";
 import { folded, Lexer } from "./lexemes.ts";
 import { Lookalikes } from "./lookalikes.ts";
@@ -116,7 +116,7 @@ export class Flow {
   /** Adds to each argument's facts where its values came from and which labels they bring along. `constants`: by argument, what its schema lists. */
   trace(principal: Principal, args: Action["args"], facts: Readonly<Record<string, ArgumentFacts>>, constants: Readonly<Record<string, ReadonlySet<string>>>): Traced {
     const memory = this.#memoryOf(principal);
-    const task = [principal.purpose, ...memory.added, ...memory.delegated].join("\n");
+    const task = [principal.purpose, ...memory.added, memory.delegation.text].join("\n");
     const mentions = memory.subjects.size === 0 ? null : new Mentions(memory.subjects, memory.read.places);
     const known = { memory, task, directory: this.#organisation().directory, mentions, liftedOf: (text: string) => this.#liftedOf(memory, text) };
     const traced = Object.fromEntries(Object.keys(facts).map((name) => [name, this.#tracing.factsOf(known, { name, value: args[name] ?? null, own: facts[name] as ArgumentFacts, constants: constants[name] ?? none })]));
@@ -189,7 +189,10 @@ export class Flow {
     const { directory, lookalikes } = this.#organisation();
     const yields = this.#options.yieldsOf(action, touched, answer ?? unseen);
     const trusts = yields.trust === "trusted";
-    const parts = new Parts(yields, read.places, (record, at, isVouched) => this.#subjects.read(record, isVouched, directory, () => memory.owned(at, printer.low, printer.high)));
+    const parts = new Parts(yields, read.places, (record, at, isVouched) => {
+      this.#subjects.read(record, isVouched, directory, () => memory.owned(at, printer.low, printer.high));
+      memory.delegation.record(record, { place: at, places: read.places, action }, isVouched);
+    });
     const isOfTeller = memory.answerTo(said);
     for (const label of yields.all) memory.labels.add(label);
     let [place, labels, code, isUntrusted, isContact]: [number, number, 3 | 4, boolean, boolean] = [0, 0, origin.untrusted, !trusts && !parts.differ, false];
@@ -223,6 +226,7 @@ export class Flow {
           for (const line of isTrusted ? text.split("\n") : [text]) {
             code = isTrusted && !this.#repeats(memory, line, (low, high) => isOfTeller(low, high, place)) ? origin.trusted : origin.untrusted;
             this.#reader.text(line, came);
+            if (code === origin.trusted) memory.delegation.line(line, { place, places: read.places, field, action });
           }
           if (isTrusted && text.includes("\n")) this.#reader.text(text, came);
           for (const { label, start, end } of hasMore ? yields.spans(text, field) : []) {
@@ -240,10 +244,6 @@ export class Flow {
       });
     }
     if (isUntrusted) memory.labels.add("untrusted");
-    for (const record of parts.records) {
-      const text = addedBy(record, yields.author, memory.purpose);
-      if (text !== null && memory.delegated.length < mostAdditions) memory.delegated.push(text);
-    }
   }
 
   /** Whether a line of a trusted result repeats what the model or something untrusted has said, here or where it was written down: then it vouches for none of it. */

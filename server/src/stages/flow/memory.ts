@@ -1,5 +1,6 @@
 import type { ValueSource } from "@lanyard/contract";
 import type { PastEvent } from "./past.ts";
+import { Delegation } from "./delegation.ts";
 import { Subjects } from "./subjects.ts";
 import { PrintTable } from "./table.ts";
 import { isShared, labelsOf, origin, originOf, packed, placeOf, ReadValues, type OriginCode } from "./values.ts";
@@ -21,8 +22,8 @@ export class SessionMemory {
   readonly task: PrintTable;
   /** What people added to the purpose, which children share. */
   readonly added: string[] = [];
-  /** Records of people to whom the purpose leaves what is to be done. */
-  readonly delegated: string[] = [];
+  /** What the purpose leaves to somebody to say. */
+  readonly delegation: Delegation;
   /** Values that somebody has vouched for. */
   readonly vouched = new PrintTable(10_000);
   /** Addresses and accounts that calls have named. */
@@ -42,6 +43,7 @@ export class SessionMemory {
 
   constructor(purpose: string, { values, taskValues, subjects }: { values: number; taskValues: number; subjects: number }) {
     this.purpose = purpose;
+    this.delegation = new Delegation(purpose);
     this.subjects = new Subjects(subjects);
     this.read = new ReadValues(values);
     this.task = new PrintTable(taskValues);

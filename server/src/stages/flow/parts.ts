@@ -13,7 +13,7 @@ export const kindOfPart = /^\/contents?\/\d+\/(?:type|mimeType)$/;
 const enveloping = /^(?:\/contents?(?:\/\d+)?)?$/;
 
 /** Is told of each record, its place, and which of its fields the organisation vouches for: those it trusts, and those that say who wrote it. */
-export type SubjectsSink = (record: JsonObject, place: number, isVouched: (field: string) => boolean) => void;
+export type RecordSink = (record: JsonObject, place: number, isVouched: (field: string) => boolean) => void;
 
 /**
  * Which parts of a result are trusted: a place is negative where the contrary holds of what holds of the result. Invariant: whatever stands in a field that is
@@ -22,30 +22,27 @@ export type SubjectsSink = (record: JsonObject, place: number, isVouched: (field
 export class Parts {
   /** Whether some parts may be trusted and others not. */
   readonly differ: boolean;
-  /** Records that are trusted for who wrote them, in the order in which they stand. */
-  readonly records = new Set<JsonObject>();
   readonly #trusts: boolean;
   readonly #except: ReadonlySet<string>;
   readonly #author: Authors;
   readonly #places: ReadingPlaces;
-  readonly #subjects: SubjectsSink;
+  readonly #record: RecordSink;
   /** Places where no record is its author's word any more: fields that are excepted, and records of somebody. */
   readonly #closed = new Set<number>();
   /** Places in a text within a text: what is written there may look like fields. */
   readonly #quoted = new Set<number>();
 
-  constructor({ trust, except, author }: { readonly trust: "trusted" | "untrusted"; readonly except: ReadonlySet<string>; readonly author: Authors }, places: ReadingPlaces, subjects: SubjectsSink) {
+  constructor({ trust, except, author }: { readonly trust: "trusted" | "untrusted"; readonly except: ReadonlySet<string>; readonly author: Authors }, places: ReadingPlaces, record: RecordSink) {
     this.differ = except.size + author.size > 0;
     this.#trusts = trust === "trusted";
     this.#except = except;
     this.#author = author;
     this.#places = places;
-    this.#subjects = subjects;
+    this.#record = record;
   }
 
   /** The result is told of from its beginning. */
   begin(): void {
-    this.records.clear();
     this.#closed.clear();
     this.#quoted.clear();
   }
@@ -63,7 +60,7 @@ export class Parts {
   readonly enter = (record: JsonObject, at: number): number => {
     const isClosed = this.#closed.has(Math.abs(at)) || this.#quoted.has(Math.abs(at));
     const own = this.#turned(record, at, isClosed);
-    if (this.differ || this.#trusts) this.#subjects(record, Math.abs(own), (field) => (this.#author.has(field) ? !isClosed : (own < 0 || this.#isExcepted(field, own)) !== this.#trusts));
+    if (this.differ || this.#trusts) this.#record(record, Math.abs(own), (field) => (this.#author.has(field) ? !isClosed : (own < 0 || this.#isExcepted(field, own)) !== this.#trusts));
     return own;
   };
 
@@ -81,7 +78,6 @@ export class Parts {
     if (isTrusted === null) return at;
     this.#closed.add(Math.abs(at));
     if (isTrusted && isClosed) return at;
-    if (isTrusted) this.records.add(record);
     return isTrusted === this.#trusts ? Math.abs(at) : -Math.abs(at);
   }
 }
