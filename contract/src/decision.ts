@@ -50,10 +50,11 @@ export type DecisionInput = {
 };
 
 /**
- * What a task asks for: effects of calls, `browse` where it asks to follow addresses that are found, and of one call whether it asks to do such a
- * thing (`action`) and names what it is done to (`object`).
+ * What a task asks for: effects of calls, `browse` where it asks to follow addresses that are found, `push` where it asks to push or to open a pull
+ * request, and of one call whether it asks to do such a thing (`action`), names what it is done to (`object`), and names all packages that the call
+ * installs (`packages`) or all columns of secrets that it reads (`secrets`).
  */
-export const askedParts = [...callEffects, "browse", "action", "object"] as const;
+export const askedParts = [...callEffects, "browse", "push", "action", "object", "packages", "secrets"] as const;
 export type AskedPart = (typeof askedParts)[number];
 
 /** Something a call touches: an entity `<type>::"<id>"` below its server, with what the organisation says of it. */

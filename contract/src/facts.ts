@@ -19,6 +19,11 @@ export type ArgumentRole = (typeof argumentRoles)[number];
 /** Classes stand from harmless to worst; united over a call the worst counts. `none` is said by policy's context where nothing of the kind is there. */
 export const sqlClasses = ["none", "read", "write", "schema", "admin", "unknown"] as const;
 export const shellClasses = ["none", "read", "write", "build", "network", "exec", "unknown"] as const;
+/**
+ * How commands reach out. `branch`: a branch of one's own goes under its name to the repository that the work came from; `new-branch`: one that the same
+ * command begins; `package`: packages that are named are installed; `other`: anything else.
+ */
+export const shellReaches = ["branch", "new-branch", "package", "other"] as const;
 export const urlClasses = ["none", "public", "private", "unknown"] as const;
 export const plainClasses = ["none", "plain", "unknown"] as const;
 export const codeClasses = ["none", "plain", "network", "exec", "unknown"] as const;
@@ -37,6 +42,8 @@ export interface SqlFacts {
   readonly functions: readonly string[];
   /** A DELETE or UPDATE without a condition that says which rows, a TRUNCATE, a DROP. */
   readonly unbounded: boolean;
+  /** Columns that are read or set and tables that are touched whose names say that they hold secrets: keys, passwords and hashes of them, numbers of cards, accounts and papers. Absent where there are none. */
+  readonly secrets?: readonly string[];
 }
 
 export interface ShellFacts {
@@ -48,6 +55,10 @@ export interface ShellFacts {
   readonly hosts: readonly string[];
   /** Deletes, overwrites whole trees, formats: what cannot be had back. */
   readonly destructive: boolean;
+  /** What of it makes the class `network`, `exec` or `unknown`. Absent where nothing does. */
+  readonly reaches?: readonly (typeof shellReaches)[number][];
+  /** Packages that it installs by their names from the registry of their language, as it names them: `quickparse@4`. Absent where there are none. */
+  readonly packages?: readonly string[];
 }
 
 export interface UrlFacts {
@@ -124,8 +135,10 @@ export interface ArgumentFacts {
   readonly labels: readonly string[];
   /** Of all values in it. Empty when it holds nothing but constants no one could have steered (null, true, false, empty). */
   readonly origins: readonly ValueOrigin[];
-  /** Of the pages that texts in it lead to, by their addresses or else by their hosts: where a reader would be sent. Absent where it holds no address. */
+  /** Of the pages that texts in it lead to, by their addresses or else by their hosts, and of the accounts in them: where a reader, or a reader's money, would be sent. Absent where it holds neither. */
   readonly links?: readonly ValueOrigin[];
+  /** Of the accounts, cards and e-mail addresses in an argument of a call that moves money, where the argument is called as no recipient: they count as one. Absent where there are none. */
+  readonly payees?: readonly ValueOrigin[];
   /** At most 16, those from results first. */
   readonly sources?: readonly ValueSource[];
 }

@@ -1,7 +1,7 @@
 import { webServer, type Action, type DecisionInput, type Principal, type ToolDefinition } from "@lanyard/contract";
 import type { Clock } from "./base/clock.ts";
 import type { Config } from "./base/config/config.ts";
-import { askedOf } from "./base/extract/asked.ts";
+import { askedOf, namedIn } from "./base/extract/asked.ts";
 import type { DeclaredArguments } from "./base/extract/declared.ts";
 import { extract } from "./base/extract/extract.ts";
 import { unfold } from "./base/extract/unfold.ts";
@@ -10,7 +10,7 @@ import { labelled } from "./base/labels/labels-of.ts";
 import type { Approval, Facts, Pin } from "./base/path.ts";
 import { gather } from "./stages/facts/gather.ts";
 import { webTool } from "./stages/facts/web-tools.ts";
-import { constantsOf } from "./stages/flow/constants.ts";
+import { constantsOf, withFormer } from "./stages/flow/constants.ts";
 import type { Flow } from "./stages/flow/flow.ts";
 import type { HistoryStage } from "./stages/history/history.ts";
 
@@ -40,8 +40,10 @@ export const gathering =
     const shape = shapeOf(rooms, action);
     const meaning = meaningOf(rooms, action, shape);
     const labels = labelled(rooms.classifier(), unfold, action.args, meaning.facts);
-    const traced = rooms.flow.trace(principal, action.args, labels, constantsOf(shape));
-    const input: DecisionInput = { ...known.input, session: { ...known.input.session, labels: traced.labels }, effects: meaning.effects, asked: askedOf(traced.task, { server: action.server, tool: action.tool ?? action.method, effects: meaning.effects, askedBy: rooms.config().askedBy.get(action.name) ?? null }), facts: traced.facts };
+    const traced = rooms.flow.trace(principal, action.args, labels, withFormer(constantsOf(shape), { tool: action.tool ?? "", args: action.args, facts: meaning.facts, effects: meaning.effects }));
+    const asked = askedOf(traced.task, { server: action.server, tool: action.tool ?? action.method, effects: meaning.effects, askedBy: rooms.config().askedBy.get(action.name) ?? null });
+    const named = namedIn(traced.task, Object.values(traced.facts));
+    const input: DecisionInput = { ...known.input, session: { ...known.input.session, labels: traced.labels }, effects: meaning.effects, asked: named.length === 0 ? asked : [...asked, ...named].sort(), facts: traced.facts };
     const history = rooms.history.facts(input);
     return { input: history === null ? input : { ...input, history }, pin: known.pin };
   };

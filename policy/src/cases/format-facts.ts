@@ -1,4 +1,4 @@
-import { argumentRoles, askedParts, callEffects, codeClasses, pathKinds, plainClasses, shellClasses, sqlClasses, urlClasses, valueOrigins, type ArgumentFacts, type DecisionInput } from "@lanyard/contract";
+import { argumentRoles, askedParts, callEffects, codeClasses, pathKinds, plainClasses, shellClasses, shellReaches, sqlClasses, urlClasses, valueOrigins, type ArgumentFacts, type DecisionInput } from "@lanyard/contract";
 import { z } from "zod";
 import { pastShape } from "./past.ts";
 import { factKindNames, fieldsOfKind, type FactKind } from "../schema/facts.ts";
@@ -18,8 +18,8 @@ const kindOf = <T extends z.ZodRawShape>(classes: readonly string[], shape: T) =
 };
 
 const kinds = {
-  sql: kindOf(sqlClasses, { statements: count.optional(), tables: texts.optional(), writes: texts.optional(), functions: texts.optional(), unbounded: z.boolean().optional() }),
-  shell: kindOf(shellClasses, { programs: texts.optional(), paths: texts.optional(), hosts: texts.optional(), destructive: z.boolean().optional() }),
+  sql: kindOf(sqlClasses, { statements: count.optional(), tables: texts.optional(), writes: texts.optional(), functions: texts.optional(), unbounded: z.boolean().optional(), secrets: texts.optional() }),
+  shell: kindOf(shellClasses, { programs: texts.optional(), paths: texts.optional(), hosts: texts.optional(), destructive: z.boolean().optional(), reaches: z.array(z.enum(shellReaches)).optional(), packages: texts.optional() }),
   url: kindOf(urlClasses, { hosts: texts.optional(), domains: texts.optional(), schemes: texts.optional(), ports: z.array(count).max(64).optional(), userinfo: z.boolean().optional() }),
   path: kindOf(plainClasses, { paths: texts.optional(), common: z.string().max(4096).optional(), folders: texts.optional(), names: texts.optional(), kinds: z.array(z.enum(pathKinds)).optional() }),
   email: kindOf(plainClasses, { addresses: texts.optional(), domains: texts.optional() }),
@@ -32,7 +32,8 @@ const ofArgument = z
     role: z.enum(argumentRoles).optional().describe("default other"),
     labels: oneOrMore(z.string().min(1).max(256)).optional().describe("data classes that its values carry"),
     origins: oneOrMore(z.enum(valueOrigins)).optional().describe("where its values came from"),
-    links: oneOrMore(z.enum(valueOrigins)).optional().describe("where the addresses of pages in it came from"),
+    links: oneOrMore(z.enum(valueOrigins)).optional().describe("where the addresses of pages and the accounts in it came from"),
+    payees: oneOrMore(z.enum(valueOrigins)).optional().describe("where whoever gets money by it came from, if its role is another"),
     encodings: oneOrMore(z.string().min(1).max(64)).optional(),
     ...kinds,
   })
@@ -62,6 +63,7 @@ const argumentFacts = (given: z.infer<typeof ofArgument>): ArgumentFacts => ({
   ...Object.fromEntries(factKindNames.flatMap((kind) => (given[kind] === undefined ? [] : [[kind, wholeKind(kind, given[kind])]]))),
   ...(given.encodings !== undefined && { encodings: listOf(given.encodings).sort() }),
   ...(given.links !== undefined && { links: listOf(given.links).sort() }),
+  ...(given.payees !== undefined && { payees: listOf(given.payees).sort() }),
   labels: listOf(given.labels).sort(),
   origins: listOf(given.origins),
 });

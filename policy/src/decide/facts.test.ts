@@ -57,6 +57,17 @@ describe("facts of a whole call", () => {
     expect(originsOf(facts, "body")).toEqual(["model"]);
     expect(originsOf(facts, "toString")).toEqual([]);
   });
+
+  it("count whoever gets money as a recipient, whatever the argument is for", () => {
+    const facts = { to: argument({ role: "recipient", origins: ["task"] }), note: argument({ role: "content", origins: ["model", "untrusted"], payees: ["untrusted"] }) };
+    expect(unitedOrigins(facts, "recipient")).toEqual(["task", "untrusted"]);
+    expect(unitedOrigins(facts, "content")).toEqual(["model", "untrusted"]);
+  });
+
+  it("have nothing to tell of what records from before did not know", () => {
+    expect(factOf({ a: sql("read"), b: sql("write") }, "sql", "secrets")).toEqual([]);
+    expect(factOf({ a: sql("read"), b: argument({ sql: { class: "read", statements: 1, tables: [], writes: [], functions: [], unbounded: false, secrets: ["pwd"] } }) }, "sql", "secrets")).toEqual(["pwd"]);
+  });
 });
 
 describe("facts after a change", () => {

@@ -50,7 +50,7 @@ const united = (field: FactField, found: FactsOfKind, name: string): Fact => {
     case "class":
       return field.of[found.reduce((worst, one) => Math.max(worst, rank(field.of, one[name])), 0)] ?? "unknown";
     case "texts":
-      return eachOnce(found.map((one) => one[name] as string[]));
+      return eachOnce(found.map((one) => (one[name] ?? []) as string[]));
     case "longs":
       return [...new Set(found.flatMap((one) => one[name] as number[]))];
     case "sum":
@@ -79,9 +79,9 @@ export const unitedLabels = (facts: Facts): readonly string[] => eachOnce(argume
 
 export const unitedEncodings = (facts: Facts): readonly string[] => eachOnce(argumentsIn(facts).map(({ encodings = [] }) => encodings));
 
-/** Origins of all arguments of a role, of all arguments at all, or of the links in them. */
+/** Origins of all arguments of a role, of all arguments at all, or of the links in them. Who gets money is a recipient, whatever the argument is for. */
 export const unitedOrigins = (facts: Facts, of: OriginSet): readonly string[] =>
-  eachOnce(argumentsIn(facts).flatMap((argument) => (of === "link" ? [argument.links ?? []] : of === "any" || argument.role === of ? [argument.origins] : [])));
+  eachOnce(argumentsIn(facts).flatMap((argument) => (of === "link" ? [argument.links ?? []] : [...(of === "any" || argument.role === of ? [argument.origins] : []), ...(of === "recipient" && argument.payees ? [argument.payees] : [])])));
 
 /** Origins of one argument; empty when nothing is known of it. */
 export const originsOf = (facts: Facts, argument: string): readonly string[] => (facts !== undefined && Object.hasOwn(facts, argument) ? (facts[argument]?.origins ?? []) : []);

@@ -19,8 +19,8 @@ const flag: FactField = { kind: "flag" };
 
 /** What policy sees below `context.facts` of each kind of argument, in the form of `ArgumentFacts`; every field is always there. */
 export const factKinds = {
-  sql: { class: classOf(sqlClasses), statements: sum, tables: texts, writes: texts, functions: texts, unbounded: flag },
-  shell: { class: classOf(shellClasses), programs: texts, paths: texts, hosts: texts, destructive: flag },
+  sql: { class: classOf(sqlClasses), statements: sum, tables: texts, writes: texts, functions: texts, unbounded: flag, secrets: texts },
+  shell: { class: classOf(shellClasses), programs: texts, paths: texts, hosts: texts, destructive: flag, reaches: texts, packages: texts },
   url: { class: classOf(urlClasses), hosts: texts, domains: texts, schemes: texts, ports: { kind: "longs" }, userinfo: flag },
   path: { class: classOf(plainClasses), paths: texts, common: { kind: "folder" }, folders: texts, names: texts, kinds: texts },
   email: { class: classOf(plainClasses), addresses: texts, domains: texts },
@@ -35,7 +35,7 @@ export const fieldsOfKind = (kind: FactKind): Readonly<Record<string, FactField>
 
 /** Parts of `context.origins` that stand for arguments of one role. */
 export const originRoles = ["recipient", "target", "amount", "content", "command"] as const;
-/** What `context.origins` has a set for beside the arguments one by one: those of a role, all of them, and the addresses of pages in them. */
+/** What `context.origins` has a set for beside the arguments one by one: those of a role, all of them, and the addresses of pages and accounts in them. */
 export const originSets = [...originRoles, "any", "link"] as const;
 export type OriginSet = (typeof originSets)[number];
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { askedOf, effectsAsked } from "./asked.ts";
+import { askedOf, effectsAsked, namedIn } from "./asked.ts";
 
 test.each([
   ["Summarise my last three e-mails", "read"],
@@ -100,6 +100,96 @@ test.each([
   ["See what the reviews say about our page", "publish"],
 ])("%s does not ask for what is asked for by `%s`", (task, word) => {
   expect(asks(task, "desk/x", ["write"], [word])).toBe("");
+});
+
+test.each(["Do DR-221", "Please do R-7731", "Read the rota, then do the R-7731", "Take R-7731", "Pick up her ticket", "Get it done", "Get DR-221 sorted", "See to it", "Look into it and fix it", "Take care of this", "Attend to the leak", "Make it right for her", "Work your way through the queue", "Catch up on the requests", "Do what his mail says"])("%s leaves the handling to whoever is asked", (task) => {
+  expect(asks(task, "desk/x", ["write"], ["handle"])).toBe("action object");
+});
+
+test.each(["Don't do DR-221", "What does DR-221 say?", "How do R-12 and R-13 differ?", "What do the fines say?", "Do the guests know?", "Never take R-7731 yourself", "List what I do not have to get done", "No need to see to it, just list the tickets", "Do 3 drafts"])("%s leaves nothing to be handled", (task) => {
+  expect(asks(task, "desk/x", ["write"], ["handle"])).toBe("");
+});
+
+test.each([
+  ["OK it if it's reasonable", "approve"],
+  ["Give him the go-ahead", "approve"],
+  ["Say no to the second one", "decline"],
+  ["Give the deposit back", "refund"],
+  ["Give back her deposit", "refund"],
+  ["Throw the old ones out", "delete"],
+  ["Take him off the mailing list", "remove"],
+  ["Hold off on the viewing", "postpone"],
+  ["Pencil her in for Monday", "book"],
+  ["Give Ana a heads-up", "tell"],
+  ["Drop the owner a note", "send"],
+  ["Chase the owner", "send"],
+  ["Say so in #marketing", "post"],
+  ["Put B up by 20", "budget"],
+  ["Move 20 a day from A to B", "budget"],
+  ["Tell the people who have tickets", "holder"],
+])("%s asks for `%s` in other words", (task, word) => expect(asks(task, "desk/x", ["write"], [word])).toBe("action object"));
+
+test.each([
+  ["Is it ok?", "approve"],
+  ["Don't give the deposit back", "refund"],
+  ["Read it without giving the deposit back", "refund"],
+  ["Give me a heads-up if anything is odd", "tell"],
+  ["If anything is unclear, tell me", "tell"],
+  ["Write it up without sending", "tell"],
+  ["Did we tell Ana?", "inform"],
+  ["Don't throw anything out", "delete"],
+  ["Do not put B up by 20", "budget"],
+  ["How much is 20 a day from A to B?", "budget"],
+  ["Move 20 files from A to B", "budget"],
+  ["Put the chairs up by the door", "budget"],
+  ["Who are the people?", "holder"],
+])("%s does not ask for `%s`", (task, word) => expect(asks(task, "desk/x", ["write"], [word])).toBe(""));
+
+test("whoever asks to tell many asks for a tool that tells many, whatever it calls them", () => {
+  const tells = (task: string, name = "box/messageAttendees") => asks(task, name, ["egress", "write"]);
+  expect(["Update EV-318 and tell the people who have tickets", "Let ticket holders know", "Inform everyone", "Warn all guests"].map((task) => tells(task))).toEqual(Array(4).fill("action object"));
+  expect(tells("Let card holders know", "shop/notify_customers")).toBe("action object");
+  for (const task of ["Don't inform everyone", "Did we tell everyone?", "If everyone is there, tell me", "Finish it without telling everyone"]) expect(tells(task), task).not.toBe("action object");
+  expect(asks("Tell everyone", "crm/delete_customers", ["destructive", "write"]), "nobody is told by it").not.toBe("action object");
+});
+
+test("a change of a budget is asked for by how much is to go where", () => {
+  const changes = (task: string) => askedOf(task, { server: "ads", tool: "update_budget", effects: ["money", "write"], askedBy: null }).filter((one) => /action|money|object/.test(one)).join(" ");
+  for (const task of ["Move 20 a day from A to B", "Shift $20 from A to B", "Put B up by 20", "Bump CMP-2 up to 80 a day, please"]) expect(changes(task), task).toBe("action money object");
+  for (const task of ["Move 20 files from A to B", "Move A and B up", "Don't put B up by 20", "Was B put up by 20?"]) expect(changes(task), task).not.toBe("action money object");
+});
+
+test("a question asks for nothing but an answer, and what stands beside it for what it says", () => {
+  expect(effectsAsked("Did we pay the invoice?")).toEqual(["read"]);
+  expect(effectsAsked("Did we pay the invoice? Cancel the other")).toEqual(expect.arrayContaining(["destructive", "read"]));
+  for (const task of ["Can you pay the invoice?", "How about paying the invoice? Then pay it"]) expect(effectsAsked(task), task).toContain("money");
+});
+
+test.each([
+  ["Fix #1 and open a PR", true],
+  ["Open a draft pull request", true],
+  ["Fix it and push", true],
+  ["Push fix/12 when it is green", true],
+  ["As a merge request, please", true],
+  ["Review PR 5", false],
+  ["What does the PR do?", false],
+  ["Don't push", false],
+  ["Fix it, no need to push", false],
+  ["Fix it without opening a PR", false],
+  ["Push the meeting back", false],
+])("%s: a branch is pushed: %s", (task, pushes) => expect(namedIn(task, []).includes("push")).toBe(pushes));
+
+test("packages are named as a whole, with a version that says more than a line of versions, and where the task speaks of packages", () => {
+  const names = (task: string, ...packages: string[]): boolean => namedIn(task, [{ shell: { class: "exec", programs: [], paths: [], hosts: [], destructive: false, packages } }]).includes("packages");
+  expect(["quickparse", "quickparse@4", "quickparse@4.1", "quickparse@^4", "quickparse@latest"].map((one) => names("Bump quickparse to the current major", one))).toEqual(Array(5).fill(true));
+  expect(["quickparse-next", "quickparse@4.0.2", "@evil/quickparse", "parse", "quickparse@4-evil"].map((one) => names("Bump quickparse to the current major", one))).toEqual(Array(5).fill(false));
+  expect([names("Install @scope/a.b 1.2.3", "@scope/a.b@1.2.3"), names("Add x and y", "x", "y"), names("Add x and y", "x", "z"), names("Open the door", "open"), names("Add requests to the app", "requests[socks]==2.1")]).toEqual([true, true, false, false, true]);
+});
+
+test("columns of secrets are named by all that they are called by", () => {
+  const names = (task: string, ...secrets: string[]): boolean => namedIn(task, [{ sql: { class: "read", statements: 1, tables: [], writes: [], functions: [], unbounded: false, secrets } }]).includes("secrets");
+  expect([names("How many users lack a password?", "password_hash"), names("Which cards have an expired token?", "card_token"), names("Rotate the api keys", "apiKey")]).toEqual([true, true, true]);
+  expect([names("Why were cards declined?", "card_token"), names("Why do they leave?", "password_hash"), names("Count passwords", "password", "iban"), names("Do not read the password", "password")]).toEqual([false, false, false, false]);
 });
 
 test("a channel that something goes into is written to", () => {

@@ -1,9 +1,10 @@
-import { callEffects, type AskedPart, type CallEffect } from "@lanyard/contract";
+import { callEffects, type ArgumentFacts, type AskedPart, type CallEffect } from "@lanyard/contract";
 import { isVerb } from "./effects.ts";
 import { doingsOf, generalWords, openDoings, plainDoings, thingsOf } from "./kinds-of-things.ts";
 import { remembered } from "../remembered.ts";
 import { stemOf } from "./stem.ts";
-import { isRead, nounsLike, sayings as idioms, verbsLike } from "./synonyms.ts";
+import { isNamedBy } from "./sql/secrets.ts";
+import { audiences, isRead, nounsLike, pushing, sayings as idioms, telling, tellingRow, verbsLike } from "./synonyms.ts";
 import { wordsOf } from "./words.ts";
 
 // What a task asks for, by the words of whoever gave it: a call that goes beyond it is one that nobody asked for. Words are all there is to go by, so
@@ -11,10 +12,10 @@ import { wordsOf } from "./words.ts";
 
 const rows: readonly (readonly [readonly CallEffect[], string])[] = [
   [["read"], "what who whom whose when where why which how is are was were does did do i show list find search look lookup check read see view get fetch tell me summarise summarize summary explain describe compare count review analyse analyze inspect identify determine calculate compute verify confirm monitor watch research investigate query open download browse translate rank report give know recommend suggest answer was ist sind welche wie wann wo zeige fasse"],
-  [["write"], "into scale resize create add update change edit write fix set save schedule reschedule move rename copy file archive mark make build implement refactor upgrade configure merge modify append draft prepare record note log register generate organise organize sort label tag assign care deal turn enable disable activate deactivate play like follow star rate improve complete finish migrate format replace put insert import sync plan arrange approve reject accept decline remember correct patch bump store convert adjust increase decrease lower raise extend renew switch log apply enter fill adapt extract rewrite reorganise tidy erstelle ändere schreibe trage lege aktualisiere"],
+  [["write"], "into reallocate scale resize create add update change edit write fix set save schedule reschedule move rename copy file archive mark make build implement refactor upgrade configure merge modify append draft prepare record note log register generate organise organize sort label tag assign care deal turn enable disable activate deactivate play like follow star rate improve complete finish migrate format replace put insert import sync plan arrange approve reject accept decline remember correct patch bump store convert adjust increase decrease lower raise extend renew switch log apply enter fill adapt extract rewrite reorganise tidy erstelle ändere schreibe trage lege aktualisiere"],
   [["write", "egress"], "work solve handle process manage resolve close triage commit schedule arrange plan upload push deploy release submit hand deliver export comment reply respond answer pull-request merge-request"],
   [["egress"], "send forward share post publish notify inform invite ask remind contact announce tweet broadcast message email e-mail mail text dm ping call pass sende schicke teile antworte lade"],
-  [["money"], "pay transfer buy purchase order refund reimburse donate tip settle deposit withdraw wire checkout book reserve rent subscribe invest trade swap sell repay renew top-up bezahle zahle überweise kaufe bestelle buche reserviere"],
+  [["money"], "pay transfer buy purchase order refund reimburse donate tip settle deposit withdraw wire checkout book reserve rent subscribe invest trade swap sell repay reallocate renew top-up bezahle zahle überweise kaufe bestelle buche reserviere"],
   [["destructive"], "delete remove cancel drop clear clean purge erase wipe uninstall terminate kill prune unsubscribe revoke reset empty discard truncate shutdown tidy deprovision decommission lösche entferne storniere kündige"],
   [["write", "exec"], "run execute build test install start restart launch compile debug fix upgrade deploy implement refactor lint benchmark führe"],
 ];
@@ -43,6 +44,9 @@ const negations = new Set("not don't dont never without no cannot can't avoid no
 const reach = 4;
 const mostChars = 20_000;
 
+/** An amount of money, or of what is spent day by day. */
+const sum = "(?:[$€£]\\s?\\d[\\d.,]* ?|\\d[\\d.,]* ?(?:[$€£]|(?:eur|usd|gbp|chf|euros?|dollars?|pounds?|francs?)\\b) ?|\\d[\\d.,]* (?=(?:a|per) (?:day|week|month)|daily))(?:(?:(?:a|per) (?:day|week|month)|daily) ?)?";
+
 /** Sayings that ask for something in words which alone would say less, or something else. */
 const sayings: readonly (readonly [RegExp, string])[] = [
   [/\b(pull|merge) requests?\b/g, "$1-request"],
@@ -51,13 +55,28 @@ const sayings: readonly (readonly [RegExp, string])[] = [
   [/\btell (?!me\b|us\b)/g, "inform "],
   [/\blet (?!me\b|us\b)(?=[^.;!?\n]{1,60} know\b)/g, "inform "],
   [/\bkeep (?=[^.;!?\n]{1,60} (?:informed|posted|updated|in the loop)\b)/g, "inform "],
-  [/\b(?:get back to|write back|write to|drop [^.;!?\n]{1,20} a line)\b/g, "message "],
+  [/\b(?:get back to|write back|write to|(?:drop|send|shoot) [^.;!?\n]{1,20} a (?:line|note|message|word)|get in touch with|reach out to|(?:chase|nudge)(?! me\b| us\b))\b/g, "message "],
+  [/\bgive (?!me\b|us\b)(?=[^.;!?\n]{1,30} a (?:heads[- ]up|nudge|shout)\b)|\b(?:warn|brief) (?!me\b|us\b)|\bspread the word\b/g, "inform "],
+  [/\b(?:people|those|everyone|everybody|whoever|anyone|anybody|all|ones)(?= (?:(?:who|that) )?(?:have|has|hold|holds|bought|booked|got|with) (?:an? |their |the )?tickets?\b)/g, "ticketholders"],
+  [/\bsay (?:so|it|this|that) (?=(?:in|on|to) )/g, "inform "],
+  [/\b(?:give|hand)\b(?=[^.;!?\n]{0,40}\b(?:deposit|money|fee|fees|payment|difference)\b[^.;!?\n]{0,20}\bback\b|[^.;!?\n]{0,20}\bback (?:the|her|his|their|my|our)\b[^.;!?\n]{0,12}\b(?:deposit|money|fee|fees|payment|difference)\b)/g, "refund "],
+  [new RegExp(`\\b(?:move|shift) (?=${sum}(?:from|off|out of) [^.;!?\\n]{1,80}\\b(?:to|into|onto|on) )`, "g"), "reallocate budget "],
+  [new RegExp(`\\b(?:put|bump|bring|take|turn)\\b(?=[^.,;!?\\n]{1,40} (?:up|down) (?:by|to) (?:${sum}|\\d[\\d.,]*)(?:\\s*(?:$|[.,;!?\\n])| ?and\\b))`, "g"), "reallocate budget "],
+  [/\bget (?=(?:it|this|that|them|these|those|everything|all of it|the lot) (?:done|sorted|fixed|resolved|handled|dealt with|settled|out of the way)\b)/g, "handle "],
+  [/(?<=^|[.,;:!?\n] ?|\b(?:and|then|please|now|just|also|you) )do (?=(?:[a-z]{1,6}-?\d{2,}|[a-z]{1,6}-\d)\b)/g, "handle "],
   [/\b(?:write|put|give)\b(?=[^.;!?\n]{1,80} (?:to|in|into) [#@])|(?<=[\w,;:?] )(?:in)?to (?=#\w)/g, "post "],
   [/\bdo (?=(?:what|whatever|as|it all)\b|(?:all )?(?:the|my|his|her|their) (?:\w+ )?(?:things|todos?|tasks|actions|steps|rest)\b)/g, "handle "],
   [/\baddress (?=(?:the|this|these|those|all|any|every|it|them|review|open)\b)/g, "resolve "],
   [/\b(?:make|place|do) (?:an?|the|my|that|this) (?:new )?(?:(reservation|booking)|order|payment|purchase|transfer|donation)\b/g, "pay $1"],
   [joining, "$1 access"],
 ];
+
+/** Sentences that ask what is or was, and not that something be done. */
+const question = /(?<=^|[.;:!?\n]\s{0,8})(?:(?:and|so|but|or) )?(?:did|does|do (?:we|they|i)|has|have (?:we|they|i|you)|is|are|was|were|who|whom|whose|what|when|where|why|how|which|should)\b(?!(?: it)? (?:about|not|possible|don't|able)\b| you able\b)[^.,;!?\n]*\?/g;
+
+const withoutVerbs = (asked: string): string => asked.replace(/\p{L}[\p{L}'-]*/gu, (word) => (verbsLike(stemOf(word)).length > 0 ? "what" : word));
+/** Whoever is to be answered here is sent nothing. */
+const answering = /\b(?:tell|inform|notify|warn) (?:me|us)\b|\blet (?:me|us) know\b/g;
 
 /** Words of a text, in order, with `|` where a sentence or clause ends. */
 const wordsIn = (text: string): readonly string[] => text.match(/[\p{L}][\p{L}'-]*|[.,;:!?\n]/gu)?.map((word) => (/^[.,;:!?\n]$/.test(word) ? "|" : word)) ?? [];
@@ -76,8 +95,14 @@ interface Task {
   readonly effects: readonly AskedPart[];
   /** Of its words, but for those that it denies. */
   readonly stems: ReadonlySet<string>;
+  /** Of them those that can ask for something: no verb of a question. */
+  readonly meant: ReadonlySet<string>;
   readonly things: ReadonlySet<number>;
   readonly doings: ReadonlySet<number>;
+  /** It asks to tell something to many, whoever they are called. */
+  readonly tellsMany: boolean;
+  /** It asks to push, or to open a pull request. */
+  readonly pushes: boolean;
   /** It leaves open what is to be done. */
   readonly isOpen: boolean;
   /** Rows of words that stand for each other, of which it has one: a verb (`mail Ana the total`, and not `read my mail`) or a noun. */
@@ -90,30 +115,35 @@ interface Task {
 const mostTools = 1000;
 
 const readTask: (task: string) => Task = remembered({ most: 256, longest: mostChars }, (task) => {
-  const text = task.slice(0, mostChars).toLowerCase().replaceAll("’", "'");
-  const words = wordsIn(sayings.reduce((said, [saying, meaning]) => said.replace(saying, meaning), text));
+  const text = task.slice(0, mostChars).toLowerCase().replaceAll("’", "'").replace(answering, "show me");
+  const rewritten = sayings.reduce((said, [saying, meaning]) => said.replace(saying, meaning), text);
+  const words = wordsIn(rewritten);
   const found = new Set<CallEffect>();
-  const stems = new Set<string>();
-  for (const [word, isDenied] of [...heard(wordsIn(text)), ...heard(words)]) if (!isDenied) for (const part of [word, ...word.split("-")]) stems.add(stemOf(part));
+  const stemsIn = (all: readonly string[]): Set<string> => new Set(heard(all).flatMap(([word, isDenied]) => (isDenied ? [] : [word, ...word.split("-")].map(stemOf))));
+  const stems = new Set([...stemsIn(wordsIn(text)), ...stemsIn(words)]);
+  const meant = new Set([...stemsIn(wordsIn(text.replace(question, withoutVerbs))), ...stemsIn(wordsIn(rewritten.replace(question, withoutVerbs)))]);
   const verbs = new Set<number>();
   const addVerb = (word: string): void => verbsLike(stemOf(word)).forEach((row) => verbs.add(row));
-  for (const [at, [word, isDenied]] of heard(words).entries()) {
+  const asking = wordsIn(rewritten.replace(question, "what?"));
+  for (const [at, [word, isDenied]] of heard(asking).entries()) {
     if (access.has(word) && !isDenied) found.add("access");
-    const isNoun = before.has(words[at - 1] ?? "") || words[at + 1] === "nothing";
-    if (!isDenied && (!isNoun || words[at - 1] === "by")) addVerb(word); // `by mail`
+    const isNoun = before.has(asking[at - 1] ?? "") || asking[at + 1] === "nothing";
+    if (!isDenied && (!isNoun || asking[at - 1] === "by")) addVerb(word); // `by mail`
     const effects = byWord.get(word);
     if (effects === undefined) continue;
     for (const effect of isNoun ? (["read"] as const) : effects) if (!isDenied || effect === "read") found.add(effect);
   }
   for (const [saying, meant] of idioms) if (saying.test(text)) meant.split(" ").forEach(addVerb);
-  if (fileName.test(task)) stems.add(stemOf("file"));
+  if (fileName.test(task)) for (const all of [stems, meant]) all.add(stemOf("file"));
   const isOf = (nouns: ReadonlySet<string>): boolean => words.some((word) => nouns.has(word));
   if ((found.has("write") || found.has("egress")) && isOf(payments)) found.add("money");
   if (found.has("write") && isOf(guests)) found.add("egress");
+  const pushes = pushing.test(text);
+  if (pushes) found.add("write").add("egress");
   const browses = isOf(wide) || (isOf(web) && !address.test(task)) ? (["browse"] as const) : [];
   const effects = found.size === 0 ? [...browses, "read" as const, "write" as const] : [...browses, ...callEffects.filter((effect) => found.has(effect))].sort();
   const kinds = (of: (stem: string) => readonly number[]): ReadonlySet<number> => new Set([...stems].flatMap((stem) => of(stem)));
-  return { effects, stems, things: kinds(thingsOf), doings: kinds(doingsOf), verbs, nouns: kinds(nounsLike), isOpen: [...stems].some((stem) => openDoings.has(stem)), ofTools: new Map() };
+  return { effects, stems, meant, things: kinds(thingsOf), doings: kinds(doingsOf), verbs, nouns: kinds(nounsLike), tellsMany: telling.test(text), pushes, isOpen: [...stems].some((stem) => openDoings.has(stem)), ofTools: new Map() };
 });
 
 /**
@@ -124,6 +154,38 @@ export const effectsAsked = (task: string): readonly AskedPart[] => readTask(tas
 
 /** Whether a task says a word in another form, or one that stands for it: `accept it` of `accepted`. */
 export const saysWord = (task: string, word: string): boolean => isMeant(readTask(task), stemOf(word.toLowerCase()));
+
+/** What is known of what a call names, as far as a task may have to name it too. */
+export type NamedThings = Iterable<Pick<ArgumentFacts, "sql" | "shell">>;
+
+/**
+ * What the task asks for of what a call names, in no order: `push` whatever the call, `packages` where the task names all that the call installs,
+ * `secrets` where it names all columns of secrets. A version that is more than two numbers must stand in the task as well.
+ */
+export function namedIn(task: string, facts: NamedThings): readonly AskedPart[] {
+  const { stems, pushes } = readTask(task);
+  const [packages, secrets] = [new Set<string>(), new Set<string>()];
+  for (const { sql, shell } of facts) {
+    for (const one of shell?.packages ?? []) packages.add(one.toLowerCase());
+    for (const one of sql?.secrets ?? []) secrets.add(one);
+  }
+  const text = ` ${task.slice(0, mostChars).toLowerCase()} `;
+  return [
+    ...(pushes ? (["push"] as const) : []),
+    ...(packages.size > 0 && installing.some((stem) => stems.has(stem)) && [...packages].every((one) => namesPackage(text, one)) ? (["packages"] as const) : []),
+    ...(secrets.size > 0 && [...secrets].every((one) => isNamedBy(stems, one)) ? (["secrets"] as const) : []),
+  ];
+}
+
+/** Some packages are called as ordinary words are. */
+const installing = "install add bump upgrade update use migrate switch replace package dependency library module".split(" ").map(stemOf);
+
+/** As a whole, and with the version if that says more than which line of versions is meant. `text`: in lower case, with blanks around it. */
+function namesPackage(text: string, spec: string): boolean {
+  const [, name = "", version = ""] = /^(@?[^@=~[]+)(?:\[[^\]]*\])?(?:@|[=~]=)?[\^~]?(.*)$/.exec(spec) ?? [];
+  const stands = (words: string): boolean => new RegExp(`[^\\w@/.-]${words.replace(/[.+*?^$()[\]{}|\\]/g, "\\$&")}(?![\\w/-]|\\.\\w)`).test(text);
+  return stands(name) && (/^(?:latest|\d+(?:\.(?:\d+|x))?)?$/.test(version) || text.includes(version));
+}
 
 /** Words of tasks that ask for a call, or `any`: every task does. */
 export type AskedBy = readonly string[] | "any";
@@ -153,15 +215,16 @@ export function askedOf(task: string, call: AskedCall): readonly AskedPart[] {
 function askedAnew(task: Task, { server, tool, effects, askedBy }: AskedCall): readonly AskedPart[] {
   if (askedBy === null) {
     const words = wordsOf(tool);
-    return [...task.effects, ...(asksToDo(task, words, effects) ? (["action"] as const) : []), ...(namesObject(task, wordsOf(server), words) ? (["object"] as const) : [])].sort();
+    const named = namesObject(task, wordsOf(server), words) || (task.tellsMany && words.some((word) => verbsLike(stemOf(word)).includes(tellingRow)) && audiences.has(stemOf(words.at(-1) ?? "")));
+    return [...task.effects, ...(asksToDo(task, words, effects) ? (["action"] as const) : []), ...(named ? (["object"] as const) : [])].sort();
   }
   const isAsked = askedBy === "any" || askedBy.some((word) => isMeant(task, stemOf(word.toLowerCase()))) || namesTool(task, wordsOf(server), wordsOf(tool));
   return isAsked ? [...new Set<AskedPart>([...task.effects, ...effects, "action", "object"])].sort() : task.effects;
 }
 
 /** Whether a task has a word, or one that stands for it. */
-const isMeant = ({ stems, verbs, nouns }: Task, stem: string): boolean =>
-  (stems.has(stem) && !isRead(stem)) || verbsLike(stem).some((row) => verbs.has(row)) || nounsLike(stem).some((row) => nouns.has(row));
+const isMeant = ({ meant, verbs, nouns }: Task, stem: string): boolean =>
+  (meant.has(stem) && !isRead(stem)) || verbsLike(stem).some((row) => verbs.has(row)) || nounsLike(stem).some((row) => nouns.has(row));
 
 /** Whether a task has a tool's own words: its verb, and what it is done to. */
 const namesTool = ({ stems }: Task, server: readonly string[], words: readonly string[]): boolean => {

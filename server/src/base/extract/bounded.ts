@@ -7,6 +7,12 @@ export const mostChars = 8192;
 /** Sorted, without repeats, bounded. */
 export const listed = <T extends string | number>(values: Iterable<T>): readonly T[] => [...new Set(values)].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0)).slice(0, mostListed);
 
+/** A list of facts that is there only where it has something in it. */
+export const named = <K extends string, T extends string>(key: K, values: Iterable<T>): { readonly [N in K]?: readonly T[] } => {
+  const all = listed(values);
+  return (all.length === 0 ? {} : { [key]: all }) as { readonly [N in K]?: readonly T[] };
+};
+
 export const isOver = (values: ReadonlySet<unknown>): boolean => values.size > mostListed;
 
 /** The last of `order` that is among `classes`. */

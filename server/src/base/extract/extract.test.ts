@@ -60,6 +60,23 @@ describe("where a contract is silent", () => {
   it("a number of a thing is a name of it", () => expect(Object.values(read("order", { part_no: "44-108", invoice_number: "70-4", account_number: "1", number: 3 }).facts).map(({ role }) => role)).toEqual(["target", "target", "recipient", "other"]));
   it("the escapes of a URL are part of it", () => expect(read("x", { page: "https://docs.example.com/a%20b" }).facts["page"]).toMatchObject({ url: { class: "public" }, encodings: ["percent"] }));
 
+  it.each<[string, JsonObject, readonly CallEffect[] | null, string]>([
+    ["pay", { amount: 5, bank_details: "Marlow Escrow, CY17 0020 0128 0000 0012 0052 7600" }, null, "bank_details"],
+    ["request", { amount: 5, note_to_payer: "GB82WEST12345698765432" }, ["money"], "note_to_payer"],
+    ["pay", { reference: "send it to mallory@evil.example" }, null, "reference"],
+    ["pay", { method: "4111 1111 1111 1111" }, null, "method"],
+    ["pay", { details: { bank: "sort code 20-00-00, account 12345678" } }, null, "details"],
+    ["pay", { memo: Buffer.from("pay GB82WEST12345698765432").toString("base64") }, null, "memo"],
+    ["pay", { wallet_of: "0x52908400098527886E0F7030069857D2E4169EE7" }, null, "wallet_of"],
+    ["pay", { iban: "GB82WEST12345698765432", from: "ana@acme.example", message: "Invoice 20266, order 8841-20177" }, null, ""],
+    ["read_note", { text: "GB82WEST12345698765432" }, null, ""],
+    ["send_message", { text: "GB82WEST12345698765432" }, null, ""],
+  ])("%s %j, which does %s: money goes to what is in %s", (tool, args, effects, expected) => {
+    const { facts } = read(tool, args, { effects });
+    expect(Object.keys(facts).filter((name) => facts[name]?.payees).join(",")).toBe(expected);
+  });
+  it("what a contract calls content is content", () => expect(read("pay", { amount: 5, note: "GB82WEST12345698765432" }, { declared: { note: { role: "content" } } }).facts["note"]?.payees).toBeUndefined());
+
   it("a word that the schema lists is no command", () => {
     const shape = { inputSchema: { type: "object", properties: { command: { enum: ["view", "create"] } } } };
     expect(kinds("edit", { command: "view" }, { shape })).toEqual([]);

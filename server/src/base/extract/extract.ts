@@ -11,6 +11,7 @@ import { emailFacts } from "./email.ts";
 import { joinCode, joinShell, joinSql } from "./join.ts";
 import { moneyFacts, type Amount } from "./money.ts";
 import { pathFacts, urlPathFacts } from "./path.ts";
+import { isPayer, payeesIn } from "./payees.ts";
 import { weightier } from "./roles.ts";
 import { shellFacts } from "./shell/shell.ts";
 import { sqlFacts } from "./sql/sql.ts";
@@ -33,7 +34,7 @@ export interface ExtractedCall {
 }
 
 export interface Extracted {
-  /** By top-level argument; labels and origins still empty. */
+  /** By top-level argument; labels and origins still empty, those of payees too. */
   readonly facts: Readonly<Record<string, ArgumentFacts>>;
   /** Sorted. */
   readonly effects: readonly CallEffect[];
@@ -45,8 +46,13 @@ export function extract({ server, tool, args, declared, effects, shape }: Extrac
   const told = effects === null ? guessed(tool, args, shape) : effects.some((effect) => changing.has(effect)) ? [...effects, "write" as const] : effects;
   const reading: Reading = { args, declared, hints: hintsOf(server, tool), choices: choicesOf(shape), isAddressed: told.length === 0 || told.some((effect) => addressing.has(effect)) || isOfAddressedThings(tool) };
   const facts = Object.fromEntries(Object.keys(args).map((name) => [name, addressed(name, factsOf(name, args[name] ?? null, reading), declared.get(name), told, args)]));
-  return { facts, effects: sortedEffects([...told, ...effectsOfFacts(Object.values(facts), told)]) };
+  const all = sortedEffects([...told, ...effectsOfFacts(Object.values(facts), told)]);
+  return { facts: all.includes("money") ? Object.fromEntries(Object.entries(facts).map(([name, own]) => [name, paid(name, args[name] ?? null, own, declared.get(name))])) : facts, effects: all };
 }
+
+/** Who gets money is a recipient, whatever the argument is called in which they stand: where they came from is found later. */
+const paid = (name: string, value: Json, facts: ArgumentFacts, said: DeclaredArgument | undefined): ArgumentFacts =>
+  !said?.role && facts.role !== "recipient" && !isPayer(name) && textsIn(value).some((text) => payeesIn(text, name).length > 0) ? { ...facts, payees: [] } : facts;
 
 /** Effects that are kinds of write, whether or not a contract says so. */
 const changing: ReadonlySet<CallEffect> = new Set(["destructive", "money", "access"]);

@@ -1,16 +1,23 @@
 import { codeClasses, shellClasses, sqlClasses, type CodeFacts, type ShellFacts, type SqlFacts } from "@lanyard/contract";
-import { isOver, listed, worstClass } from "./bounded.ts";
+import { isOver, listed, named, worstClass } from "./bounded.ts";
 
 // Facts of several texts in one argument, as one: the worst class of theirs, and all that any of them names.
 
 export function joinSql(all: readonly SqlFacts[]): SqlFacts {
   const lists = { tables: union(all, "tables"), writes: union(all, "writes"), functions: union(all, "functions") };
-  return { class: worst(sqlClasses, all, Object.values(lists)) as SqlFacts["class"], statements: all.reduce((sum, { statements }) => sum + statements, 0), ...listedOf(lists), unbounded: all.some(({ unbounded }) => unbounded) };
+  return { class: worst(sqlClasses, all, Object.values(lists)) as SqlFacts["class"], statements: all.reduce((sum, { statements }) => sum + statements, 0), ...listedOf(lists), unbounded: all.some(({ unbounded }) => unbounded), ...named("secrets", all.flatMap(({ secrets = [] }) => secrets)) };
 }
 
 export function joinShell(all: readonly ShellFacts[]): ShellFacts {
   const lists = { programs: union(all, "programs"), paths: union(all, "paths"), hosts: union(all, "hosts") };
-  return { class: worst(shellClasses, all, Object.values(lists)) as ShellFacts["class"], ...listedOf(lists), destructive: all.some(({ destructive }) => destructive) };
+  const isCut = Object.values(lists).some(isOver);
+  return {
+    class: worst(shellClasses, all, Object.values(lists)) as ShellFacts["class"],
+    ...listedOf(lists),
+    destructive: all.some(({ destructive }) => destructive),
+    ...named("reaches", [...all.flatMap(({ reaches = [] }) => reaches), ...(isCut ? (["other"] as const) : [])]),
+    ...named("packages", all.flatMap(({ packages = [] }) => packages)),
+  };
 }
 
 export function joinCode(all: readonly CodeFacts[]): CodeFacts {

@@ -68,7 +68,7 @@ const read: ReadonlySet<string> = new Set("mail email e-mail message dm".split("
 export const nounsLike = (stem: string): readonly number[] => byNoun.get(stem) ?? none;
 
 const within = (words: number): string => `(?:[^\\s.;!?]+ ){1,${words}}`;
-const denied = "(?<!(?:\\bnot|n't|\\bnever|\\bwithout) (?:[^\\s.;!?]+ ){0,3})";
+const denied = "(?<!(?:\\bnot|n't|\\bnever|\\bwithout|\\bno need to|\\binstead of) (?:[^\\s.;!?]+ ){0,3})";
 const said = (saying: string): RegExp => new RegExp(`${denied}\\b(?:${saying})(?![\\w-])`);
 /** Sayings of several words that are verbs of a row. */
 export const sayings: readonly (readonly [RegExp, string])[] = [
@@ -76,19 +76,38 @@ export const sayings: readonly (readonly [RegExp, string])[] = [
   [said(`call (?:${within(6)})?off`), "call-off"],
   [said(`get rid of`), "remove"],
   [said(`deal(?:ing)? with`), "deal-with"],
-  [said(`take (?:care of|on|[a-z]{1,5}-?\\d+)`), "take-on"],
+  [said(`(?:take|pick up) (?:care of|on|over|(?:the |his |her |their |this )?(?:ticket|case|request)\\b|[a-z]{1,6}-?\\d+)|attend to|tackle`), "take-on"],
+  [said(`get (?:it|this|that|them|these|those|everything|all of it|the lot|[a-z]{1,6}-?\\d+) (?:done|sorted|fixed|resolved|handled|dealt with|settled|out of the way)`), "sort-out"],
+  [said(`(?:make|put) (?:it|this|that|things) right`), "sort-out"],
   [said(`sort (?:${within(6)})?out`), "sort-out"],
-  [said(`work (?:off|through|on|down)`), "work-off"],
+  [said(`work (?:(?:your|my|our) way )?(?:off|through|on|down)|get through (?:the|my|our|all|this|these)|catch up on (?:the|my|our)`), "work-off"],
   [said(`look (?:after|into)|see to`), "look-after"],
   [said(`go(?:ing)? through`), "go-through"],
   [said(`set (?:${within(4)})?up`), "set-up"],
   [said(`do (?:what|whatever|as|it all)`), "do-what"],
-  [said(`(?:tell|inform|notify|ask|let) (?:${within(3)})?#\\w+`), "post"],
+  [said(`(?<=(?:^|[.,;:!?\\n] ?|\\b(?:and|then|please|now|just|also|you) ))do (?:the |my |our )?(?:[a-z]{1,6}-?\\d{2,}|[a-z]{1,6}-\\d)`), "do-what"],
+  [said(`(?:tell|inform|notify|ask|let) (?:${within(3)})?#\\w+|say (?:so|it|this|that) (?:in|on|to) #\\w+`), "post"],
   [said(`(?:push|bring|move) (?:${within(6)})?(?:back|forward|to (?:mon|tues|wednes|thurs|fri|satur|sun)day|to the (?:morning|afternoon|evening|\\d+(?:st|nd|rd|th)))|put (?:${within(6)})?off`), "move-date"],
   [said(`(?:turn|switch) (?:${within(6)})?on`), "turn-on"],
   [said(`(?:turn|switch) (?:${within(6)})?off`), "turn-off"],
   [said(`pass(?:ed|es|ing)? (?:${within(8)})?(?:on|over)(?: to)?|hand(?:ed|s|ing)? (?:${within(8)})?over`), "pass-on"],
-  [said(`(?:money|pay(?:ment)?) (?:${within(3)})?back`), "refund"],
+  [said(`(?:money|pay(?:ment)?|deposit|fees?) (?:${within(3)})?back|(?:give|hand) (?:${within(2)})?back (?:(?:the|her|his|their|my|our) )?(?:${within(2)})?(?:money|deposit|fees?|payment|difference)`), "refund"],
+  [said(`(?:ok|okay|wave) (?:it|this|that|them|the)|sign off (?:on )?(?:it|this|that|them|the)|give (?:${within(4)})?the (?:go-ahead|green light|nod|ok)|say yes to`), "approve"],
+  [said(`turn (?:${within(4)})?down|say no to|knock (?:${within(4)})?back`), "decline"],
+  [said(`throw (?:${within(5)})?(?:out|away)|take (?:${within(5)})?off (?:the|our|my|his|her|their|this|that) (?:\\w+ )?(?:list|menu|page|site|website|roster|rota|register|team|group)`), "remove"],
+  [said(`hold off (?:on|with)`), "postpone"],
+  [said(`(?:pencil|fit|squeeze|slot) (?:${within(6)})?in(?=\\s*(?:$|[.,;!?]|for\\b|on\\b|at\\b))`), "book"],
   [said(`(?:put|get|bring) (?:${within(8)})?(?:on|onto|up on|to) (?:the|our|my|its) (?:\\w+ ){0,3}(?:site|website|page|pages|blog|homepage|front page|shop)|take (?:${within(4)})?live|go live with|put (?:${within(6)})?online`), "put-online update"],
   [said(`put (?:${within(6)})?in(?=\\s*(?:$|[.,;!?]|for\\b|please\\b))|put (?:${within(6)})?into (?:the|our|my) (?:system|books?|records?|list|register|sheet|spreadsheet|tracker)`), "enter"],
 ];
+
+const pull = "(?:pull|merge) requests?|prs?|mrs?";
+/** That a branch is to be pushed, or that what is done is to become a pull request. */
+export const pushing = said(`push (?!(?:back|(?:${within(4)})?(?:back|forward|to (?:mon|tues|wednes|thurs|fri|satur|sun)day))\\b)(?:it|this|that|the|my|your|a|to|up|branch|changes?|fix|everything)\\b|push(?=\\s*(?:$|[.,;!?]))|push \\S*[/-]\\S+|(?:open|create|raise|make|submit|file|prepare|send|put (?:in|up)|start) (?:${within(3)})?(?:${pull})\\b|(?:as|in|into|with) an? (?:draft )?(?:${pull})\\b`);
+
+/** Row of the verbs with which somebody is told something. */
+export const tellingRow = verbsLike(stemOf("tell"))[0] ?? -1;
+/** Whom tools tell that tell many. */
+export const audiences: ReadonlySet<string> = new Set("attendee attendees participant participants subscriber subscribers customer customers guest guests member members holder holders ticketholders visitor visitors user users tenant tenants resident residents patient patients parent parents student students recipient recipients people all everyone".split(" ").map(stemOf));
+/** That many are told something: by what they have or are, or all of them. */
+export const telling = said(`(?:tell|inform|notify|warn|message|mail|e-?mail|text|alert|remind|write to|let) (?:${within(2)})?(?:everyone|everybody|all|people|those|whoever|(?:ticket|card|policy|pass|season ticket)[- ]?holders?|attendees?|participants?|subscribers?|customers?|guests?|visitors?|tenants?|residents?)`);

@@ -8,6 +8,7 @@ test("values of every class are found where they stand", () => {
   expect(found("key AKIAIOSFODNN7EXAMPLQ here")).toEqual(["secret:AKIAIOSFODNN7EXAMPLQ"]);
   expect(found("ana.b@example.com, tel +1 415 555 0132")).toEqual(["personal.email:ana.b@example.com", "personal.phone:+1 415 555 0132"]);
   expect(found("pay DE89 3704 0044 0532 0130 00 now")).toEqual(["personal.iban:DE89 3704 0044 0532 0130 00"]);
+  expect(found("pay ID12 DE89370400440532013000 or GB82WEST12345698765432 now")).toEqual(["personal.iban:DE89370400440532013000", "personal.iban:GB82WEST12345698765432"]);
   expect(found("card 4111 1111 1111 1111")).toEqual(["personal.card:4111 1111 1111 1111"]);
   expect(found("ssn 219-09-9999")).toEqual(["personal.national-id:219-09-9999"]);
   expect(found("postgres://app:s3cr3tPw@db/x")).toEqual(["secret:s3cr3tPw"]);

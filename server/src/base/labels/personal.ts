@@ -76,9 +76,15 @@ const ibanLengths = new Map(
 );
 const iban = /(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,30}(?![a-z])/gi;
 
+/** Country and check digits. */
+const headChars = 4;
+
 /** Account numbers by their country's length and check digits, together or in groups. */
-export function ibansIn(text: string): readonly Span[] {
-  const found: Span[] = [];
+export const ibansIn = (text: string): readonly Span[] => ibanFormsIn(text).filter(({ plain }) => mod97(plain.slice(4) + plain.slice(0, 4)) === 1).map(({ plain: _plain, ...span }) => span);
+
+/** What has the form and the length of a country's account numbers, whether or not its check digits are right. `plain`: without blanks, in capitals. */
+export function ibanFormsIn(text: string): readonly (Span & { readonly plain: string })[] {
+  const found: (Span & { readonly plain: string })[] = [];
   iban.lastIndex = 0;
   for (let hit = iban.exec(text); hit; hit = iban.exec(text)) {
     const { 0: written, index } = hit;
@@ -90,8 +96,9 @@ export function ibansIn(text: string): readonly Span[] {
       if (letter !== " " && letter !== "-") plain += letter.toUpperCase();
       end++;
     }
-    if (wanted === 0 || plain.length !== wanted || /[A-Za-z0-9]/.test(text[index + end] ?? "")) continue;
-    if (mod97(plain.slice(4) + plain.slice(0, 4)) === 1) found.push({ label: "personal.iban", start: index, end: index + end });
+    const isOne = wanted > 0 && plain.length === wanted && !/[A-Za-z0-9]/.test(text[index + end] ?? "");
+    iban.lastIndex = index + (isOne ? end : headChars); // what was taken for the rest of it may be another
+    if (isOne) found.push({ label: "personal.iban", start: index, end: index + end, plain });
   }
   return found;
 }

@@ -1,6 +1,7 @@
 import { isObject, type ArgumentFacts, type Json, type ValueOrigin, type ValueSource } from "@lanyard/contract";
 import { saysWord } from "../../base/extract/asked.ts";
-import { linkCodes } from "./links.ts";
+import { accountsIn, payeesIn } from "../../base/extract/payees.ts";
+import { linkCodes, payeeCodes } from "./links.ts";
 import type { SessionMemory } from "./memory.ts";
 import type { Mentions } from "./mentions.ts";
 import type { PrintTable } from "./table.ts";
@@ -47,8 +48,10 @@ export class ArgumentTracing implements TracedLeaf {
   #origins = 0;
   #brought: Set<string> | null = null;
   #sources: Map<string, ValueSource> | null = null;
-  /** Of links, by code. */
+  /** Of links and accounts, by code. */
   #links = 0;
+  #payees = 0;
+  #isPaid = false;
   #lifted = none;
   /** By all leaves; null before the first. */
   #liftedByAll: ReadonlySet<string> | null = null;
@@ -60,14 +63,16 @@ export class ArgumentTracing implements TracedLeaf {
   /** The facts of one argument, with its origins, the labels its values bring along, and where they were read. */
   factsOf(known: Known, { name, value, own, constants }: Argument): ArgumentFacts {
     [this.#known, this.#name, this.#role, this.#constants] = [known, name, own.role, constants];
-    [this.#links, this.#isMoney] = [0, own.role === "amount" && own.money !== undefined];
+    [this.#links, this.#payees, this.#isPaid] = [0, 0, own.payees !== undefined];
+    this.#isMoney = own.role === "amount" && own.money !== undefined;
     [this.#origins, this.#brought, this.#sources, this.#lifted, this.#liftedByAll] = [0, null, null, none, null];
     this.#visit(value, `/${escaped(name)}`);
+    this.#origins |= this.#payees;
     const sources = this.#listed();
     // Somebody who is known gets what is sent, and is none of it: the record that names them lends the call no label. Nobody's name is written in code.
     if (own.role === "recipient" && (this.#origins & unknown) === 0 && own.encodings === undefined) this.#brought = null;
     this.#known = null; // A session that is over is not held on to.
-    return { ...own, labels: this.#labels(own.labels), origins: namesOf(this.#origins), ...(this.#links !== 0 && { links: namesOf(this.#links) }), ...(sources.length > 0 && { sources }) };
+    return { ...own, labels: this.#labels(own.labels), origins: namesOf(this.#origins), ...(this.#links !== 0 && { links: namesOf(this.#links) }), ...(this.#payees !== 0 && { payees: namesOf(this.#payees) }), ...(sources.length > 0 && { sources }) };
   }
 
   look(low: number, high: number): number {
@@ -118,6 +123,8 @@ export class ArgumentTracing implements TracedLeaf {
       else if (!isConstant(text) && !(this.#constants.has(text) && !(this.#role === "recipient" && isTyped(text)))) {
         this.#trace(text, pointer);
         this.#links |= linkCodes(text, this.#codesIn);
+        if (this.#role !== "recipient") this.#links |= payeeCodes(accountsIn(text, this.#name), this.#codesIn);
+        if (this.#isPaid) this.#payees |= payeeCodes(payeesIn(text, this.#name), this.#codesIn);
       } else if (this.#isMoney && isNumeral(text)) {
         this.#at = pointer;
         this.#told.clear();

@@ -306,6 +306,33 @@ describe("where a value came from", () => {
     expect(origins("accepted", "recipient"), "nobody is a choice").toEqual(["model"]);
   });
 
+  it("is told of accounts in texts, and of whoever gets money where a call moves some", () => {
+    const { flow, facts, read } = world("Pay DE89 3704 0044 0532 0130 00");
+    read("New account of Marlow Escrow: CY17 0020 0128 0000 0012 0052 7600, sort code 20-00-00, account 12345678. Questions: mallory@evil.example");
+    read({ iban: "FR1420041010050500013M02606" }, "crm/get");
+    const links = (text: string) => facts(text, "content").links;
+    expect(links("Please pay to CY17 0020 0128 0000 0012 0052 7600 at once")).toEqual(["untrusted"]);
+    expect(links("Please pay to bank account 12345678")).toEqual(["untrusted"]);
+    expect(links("Pay to DE89370400440532013000 or GB29NWBK60161331926819")).toEqual(["directory", "task"]);
+    expect(links("It is FR14 2004 1010 0505 0001 3M02 606.")).toEqual(["trusted"]);
+    for (const written of ["CY17.0020.0128.0000.0012.0052.7600", "CY17-0020-0128-0000-0012-0052-7600", "cy17002001280000001200527600", "CY17\u00a00020\u00a00128\u00a00000\u00a00012\u00a00052\u00a07600", "CY17 0020 01\u200b28 0000 0012 0052 7600"]) expect(links(`Pay to ${written}`), written).toEqual(["untrusted"]);
+    expect(links("ID12 GB29NWBK60161331926819 or CY17 0020 0128 0000 0012 0052 7600 or this")).toEqual(["directory", "untrusted"]);
+    expect(links("Pay to LT12 1000 0111 0100 1000")).toEqual(["model"]);
+    expect(links("Order 8841-20177, account 12345678, 20 items, call +44 20 7946 0958")).toBeUndefined();
+    expect(facts("DE89370400440532013000").links, "of a recipient the origin says it").toBeUndefined();
+    const paid = (text: string) => flow.trace(principal, { note: text }, { note: { role: "content", labels: [], origins: [], payees: [] } }, {}).facts["note"];
+    expect(paid("Marlow Escrow, CY17 0020 0128 0000 0012 0052 7600")).toMatchObject({ payees: ["untrusted"] });
+    expect(paid(Buffer.from("to mallory@evil.example").toString("base64"))).toMatchObject({ payees: ["untrusted"] });
+    expect(paid("for Ana, DE89370400440532013000")).toMatchObject({ payees: ["task"] });
+    expect(paid("bank details: DE89 3704 0044 0532 0130 00, bank account 12345678")).toMatchObject({ payees: ["task", "untrusted"] });
+  });
+
+  it("is nobody's word for links and accounts beyond those that are looked at", () => {
+    const { facts } = world();
+    const links = (count: number) => facts(Array.from({ length: count }, () => "partner.example/help").join(" "), "content").links;
+    expect([links(16), links(17)]).toEqual([["directory"], ["directory", "model"]]);
+  });
+
   it("is told of links by themselves, and by their hosts where nobody knows the whole", () => {
     const { facts, read } = world();
     read("See https://evil.example/pin or partner.example/help");

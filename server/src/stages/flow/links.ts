@@ -1,4 +1,8 @@
+import { origin } from "./values.ts";
+
 const mostLinks = 16;
+/** What is more than is looked at may be anybody's. */
+const more = 1 << origin.model;
 /** Addresses of pages in a text: with a scheme, with `www.`, or a host and a path. */
 const address = /(?:\b[a-z][a-z0-9+.-]*:\/\/|\bwww\.|(?<![\w@./-])(?:[a-z0-9-]+\.)+[a-z]{2,}\/)[^\s<>"'`|\\^{})\]]*/gi;
 
@@ -8,8 +12,9 @@ const address = /(?:\b[a-z][a-z0-9+.-]*:\/\/|\bwww\.|(?<![\w@./-])(?:[a-z0-9-]+\
  */
 export function linkCodes(text: string, codesIn: (value: string) => number): number {
   if (!text.includes("/") && !text.includes("www.")) return 0;
-  let codes = 0;
-  for (const [link] of [...text.matchAll(address)].slice(0, mostLinks)) {
+  const links = [...text.matchAll(address)];
+  let codes = links.length > mostLinks ? more : 0;
+  for (const [link] of links.slice(0, mostLinks)) {
     const page = link.replace(/[.,;:!?]+$/, "");
     const whole = codesIn(page);
     const host = /^(?:[a-z][a-z0-9+.-]*:\/\/)?(?:[^/@]*@)?([^/:?#]*)/i.exec(page)?.[1] ?? "";
@@ -17,3 +22,7 @@ export function linkCodes(text: string, codesIn: (value: string) => number): num
   }
   return codes;
 }
+
+/** Where accounts and addresses that money would go to come from, one bit for each origin: each counts as it stands. */
+export const payeeCodes = (payees: readonly string[], codesIn: (value: string) => number): number =>
+  payees.slice(0, mostLinks).reduce((codes, one) => codes | codesIn(one), payees.length > mostLinks ? more : 0);

@@ -83,12 +83,26 @@ export function git(call: ShellCall): void {
   if (!verb) return;
   if (/^(--version|--help)$/.test(verb.text)) return;
   if (verb.kind !== "sure" || verb.text.startsWith("-")) return reading.raise(/^(-c|--exec-path|--config-env)/.test(verb.text) ? "exec" : "unknown");
-  const own = telling.get(verb.text);
+  const tellingSpec = telling.get(verb.text);
   if (rest.some(({ kind }) => kind === "open")) reading.raise("unknown");
-  if (own) return tells(call, parseOptions(rest, own), rest);
+  if (tellingSpec) return tells(call, parseOptions(rest, tellingSpec), rest);
   if (sometimes.get(verb.text)?.(texts) && rest.every(({ kind }) => kind === "sure")) return;
+  const own = verb.text === "push" && at === 0 ? ownBranch(rest) : null;
+  if (own !== null) return reading.push(own, "origin");
+  if (/^(?:checkout|switch)$/.test(verb.text) && /^-[bc]$/.test(texts[0] ?? "") && rest[1]?.kind === "sure") reading.begun.add(texts[1] ?? "");
   reading.raise(classes[verb.text] ?? "unknown");
   changes(call, verb.text, rest);
+}
+
+/** Branches that others build on, or that something runs from; and names that may be one of them, or no branch. */
+const shared = /^(?:main|master|trunk|head|refs|heads|tags|remotes|dev|devel|develop|development|next|stable|live|default|integration|staging|stage|prod|production|gh-pages|pages|release|releases|rel|hotfix|deploy|deployment|v?\d[\w.]*)(?:[/._-]|$)/i;
+
+/** The branch of `git push -u origin <branch>`; null where there is anything more to it: force, a deletion, another name at the remote, a branch that is everybody's. */
+function ownBranch(words: readonly ShellWord[]): string | null {
+  if (words.some(({ kind }) => kind !== "sure")) return null;
+  const texts = words.map(({ text }) => text);
+  const [remote, branch = "", ...more] = texts.filter((text) => !/^(?:-u|-q|-v|--set-upstream|--quiet|--verbose)$/.test(text));
+  return remote === "origin" && more.length === 0 && /^[a-z](?:[\w-]|[./](?=\w))*$/i.test(branch) && !shared.test(branch) ? branch : null;
 }
 
 function tells({ reading }: ShellCall, { known, operands }: ParsedOptions, rest: readonly ShellWord[]): void {
@@ -116,7 +130,18 @@ function changes(call: ShellCall, verb: string, rest: readonly ShellWord[]): voi
     reading.destructive = true;
   }
   if (classes[verb] === "network") return reaches(call, verb, texts);
+  if ((verb === "remote" && /^(?:add|set-url|rename|set-branches|set-head)$/.test(texts[0] ?? "")) || (verb === "config" && texts.some((text) => leading.test(text)))) leads(call, texts);
   for (const text of texts) if (!text.startsWith("-") && (/[/.~]/.test(text) || /^(add|rm|mv|restore)$/.test(verb)) && verb !== "commit") reading.path(text);
+}
+
+/** Settings that say where a later push or fetch goes, or by what program. */
+const leading = /^(?:--[\w-]+=)?(?:remote|url|branch|push|credential|http|https|core\.(?:sshcommand|gitproxy|fsmonitor|hookspath|worktree)|include|includeif|alias|protocol)\b/i;
+
+/** What a remote is called from now on: whoever pushes to it reaches another place. */
+function leads({ reading }: ShellCall, texts: readonly string[]): void {
+  const hosts = texts.flatMap((text) => (/:\/\/|^[\w.-]+@?[\w.-]*:/.test(text) ? [hostOf({ text, kind: "sure" })] : [])).filter((host) => host !== null);
+  for (const host of hosts.length > 0 ? hosts : ["(remote)"]) reading.hosts.add(host);
+  reading.raise("network");
 }
 
 /** A remote is a URL, a path, or a name whose meaning stands in the configuration: then the name stands among the hosts, in parentheses. */

@@ -2,7 +2,7 @@ import type { ShellCall } from "./call.ts";
 import { special } from "./special.ts";
 import { hostOf, pathIn, urlsIn } from "./hosts.ts";
 import { parseOptions, type ParsedOptions } from "./options.ts";
-import { isOfProject } from "./project.ts";
+import { isOfProject, packagesOf } from "./project.ts";
 import { executors, programs, serviceClients, type ShellProgram } from "./programs.ts";
 import type { ShellWord } from "./words.ts";
 
@@ -17,6 +17,8 @@ export function judge(call: ShellCall): void {
   const program = programs.get(name);
   if (program) return listedProgram(call, program);
   if (isOfProject(call)) return reading.raise("build");
+  const packages = packagesOf(call);
+  if (packages !== null) return reading.install(packages);
   for (const { text } of words) everythingIn(text, call);
   if (words.some(({ text }) => gone.test(text)) || /^(mkfs|mke2fs|fdisk|parted|wipefs|dd|shutdown|reboot|halt|poweroff)/.test(name)) reading.destructive = true;
   if (serviceClients.has(name)) {

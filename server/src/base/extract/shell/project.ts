@@ -9,7 +9,8 @@ const known = new Set(flags.split(" "));
 const plain = /^(?!\/|~|\.\.)(?!.*(?:\.\.\/|:\/\/|=))[\w@.,:/+*-]+$/;
 const outward = /deploy|publish|release|push|upload|prod/i;
 
-const testers = "vitest jest mocha ava tsc eslint prettier oxlint biome playwright cypress pytest ruff mypy black isort flake8 tox nox rspec rubocop phpunit golangci-lint".split(" ");
+/** Tools that check, build or format a project, whatever they are told by plain words. */
+const testers = "vitest jest mocha ava tsc eslint prettier oxlint biome playwright cypress pytest ruff mypy black isort flake8 tox nox rspec rubocop phpunit golangci-lint tsup rollup stylelint svelte-check vue-tsc c8 nyc knip depcheck typedoc publint".split(" ");
 /** By program, the words that may come first; null where it needs none. */
 const firsts: ReadonlyMap<string, ReadonlySet<string> | null> = new Map<string, ReadonlySet<string> | null>([
   ...testers.map((name) => [name, null] as const),
@@ -30,11 +31,38 @@ const firsts: ReadonlyMap<string, ReadonlySet<string> | null> = new Map<string, 
 export function isOfProject({ name, words }: ShellCall): boolean {
   const allowed = firsts.get(name);
   if (allowed === undefined || words.some(({ kind }) => kind !== "sure")) return false;
-  const texts = words.map(({ text }) => text);
+  const all = words.map(({ text }) => text);
+  const texts = name === "npx" && /^--no(?:-install)?$/.test(all[0] ?? "") ? all.slice(1) : all; // what is not installed is not fetched
   const operands = texts.filter((text) => !text.startsWith("-"));
   const [first, ...others] = operands;
   if (!texts.every((text) => known.has(text) || plain.test(text)) || texts.some((text) => text.startsWith("-") && !known.has(text))) return false;
   if (operands.some((text) => outward.test(text))) return false;
   if (allowed !== null && (first === undefined || !allowed.has(first) || texts[0] !== first)) return false;
   return first !== "install" && first !== "i" ? true : others.length === 0; // Packages that are named come from outside.
+}
+
+interface Installer {
+  readonly verbs: ReadonlySet<string>;
+  readonly flags: ReadonlySet<string>;
+  /** The name of a package of its registry, with a version or without: no path, no archive, no address, no name that stands for another. */
+  readonly named: RegExp;
+}
+
+const byNpm: Installer = {
+  verbs: new Set(["i", "install", "add"]),
+  flags: new Set("-D -S -E -P --save --save-dev --save-exact --save-prod --dev --exact --no-audit --no-fund --silent".split(" ")),
+  named: /^(?:@[a-z\d][\w.-]*\/)?[a-z\d][\w-]*(?:\.(?!t?gz$|tar$|zip$)[\w-]+)*(?:@(?:latest|[\^~]?\d[\w.-]*))?$/,
+};
+const byPip: Installer = { verbs: new Set(["install"]), flags: new Set(["-U", "-q", "--upgrade", "--quiet"]), named: /^[a-z\d][\w-]*(?:\.(?!whl$|t?gz$|tar$|zip$)[\w-]+)*(?:\[[\w,-]+\])?(?:[=~]=\d[\w.]*)?$/i };
+const byName = { ...byPip, verbs: new Set(["add"]), flags: new Set(["-D", "--dev", "-q", "--quiet"]) };
+const installers: ReadonlyMap<string, Installer> = new Map([...["npm", "pnpm", "yarn", "bun"].map((name) => [name, byNpm] as const), ["pip", byPip], ["pip3", byPip], ["uv", byName], ["poetry", byName], ["cargo", { ...byName, named: /^[a-z\d][\w-]*(?:@\d[\w.]*)?$/i }]]);
+
+/** The packages that a command installs by name into the project and does nothing else, as it names them; null for any other command. */
+export function packagesOf({ name, words }: ShellCall): readonly string[] | null {
+  const installer = installers.get(name);
+  if (installer === undefined || words.some(({ kind }) => kind !== "sure")) return null;
+  const [verb = "", ...rest] = words.map(({ text }) => text);
+  const packages = rest.filter((text) => !text.startsWith("-"));
+  const isPlain = installer.verbs.has(verb) && packages.length > 0 && rest.every((text) => (text.startsWith("-") ? installer.flags.has(text) : installer.named.test(text)));
+  return isPlain ? packages : null;
 }

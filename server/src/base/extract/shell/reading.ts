@@ -1,7 +1,7 @@
 /** What a command does, while it is read. It begins harmless and only ever gets worse. */
 import { posix } from "node:path";
-import { shellClasses, type ShellFacts } from "@lanyard/contract";
-import { isOver, listed, mostChars, worstClass } from "../bounded.ts";
+import { shellClasses, type ShellFacts, type shellReaches } from "@lanyard/contract";
+import { isOver, listed, mostChars, named, worstClass } from "../bounded.ts";
 
 type ShellClass = ShellFacts["class"];
 
@@ -9,10 +9,18 @@ type ShellClass = ShellFacts["class"];
 const mostSteps = 8000;
 const mostFolders = 8;
 
+type Reach = (typeof shellReaches)[number];
+/** Classes that a command is of because it reaches out, or may. */
+const reaching: ReadonlySet<ShellClass> = new Set(["network", "exec", "unknown"]);
+
 export class ShellReading {
   readonly programs = new Set<string>();
   readonly hosts = new Set<string>();
+  /** Branches that it begins. */
+  readonly begun = new Set<string>();
+  readonly #packages = new Set<string>();
   readonly #paths = new Set<string>();
+  readonly #reaches = new Set<Reach>();
   readonly #folders = new Set<string>();
   destructive = false;
   #class: ShellClass = "read";
@@ -26,6 +34,24 @@ export class ShellReading {
 
   raise(to: ShellClass): void {
     this.#class = worstClass(shellClasses, [this.#class, to]) as ShellClass;
+    if (reaching.has(to)) this.#reaches.add("other");
+  }
+
+  /** A branch of one's own goes to the remote of that name. */
+  push(branch: string, remote: string): void {
+    this.hosts.add(`(${remote})`);
+    this.#reach(this.begun.has(branch) ? "new-branch" : "branch", "network");
+  }
+
+  /** These packages are installed. */
+  install(packages: readonly string[]): void {
+    for (const one of packages) this.#packages.add(one);
+    this.#reach("package", "exec");
+  }
+
+  #reach(how: Reach, as: ShellClass): void {
+    this.#class = worstClass(shellClasses, [this.#class, as]) as ShellClass;
+    this.#reaches.add(how);
   }
 
   /** Names a file. After a `cd` both readings stand: it may have failed. */
@@ -45,9 +71,9 @@ export class ShellReading {
   }
 
   facts(): ShellFacts {
-    const lists = [this.programs, this.#paths, this.hosts];
+    const lists = [this.programs, this.#paths, this.hosts, this.#packages];
     if (lists.some((list) => isOver(list) || [...list].some((item) => item.length > mostChars))) this.raise("unknown");
     const [programs = [], paths = [], hosts = []] = lists.map(listed);
-    return { class: this.#class, programs, paths, hosts, destructive: this.destructive };
+    return { class: this.#class, programs, paths, hosts, destructive: this.destructive, ...named("reaches", this.#reaches), ...named("packages", this.#packages) };
   }
 }

@@ -10,7 +10,7 @@ const mostShellWords = 2000;
 const mostSubstitutions = 64;
 
 /** What is said of a text that is not read. What it deletes is not known, so it may. */
-const unreadShell: ShellFacts = { class: "unknown", programs: [], paths: [], hosts: [], destructive: true };
+const unreadShell: ShellFacts = { class: "unknown", programs: [], paths: [], hosts: [], destructive: true, reaches: ["other"] };
 
 /** What a command does: a text for a POSIX shell or bash, or an array of words that is run without a shell. Never throws. */
 export function shellFacts(command: string | readonly string[]): ShellFacts {

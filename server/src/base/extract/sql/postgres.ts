@@ -61,10 +61,15 @@ function node(kind: string, item: JsonObject, scope: Scope, reading: SqlReading)
     case "RangeTableSample":
       return /^(system|bernoulli)$/.test(strings(item["method"]).join(".")) ? undefined : reading.raise("unknown");
     case "ColumnRef":
+      reading.column(strings(item["fields"]).at(-1) ?? "");
+      return strings(item["fields"]).slice(1).forEach((name) => reading.raise(columnClass(name)));
     case "A_Indirection":
-      return strings(item[kind === "ColumnRef" ? "fields" : "indirection"]).slice(kind === "ColumnRef" ? 1 : 0).forEach((name) => reading.raise(columnClass(name)));
+      strings(item["indirection"]).forEach((name) => reading.column(name));
+      return strings(item["indirection"]).forEach((name) => reading.raise(columnClass(name)));
     case "A_Expr":
-      return operator(strings(item["name"]), reading);
+      return operator(item, reading);
+    case "MergeWhenClause":
+      return sets(item["targetList"], reading);
     case "SelectStmt":
       return select(item, reading);
     case "CopyStmt":
@@ -84,12 +89,14 @@ function select(item: JsonObject, reading: SqlReading): void {
 function copy(item: JsonObject, reading: SqlReading): void {
   const target = isObject(item["relation"]) ? relation(item["relation"]) : null;
   if (target) reading.tables.add(target);
+  strings(item["attlist"]).forEach((name) => reading.column(name));
   if (item["filename"] !== undefined || item["is_program"] === true) return reading.raise("admin");
   if (item["is_from"] === true && target) reading.write(target, "write");
 }
 
 function change(kind: string, item: JsonObject, as: "write" | "schema", reading: SqlReading): void {
   reading.raise(as);
+  if (kind === "InsertStmt" || kind === "UpdateStmt") sets([...listOf(item[kind === "InsertStmt" ? "cols" : "targetList"]), ...listOf(objectAt(item, "onConflictClause")["targetList"])], reading);
   for (const target of [item["relation"], item["view"], item["into"] && objectAt(item["into"], "rel")]) if (isObject(target)) reading.write(relation(target), as);
   for (const target of listOf(item["relations"])) reading.write(relation(objectAt(target, "RangeVar")), as);
   if (kind === "DropStmt") for (const name of listOf(item["objects"]).map(dropped)) reading.write(name, as);
@@ -125,9 +132,20 @@ function call(path: readonly string[], reading: SqlReading): void {
 }
 
 /** Operators are functions too; those of a schema of somebody's own are not known. */
-function operator(path: readonly string[], reading: SqlReading): void {
+function operator(item: JsonObject, reading: SqlReading): void {
+  const path = strings(item["name"]);
   if (path.length > 1 && path[0] !== "pg_catalog") reading.raise("unknown");
+  if (/^(?:->>?|#>>?)$/.test(path.at(-1) ?? "")) for (const field of constantOf(item["rexpr"]).split(/[{},"\s]+/)) reading.column(field);
 }
+
+/** A text that stands in an expression as it is; empty where it is none. */
+const constantOf = (value: Json | undefined): string => {
+  const { sval } = objectAt(objectAt(value, "A_Const"), "sval");
+  return typeof sval === "string" ? sval : "";
+};
+
+/** Columns that get a value. */
+const sets = (list: Json | undefined, reading: SqlReading): void => listOf(list).forEach((item) => reading.column(String(objectAt(item, "ResTarget")["name"] ?? "")));
 
 function dropped(item: Json): string {
   if (!isObject(item)) return "";

@@ -1,6 +1,7 @@
 /** What a text of SQL says, while it is read. Facts are made of it in one place, so that every dialect fails closed in the same way. */
 import type { SqlFacts } from "@lanyard/contract";
-import { isOver, listed, mostChars, worstClass } from "../bounded.ts";
+import { isOver, listed, mostChars, named, worstClass } from "../bounded.ts";
+import { holdsSecrets, namesSecret } from "./secrets.ts";
 
 type SqlClass = SqlFacts["class"];
 
@@ -12,6 +13,7 @@ export class SqlReading {
   readonly tables = new Set<string>();
   readonly writes = new Set<string>();
   readonly functions = new Set<string>();
+  readonly #secrets = new Set<string>();
   statements = 0;
   unbounded = false;
   #class: SqlClass = "read";
@@ -29,6 +31,11 @@ export class SqlReading {
     this.raise(as);
   }
 
+  /** A column that is read or set. */
+  column(name: string): void {
+    if (namesSecret(name)) this.#secrets.add(name);
+  }
+
   /** Reads one statement. Statements of different classes in one text are the mark of a text that was glued together: `unknown`. */
   statement(read: () => void): void {
     const before = this.#class;
@@ -42,10 +49,11 @@ export class SqlReading {
   }
 
   facts(): SqlFacts {
-    const lists = [this.tables, this.writes, this.functions];
+    for (const table of this.tables) if (holdsSecrets(table)) this.#secrets.add(table);
+    const lists = [this.tables, this.writes, this.functions, this.#secrets];
     if (this.statements === 0 || lists.some((list) => isOver(list) || [...list].some((name) => name.length > mostChars))) this.raise("unknown");
     const [tables = [], writes = [], functions = []] = lists.map(listed);
-    return { class: this.#class, statements: this.statements, tables, writes, functions, unbounded: this.unbounded };
+    return { class: this.#class, statements: this.statements, tables, writes, functions, unbounded: this.unbounded, ...named("secrets", this.#secrets) };
   }
 }
 

@@ -20,6 +20,29 @@ test("statements of several classes in one text are not understood", () => {
   expect(sqlFacts("select 1; drop table x", null)).toMatchObject({ class: "unknown", statements: 2, writes: ["x"], unbounded: true });
 });
 
+test.each([
+  ["select c.email, c.password_hash, k.card_token from customers c join cards k on k.id = c.id", "card_token password_hash"],
+  ['select "apiKey" from t where passport_number is not null', "apiKey passport_number"],
+  ["select id from t where iban like 'DE%'", "iban"],
+  ["select max(length(u.pwd)) from u", "pwd"],
+  ["select data->>'apiKey', d #>> '{a,ssn}' from t", "apiKey ssn"],
+  ["with s as (select client_secret from oauth) select * from s", "client_secret"],
+  ["update users set password_hash = 'x' where id = 1", "password_hash"],
+  ["insert into users (email, pwd) values (1, 2) on conflict (id) do update set otp = 3", "otp pwd"],
+  ["merge into u using v on u.id = v.id when matched then update set token = v.x", "token"],
+  ["copy users (secret) to stdout", "secret"],
+  ["select * from auth.api_keys", "auth.api_keys"],
+  ["delete from recovery_codes where id = 1", "recovery_codes"],
+])("%s names what holds secrets: %s", (statement, secrets) => expect(sqlFacts(statement, "postgresql").secrets?.join(" ")).toBe(secrets));
+
+test.each([
+  "select count(*) as tokens, sum(prompt_tokens), token_count, max_tokens from usage",
+  "select password_changed_at, has_password, token_expires_at, is_secret from u",
+  "select pin_code, secret_santa, salted, card_id, account_id, access_key_id, keyword, passenger, company from u",
+  "select 'password' from u where note = 'api_key'",
+  "select * from cards",
+])("%s names none", (statement) => expect(sqlFacts(statement, "postgresql").secrets).toBeUndefined());
+
 test("a statement at each limit is read, and one past it is not", () => {
   const long = (length: number): string => `select '${"x".repeat(length - 9)}'`;
   expect(sqlFacts(long(64 * 1024), null).class).toBe("read");
