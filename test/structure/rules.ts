@@ -165,7 +165,7 @@ const hits = (source: SourceFile, row: OnlyHere): string[] => [
   ...source.imports.flatMap(({ from, names, line }) =>
     names.filter((name) => row.imported?.test(`${from}#${name}`)).map((name) => `${source.path}:${line} imports \`${name}\``),
   ),
-  ...[...walk(source.program)]
+  ...walk(source.program)
     .filter(({ node }) => node.type === "MemberExpression" && row.used?.test(dotted(node)))
     .map(({ node }) => at(source, node, `uses \`${dotted(node)}\``)),
 ];
@@ -186,7 +186,7 @@ const currentDate: Rule = {
     product(sources)
       .filter(({ path }) => path !== "server/src/base/clock.ts")
       .flatMap((source) =>
-        [...walk(source.program)]
+        walk(source.program)
           .filter(({ node }) => /^(New|Call)Expression$/.test(node.type) && dotted(node["callee"]) === "Date" && (node["arguments"] as unknown[]).length === 0)
           .map(({ node }) => at(source, node, "reads the clock by `Date`")),
       ),
@@ -216,7 +216,7 @@ const isFunctionNode = (node: SyntaxNode): boolean => node.type.includes("Functi
 const linesOf = (source: SourceFile, node: SyntaxNode): number => {
   const lines = source.lineOf(node.end) - source.lineOf(node.start) + 1;
   if (!isTest(source)) return lines;
-  const inner = [...walk(node["body"])].filter(({ node: below, parent }) => isFunctionNode(below) && !(parent && isFunctionNode(parent)));
+  const inner = walk(node["body"]).filter(({ node: below, parent }) => isFunctionNode(below) && !(parent && isFunctionNode(parent)));
   return lines - inner.reduce((sum, { node: below }) => sum + source.lineOf(below.end) - source.lineOf(below.start), 0);
 };
 
@@ -225,7 +225,7 @@ const functionBudget: Rule = {
   why: "a function is read in one look",
   check: (sources) =>
     sources.flatMap((source) =>
-      [...walk(source.program)]
+      walk(source.program)
         .filter(({ node }) => isFunctionNode(node) && linesOf(source, node) > 70)
         .map(({ node }) => at(source, node, `a function of ${linesOf(source, node)} lines`)),
     ),
@@ -251,7 +251,7 @@ const defaults: Rule = {
   why: "a thing has the same name where it is made and where it is used",
   check: (sources) =>
     sources.flatMap((source) =>
-      [...walk(source.program)].filter(({ node }) => node.type === "ExportDefaultDeclaration").map(({ node }) => at(source, node, "exports a default")),
+      walk(source.program).filter(({ node }) => node.type === "ExportDefaultDeclaration").map(({ node }) => at(source, node, "exports a default")),
     ),
   broken: { "ledger/src/a.ts": "export default 1;" },
 };
@@ -263,7 +263,7 @@ const barrels: Rule = {
     sources
       .filter(({ path }) => !/^[a-z]+\/src\/index\.ts$/.test(path))
       .flatMap((source) =>
-        [...walk(source.program.body as unknown)]
+        walk(source.program.body as unknown)
           .filter(({ node, parent }) => !parent && (node.type === "ExportAllDeclaration" || (node.type === "ExportNamedDeclaration" && node["source"])))
           .map(({ node }) => at(source, node, "passes another file's exports on")),
       ),
@@ -274,14 +274,14 @@ const noAny: Rule = {
   name: "no `any`",
   why: "`unknown` asks the question that `any` forgets",
   check: (sources) =>
-    sources.flatMap((source) => [...walk(source.program)].filter(({ node }) => node.type === "TSAnyKeyword").map(({ node }) => at(source, node, "says `any`"))),
+    sources.flatMap((source) => walk(source.program).filter(({ node }) => node.type === "TSAnyKeyword").map(({ node }) => at(source, node, "says `any`"))),
   broken: { "ledger/src/a.ts": "export const a = (b: any) => b;" },
 };
 
 const modifiers: Rule = {
   name: "privacy is `#private`",
   why: "a TypeScript modifier is a wish; `#` is kept at run time, where secrets are; only a constructor has no other way to be private",
-  check: (sources) => sources.flatMap((source) => [...walk(source.program)].filter(({ node }) => node["accessibility"] && node["kind"] !== "constructor").map(({ node }) => at(source, node, "uses a modifier"))),
+  check: (sources) => sources.flatMap((source) => walk(source.program).filter(({ node }) => node["accessibility"] && node["kind"] !== "constructor").map(({ node }) => at(source, node, "uses a modifier"))),
   broken: { "ledger/src/a.ts": "export class A { private b = 1; c = () => this.b; }" },
 };
 

@@ -32,12 +32,30 @@ export interface SourceFile {
 
 const isNode = (value: unknown): value is SyntaxNode => typeof value === "object" && value !== null && "type" in value && "start" in value;
 
+/** A node with the one it stands in; undefined for those that `walk` began with. */
+interface Place {
+  readonly node: SyntaxNode;
+  readonly parent: SyntaxNode | undefined;
+}
+
+const gather = (value: unknown, parent: SyntaxNode | undefined, found: Place[]): void => {
+  if (Array.isArray(value)) for (const item of value) gather(item, parent, found);
+  if (!isNode(value)) return;
+  found.push({ node: value, parent });
+  for (const below of Object.values(value)) if (typeof below === "object") gather(below, value, found);
+};
+
+/** What was found below whole programs: every rule asks for it. */
+const walked = new WeakMap<object, readonly Place[]>();
+
 /** Every node below `node`, with its parent, parents first. */
-export function* walk(node: unknown, parent?: SyntaxNode): Generator<{ node: SyntaxNode; parent: SyntaxNode | undefined }> {
-  if (Array.isArray(node)) for (const item of node) yield* walk(item, parent);
-  if (!isNode(node)) return;
-  yield { node, parent };
-  for (const value of Object.values(node)) if (typeof value === "object") yield* walk(value, node);
+export function walk(node: unknown): readonly Place[] {
+  const known = isNode(node) ? walked.get(node) : undefined;
+  if (known) return known;
+  const found: Place[] = [];
+  gather(node, undefined, found);
+  if (isNode(node) && node.type === "Program") walked.set(node, found);
+  return found;
 }
 
 /** `Date.now` for a member expression of plain names, the name for an identifier, else "". */
@@ -51,8 +69,8 @@ export const dotted = (value: unknown): string => {
 };
 
 const packageEntry = (from: string): string | undefined => {
-  const name = /^@lanyard\/([a-z]+)$/.exec(from)?.[1];
-  return name && `${name}/src/index.ts`;
+  const [, name, file = "index"] = /^@lanyard\/([a-z]+)(?:\/([a-z]+))?$/.exec(from) ?? [];
+  return name && `${name}/src/${file}.ts`;
 };
 
 const isFunction = (value: unknown): boolean => isNode(value) && /Function/.test(value.type);
