@@ -1,4 +1,4 @@
-export { compile, type Compiled, type Source } from "./author/compile.ts";
+export { compile, newMemory, type Compiled, type CompilerMemory, type Source } from "./author/compile.ts";
 export { Compiler } from "./author/compiler.ts";
 export { describeProblem, nearest, type PolicyProblem } from "./author/problem.ts";
 export type { SourcePlace, PolicyFile } from "./author/split.ts";

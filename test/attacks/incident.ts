@@ -1,6 +1,7 @@
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { Effect, JsonObject } from "@lanyard/contract";
+import { newMemory } from "@lanyard/policy";
 import { parse } from "yaml";
 import { systemClock } from "../../server/src/base/clock.ts";
 import { parseConfig } from "../../server/src/base/config/read.ts";
@@ -34,6 +35,8 @@ export interface TriedCall {
 }
 
 const packs = chosenPacks(["all"]);
+/** All have the packs, which are read once. */
+const memory = newMemory();
 const folder = import.meta.dirname;
 
 /** All that lie in a folder below this one. */
@@ -64,7 +67,7 @@ export function run({ domain, task, tools }: Incident, steps: readonly Step[], {
   const servers = Object.fromEntries(names.map((name) => [name.split("/")[0] ?? "", { command: "none" }]));
   const file = JSON.stringify({ version: 1, ...people, ...packConfig(packs), ...config, servers: { ...servers, ...(config["servers"] as JsonObject | undefined) } });
   const policies = [...packPolicies(packs, "approvers"), ...(cedar.trim() ? [{ file: "domain.cedar", text: cedar }] : [])];
-  const world = new TrialWorld({ config: parseConfig(new TextEncoder().encode(file), "/trial/lanyard.yaml"), ground: null, named: false, policies });
+  const world = new TrialWorld({ config: parseConfig(new TextEncoder().encode(file), "/trial/lanyard.yaml"), ground: null, named: false, policies, memory });
   const trial = new Trial({ world, guesser: null, clock: systemClock, explain: false });
   let number = 0;
   const say = (line: object): JsonObject => trial.run(JSON.stringify(line), (number += 1)).answer;

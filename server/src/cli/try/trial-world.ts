@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { Fault, parseJson, type JsonObject, type ToolContract, type ToolDefinition } from "@lanyard/contract";
-import { compile, describeProblem, openSnapshot, type ApprovedTool, type Ground, type PolicyFile, type Snapshot } from "@lanyard/policy";
+import { compile, describeProblem, newMemory, openSnapshot, type ApprovedTool, type CompilerMemory, type Ground, type PolicyFile, type Snapshot } from "@lanyard/policy";
 import { registryOf, type Config, type ServerDefinition } from "../../base/config/config.ts";
 import type { YieldsFile } from "../../base/config/labels.ts";
 import { loadConfig, parseConfig } from "../../base/config/read.ts";
@@ -36,10 +36,12 @@ export class TrialWorld {
   readonly #tools = new Map<string, ApprovedTool>();
   /** One for each tool, for as long as it stays as it is: what is read off it is remembered by it. */
   readonly #definitions = new Map<string, ToolDefinition>();
+  readonly #memory: CompilerMemory;
   #snapshot: Snapshot | null = null;
 
-  /** `ground` given by name takes the place of what lanyard.yaml says of agents, users and contracts. */
-  constructor({ config, ground, named, policies }: { config: Config; ground: Ground | null; named: boolean; policies: readonly PolicyFile[] }) {
+  /** `ground` given by name takes the place of what lanyard.yaml says of agents, users and contracts. `memory`: what is known of policies already; tools that come later cost only what they change. */
+  constructor({ config, ground, named, policies, memory = newMemory() }: { config: Config; ground: Ground | null; named: boolean; policies: readonly PolicyFile[]; memory?: CompilerMemory }) {
+    this.#memory = memory;
     this.#servers = new Map(config.servers);
     this.#contracts = new Map(config.tools);
     this.#said = { arguments: new Map(config.arguments), yields: new Map(config.yields), askedBy: new Map(config.askedBy), undo: new Map(config.undo.contracts) };
@@ -118,7 +120,7 @@ export class TrialWorld {
 
   /** The policies against any ground. Throws Fault `invalid_config` with every error. */
   compiled(ground: Ground): Snapshot {
-    const compiled = compile({ ...ground, policies: this.policies });
+    const compiled = compile({ ...ground, policies: this.policies }, this.#memory);
     if (compiled.ok) return openSnapshot(compiled.bytes);
     throw new Fault("invalid_config", `the policies do not compile:\n${compiled.errors.map(describeProblem).join("\n")}\n`);
   }
