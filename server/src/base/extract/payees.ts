@@ -11,7 +11,7 @@ const banks = /\b(?:bank (?:account|details|number)|bank|iban|sort code|routing|
 const numbered = /\b(?:bank (?:account|details|number)|account(?: (?:no|number|nr))?|acct|a c|iban|sort code|routing(?: (?:no|number))?|aba|bsb|clabe|bankgiro|plusgiro|konto(?:nummer|nr)?|kontonr)\b[^\d\n]{0,24}(\d(?: ?\d){6,19})(?![\w-]*[a-z])/gi;
 
 /** With one blank for whatever parts the groups of a number, and without what nobody sees. */
-const flat = (text: string): string => text.normalize("NFKC").replace(/\p{Default_Ignorable_Code_Point}/gu, "").replace(/[\s.·_/\u2010-\u2015-]+/g, " ");
+const flat = (text: string): string => (/^[\0-\x7f]*$/.test(text) ? text : text.normalize("NFKC").replace(/\p{Default_Ignorable_Code_Point}/gu, "")).replace(/[\s.·_/\u2010-\u2015-]+/g, " ");
 
 /** Numbers of accounts in a text, in the form that one has by itself; what says so may be the name of its argument. */
 export function accountsIn(text: string, name: string): readonly string[] {
