@@ -30,6 +30,13 @@ const tricks: readonly (readonly [name: string, trick: string, atLeast: ShellCla
   ["an indirect variable", "x=y; cat ${!x}", "unknown", "x=y; cat ${x}", "read"],
   ["a prompt expansion", "x='$(rm y)'; echo ${x@P}", "unknown", "x='$(rm y)'; echo \"$x\"", "read"],
   ["a default that sets the path", "echo ${PATH:=/tmp}", "unknown", "echo ${PATH:-/tmp}", "read"],
+  // Tools that look at a machine, and can do more.
+  ["a journal that is emptied", "journalctl --vacuum-size=1", "unknown", "journalctl -u x --since today", "read"],
+  ["a kernel's log that is emptied", "dmesg -C", "unknown", "dmesg -T | tail", "read"],
+  ["connections that are cut", "ss -K dst 10.0.0.1", "unknown", "ss -tlnp", "read"],
+  ["connections that are written to a file", "ss -D out", "unknown", "ss -ta", "read"],
+  ["a table of open files that is written", "lsof -D b", "unknown", "lsof -i :80", "read"],
+  ["a program that is measured", "pidstat -e rm x", "unknown", "top -b -n 1 | head -15", "read"],
   // Commands within words.
   ["a substitution in double quotes", 'echo "today $(rm x)"', "write", "echo 'today $(rm x)'", "read"],
   ["a substitution in a document", "cat <<END\n$(rm x)\nEND", "write", "cat <<'END'\n$(rm x)\nEND", "read"],

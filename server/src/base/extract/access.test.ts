@@ -16,6 +16,19 @@ test.each<[string, JsonObject]>([
   ["add_comment", { text: "the door is locked" }], ["open_issue", { title: "x" }], ["set_temperature", { room: "hall" }], ["check_access", { role: "x" }],
 ])("%s %j gives none", (tool, args) => expect(does(tool, args).effects).not.toContain("access"));
 
+test.each<JsonObject>([
+  { key: "relay.tls_verify", value: "false" }, { tls_verify: false }, { requireMfa: "off" }, { skip_verification: true }, { insecure: 1 }, { allow_anonymous: "yes" }, { name: "AUTH_REQUIRED", to: 0 }, { firewall: "disabled" },
+  { setting: "csrf-protection", enabled: false },
+])("%j lowers what protects, whatever its contract says of the tool", (args) => {
+  expect(extract({ server: "s", tool: "put", args, declared: new Map(), effects: ["write"], shape: null }).effects).toEqual(["access", "write"]);
+  expect(extract({ server: "s", tool: "look", args, declared: new Map(), effects: ["read"], shape: null }).effects).toEqual(["read"]);
+});
+
+test.each<JsonObject>([
+  { key: "relay.tls_verify", value: "true" }, { tls_verify: true }, { key: "theme", value: "off" }, { text: "please verify that tls is on", draft: false }, { insecure: false }, { skip: 0, take: 10 }, { alarm: "none" }, { verify: "later" },
+  { skip_intro: true }, { anonymous: false },
+])("%j does not", (args) => expect(extract({ server: "s", tool: "put", args, declared: new Map(), effects: ["write"], shape: null }).effects).toEqual(["write"]));
+
 test("whoever is let in is a recipient", () => {
   expect(does("add_collaborator", { repo: "r", username: "m" }).facts).toMatchObject({ repo: { role: "target" }, username: { role: "recipient" } });
 });

@@ -53,6 +53,30 @@ const isRaising = (value: Json | undefined): boolean => {
 };
 const isGuard = (value: Json | undefined): boolean => saidIn(value).some((word) => guards.has(word));
 
+/** What protects, as settings are called. */
+const protections = wordSet("tls ssl https verify verification auth authentication mfa 2fa encryption encrypted firewall audit auditing csrf xsrf sandbox antivirus protection protected hsts waf interlock");
+/** What lets through, as settings are called. */
+const openings = wordSet("insecure anonymous unauthenticated unverified unprotected passwordless");
+const without = wordSet("skip disable disabled bypass ignore no without");
+const isOff = (value: Json | undefined): boolean => value === false || value === 0 || (typeof value === "string" && /^\s*(?:false|off|no|none|never|0|disabled?|skip|bypass|permissive|optional)\s*$/i.test(value));
+const isOn = (value: Json | undefined): boolean => value === true || value === 1 || (typeof value === "string" && /^\s*(?:true|on|yes|1|enabled?)\s*$/i.test(value));
+const isSetting = (words: readonly string[]): boolean => words.length <= 8 && words.some((word) => protections.has(word));
+
+/**
+ * Whether the arguments of a call switch off what protects, whatever the call is named: `tls_verify: false`, `skip_verification: true`, or a setting by its name
+ * beside what it is set to (`key: relay.tls_verify, value: false`).
+ */
+export function lowersProtection(args: JsonObject): boolean {
+  const all = Object.entries(args);
+  const isSwitchedOff = all.some(([, value]) => isOff(value));
+  return all.some(([name, value]) => {
+    const words = settingOf(name);
+    if (isOff(value) ? isSetting(words) : isOn(value) && (words.some((word) => openings.has(word)) || (isSetting(words) && words.some((word) => without.has(word))))) return true;
+    return isSwitchedOff && typeof value === "string" && !/\s/.test(value) && isSetting(saidIn(value));
+  });
+}
+const settingOf = remembered(names, wordsOf);
+
 /** Whether an argument of such a call says who gets in. */
 export const isLetIn = (words: readonly string[]): boolean => {
   const last = words.at(-1) ?? "";

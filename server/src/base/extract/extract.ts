@@ -2,7 +2,7 @@ import { isObject, parseJson, webServer, type ArgumentFacts, type ArgumentRole, 
 import { defaultLimits } from "../limits.ts";
 import { hostText } from "../host.ts";
 import { names, remembered } from "../remembered.ts";
-import { givesAccess, isLetIn } from "./access.ts";
+import { givesAccess, isLetIn, lowersProtection } from "./access.ts";
 import { codeFacts } from "./code/code.ts";
 import type { ArgumentKind, DeclaredArgument, DeclaredArguments, ToolShape } from "./declared.ts";
 import { hintsOf, kindsOfText, readName, type ArgumentName, type ToolHints } from "./detect.ts";
@@ -43,7 +43,8 @@ export interface Extracted {
 /** What the arguments of a call mean and what it does: synchronous, without I/O, linear in the arguments. */
 export function extract({ server, tool, args, declared, effects, shape }: ExtractedCall): Extracted {
   if (server === webServer) return { facts: webFacts(tool, args), effects: sortedEffects(effects ?? []) };
-  const told = effects === null ? guessed(tool, args, shape) : effects.some((effect) => changing.has(effect)) ? [...effects, "write" as const] : effects;
+  const known = effects === null ? guessed(tool, args, shape) : effects.some((effect) => changing.has(effect)) ? [...effects, "write" as const] : effects;
+  const told = known.some((effect) => effect !== "read") && lowersProtection(args) ? [...known, "access" as const, "write" as const] : known;
   const reading: Reading = { args, declared, hints: hintsOf(server, tool), choices: choicesOf(shape), isAddressed: told.length === 0 || told.some((effect) => addressing.has(effect)) || isOfAddressedThings(tool) };
   const facts = Object.fromEntries(Object.keys(args).map((name) => [name, addressed(name, factsOf(name, args[name] ?? null, reading), declared.get(name), told, args)]));
   const all = sortedEffects([...told, ...effectsOfFacts(Object.values(facts), told)]);
