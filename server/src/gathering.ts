@@ -41,7 +41,7 @@ export const gathering =
     const meaning = meaningOf(rooms, action, shape);
     const labels = labelled(rooms.classifier(), unfold, action.args, meaning.facts);
     const traced = rooms.flow.trace(principal, action.args, labels, withFormer(constantsOf(shape), { tool: action.tool ?? "", args: action.args, facts: meaning.facts, effects: meaning.effects }));
-    const asked = askedOf(traced.task, { server: action.server, tool: action.tool ?? action.method, effects: meaning.effects, askedBy: rooms.config().askedBy.get(action.name) ?? null });
+    const asked = askedOf(traced.task, { server: action.server, tool: action.tool ?? action.method, effects: meaning.plain, askedBy: rooms.config().askedBy.get(action.name) ?? null });
     const named = namedIn(traced.task, Object.values(traced.facts));
     const input: DecisionInput = { ...known.input, session: { ...known.input.session, labels: traced.labels }, effects: meaning.effects, asked: named.length === 0 ? asked : [...asked, ...named].sort(), facts: traced.facts };
     const history = rooms.history.facts(input);

@@ -44,3 +44,8 @@ test.each<[string, JsonObject]>([
 ])("%s %j names a recipient", (tool, args) => expect(Object.values(does(tool, args).facts).map(({ role }) => role)).toContain("recipient"));
 test.each<[string, JsonObject]>([["create_file", { content: '{"to":"a@b.com"}' }], ["send", { body: "To: a@b.com wrote" }], ["send", { subject: "To: all" }], ["search", { request: "flights to Rome" }], ["set_light", { room: "hall" }], ["send", { message_id: "m-1" }]])("%s %j does not", (tool, args) =>
   expect(Object.values(does(tool, args).facts).map(({ role }) => role)).not.toContain("recipient"));
+
+test("a word for the tool does not ask for what an argument switches off", () => {
+  const of = (args: JsonObject, effects: readonly ("write" | "access")[]) => extract({ server: "s", tool: "put", args, declared: new Map(), effects, shape: null }).plain;
+  expect([of({ tls: false }, ["write"]), of({ tls: true }, ["write"]), of({ tls: false }, ["access"])]).toEqual([["write"], ["write"], ["access", "write"]]);
+});

@@ -38,17 +38,24 @@ export interface Extracted {
   readonly facts: Readonly<Record<string, ArgumentFacts>>;
   /** Sorted. */
   readonly effects: readonly CallEffect[];
+  /** Those that a word for the tool asks for: all but access that an argument gives by switching off what protects. */
+  readonly plain: readonly CallEffect[];
 }
 
 /** What the arguments of a call mean and what it does: synchronous, without I/O, linear in the arguments. */
 export function extract({ server, tool, args, declared, effects, shape }: ExtractedCall): Extracted {
-  if (server === webServer) return { facts: webFacts(tool, args), effects: sortedEffects(effects ?? []) };
+  if (server === webServer) {
+    const all = sortedEffects(effects ?? []);
+    return { facts: webFacts(tool, args), effects: all, plain: all };
+  }
   const known = effects === null ? guessed(tool, args, shape) : effects.some((effect) => changing.has(effect)) ? [...effects, "write" as const] : effects;
-  const told = known.some((effect) => effect !== "read") && lowersProtection(args) ? [...known, "access" as const, "write" as const] : known;
+  const isLowering = known.some((effect) => effect !== "read") && lowersProtection(args);
+  const told = isLowering ? [...known, "access" as const, "write" as const] : known;
   const reading: Reading = { args, declared, hints: hintsOf(server, tool), choices: choicesOf(shape), isAddressed: told.length === 0 || told.some((effect) => addressing.has(effect)) || isOfAddressedThings(tool) };
   const facts = Object.fromEntries(Object.keys(args).map((name) => [name, addressed(name, factsOf(name, args[name] ?? null, reading), declared.get(name), told, args)]));
   const all = sortedEffects([...told, ...effectsOfFacts(Object.values(facts), told)]);
-  return { facts: all.includes("money") ? Object.fromEntries(Object.entries(facts).map(([name, own]) => [name, paid(name, args[name] ?? null, own, declared.get(name))])) : facts, effects: all };
+  const paidTo = all.includes("money") ? Object.fromEntries(Object.entries(facts).map(([name, own]) => [name, paid(name, args[name] ?? null, own, declared.get(name))])) : facts;
+  return { facts: paidTo, effects: all, plain: isLowering && !known.includes("access") ? all.filter((effect) => effect !== "access") : all };
 }
 
 /** Who gets money is a recipient, whatever the argument is called in which they stand: where they came from is found later. */
