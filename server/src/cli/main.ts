@@ -23,7 +23,7 @@ async function commandLine(context: Context, argv: readonly string[], setConfig:
     })
     .showHelpAfterError("(`lanyard --help` lists every verb)")
     .exitOverride();
-  await registerVerbs(verbs, program, context, argv);
+  if (argv[0] !== "--version") await registerVerbs(verbs, program, context, argv); // Which Lanyard this is, no verb says.
   return program;
 }
 
