@@ -184,6 +184,7 @@ async function session(): Promise<{ decide(call: Told): Decision; read(call: Tol
 async function decisions(): Promise<{ decision_p50_us: number; decision_p99_us: number; decision_sql_p50_us: number; decision_new_p50_us: number; session_mb: number; effects: Readonly<Record<string, string>> }> {
   const fresh = await session();
   const unread = timed(5000, someCalls(5000, inSession), fresh.decide);
+  for (const [at, call] of someCalls(10, inSession).entries()) fresh.read(call, somethingRead(at, 5000)); // What the first result brings into memory is the process's, not a session's.
   const { decide, read } = await session();
   const calls = someCalls(10_000, inSession);
   for (const call of calls.slice(0, 1000)) decide(call);
