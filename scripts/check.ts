@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { compileCache, environment, isolation, programs, root } from "./install.mjs";
+import { boundCompileCache, compileCache, environment, isolation, programs, root } from "./install.mjs";
 import { vitestArguments } from "./vitest-arguments.ts";
 
 interface Step {
@@ -21,6 +21,7 @@ const { values, positionals } = parseArgs({
   },
 });
 
+boundCompileCache();
 const env = environment(process.execPath, {
   NO_COLOR: process.stdout.isTTY ? undefined : "1",
   LANYARD_SOAK: values.soak ? "1" : undefined,

@@ -231,6 +231,7 @@ export const dependencies = async (isFull) => {
     if (isInstalled(isFull)) return;
     const what = isFull ? "dependencies with development tools" : "dependencies";
     await progress(`installing ${what}`, () => npm(["ci", isFull ? "--include=dev" : "--omit=dev"], root, what));
+    boundCompileCache();
   });
 };
 
@@ -378,3 +379,10 @@ export const environment = (node, extra = {}) => ({ ...process.env, PATH: [dirna
 
 /** Where Node keeps what it compiled: halves the time a command takes to start. */
 export const compileCache = () => join(cachePath(), "compiled");
+
+/** Node never takes anything out of it, and each change of a source adds to it: past so many files of one version of Node it begins anew. */
+const mostCompiled = 30_000;
+export const boundCompileCache = () => {
+  const versions = existsSync(compileCache()) ? readdirSync(compileCache()) : [];
+  for (const folder of versions.map((version) => join(compileCache(), version))) if (readdirSync(folder).length > mostCompiled) rmSync(folder, { recursive: true, force: true });
+};
