@@ -7,7 +7,7 @@ import type { ReadingPlaces } from "./values.ts";
 const leaving = /\b(?:asks?|asked|wants?|wanted|writes?|wrote|written|says?|said|lists?|listed|left|requests?|requested|describes?|described|sent|tells?|told|mentions?|mentioned|instructions?|according|per|see|as in|from (?:his|her|their))\b|(?:'s|’s|his|her|their) (?:e-?mail|mail|message|note|list|ticket|request|post|wishes)\b/iu;
 /** or to a thing of this kind that says what is to be done, if it is to be followed or worked off. */
 const following = /\b(?:as|per|according|follow|handle|clear|work (?:through|off)|go (?:through|over)|sort out|deal with|take care of|finish|complete|carry out|do)\b/iu;
-const kinds = wordSet("note memo handover sheet checklist runbook playbook log todo instruction procedure minute queue brief briefing agenda step exception");
+const kinds = wordSet("note memo handover sheet checklist runbook playbook log todo instruction procedure minute queue brief briefing agenda step exception point item entry diary card");
 /** Who wrote it, by the names of fields. */
 const byWhom = wordSet("by author from sender writer user owner origin creator reporter requester assignee name");
 
@@ -33,11 +33,25 @@ export class Delegation {
   readonly #kinds: ReadonlySet<string>;
   readonly #isLeft: boolean;
   readonly #named = new Set<number>();
+  readonly #task: string;
+  /** Calls that ask for something the task names. */
+  readonly #asked = new Set<number>();
 
   constructor(task: string) {
+    this.#task = task.toLowerCase();
     this.#words = new Set(task.toLowerCase().split(/[^\p{L}\p{N}_-]+/u).map((word) => word.replace(/^-+|-+$/g, "")));
     this.#kinds = following.test(task) ? new Set([...this.#words].map(one).filter((word) => kinds.has(word))) : new Set();
     this.#isLeft = this.#kinds.size > 0 || leaving.test(task);
+  }
+
+  /** A call asks for something: for a file or an id, perhaps, that the task names. */
+  asks(seq: number, args: JsonObject): void {
+    if (this.#isLeft && this.#asked.size < mostNamed && Object.values(args).some((value) => typeof value === "string" && this.#isThing(value))) this.#asked.add(seq);
+  }
+
+  /** The answer to a call begins at a place. */
+  answered(seq: number, place: number): void {
+    if (this.#asked.delete(seq)) this.#named.add(place);
   }
 
   /** A record of the answer to an action stands at a place. `isVouched`: the field is the organisation's own word. */
@@ -81,6 +95,12 @@ export class Delegation {
 
   #idsIn(text: string): boolean {
     return text.split(/[^\p{L}\p{N}_-]+/u).some((word) => this.#isId(word));
+  }
+
+  /** A path, its last part, or an id, as it stands in the task. */
+  #isThing(text: string): boolean {
+    const [whole, last = ""] = [text.trim().toLowerCase(), /[^/\\]*$/.exec(text.trim().toLowerCase())?.[0]];
+    return [whole, last].some((one) => one.length >= 5 && one.length <= 200 && /[./_-]|\d/.test(one) && !date.test(one) && this.#task.includes(one));
   }
 
   #isId(text: string): boolean {

@@ -181,6 +181,7 @@ export class Flow {
       memory.read.add(low, high, origin.model, 0, 1);
     };
     walk(args, 1, { child: () => 1, text: (text) => this.#reader.text(text, said) });
+    memory.delegation.asks(seq, args);
   }
 
   #learned(memory: SessionMemory, { seq, said = seq, action, touched, answer }: Learned): void {
@@ -209,6 +210,7 @@ export class Flow {
     const hasMore = yields.all.length > yields.labels.length;
     const content = "result" in answer ? answer.result : (answer.error as unknown as Json);
     const root = read.places.root(seq);
+    memory.delegation.answered(said, root);
     /** What may be trusted comes first: what is known first stays known so, and people repeat in their words what a record says. */
     for (const isTurn of parts.differ ? [true, false] : [trusts]) {
       parts.begin();
