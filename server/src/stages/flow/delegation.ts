@@ -17,7 +17,7 @@ const prose = /\S\s+\S+\s+\S/;
 const address = /([^\s<>"'(),;:[\]]+)@[^\s<>"'(),;:[\]]+/g;
 const date = /^\d{4}-\d\d(?:-\d\d)?/;
 
-const one = (word: string): string => word.replace(/s$/, "");
+const singular = (word: string): string => word.replace(/s$/, "");
 
 /**
  * What the records of an organisation's own people add to a task that leaves to them what is to be done: `do what Yaw asks in his mail`, `set her up as in
@@ -40,7 +40,7 @@ export class Delegation {
   constructor(task: string) {
     this.#task = task.toLowerCase();
     this.#words = new Set(task.toLowerCase().split(/[^\p{L}\p{N}_-]+/u).map((word) => word.replace(/^-+|-+$/g, "")));
-    this.#kinds = following.test(task) ? new Set([...this.#words].map(one).filter((word) => kinds.has(word))) : new Set();
+    this.#kinds = following.test(task) ? new Set([...this.#words].map(singular).filter((word) => kinds.has(word))) : new Set();
     this.#isLeft = this.#kinds.size > 0 || leaving.test(task);
   }
 
@@ -51,7 +51,7 @@ export class Delegation {
 
   /** The answer to a call begins at a place. */
   answered(seq: number, place: number): void {
-    if (this.#asked.delete(seq)) this.#named.add(place);
+    if (this.#asked.delete(seq) && this.#named.size < mostNamed) this.#named.add(place);
   }
 
   /** A record of the answer to an action stands at a place. `isVouched`: the field is the organisation's own word. */
@@ -82,12 +82,12 @@ export class Delegation {
   }
 
   #isOf(action: string): boolean {
-    return this.#kinds.size > 0 && wordsOf(action).some((word) => this.#kinds.has(one(word)));
+    return this.#kinds.size > 0 && wordsOf(action).some((word) => this.#kinds.has(singular(word)));
   }
 
   #isNamedBy(field: string, value: Json | undefined): boolean {
     const words = wordsOf(field);
-    if (words.some((word) => this.#kinds.has(one(word)))) return true;
+    if (words.some((word) => this.#kinds.has(singular(word)))) return true;
     const said = Array.isArray(value) ? value.slice(0, 16) : [value];
     const isPerson = byWhom.has(words.at(-1) ?? "");
     return said.some((item) => (typeof item === "string" || typeof item === "number") && (this.#isId(String(item)) || (isPerson && this.#isPerson(String(item)))));
@@ -99,8 +99,14 @@ export class Delegation {
 
   /** A path, its last part, or an id, as it stands in the task. */
   #isThing(text: string): boolean {
-    const [whole, last = ""] = [text.trim().toLowerCase(), /[^/\\]*$/.exec(text.trim().toLowerCase())?.[0]];
-    return [whole, last].some((one) => one.length >= 5 && one.length <= 200 && /[./_-]|\d/.test(one) && !date.test(one) && this.#task.includes(one));
+    const path = text.trim().toLowerCase();
+    return [path, path.slice(path.search(/[^/\\]*$/))].some((thing) => thing.length >= 5 && thing.length <= 200 && /[./_-]|\d/.test(thing) && !date.test(thing) && this.#says(thing));
+  }
+
+  /** Whether the task says a thing, and not one whose name goes on. */
+  #says(thing: string): boolean {
+    const at = this.#task.indexOf(thing);
+    return at >= 0 && !/[\p{L}\p{N}_-]/u.test(this.#task.charAt(at - 1)) && !/[\p{L}\p{N}_-]/u.test(this.#task.charAt(at + thing.length));
   }
 
   #isId(text: string): boolean {

@@ -104,6 +104,7 @@ describe("what a task leaves to somebody", () => {
     expect(added("Follow the checklist in onboarding.md for Nadia", at("/docs/onboarding.md"))).toEqual(["Order the laptop and", "book a welcome on Monday"]);
     expect(added("Do what files/checklists/move-out-3B.md says", at("files/checklists/move-out-3B.md"))).toEqual(["Order the laptop and", "book a welcome on Monday"]);
     expect(added("Do what onboarding.md says", at("offboarding.md"))).toEqual([]);
+    expect(added("Do what pre-onboarding.md says, and ticket m-33911", (it) => [at("onboarding.md")(it), at("m-3391")(it)])).toEqual([]);
     expect(added("Do what onboarding.md says", at("rd.md"))).toEqual([]);
     expect(added("Summarise onboarding.md", at("onboarding.md"))).toEqual([]);
     expect(added("Do what onboarding.md says", (it) => it.read("Order the laptop and", "mail/read", { path: "onboarding.md" }))).toEqual([]);
