@@ -41,3 +41,9 @@ export const systemClock: Clock = {
   },
   pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
 };
+
+/** Until it is let go of, the process stays for timers of {@link Clock.after} too, which keep nobody waiting by themselves: what is being closed may wait for one. */
+export function stayingAwake(): Disposable {
+  const timer = setInterval(() => {}, 2 ** 30);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}

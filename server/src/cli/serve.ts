@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { settings, systemEnvironment } from "../base/config/environment.ts";
 import { loadConfig } from "../base/config/read.ts";
-import { systemClock } from "../base/clock.ts";
+import { stayingAwake, systemClock } from "../base/clock.ts";
 import { logger } from "../base/log.ts";
 import { compose } from "../compose.ts";
 import type { Context } from "./context.ts";
@@ -23,6 +23,7 @@ export function serveVerb(program: Command, context: Context): void {
       const stopped = new Promise<string>((resolve) => {
         for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve(signal));
       });
+      using _ = stayingAwake(); // Let go of after the daemon: a process that ends in the midst of closing has not closed.
       await using daemon = await compose({ config, environment, log });
       context.out(options.json ? json({ url: daemon.url, data: config.data, pid: process.pid }) : `lanyard listens at ${daemon.url}/mcp, data in ${config.data}`);
       log.info("serve.stopping", { signal: await stopped });
