@@ -146,6 +146,9 @@ function toldOf(store: Store, { id, subject: { kind, name }, by, why, atMs }: St
   };
 }
 
+/** Calls that an order may have refused before it was on record. */
+const mostRefused = 64;
+
 /** The record of an order, and the last decision of the session to look at. */
 function onRecord(store: Store, { id, kind, name, atMs }: { readonly id: string; readonly kind: string; readonly name: string; readonly atMs: number }): { given: LedgerRecord | null; last: LedgerRecord | null } {
   try {
@@ -153,8 +156,9 @@ function onRecord(store: Store, { id, kind, name, atMs }: { readonly id: string;
     const given = near.find((record) => record.type === "stop.order" && record.id === id) ?? null;
     const trip = near.find((record) => record.type === "breaker.trip" && record.order === id);
     const about = kind === "session" ? { session: name } : trip?.type === "breaker.trip" ? { session: trip.session } : kind === "agent" ? { agent: name } : null;
-    const [last = null] = about ? store.entries({ ...about, types: ["decision"], limit: 1, newest: true, ...(given && { to: given.seq }) }) : [];
-    return { given, last };
+    const decided = about ? store.entries({ ...about, types: ["decision"], limit: mostRefused, newest: true, ...(given && { to: given.seq }) }) : [];
+    // The order is in force before it is on record: what it refused in between is its effect, and not what to look at.
+    return { given, last: decided.findLast((record) => record.type === "decision" && record.by !== "session_quarantined" && record.by !== "stopped") ?? decided.at(-1) ?? null };
   } catch {
     return { given: null, last: null };
   }
