@@ -20,7 +20,7 @@ import type { Approvals } from "./stages/approval/approval.ts";
 import type { CredentialStage } from "./stages/credential/credential.ts";
 import type { Identity } from "./stages/identity/identity.ts";
 import type { Upstreams } from "./stages/execution/upstreams.ts";
-import type { StopOrder } from "./stages/stop/orders.ts";
+import { isOfOrder, type StopOrder } from "./stages/stop/orders.ts";
 import type { StopStage } from "./stages/stop/stop.ts";
 
 interface AlertingRooms {
@@ -158,7 +158,7 @@ function onRecord(store: Store, { id, kind, name, atMs }: { readonly id: string;
     const about = kind === "session" ? { session: name } : trip?.type === "breaker.trip" ? { session: trip.session } : kind === "agent" ? { agent: name } : null;
     const decided = about ? store.entries({ ...about, types: ["decision"], limit: mostRefused, newest: true, ...(given && { to: given.seq }) }) : [];
     // The order is in force before it is on record: what it refused in between is its effect, and not what to look at.
-    return { given, last: decided.findLast((record) => record.type === "decision" && record.by !== "session_quarantined" && record.by !== "stopped") ?? decided.at(-1) ?? null };
+    return { given, last: decided.findLast((record) => record.type === "decision" && !isOfOrder(record.by)) ?? decided.at(-1) ?? null };
   } catch {
     return { given: null, last: null };
   }

@@ -70,12 +70,11 @@ export function lowersProtection(args: JsonObject): boolean {
   const all = Object.entries(args);
   const isSwitchedOff = all.some(([, value]) => isOff(value));
   return all.some(([name, value]) => {
-    const words = settingOf(name);
+    const words = wordsOf(name);
     if (isOff(value) ? isSetting(words) : isOn(value) && (words.some((word) => openings.has(word)) || (isSetting(words) && words.some((word) => without.has(word))))) return true;
     return isSwitchedOff && typeof value === "string" && !/\s/.test(value) && isSetting(saidIn(value));
   });
 }
-const settingOf = remembered(names, wordsOf);
 
 /** Whether an argument of such a call says who gets in. */
 export const isLetIn = (words: readonly string[]): boolean => {

@@ -169,9 +169,11 @@ export function namedIn(task: string, facts: NamedThings): readonly AskedPart[] 
     for (const one of shell?.packages ?? []) packages.add(one.toLowerCase());
     for (const one of sql?.secrets ?? []) secrets.add(one);
   }
+  const pushed = pushes ? (["push"] as const) : [];
+  if (packages.size === 0 && secrets.size === 0) return pushed;
   const text = ` ${task.slice(0, mostChars).toLowerCase()} `;
   return [
-    ...(pushes ? (["push"] as const) : []),
+    ...pushed,
     ...(packages.size > 0 && installing.some((stem) => stems.has(stem)) && [...packages].every((one) => namesPackage(text, one)) ? (["packages"] as const) : []),
     ...(secrets.size > 0 && [...secrets].every((one) => isNamedBy(stems, one)) ? (["secrets"] as const) : []),
   ];

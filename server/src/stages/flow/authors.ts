@@ -4,7 +4,8 @@ import type { Yields } from "../../base/config/labels.ts";
 /** Fields that say who wrote a record, with those whose word it is trusted as. */
 export type Authors = Yields["author"];
 
-const address = /[^\s<>"'(),;:[\]]+@[^\s<>"'(),;:[\]]+/g;
+/** Addresses in a text, as they stand in the field of a header. */
+export const address = /[^\s<>"'(),;:[\]]+@[^\s<>"'(),;:[\]]+/g;
 const mostAuthors = 64;
 
 /** What a field says, if it is a text or a list of some. */

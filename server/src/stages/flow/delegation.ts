@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from "@lanyard/contract";
 import { wordSet, wordsOf } from "../../base/extract/words.ts";
+import { address } from "./authors.ts";
 import { whole } from "./parts.ts";
 import type { ReadingPlaces } from "./values.ts";
 
@@ -14,7 +15,6 @@ const byWhom = wordSet("by author from sender writer user owner origin creator r
 const [mostChars, mostNamed] = [16_000, 4096] as const;
 /** Three words and more: what is shorter is a choice that a system made, and not known again when a call has written it. */
 const prose = /\S\s+\S+\s+\S/;
-const address = /([^\s<>"'(),;:[\]]+)@[^\s<>"'(),;:[\]]+/g;
 const date = /^\d{4}-\d\d(?:-\d\d)?/;
 
 const singular = (word: string): string => word.replace(/s$/, "");
@@ -115,6 +115,6 @@ export class Delegation {
 
   /** By the words of a name, or of what stands before the `@`. */
   #isPerson(text: string): boolean {
-    return text.length <= 256 && text.replace(address, " $1 ").toLowerCase().split(/[^\p{L}]+/u).some((word) => word.length > 2 && this.#words.has(word));
+    return text.length <= 256 && text.replace(address, (one) => ` ${one.slice(0, one.lastIndexOf("@"))} `).toLowerCase().split(/[^\p{L}]+/u).some((word) => word.length > 2 && this.#words.has(word));
   }
 }

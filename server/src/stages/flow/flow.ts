@@ -116,7 +116,7 @@ export class Flow {
   /** Adds to each argument's facts where its values came from and which labels they bring along. `constants`: by argument, what its schema lists. */
   trace(principal: Principal, args: Action["args"], facts: Readonly<Record<string, ArgumentFacts>>, constants: Readonly<Record<string, ReadonlySet<string>>>): Traced {
     const memory = this.#memoryOf(principal);
-    const task = [principal.purpose, ...memory.added, memory.delegation.text].join("\n");
+    const task = memory.wordingOf(principal.purpose);
     const mentions = memory.subjects.size === 0 ? null : new Mentions(memory.subjects, memory.read.places);
     const known = { memory, task, directory: this.#organisation().directory, mentions, liftedOf: (text: string) => this.#liftedOf(memory, text) };
     const traced = Object.fromEntries(Object.keys(facts).map((name) => [name, this.#tracing.factsOf(known, { name, value: args[name] ?? null, own: facts[name] as ArgumentFacts, constants: constants[name] ?? none })]));

@@ -38,6 +38,8 @@ export class SessionMemory {
   recalling: Promise<void> | null = null;
   /** The labels and those beside them, sorted, as they were asked for last. */
   #sorted: { readonly count: number; readonly beside: readonly string[]; readonly all: readonly string[] } = { count: 0, beside: [], all: [] };
+  /** What it is for, as it was asked for last. */
+  #wording = { purpose: "", added: -1, delegated: "", text: "" };
   /** When it was used last, in turns. */
   turn = 0;
 
@@ -53,6 +55,15 @@ export class SessionMemory {
   saysTold(label: string): void {
     if (label === "instructions") this.labels.add(label);
     this.isTold = true;
+  }
+
+  /** A purpose in it, what people added, and what is left to somebody to say, each in lines of its own: the same text until one changes, for much is remembered by it. */
+  wordingOf(purpose: string): string {
+    const [added, delegated] = [this.added.length, this.delegation.text];
+    const { purpose: before, added: count, delegated: left, text } = this.#wording;
+    if (purpose === before && added === count && delegated === left) return text;
+    this.#wording = { purpose, added, delegated, text: [purpose, ...this.added, delegated].join("\n") };
+    return this.#wording.text;
   }
 
   /** Its labels and these, sorted, each once. */

@@ -2,6 +2,7 @@ import type { JsonObject } from "@lanyard/contract";
 import { names, remembered } from "../../base/remembered.ts";
 import { wordSet, wordsOf } from "../../base/extract/words.ts";
 import type { Atoms, Sink } from "./atoms.ts";
+import { address } from "./authors.ts";
 import { folded, type Lexer } from "./lexemes.ts";
 import type { PrintTable } from "./table.ts";
 import type { ReadingPlaces } from "./values.ts";
@@ -20,14 +21,13 @@ const saysSubject = remembered(names, (field) => {
 /** `to_account` is whom something is sent to, `our_account` is nobody's outside. */
 const isPlace = /^(?:to|our|own|by|via|at)$/;
 
-const address = /[^\s<>"'(),;:[\]]+@[^\s<>"'(),;:[\]]+/;
 const [shortest, longest] = [3, 128];
 
 /** What a field says of whose a record is, as it can be told from others: an id with digits, a telephone number, or the address in `Jo <jo@shop.example>`; null where it is no more than a name. */
 function subjectIn(value: unknown): string | null {
   const text = typeof value === "number" ? String(value) : typeof value === "string" ? value.trim() : "";
   if (text.length < shortest || text.length > longest) return null;
-  const [found] = address.exec(text) ?? [];
+  const [found] = text.match(address) ?? [];
   return found ?? (/\d/.test(text) && /^(?:\S+|[+\d][\d\s()/.-]+)$/.test(text) ? text : null);
 }
 

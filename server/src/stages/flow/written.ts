@@ -25,11 +25,11 @@ export class Writing {
     const code = originOf(known);
     const own = read.labels.names(labelsOf(known));
     if (code === origin.task || code === origin.directory || (code === origin.trusted && own.length === 0)) return;
-    if (code === origin.trusted) this.add(low, high, origin.trusted, own);
-    else if (code === origin.untrusted || labels.has("untrusted")) this.add(low, high, origin.untrusted, own);
+    if (code === origin.trusted) this.#add(low, high, origin.trusted, own);
+    else if (code === origin.untrusted || labels.has("untrusted")) this.#add(low, high, origin.untrusted, own);
   }
 
-  add(low: number, high: number, code: OriginCode, labels: readonly string[]): void {
+  #add(low: number, high: number, code: OriginCode, labels: readonly string[]): void {
     if (this.count >= mostOfOne) return;
     const key = `${code} ${labels.join(" ")}`;
     const group = this.groups.get(key) ?? { code, labels, prints: [] };

@@ -1,5 +1,6 @@
 import type { BreakerKind, LedgerRecord } from "@lanyard/contract";
 import type { BreakerRules, Threshold } from "../../base/config/stop.ts";
+import { isOfOrder } from "./orders.ts";
 
 /** What the limit of a breaker was met by. */
 export interface Trip {
@@ -120,7 +121,7 @@ export class Breakers {
     const actor = { agent, session };
     const { rules, conduct } = this.#conductOf(actor);
     if (effect === "allow") this.#open.set(seq, actor);
-    if (held.has(by)) return; // Refused because it is stopped: that is no conduct of its own.
+    if (isOfOrder(by)) return; // Refused because it is stopped: that is no conduct of its own.
     // Whoever staged a call was told to ask for it anew: that is no denial, though it can be a loop.
     const denials = effect === "deny" && by !== "staged" && rules.denials ? conduct.add("denials", rules.denials, 1, atMs) : 0;
     // One call that people were asked about is two decisions.
@@ -133,7 +134,7 @@ export class Breakers {
   #ended({ of, status, code, at_ms: atMs }: Extract<LedgerRecord, { type: "outcome" }>, silently: boolean): void {
     const actor = this.#open.get(of);
     this.#open.delete(of);
-    if (!actor || status === "done" || code === "staged" || held.has(code)) return;
+    if (!actor || status === "done" || code === "staged" || isOfOrder(code)) return;
     const { rules, conduct } = this.#conductOf(actor);
     const errors = rules.errors ? conduct.add("errors", rules.errors, 1, atMs) : 0;
     if (!silently && rules.errors && errors >= rules.errors.count) this.#trip(actor, "errors", rules.errors, errors, null, rules);
@@ -154,7 +155,6 @@ export class Breakers {
   }
 }
 
-const held: ReadonlySet<string> = new Set(["stopped", "session_quarantined"]);
 const agentKey = (agent: string): string => `agent ${agent}`;
 const sessionKey = (session: string): string => `session ${session}`;
 const whole = (amount: number): number => Math.min(Math.ceil(amount), Number.MAX_SAFE_INTEGER);

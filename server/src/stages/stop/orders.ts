@@ -116,3 +116,6 @@ export function fromState(id: string, value: JsonObject): StopOrder {
     approved: typeof value["approved_by"] === "string" ? { by: value["approved_by"], atMs: Number(value["approved_at_ms"]) } : null,
   };
 }
+
+/** Whether a call was refused with this code because of an order: that is the order's effect, and no conduct of its own. */
+export const isOfOrder = (code: string): boolean => code === "stopped" || code === "session_quarantined";
