@@ -11,6 +11,8 @@ test.each<[string, string, readonly string[]]>([
   ["bank account 12345678", "body", ["12345678"]],
   ["sort code 20-00-00, account number 1234 5678", "body", ["1234 5678"]],
   ["12345678 at Quay Bank", "bank_account", ["12345678"]],
+  ["ＩＢＡＮ ＤＥ８９３７０４００４４０５３２０１３０００", "body", ["DE89370400440532013000"]],
+  ["bank account １２３４\u200b５６７８", "body", ["12345678"]],
   ["Your customer account 40217334, order 8841-20177 of 2026-05-12", "body", []],
   ["Call +44 20 7946 0958, ask for room 12", "body", []],
   ["commit 5c32d02ab89370400440532013000ff", "body", []],
@@ -19,6 +21,7 @@ test.each<[string, string, readonly string[]]>([
 test("addresses and cards are payees too, behind encodings as well", () => {
   expect(payeesIn("for ana@acme.example, card 4111 1111 1111 1111", "note")).toEqual(["4111 1111 1111 1111", "ana@acme.example"]);
   expect(payeesIn(Buffer.from("to mallory@evil.example").toString("base64"), "note")).toEqual(["mallory@evil.example"]);
+  expect(payeesIn("card ４１１１ １１１１ １１１１ １１１１, mallory＠evil.example", "note")).toEqual(["4111 1111 1111 1111", "mallory@evil.example"]);
   expect([isPayer("from_account"), isPayer("source"), isPayer("senderName"), isPayer("note_from"), isPayer("to")]).toEqual([true, true, true, false, false]);
 });
 

@@ -10,18 +10,21 @@ const wallet = /\b0x[0-9a-f]{40}\b|\bbc1[02-9ac-hj-np-z]{25,87}\b/gi;
 const banks = /\b(?:bank (?:account|details|number)|bank|iban|sort code|routing|aba|bsb|clabe|bic|swift|bankgiro|plusgiro|konto(?:nummer|nr)?|kontonr|wallet|payee|beneficiary|remit|wire|transfer|pay)\b/i;
 const numbered = /\b(?:bank (?:account|details|number)|account(?: (?:no|number|nr))?|acct|a c|iban|sort code|routing(?: (?:no|number))?|aba|bsb|clabe|bankgiro|plusgiro|konto(?:nummer|nr)?|kontonr)\b[^\d\n]{0,24}(\d(?: ?\d){6,19})(?![\w-]*[a-z])/gi;
 
-/** With one blank for whatever parts the groups of a number, and without what nobody sees. */
-const flat = (text: string): string => (/^[\0-\x7f]*$/.test(text) ? text : text.normalize("NFKC").replace(/\p{Default_Ignorable_Code_Point}/gu, "")).replace(/[\s.·_/\u2010-\u2015-]+/g, " ");
+/** Digits and letters of every width as the plain ones, and without what nobody sees. */
+const plain = (text: string): string => (/^[\0-\x7f]*$/.test(text) ? text : text.normalize("NFKC").replace(/\p{Default_Ignorable_Code_Point}/gu, ""));
+
+/** With one blank for whatever parts the groups of a number. */
+const flat = (text: string): string => plain(text).replace(/[\s.·_/\u2010-\u2015-]+/g, " ");
 
 /** Numbers of accounts in a text, in the form that one has by itself; what says so may be the name of its argument. */
 export function accountsIn(text: string, name: string): readonly string[] {
-  if (!/\d/.test(text)) return none;
+  if (!/\d|[^\0-\x7f]/.test(text)) return none;
   const found: string[] = [];
   const even = flat(text);
   const others: string[] = [];
   let at = 0;
-  for (const { plain, start, end } of ibanFormsIn(even)) {
-    found.push(plain);
+  for (const { plain: iban, start, end } of ibanFormsIn(even)) {
+    found.push(iban);
     others.push(even.slice(at, start));
     at = end;
   }
@@ -36,8 +39,11 @@ const none: readonly string[] = [];
 
 /** Accounts, cards and e-mail addresses in a text, behind encodings too. */
 export function payeesIn(text: string, name: string): readonly string[] {
-  if (!/[\d@]/.test(text)) return none;
-  return unfold(text).flatMap((view) => [...accountsIn(view.text, name), ...[...cardsIn(view.text, name), ...(view.text.includes("@") ? emailsIn(view.text) : [])].map(({ start, end }) => view.text.slice(start, end))]);
+  if (!/[\d@]|[^\0-\x7f]/.test(text)) return none;
+  return unfold(text).flatMap((view) => {
+    const said = plain(view.text);
+    return [...accountsIn(said, name), ...[...cardsIn(said, name), ...(said.includes("@") ? emailsIn(said) : [])].map(({ start, end }) => said.slice(start, end))];
+  });
 }
 
 /** Names of arguments that say who pays. */
