@@ -1,3 +1,4 @@
+import { compatible, isAscii } from "../compatible.ts";
 import { cardsIn, emailsIn, ibanFormsIn } from "../labels/personal.ts";
 import { unfold } from "./unfold.ts";
 import { wordsOf } from "./words.ts";
@@ -10,21 +11,18 @@ const wallet = /\b0x[0-9a-f]{40}\b|\bbc1[02-9ac-hj-np-z]{25,87}\b/gi;
 const banks = /\b(?:bank (?:account|details|number)|bank|iban|sort code|routing|aba|bsb|clabe|bic|swift|bankgiro|plusgiro|konto(?:nummer|nr)?|kontonr|wallet|payee|beneficiary|remit|wire|transfer|pay)\b/i;
 const numbered = /\b(?:bank (?:account|details|number)|account(?: (?:no|number|nr))?|acct|a c|iban|sort code|routing(?: (?:no|number))?|aba|bsb|clabe|bankgiro|plusgiro|konto(?:nummer|nr)?|kontonr)\b[^\d\n]{0,24}(\d(?: ?\d){6,19})(?![\w-]*[a-z])/gi;
 
-/** Digits and letters of every width as the plain ones, and without what nobody sees. */
-const plain = (text: string): string => (/^[\0-\x7f]*$/.test(text) ? text : text.normalize("NFKC").replace(/\p{Default_Ignorable_Code_Point}/gu, ""));
-
 /** With one blank for whatever parts the groups of a number. */
-const flat = (text: string): string => plain(text).replace(/[\s.·_/\u2010-\u2015-]+/g, " ");
+const flat = (text: string): string => compatible(text).replace(/[\s.·_/\u2010-\u2015-]+/g, " ");
 
 /** Numbers of accounts in a text, in the form that one has by itself; what says so may be the name of its argument. */
 export function accountsIn(text: string, name: string): readonly string[] {
-  if (!/\d|[^\0-\x7f]/.test(text)) return none;
+  if (isAscii(text) && !/\d/.test(text)) return none;
   const found: string[] = [];
   const even = flat(text);
   const others: string[] = [];
   let at = 0;
-  for (const { plain: iban, start, end } of ibanFormsIn(even)) {
-    found.push(iban);
+  for (const { plain, start, end } of ibanFormsIn(even)) {
+    found.push(plain);
     others.push(even.slice(at, start));
     at = end;
   }
@@ -39,9 +37,9 @@ const none: readonly string[] = [];
 
 /** Accounts, cards and e-mail addresses in a text, behind encodings too. */
 export function payeesIn(text: string, name: string): readonly string[] {
-  if (!/[\d@]|[^\0-\x7f]/.test(text)) return none;
+  if (isAscii(text) && !/[\d@]/.test(text)) return none;
   return unfold(text).flatMap((view) => {
-    const said = plain(view.text);
+    const said = compatible(view.text);
     return [...accountsIn(said, name), ...[...cardsIn(said, name), ...(said.includes("@") ? emailsIn(said) : [])].map(({ start, end }) => said.slice(start, end))];
   });
 }

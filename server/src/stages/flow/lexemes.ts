@@ -1,3 +1,5 @@
+import { compatible, isAscii } from "../../base/compatible.ts";
+
 // Text becomes lexemes: the runs of characters between white space, quotes and brackets, folded, of which values are made.
 
 /** What a lexeme has in it. `joiner`: anything but letters, digits and `_`. */
@@ -28,11 +30,9 @@ export const folded = (text: string): string => (isAscii(text) ? text : text.nor
 /** As {@link folded}, with compatible forms made one and without what nobody sees. Null when that changes nothing. */
 export const looselyFolded = (text: string): string | null => {
   if (isAscii(text)) return null;
-  const loose = text.normalize("NFKC").replace(/\p{Default_Ignorable_Code_Point}/gu, "").toLowerCase();
+  const loose = compatible(text).toLowerCase();
   return loose === folded(text) ? null : loose;
 };
-
-export const isAscii = (text: string): boolean => !/[^\u0000-\u007f]/.test(text);
 
 /** Reads one text after another into the same arrays. */
 export class Lexer {

@@ -1,6 +1,7 @@
+import { isAscii } from "../../base/compatible.ts";
 import { unfold } from "../../base/extract/unfold.ts";
 import { copyChars, phraseLexemes, type Atoms, type Sink } from "./atoms.ts";
-import { folded, has, isAscii, looselyFolded, type Lexer } from "./lexemes.ts";
+import { folded, has, looselyFolded, type Lexer } from "./lexemes.ts";
 import { tags, type Printer } from "./print.ts";
 import { PrintTable } from "./table.ts";
 import { origin, originOf, packed } from "./values.ts";
