@@ -40,3 +40,22 @@ test("whoever took over a hypervisor cannot write to what all machines share, th
     rmSync(folder, { recursive: true });
   }
 });
+
+test("the hypervisor's user gets the group of a device, and never root's", ({ skip }) => {
+  if (process.geteuid?.() !== 0 || ["bwrap", "setpriv", "prlimit"].some((name) => systemProgram(name) === null)) skip();
+  const folder = mkdtempSync(join(tmpdir(), "lanyard-jail-"));
+  const device = join(folder, "kvm");
+  writeFileSync(device, "");
+  const groupsAt = (mode: number, group: number): string => {
+    chmodSync(device, mode);
+    chownSync(device, 0, group);
+    return jail({ devices: [device], fileBytes: 1024, filter: 4 }).join(" ");
+  };
+  try {
+    expect(groupsAt(0o660, 104)).toContain(" --groups 104 ");
+    for (const group of [0, 104]) expect(groupsAt(0o666, group)).toContain(" --clear-groups ");
+    for (const [mode, group] of [[0o600, 0], [0o660, 0], [0o600, 104], [0o640, 104]] as const) expect(() => groupsAt(mode, group)).toThrow(/may be opened by root alone/);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});

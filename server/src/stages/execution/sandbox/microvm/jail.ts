@@ -28,8 +28,16 @@ export function jail({ devices, fileBytes, filter }: { readonly devices: readonl
   ];
   const limits = [`--fsize=${fileBytes}`, "--core=0", "--"];
   if (process.geteuid?.() !== 0) return [prlimit, ...limits, bwrap, ...cage];
-  const groups = devices.map((path) => statSync(path).gid);
+  const groups = devices.flatMap(groupsOf);
   return [prlimit, ...limits, setpriv, "--reuid", String(jailedId), "--regid", String(jailedId), ...(groups.length > 0 ? ["--groups", groups.join(",")] : ["--clear-groups"]), "--", bwrap, ...cage];
+}
+
+/** The group that the hypervisor's user must have to open a device; none where everybody may. Throws Fault `isolation_unavailable`: one that only root may open is no reason to give root's group away. */
+function groupsOf(device: string): number[] {
+  const { gid, mode } = statSync(device);
+  if ((mode & 0o006) === 0o006) return [];
+  if (gid === 0 || (mode & 0o060) !== 0o060) throw new Fault("isolation_unavailable", `${device} may be opened by root alone, and the hypervisor is not root; \`chgrp kvm ${device} && chmod 660 ${device}\` opens it to a group`);
+  return [gid];
 }
 
 /** Hands bubblewrap its filter over the last of the descriptors. */
