@@ -75,6 +75,17 @@ test("the identical retry joins the same request: one card, one question", async
   expect(kinds(w.records())).toEqual(["request", "approve"]);
 });
 
+test("what takes back goes on with no yes that was given after it had looked, however quick; its retry does", async () => {
+  const w = await world();
+  const { seq } = await w.decided("ask", null, "s1", "a");
+  const exchange: Exchange = { era: "stateful", signal: new AbortController().signal, progress: () => {}, notify: () => {}, ask: () => Promise.reject(new Error("not asked")), undoes: 1 };
+  const done = w.approvals.hold(actionOf(), principalOf("s1"), { seq, id: "d" }, factsOf(), rulingOf(), exchange);
+  const answered = w.approvals.decide(w.only(), "approve", as("lea"), ""); // before the request is on disk
+  expect(await answered).toMatchObject({ state: "approved" });
+  expect(await done).toMatchObject({ kind: "pending" });
+  expect(w.claim()).toMatchObject({ groups: ["leads"] });
+});
+
 test("of two identical calls that wait, one goes on", async () => {
   const w = await world();
   const calls = [await w.call(), await w.call()];

@@ -81,17 +81,18 @@ export class Approvals {
     const untilMs = this.#clock.nowMs() + this.#config().limits.hold_ms;
     const held = this.#join(action, principal, intent, facts, ruling);
     await held.written;
-    await this.#lift(held);
+    const isLifted = await this.#lift(held);
     this.#announce(held);
     const { id, state, expiresAtMs } = held.request;
-    // What takes back looked right before at what it overwrites: while people think, somebody else may change it.
-    if (state === "pending" && exchange.undoes === undefined && !this.#closed && !this.#held.isOver(held)) {
+    // What takes back looked right before at what it overwrites: while people think, however short, somebody else may change it. So a yes of theirs is for the next look.
+    const mustLookAgain = exchange.undoes !== undefined && !isLifted;
+    if (state === "pending" && !mustLookAgain && !this.#closed && !this.#held.isOver(held)) {
       const message = () => `waiting for approval ${id} by ${missingOf(held.request).join(", ")}`;
       await waitForPeople(this.#clock, exchange, { untilMs: Math.min(untilMs, expiresAtMs), wakers: held.waiting, message });
     }
     if (held.voided) return { kind: "void" };
     // Invariant: nothing is claimed for a client that went away; its retry will.
-    const approval = exchange.signal.aborted ? null : this.#take(held);
+    const approval = exchange.signal.aborted || mustLookAgain ? null : this.#take(held);
     if (approval) return { kind: "approved", approval };
     if (held.denial) return { kind: "denied", id, ...held.denial };
     const missing = missingOf(held.request);
@@ -276,22 +277,26 @@ export class Approvals {
     this.#tell("answered", held, user, verdict);
   }
 
-  /** Has a pending request answered by a grant that covers it, if there is one. What cannot be written leaves it pending. */
-  async #lift(held: Held): Promise<void> {
-    if (held.request.state !== "pending") return;
+  /** Has a pending request answered by a grant that covers it, if there is one; true when one did. What cannot be written leaves it pending. */
+  async #lift(held: Held): Promise<boolean> {
+    if (held.request.state !== "pending") return false;
     const lifted = this.#turns.take(async () => {
-      if (held.request.state !== "pending" || this.#held.isOver(held)) return;
+      if (held.request.state !== "pending" || this.#held.isOver(held)) return false;
       const { request } = held;
       const next = await this.grants.answer(request, (given) => {
         const approved: ApprovalRequest = { ...request, given, state: "approved" };
         return { next: approved, state: { kind: "approval", key: request.id, value: stateOf(approved) } };
       });
-      if (!next || this.#held.isOver(held)) return;
+      if (!next || this.#held.isOver(held)) return false;
       held.request = next;
       for (const wake of held.waiting) wake();
       this.#tell("answered", held, null, "grant");
+      return true;
     });
-    await lifted.catch((error: unknown) => this.#log.warn("grant.unused", { id: held.request.id, error }));
+    return await lifted.catch((error: unknown) => {
+      this.#log.warn("grant.unused", { id: held.request.id, error });
+      return false;
+    });
   }
 
   #waits(id: string): ApprovalRequest {
