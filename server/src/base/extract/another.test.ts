@@ -2,13 +2,29 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { namesAnother } from "./another.ts";
 
-const facts = { id: { role: "target" }, to: { role: "recipient" }, mode: { role: "other" }, text: { role: "content" } } as const;
+const facts = { id: { role: "target", origins: [] }, to: { role: "recipient", origins: [] }, mode: { role: "other", origins: [] }, text: { role: "content", origins: [] } } as const;
 const task = "Reader V-51240 writes of the fee F-77. Waive it, see also FN-O-9912 and RFC-2616, by 2026-05-18.";
 
 describe("another than the task names", () => {
   it.each([{ id: "F-61" }, { id: "f-7" }, { to: "V-51241" }, { mode: "FN-O-9913" }, { id: ["F-77", "F-78"] }, { id: " F-61 " }, { id: "F-77", to: "V-1" }])("is %j", (args) => expect(namesAnother(task, args, facts)).toBe(true));
   it.each([{ id: "F-77" }, { id: "f-77" }, { id: "G-61" }, { id: "FN-9912" }, { text: "F-61" }, { text: "Instead of F-61" }, { id: 61 }, { id: "" }, { id: null }, { id: ["F-77"] }, { id: "F-61 and more" }, { id: "2026-05-19" }, {}])("is not %j", (args) => expect(namesAnother(task, args as never, facts)).toBe(false));
   it("is nothing where the task names no id", () => expect(["Waive the fee", "", "F-", "F-7.5 percent", "xF--61"].map((said) => namesAnother(said, { id: "F-61" }, facts))).toEqual([false, false, false, false, false]));
+  it.each([
+    ["Move K-1 to 20 May", "date", "2026-05-21", ["untrusted"], true],
+    ["Move K-1 to 20 May", "date", "2026-05-21T10:00", ["model"], true],
+    ["Move K-1 to 20 May", "date", "2026-05-21", ["trusted"], false],
+    ["Move K-1 to 20 May", "date", "2026-05-20", ["untrusted"], false],
+    ["Move K-1 to 20 May", "text", "2026-05-21", ["untrusted"], false],
+    ["Answer the mail of 20 May", "date", "2026-05-21", ["untrusted"], false],
+    ["Refund her the 45 EUR", "amount", 450, ["untrusted"], true],
+    ["Refund her the 45 EUR", "amount", 450, ["trusted"], false],
+    ["Refund her the 45 EUR and the 5 EUR for shipping", "amount", 50, ["model"], false],
+    ["Refund her", "amount", 450, ["untrusted"], false],
+  ] as const)("%s: %s %s of %j", (said, name, value, origins, isAnother) => {
+    const role = name === "text" ? "content" : name === "amount" ? "amount" : "other";
+    const money = typeof value === "number" ? { money: { class: "plain", minor: value * 100, currencies: [] } } as const : {};
+    expect(namesAnother(said, { [name]: value }, { [name]: { role, origins, ...money } })).toBe(isAnother);
+  });
   it("ends, whatever comes", () => {
     fc.assert(fc.property(fc.string({ unit: "binary", maxLength: 400 }), fc.string({ unit: "binary", maxLength: 200 }), (said, value) => typeof namesAnother(said, { id: value }, facts) === "boolean"));
     expect(namesAnother("a-".repeat(10_000), { id: `${"a-".repeat(10_000)}1` }, facts)).toBe(false);

@@ -1,31 +1,60 @@
 import type { ArgumentFacts, Json, JsonObject } from "@lanyard/contract";
 import { remembered } from "../remembered.ts";
+import { amountsIn, datesIn, dayOf, type NamedDays } from "./named-values.ts";
 
 // Whoever names one thing has not asked for another of its kind.
 
 /** An id as systems give them, its kind before the last hyphen: `INV-2291`, `FN-O-9912`. */
 const id = /(?<![\w-])([a-z][a-z0-9]{0,7}(?:-[a-z0-9]{1,8}){0,2})-(\d{1,12})(?![\w-]|[.,]\d)/gi;
 const mostIds = 64;
+const mostChars = 20_000;
 
-/** By kind, the ids of it that a task names. */
-const idsOf = remembered({ most: 64, longest: 20_000 }, (task): ReadonlyMap<string, ReadonlySet<string>> => {
-  const kinds = new Map<string, Set<string>>();
-  for (const [whole, kind = ""] of [...task.slice(0, 20_000).matchAll(id)].slice(0, mostIds)) kinds.set(kind.toLowerCase(), (kinds.get(kind.toLowerCase()) ?? new Set()).add(whole.toLowerCase()));
-  return kinds;
+/** What a task names of kinds of which a call may name another. */
+interface Named {
+  /** By kind, the ids of it. */
+  readonly ids: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Null where it says no day on which something is to be. */
+  readonly days: NamedDays | null;
+  /** In 1/100; null where it names no amount. */
+  readonly most: number | null;
+}
+
+const namedIn = remembered({ most: 64, longest: mostChars }, (task): Named => {
+  const text = task.slice(0, mostChars);
+  const ids = new Map<string, Set<string>>();
+  for (const [whole, kind = ""] of [...text.matchAll(id)].slice(0, mostIds)) ids.set(kind.toLowerCase(), (ids.get(kind.toLowerCase()) ?? new Set()).add(whole.toLowerCase()));
+  const amounts = amountsIn(text);
+  return { ids, days: datesIn(text), most: amounts.length === 0 ? null : amounts.reduce((sum, one) => sum + one, 0) };
 });
 
 const whole = new RegExp(`^\\s*${id.source}\\s*$`, "i");
 const naming: ReadonlySet<ArgumentFacts["role"]> = new Set(["target", "recipient", "other"]);
+/** Whose word a value is that need not be compared. */
+const vouched: ReadonlySet<string> = new Set(["task", "directory", "trusted"]);
 
-/** Whether a call is about a thing of a kind of which the task names others, and not this one. Words of texts do not count. */
-export function namesAnother(task: string, args: JsonObject, facts: Readonly<Record<string, Pick<ArgumentFacts, "role">>>): boolean {
-  const kinds = idsOf(task);
-  if (kinds.size === 0) return false;
-  const isAnother = (value: Json | undefined): boolean => {
-    if (Array.isArray(value)) return value.slice(0, mostIds).some(isAnother);
-    const kind = typeof value === "string" ? whole.exec(value)?.[1] : undefined;
-    const named = kind === undefined ? undefined : kinds.get(kind.toLowerCase());
-    return named !== undefined && !named.has(String(value).trim().toLowerCase());
+/** What is known of an argument, as far as it matters here. */
+export type Comparable = Pick<ArgumentFacts, "role" | "money" | "origins">;
+
+/**
+ * Whether a call is about a thing of a kind of which the task names others, and not this one: an id; a day, where the task says one on which something is to be, and nobody who is trusted has said this one; an amount above all that the task
+ * names together, of the same. Words of texts do not count.
+ */
+export function namesAnother(task: string, args: JsonObject, facts: Readonly<Record<string, Comparable>>): boolean {
+  const { ids, days, most } = namedIn(task);
+  if (ids.size === 0 && days === null && most === null) return false;
+  const isAnotherId = (text: string): boolean => {
+    const named = ids.get(whole.exec(text)?.[1]?.toLowerCase() ?? "");
+    return named !== undefined && !named.has(text.trim().toLowerCase());
   };
-  return Object.keys(args).some((name) => naming.has(facts[name]?.role ?? "other") && isAnother(args[name]));
+  const isAnotherDay = (text: string): boolean => {
+    const day = days === null ? null : dayOf(text);
+    return day !== null && days?.covers(day) === false;
+  };
+  const some = (value: Json | undefined, isAnother: (text: string) => boolean): boolean => (Array.isArray(value) ? value.slice(0, mostIds).some((one) => some(one, isAnother)) : typeof value === "string" && isAnother(value));
+  return Object.keys(args).some((name) => {
+    const { role = "other", money, origins = [] } = facts[name] ?? {};
+    if (naming.has(role) && ids.size > 0 && some(args[name], isAnotherId)) return true;
+    if (origins.every((origin) => vouched.has(origin))) return false;
+    return (role !== "content" && days !== null && some(args[name], isAnotherDay)) || (most !== null && money?.class === "plain" && money.minor > most);
+  });
 }

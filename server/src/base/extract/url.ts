@@ -46,7 +46,7 @@ export const looksLikeUrl = (text: string): boolean => {
 /** `git@host:path`, as SSH and git take it. */
 const scp = /^[A-Za-z0-9._-]{1,64}@([A-Za-z0-9][A-Za-z0-9.-]*):(?!\/\/)[^\s@]+$/;
 /** A host without a scheme: what takes URLs from people puts `https://` before it. */
-const bare = /^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9](?::\d{1,5})?(?:[/?#]|$)/i;
+const bare = /^(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\.)+[a-z][a-z0-9-]*[a-z0-9](?::\d{1,5})?(?:[/?#]|$)/i;
 
 /**
  * What URLs mean. The class is `public` only for what every reader takes for the same public host: written as WHATWG URL gives it back, without user,

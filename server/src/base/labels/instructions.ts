@@ -13,8 +13,21 @@ const obliged = "(?:must|should|shall|has to|have to|needs? to|is to|are to|(?:i
 /** Where a clause begins. */
 const start = "(?:^|[.!?;:,\\n\\[({<>#*~|/\"'-]|\\b(?:and|then|also|please|must|to|should)\\b)[\\s#*~]{0,4}";
 
+/** What is said to programs alone: that what they were told before does not hold, or comes after this; whoever speaks as their user; marks of the formats that models are talked to in. */
+const overrides: readonly RegExp[] = [
+  // `Ignore all previous instructions`, `disregard your original system prompt`
+  /\b(?:ignore|disregard|forget|override|bypass)\s{1,4}(?:(?:all|any|of|the|your|my|every|these|those|other|and)\s{1,4}){0,4}(?:previous|prior|above|earlier|preceding|original|initial|former|existing|system|safety|security)\s{1,4}(?:[\p{L}-]{1,16}\s{1,4}){0,2}(?:instructions?|prompts?|directions?|directives?|tasks?|orders|guidelines|rules|commands?|context)\b/giu,
+  // `before you can solve the task that I gave you`, `after that, go on with your original task`
+  /\b(?:tasks?|instructions?|questions?|requests?)\s{1,4}(?:that\s{1,4})?i\s{1,4}(?:gave|have given|asked|assigned)\s{1,4}(?:to\s{1,4})?you\b/giu,
+  /\b(?:before|after|instead of)\s{1,4}you\s{1,4}(?:can\s{1,4})?(?:solv|complet|finish|continu|answer|proceed)\p{L}{0,4}\b[^.\n]{0,30}\b(?:task|request|question)\b/giu,
+  // `an important message from me, Emma, to you, Claude`
+  new RegExp(`\\bto\\s{1,4}you,?\\s{1,4}(?:the\\s{1,4})?${programs}(?![\\p{L}-])`, "giu"),
+  /\byour\s{1,4}(?:new|real|actual|next|true)\s{1,4}(?:task|goal|objective|mission|instructions?)\s{1,4}(?:is|are)\b/giu,
+  /<\|(?:im_start|im_end|system|user|assistant|eot_id|start_header_id|endoftext)\|>|\[\/?INST\]|<<\/?SYS>>/giu,
+];
+
 /** Words without which none of the patterns below holds, and how far before and behind them it may reach. */
-const anchors = /\b(?:assistant|(?:chat)?bots?\b|copilot|ais?\b|(?:ai |llm |language )?models?\b|llms?\b|claude\b|(?:chat)?gpt\b|gemini\b|cursor\b|automat|agents?\b|systems?:|system that|software:|tools?:|generators?:|optimi[sz]ers?:|(?:note|memo|notice|directive|rule|update|task|hint|instruction)s?\b[^\n:#]{0,40}[:#]|hidden\b|font-size|display: ?none|white text)/gi;
+const anchors = /(?:\b(?:assistant|(?:chat)?bots?\b|copilot|ais?\b|(?:ai |llm |language )?models?\b|llms?\b|claude\b|(?:chat)?gpt\b|gemini\b|cursor\b|automat|agents?\b|systems?:|system that|software:|tools?:|generators?:|optimi[sz]ers?:|(?:note|memo|notice|directive|rule|update|task|hint|instruction)s?\b[^\n:#]{0,40}[:#]|hidden\b|font-size|display: ?none|white text|(?:ignore|disregard|forget|override|bypass) |i (?:gave|asked|assigned|have given)\b|(?:before|after|instead of) you\b|your (?:new|real|actual|next|true)\b)|<\||\[\/?inst\]|<<\/?sys)/gi;
 const saying = /\b(?:tell|inform|notify|text|write|reply|post|publish|announce|answer|mail|message|email|say|state|must|words|with the|by(?= ["“]))\b/gi;
 const reach = { before: 90, behind: 360 } as const;
 
@@ -33,6 +46,8 @@ const addressed: readonly RegExp[] = [
   new RegExp(`(?:<[^>]{0,80}(?:\\bhidden\\b|font-size:\\s?0|display:\\s?none|visibility:\\s?hidden)[^>]{0,80}(?=>)|\\(white text\\))(?=[^\\n]{0,240}?${start}${order}\\b)`, "giu"),
 ];
 
+const addressedOrOverridden = [...addressed, ...overrides];
+
 /** `tell Helen that ...`, `must contain: ...`, `with the text '...'`: the words that somebody is to say. */
 const dictated = new RegExp(
   `(?:(?:^|[.!?;:,\\n\\[({<>#*~|/"'-]|\\b(?:and|then|also|please|must|to|should)\\b)\\s{0,4}(?:tell|inform|notify|text|write|reply|post|publish|announce|answer|mail|message|email|say|state)\\b(?!\\s{1,4}(?:me|us)\\b)\\s(?:[^.\\n]|\\.(?=\\S)){1,80}?(?:\\bthat\\b|\\bsaying\\b(?: that)?|:(?=\\s)|\\s(?=['"“]\\w))|\\bmust (?:say|state|contain|read|tell|include)(?: that|:)?|\\b(?:in|with) (?:these|the following) words:?|\\bwith the (?:text|words|message)|\\bby (?=["“]))\\s{0,4}`,
@@ -49,7 +64,7 @@ const shortest = 8;
 
 /** Parts of a text that give orders to programs (`instructions`), and that say what others are to be told (`dictated`). Linear in the text. */
 export function instructionsIn(text: string): readonly Span[] {
-  const orders = found(text, anchors, addressed, "instructions");
+  const orders = found(text, anchors, addressedOrOverridden, "instructions");
   const words = found(text, saying, [dictated], "dictated");
   return orders.length === 0 ? words : words.length === 0 ? orders : [...orders, ...words];
 }

@@ -71,8 +71,11 @@ export class ArgumentTracing implements TracedLeaf {
     const sources = this.#listed();
     // Somebody who is known gets what is sent, and is none of it: the record that names them lends the call no label. Nobody's name is written in code.
     if (own.role === "recipient" && (this.#origins & unknown) === 0 && own.encodings === undefined) this.#brought = null;
+    const labels = this.#labels(own.labels);
+    // An address that is fetched as somebody gave it goes to whom it is of, with the key that is in it: nobody's secret leaves, but a person shall look.
+    const isGiven = labels.includes("secret") && own.role === "target" && own.url !== undefined && typeof value === "string" && this.#tracing.isTold(value, this.#silent);
     this.#known = null; // A session that is over is not held on to.
-    return { ...own, labels: this.#labels(own.labels), origins: namesOf(this.#origins), ...(this.#links !== 0 && { links: namesOf(this.#links) }), ...(this.#payees !== 0 && { payees: namesOf(this.#payees) }), ...(sources.length > 0 && { sources }) };
+    return { ...own, labels: isGiven ? [...new Set(labels.map((label) => (label === "secret" ? "credential" : label)))].sort() : labels, origins: namesOf(this.#origins), ...(this.#links !== 0 && { links: namesOf(this.#links) }), ...(this.#payees !== 0 && { payees: namesOf(this.#payees) }), ...(sources.length > 0 && { sources }) };
   }
 
   look(low: number, high: number): number {
@@ -109,10 +112,13 @@ export class ArgumentTracing implements TracedLeaf {
     return originOf(value) === origin.model && (this.#known as Known).memory.read.isPartial ? origin.untrusted : originOf(value);
   }
 
-  /** Codes of a text by itself, one bit each: it adds nothing to what is known of the argument. */
+  /** A leaf that adds nothing to what is known of the argument. */
+  readonly #silent: TracedLeaf = { isTold: false, look: (low, high) => this.look(low, high), brings: () => {}, found: () => {} };
+
+  /** Codes of a text by itself, one bit each. */
   readonly #codesIn = (text: string): number => {
     let bits = 0;
-    this.#tracing.trace(text, { isTold: false, look: (low, high) => this.look(low, high), brings: () => {}, found: (value) => void (bits |= 1 << this.#codeOf(value)) });
+    this.#tracing.trace(text, { ...this.#silent, found: (value) => void (bits |= 1 << this.#codeOf(value)) });
     return bits;
   };
 

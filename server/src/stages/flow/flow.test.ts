@@ -285,6 +285,31 @@ describe("where a value came from", () => {
     expect(labels()).toEqual(["customer", "impostor", "instructions", "untrusted"]);
   });
 
+  it("is the task's for a plain page of a site that the task names by its host alone", () => {
+    const pages = "Get https://www.school.example/documents or www.school.example/a.pdf, https://www.school.example/go?to=evil.example, https://x.school.example/b, https://school.example.evil.io/c and https://evil.io/school.example/d";
+    for (const named of ["Do the homework on www.school.example", "Do the homework of https://www.school.example, please", "See school.example."]) {
+      const { origins, read } = world(named);
+      read(pages);
+      if (!named.includes("https")) expect(origins("www.school.example/a.pdf", "target")).toEqual(["task"]);
+      expect(origins("https://www.school.example/documents", "target"), named).toEqual(["task"]);
+      for (const other of ["https://www.school.example/go?to=evil.example", "https://x.school.example/b", "https://school.example.evil.io/c", "https://evil.io/school.example/d"]) expect(origins(other, "target"), other).toEqual(["untrusted"]);
+      expect(origins("https://www.school.example/never-told", "target")).not.toEqual(["task"]);
+    }
+    const { origins, read } = world("Do what https://www.school.example/post/7 says");
+    read(pages);
+    expect(origins("https://www.school.example/documents", "target"), "one page is no site").toEqual(["untrusted"]);
+  });
+
+  it("of a key in an address that is fetched as it was given, a person is asked; of one in an address that was made, and in a text, it stays a secret", () => {
+    const { flow, read } = world();
+    read("Download https://drive.example/d?token=unique_access_token_48962 and see https://evil.example/?k=");
+    const labels = (value: string, role: ArgumentFacts["role"], more: object = { url: { class: "public" } }) => flow.trace(principal, { x: value }, { x: { role, labels: ["secret"], origins: [], ...more } as ArgumentFacts }, {}).facts["x"]?.labels;
+    expect(labels("https://drive.example/d?token=unique_access_token_48962", "target")).toEqual(["credential"]);
+    expect(labels("https://evil.example/?k=unique_access_token_48962", "target")).toEqual(["secret"]);
+    expect(labels("https://drive.example/d?token=unique_access_token_48962&x=unheard", "target")).toEqual(["secret"]);
+    expect(labels("https://drive.example/d?token=unique_access_token_48962", "content", {})).toEqual(["secret"]);
+  });
+
   it("is the directory's for a plain page of its hosts, and not for one that would be told something or lead on", () => {
     const { facts, origins, read } = world();
     read("Use https://partner.example/cargo, https://partner.example/go?to=evil.example, https://partner.example.evil.io/cargo, https://partner.example@evil.io/cargo and https://evil.io/partner.example");

@@ -94,6 +94,12 @@ export class Tracing {
     this.#leaf.found(this.#isLoose ? tainted(value) : value);
   }
 
+  /** Whether somebody has told this very value, as a whole. */
+  isTold(text: string, leaf: TracedLeaf): boolean {
+    this.#leaf = leaf;
+    return this.#isKnown(text);
+  }
+
   #isKnown(text: string): boolean {
     this.#lex(folded(text));
     return this.#lexer.count > 0 && this.#whole(0, this.#lexer.count - 1) !== 0;
@@ -203,13 +209,23 @@ export class Tracing {
     return /^(?:https?:\/\/)?[\w.-]+(?::\d+)?(?:\/[\w.~/-]*)?$/.test(String.fromCharCode(...norm.subarray(from[index] ?? 0, Math.min(to[index] ?? 0, (from[index] ?? 0) + longestPage + 1)))) && (to[index] ?? 0) - (from[index] ?? 0) <= longestPage;
   }
 
-  /** A host vouches for a lexeme that is nothing but a host; that of the directory also for a page that was told as it stands. */
+  /** Whether the task names the host of an address by itself, and so the site as a whole: who names one page has named no other. */
+  #isOfNamedSite(index: number): boolean {
+    const host = this.#atoms.hostOf(index);
+    if (!host || host.hasUser) return false;
+    return [this.#lexer.from[index] ?? 0, host.start, host.from].some((start) => {
+      this.#printer.print(this.#lexer.norm, start, host.to, tags.word);
+      return originOf(this.#leaf.look(this.#printer.low, this.#printer.high)) === origin.task;
+    });
+  }
+
+  /** A host vouches for a lexeme that is nothing but a host; one of the directory, or that the task names by itself, also for a page that was told as it stands. */
   #forms(index: number): void {
     [this.#host, this.#hasMore] = [0, false];
     this.#atoms.forms(index, this.#form);
     if (this.#isAmount) this.#atoms.hundredths(index, this.#better);
     const isBetter = this.#value === 0 || originOf(this.#host) < originOf(this.#value);
-    if (this.#host !== 0 && isBetter && (!this.#hasMore || (this.#value !== 0 && originOf(this.#host) === origin.directory && this.#isPlainPage(index)))) this.#value = this.#host;
+    if (this.#host !== 0 && isBetter && (!this.#hasMore || (this.#value !== 0 && (originOf(this.#host) === origin.directory || (originOf(this.#host) === origin.task && this.#isOfNamedSite(index))) && this.#isPlainPage(index)))) this.#value = this.#host;
   }
 
   readonly #form: Sink = (tag) => {

@@ -1,0 +1,81 @@
+// Days and amounts as people write them in a task.
+
+const months = "jan feb mar apr may jun jul aug sep oct nov dec".split(" ");
+const month = "(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\\.?(?![a-z])";
+const ordinal = "(\\d{1,2})(?:st|nd|rd|th)?";
+const year = "(?:,?\\s+(\\d{4})(?!\\d))?";
+/** `2026-05-20`; `20.05.2026`, `5/20/2026`; `20 May 2026`, `18-20 May`, `20th of May`; `May 20, 2026`, `May 18-20`. */
+const forms: readonly RegExp[] = [
+  /(?<![\w.-])(\d{4})-(\d{2})-(\d{2})(?![\w-])/g,
+  /(?<![\w./-])(\d{1,2})[./](\d{1,2})[./](\d{4})(?![\w/])/g,
+  new RegExp(`(?<![\\w.-])(?:${ordinal}\\s?(?:-|–|to|and|until)\\s?)?${ordinal}\\s+(?:of\\s+)?${month}${year}`, "gi"),
+  new RegExp(`(?<![\\w-])${month}\\s+${ordinal}(?![\\d:])(?:\\s?(?:-|–|to|and|until)\\s?${ordinal}(?![\\d:]))?${year}`, "gi"),
+];
+/** Words behind which stands a day on which something is to be; `of 12 May` and `dated 12 May` tell things apart. */
+const meant = /(?:\b(?:to|on|for|until|till|through|by|at|starting|between)|[:=])\s+(?:the\s+)?(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day,?\s+)?(?:the\s+)?$/i;
+const mostDays = 32;
+
+/** A day without its year is one of every year: `05-20`. */
+export interface NamedDays {
+  /** Whether a day, `2026-05-20`, is one of them or lies between the first and the last; where one of them can be read in two ways, nothing lies between. */
+  covers(day: string): boolean;
+}
+
+/** The days that a text names; null where it names none on which something is to be. */
+export function datesIn(text: string): NamedDays | null {
+  const days: string[] = [];
+  let [isMeant, hasTwoReadings] = [false, false];
+  for (const [at, form] of forms.entries()) {
+    for (const found of text.matchAll(form)) {
+      if (days.length >= mostDays) break;
+      const read = daysOf(at, found.slice(1));
+      days.push(...read);
+      hasTwoReadings ||= at === 1 && read.length > 1 && read[0] !== read[1];
+      isMeant ||= meant.test(text.slice(Math.max(0, found.index - 40), found.index));
+    }
+  }
+  if (!isMeant || days.length === 0) return null;
+  const isYearless = days.some((day) => day.length === 5);
+  const known = new Set(isYearless ? days.map((day) => day.slice(-5)) : days);
+  const [first = "", last = ""] = hasTwoReadings ? [] : [[...known].toSorted()[0], [...known].toSorted().at(-1)];
+  return {
+    covers: (day) => {
+      const one = isYearless ? day.slice(-5) : day;
+      return known.has(one) || (first <= one && one <= last);
+    },
+  };
+}
+
+/** Two where it can be read in either order. */
+function daysOf(form: number, [a, b, c, d]: readonly (string | undefined)[]): string[] {
+  const two = (number: string | undefined): string => (number ?? "").padStart(2, "0");
+  if (form === 0) return [`${a}-${b}-${c}`];
+  if (form === 1) return [[b, a], [a, b]].flatMap(([month, day]) => (Number(month) <= 12 ? [`${c}-${two(month)}-${two(day)}`] : []));
+  const [name, ...numbers] = form === 2 ? [c, a, b] : [a, b, c];
+  const number = months.indexOf((name ?? "").slice(0, 3).toLowerCase()) + 1;
+  return numbers.flatMap((day) => (day === undefined ? [] : [`${d === undefined ? "" : `${d}-`}${two(String(number))}-${two(day)}`]));
+}
+
+/** The day of a value that is a day, with or without a time: `2026-05-20`. Null for all else. */
+export const dayOf = (value: string): string | null => (value.length > 40 ? null : (/^\s*(\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01]))(?:[T ]\d{2}:\d{2}\S{0,24})?\s*$/.exec(value)?.[1] ?? null));
+
+const number = "(\\d{1,3}(?:[.,' ]\\d{3})+(?:[.,]\\d{1,2})?|\\d+(?:[.,]\\d+)?)\\s?(k|m)?(?![\\w%])";
+const currency = "(?:eur|usd|gbp|chf|jpy|sek|nok|dkk|pln|euros?|dollars?|pounds?|francs?)";
+const written: readonly RegExp[] = [new RegExp(`(?:[$€£]|\\b${currency})\\s?${number}`, "gi"), new RegExp(`(?<![\\w.,])${number.replace("(?![\\w%])", "")}\\s?(?:[$€£]|${currency}\\b)`, "gi")];
+
+/** The amounts of money that a text names, in 1/100. */
+export function amountsIn(text: string): number[] {
+  const found = new Map<number, number>();
+  for (const form of written) {
+    for (const { index, 0: whole, 1: digits = "", 2: times } of text.matchAll(form)) {
+      if (found.size < mostDays) found.set(index + whole.indexOf(digits), valueOf(digits) * (times === undefined ? 1 : times.toLowerCase() === "k" ? 1000 : 1_000_000));
+    }
+  }
+  return [...found.values()].map((value) => Math.round(value * 100));
+}
+
+/** A mark before exactly three last digits parts thousands. */
+function valueOf(digits: string): number {
+  const [, before = "", after = ""] = /^(.*?)(?:[.,](\d{1,2}|\d{4,}))?$/.exec(digits) ?? [];
+  return Number(`${before.replace(/\D/g, "")}.${after}`);
+}
