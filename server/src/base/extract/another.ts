@@ -19,7 +19,7 @@ interface Named {
   readonly most: number | null;
 }
 
-const namedIn = remembered({ most: 64, longest: mostChars }, (task): Named => {
+const namesOf = remembered({ most: 64, longest: mostChars }, (task): Named => {
   const text = task.slice(0, mostChars);
   const ids = new Map<string, Set<string>>();
   for (const [whole, kind = ""] of [...text.matchAll(id)].slice(0, mostIds)) ids.set(kind.toLowerCase(), (ids.get(kind.toLowerCase()) ?? new Set()).add(whole.toLowerCase()));
@@ -40,7 +40,7 @@ export type Comparable = Pick<ArgumentFacts, "role" | "money" | "origins">;
  * names together, of the same. Words of texts do not count.
  */
 export function namesAnother(task: string, args: JsonObject, facts: Readonly<Record<string, Comparable>>): boolean {
-  const { ids, days, most } = namedIn(task);
+  const { ids, days, most } = namesOf(task);
   if (ids.size === 0 && days === null && most === null) return false;
   const isAnotherId = (text: string): boolean => {
     const named = ids.get(whole.exec(text)?.[1]?.toLowerCase() ?? "");

@@ -87,6 +87,9 @@ test.each([
   ["Reserve a table for two", "book"],
   ["Turn down his request and decline theirs", "reject"],
   ["Answer by mail", "send"],
+  ["Put what they say into the deal", "update"],
+  ["Bounce the deployment", "restart"],
+  ["Quiet down the noise for a bit", "silence"],
 ])("%s asks for what is asked for by `%s`", (task, word) => {
   expect(asks(task, "desk/x", ["write"], [word])).toBe("action object");
 });
@@ -98,11 +101,12 @@ test.each([
   ["Send the report to Ana", "return"],
   ["Look at my email", "tell"],
   ["See what the reviews say about our page", "publish"],
+  ["Don't put what they say into the deal", "update"],
 ])("%s does not ask for what is asked for by `%s`", (task, word) => {
   expect(asks(task, "desk/x", ["write"], [word])).toBe("");
 });
 
-test.each(["Do DR-221", "Please do R-7731", "Read the rota, then do the R-7731", "Take R-7731", "Pick up her ticket", "Get it done", "Get DR-221 sorted", "See to it", "Look into it and fix it", "Take care of this", "Attend to the leak", "Make it right for her", "Work your way through the queue", "Catch up on the requests", "Do what his mail says"])("%s leaves the handling to whoever is asked", (task) => {
+test.each(["Do DR-221", "Please do R-7731", "Read the rota, then do the R-7731", "Take R-7731", "Pick up her ticket", "Get it done", "Get DR-221 sorted", "See to it", "Look into it and fix it", "Take care of this", "Attend to the leak", "Make it right for her", "Work your way through the queue", "Catch up on the requests", "Do what his mail says", "Get through it, would you", "Get them started"])("%s leaves the handling to whoever is asked", (task) => {
   expect(asks(task, "desk/x", ["write"], ["handle"])).toBe("action object");
 });
 

@@ -29,7 +29,8 @@ enable activate turn-on
 disable deactivate turn-off
 pause suspend
 resume unpause reactivate
-restart reboot
+restart reboot bounce
+silence mute snooze quieten quiet-down
 forward pass-on
 transfer hand-over pass-on
 assign reassign
@@ -77,10 +78,10 @@ export const sayings: readonly (readonly [RegExp, string])[] = [
   [said(`get rid of`), "remove"],
   [said(`deal(?:ing)? with`), "deal-with"],
   [said(`(?:take|pick up) (?:care of|on|over|(?:the |his |her |their |this )?(?:ticket|case|request)\\b|[a-z]{1,6}-?\\d+)|attend to|tackle`), "take-on"],
-  [said(`get (?:it|this|that|them|these|those|everything|all of it|the lot|[a-z]{1,6}-?\\d+) (?:done|sorted|fixed|resolved|handled|dealt with|settled|out of the way)`), "sort-out"],
+  [said(`get (?:it|this|that|them|these|those|everything|all of it|the lot|[a-z]{1,6}-?\\d+) (?:done|sorted|fixed|resolved|handled|dealt with|settled|out of the way|started|going|moving|rolling|under way)`), "sort-out"],
   [said(`(?:make|put) (?:it|this|that|things) right`), "sort-out"],
   [said(`sort (?:${within(6)})?out`), "sort-out"],
-  [said(`work (?:(?:your|my|our) way )?(?:off|through|on|down)|get through (?:the|my|our|all|this|these)|catch up on (?:the|my|our)`), "work-off"],
+  [said(`work (?:(?:your|my|our) way )?(?:off|through|on|down)|get through (?:the|my|our|all|this|these|it|them|those)|catch up on (?:the|my|our)`), "work-off"],
   [said(`look (?:after|into)|see to`), "look-after"],
   [said(`go(?:ing)? through`), "go-through"],
   [said(`set (?:${within(4)})?up`), "set-up"],
@@ -98,7 +99,9 @@ export const sayings: readonly (readonly [RegExp, string])[] = [
   [said(`hold off (?:on|with)`), "postpone"],
   [said(`(?:pencil|fit|squeeze|slot) (?:${within(6)})?in(?=\\s*(?:$|[.,;!?]|for\\b|on\\b|at\\b))`), "book"],
   [said(`(?:put|get|bring) (?:${within(8)})?(?:on|onto|up on|to) (?:the|our|my|its) (?:\\w+ ){0,3}(?:site|website|page|pages|blog|homepage|front page|shop)|take (?:${within(4)})?live|go live with|put (?:${within(6)})?online`), "put-online update"],
-  [said(`put (?:${within(6)})?in(?=\\s*(?:$|[.,;!?]|for\\b|please\\b))|put (?:${within(6)})?into (?:the|our|my) (?:system|books?|records?|list|register|sheet|spreadsheet|tracker)`), "enter"],
+  [said(`quiet(?:en)? (?:${within(4)})?down`), "quiet-down"],
+  [said(`(?:put|copy) (?:${within(8)})?into (?:the|our|my|this|that|her|his|their|its) \\w+`), "enter update"],
+  [said(`put (?:${within(6)})?in(?=\\s*(?:$|[.,;!?]|for\\b|please\\b))`), "enter"],
 ];
 
 const pull = "(?:pull|merge) requests?|prs?|mrs?";

@@ -27,7 +27,7 @@ const overrides: readonly RegExp[] = [
 ];
 
 /** Words without which none of the patterns below holds, and how far before and behind them it may reach. */
-const anchors = /(?:\b(?:assistant|(?:chat)?bots?\b|copilot|ais?\b|(?:ai |llm |language )?models?\b|llms?\b|claude\b|(?:chat)?gpt\b|gemini\b|cursor\b|automat|agents?\b|systems?:|system that|software:|tools?:|generators?:|optimi[sz]ers?:|(?:note|memo|notice|directive|rule|update|task|hint|instruction)s?\b[^\n:#]{0,40}[:#]|hidden\b|font-size|display: ?none|white text|(?:ignore|disregard|forget|override|bypass) |i (?:gave|asked|assigned|have given)\b|(?:before|after|instead of) you\b|your (?:new|real|actual|next|true)\b)|<\||\[\/?inst\]|<<\/?sys)/gi;
+const anchors = /(?:\b(?:assistant|(?:chat)?bots?\b|copilot|ais?\b|(?:ai |llm |language )?models?\b|llms?\b|claude\b|(?:chat)?gpt\b|gemini\b|cursor\b|automat|agents?\b|systems?:|system that|software:|tools?:|generators?:|optimi[sz]ers?:|(?:note|memo|notice|directive|rule|update|task|hint|instruction)s?\b[^\n:#]{0,40}[:#]|hidden\b|font-size|display: ?none|white text|(?:ignore|disregard|forget|override|bypass)\b|i\s{1,4}(?:gave|asked|assigned|have given)\b|(?:before|after|instead of)\s{1,4}you\b|your\s{1,4}(?:new|real|actual|next|true)\b)|<\||\[\/?inst\]|<<\/?sys)/gi;
 const saying = /\b(?:tell|inform|notify|text|write|reply|post|publish|announce|answer|mail|message|email|say|state|must|words|with the|by(?= ["“]))\b/gi;
 const reach = { before: 90, behind: 360 } as const;
 
