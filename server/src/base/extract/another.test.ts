@@ -25,6 +25,22 @@ describe("another than the task names", () => {
     const money = typeof value === "number" ? { money: { class: "plain", minor: value * 100, currencies: [] } } as const : {};
     expect(namesAnother(said, { [name]: value }, { [name]: { role, origins, ...money } })).toBe(isAnother);
   });
+  it.each([
+    ["Ask the suppliers for a date", { status: "cancelled" }, true],
+    ["Ask the suppliers for a date", { fields: { status: "cancelled" } }, true],
+    ["Put what they say into the deal", { fields: { stage: "closed_lost" } }, true],
+    ["Look at the claim", { changes: [{ field: "x", new_status: "approved" }] }, true],
+    ["Cancel the order", { status: "cancelled" }, false],
+    ["Give the claim the go-ahead", { decision: "approved" }, false],
+    ["We lost the deal, note it", { stage: "closed_lost" }, false],
+    ["Ask the suppliers for a date", { status: "waiting" }, false],
+    ["Ask the suppliers for a date", { reason: "cancelled" }, false],
+    ["Ask the suppliers for a date", { status: "the last one was cancelled, which nobody told us of" }, false],
+  ])("%s: %j is %s", (said, args, isAnother) => expect(namesAnother(said, args as never, Object.fromEntries(Object.keys(args).map((name) => [name, { role: "other", origins: ["untrusted"] }])))).toBe(isAnother));
+  it("is no decision that a trusted record has, or the text of a message", () => {
+    expect(namesAnother("Ask for a date", { status: "cancelled" }, { status: { role: "other", origins: ["trusted"] } })).toBe(false);
+    expect(namesAnother("Ask for a date", { body: { status: "cancelled" } }, { body: { role: "content", origins: ["untrusted"] } })).toBe(false);
+  });
   it("ends, whatever comes", () => {
     fc.assert(fc.property(fc.string({ unit: "binary", maxLength: 400 }), fc.string({ unit: "binary", maxLength: 200 }), (said, value) => typeof namesAnother(said, { id: value }, facts) === "boolean"));
     expect(namesAnother("a-".repeat(10_000), { id: `${"a-".repeat(10_000)}1` }, facts)).toBe(false);

@@ -1,6 +1,8 @@
 import type { ArgumentFacts, Json, JsonObject } from "@lanyard/contract";
 import { remembered } from "../remembered.ts";
+import { saysWord } from "./asked.ts";
 import { amountsIn, datesIn, dayOf, type NamedDays } from "./named-values.ts";
+import { wordsOf } from "./words.ts";
 
 // Whoever names one thing has not asked for another of its kind.
 
@@ -32,16 +34,28 @@ const naming: ReadonlySet<ArgumentFacts["role"]> = new Set(["target", "recipient
 /** Whose word a value is that need not be compared. */
 const vouched: ReadonlySet<string> = new Set(["task", "directory", "trusted"]);
 
+/** Arguments that say what becomes of a thing, by the last word of their names. */
+const outcomes: ReadonlySet<string> = new Set("status state stage action decision outcome resolution verdict disposition phase".split(" "));
+/** What nobody decides by the way. */
+const decisive: ReadonlySet<string> = new Set("approved accepted published released refunded cancelled canceled rejected declined denied refused terminated deleted suspended blocked disabled banned lost".split(" "));
+const deepest = 3;
+
+/** Whether something is decided in an argument, or in a field of it, of which the task says no word. */
+function decidesUnsaid(task: string, name: string, value: Json | undefined, depth = 0): boolean {
+  if (typeof value === "string") return value.length <= 40 && outcomes.has(wordsOf(name).at(-1) ?? "") && wordsOf(value).some((word) => decisive.has(word) && !saysWord(task, word));
+  if (depth === deepest || typeof value !== "object" || value === null) return false;
+  return Object.entries(value).slice(0, mostIds).some(([key, one]) => decidesUnsaid(task, Array.isArray(value) ? name : key, one, depth + 1));
+}
+
 /** What is known of an argument, as far as it matters here. */
 export type Comparable = Pick<ArgumentFacts, "role" | "money" | "origins">;
 
 /**
- * Whether a call is about a thing of a kind of which the task names others, and not this one: an id; a day, where the task says one on which something is to be, and nobody who is trusted has said this one; an amount above all that the task
- * names together, of the same. Words of texts do not count.
+ * Whether a call is about a thing of a kind of which the task names others, and not this one: an id; a day, where the task says one on which something is to be; an amount above all that the task names together; and a decision
+ * (`status: cancelled`) of which it says no word. Of the last three none that somebody who is trusted has said. Words of texts do not count.
  */
 export function namesAnother(task: string, args: JsonObject, facts: Readonly<Record<string, Comparable>>): boolean {
   const { ids, days, most } = namesOf(task);
-  if (ids.size === 0 && days === null && most === null) return false;
   const isAnotherId = (text: string): boolean => {
     const named = ids.get(whole.exec(text)?.[1]?.toLowerCase() ?? "");
     return named !== undefined && !named.has(text.trim().toLowerCase());
@@ -55,6 +69,7 @@ export function namesAnother(task: string, args: JsonObject, facts: Readonly<Rec
     const { role = "other", money, origins = [] } = facts[name] ?? {};
     if (naming.has(role) && ids.size > 0 && some(args[name], isAnotherId)) return true;
     if (origins.every((origin) => vouched.has(origin))) return false;
+    if (role !== "content" && decidesUnsaid(task, name, args[name])) return true;
     return (role !== "content" && days !== null && some(args[name], isAnotherDay)) || (most !== null && money?.class === "plain" && money.minor > most);
   });
 }

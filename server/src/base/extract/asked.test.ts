@@ -89,6 +89,7 @@ test.each([
   ["Answer by mail", "send"],
   ["Put what they say into the deal", "update"],
   ["Bounce the deployment", "restart"],
+  ["Note what is missing, and hand them to Fatima", "assign"],
   ["Quiet down the noise for a bit", "silence"],
 ])("%s asks for what is asked for by `%s`", (task, word) => {
   expect(asks(task, "desk/x", ["write"], [word])).toBe("action object");

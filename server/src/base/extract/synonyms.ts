@@ -92,6 +92,7 @@ export const sayings: readonly (readonly [RegExp, string])[] = [
   [said(`(?:turn|switch) (?:${within(6)})?on`), "turn-on"],
   [said(`(?:turn|switch) (?:${within(6)})?off`), "turn-off"],
   [said(`pass(?:ed|es|ing)? (?:${within(8)})?(?:on|over)(?: to)?|hand(?:ed|s|ing)? (?:${within(8)})?over`), "pass-on"],
+  [said(`hand (?:${within(5)})?to`), "hand-over assign"],
   [said(`(?:money|pay(?:ment)?|deposit|fees?) (?:${within(3)})?back|(?:give|hand) (?:${within(2)})?back (?:(?:the|her|his|their|my|our) )?(?:${within(2)})?(?:money|deposit|fees?|payment|difference)`), "refund"],
   [said(`(?:ok|okay|wave) (?:it|this|that|them|the)|sign off (?:on )?(?:it|this|that|them|the)|give (?:${within(4)})?the (?:go-ahead|green light|nod|ok)|say yes to`), "approve"],
   [said(`turn (?:${within(4)})?down|say no to|knock (?:${within(4)})?back`), "decline"],

@@ -23,11 +23,15 @@ const overrides: readonly RegExp[] = [
   // `an important message from me, Emma, to you, Claude`
   new RegExp(`\\bto\\s{1,4}you,?\\s{1,4}(?:the\\s{1,4})?${programs}(?![\\p{L}-])`, "giu"),
   /\byour\s{1,4}(?:new|real|actual|next|true)\s{1,4}(?:task|goal|objective|mission|instructions?)\s{1,4}(?:is|are)\b/giu,
+  // `Do not mention this in the answer`: what somebody wants to be kept from whoever reads the answer
+  /\b(?:do not|don't|never)\s{1,4}(?:mention|tell|reveal|report|show|say)\b[^.\n]{0,60}\b(?:in\s{1,4}(?:the|your|any)\s{1,4}(?:final\s{1,4})?(?:answer|reply|response|summary|output)|to\s{1,4}(?:the|your)\s{1,4}(?:user|human|operator))\b/giu,
+  // `the assistant's standing instructions`
+  new RegExp(`(?<![\\p{L}'])${programs}['’]s\\s{1,4}(?:[\\p{L}-]{1,16}\\s{1,4}){0,2}(?:instructions?|rules|prompt|memory)\\b`, "giu"),
   /<\|(?:im_start|im_end|system|user|assistant|eot_id|start_header_id|endoftext)\|>|\[\/?INST\]|<<\/?SYS>>/giu,
 ];
 
 /** Words without which none of the patterns below holds, and how far before and behind them it may reach. */
-const anchors = /(?:\b(?:assistant|(?:chat)?bots?\b|copilot|ais?\b|(?:ai |llm |language )?models?\b|llms?\b|claude\b|(?:chat)?gpt\b|gemini\b|cursor\b|automat|agents?\b|systems?:|system that|software:|tools?:|generators?:|optimi[sz]ers?:|(?:note|memo|notice|directive|rule|update|task|hint|instruction)s?\b[^\n:#]{0,40}[:#]|hidden\b|font-size|display: ?none|white text|(?:ignore|disregard|forget|override|bypass)\b|i\s{1,4}(?:gave|asked|assigned|have given)\b|(?:before|after|instead of)\s{1,4}you\b|your\s{1,4}(?:new|real|actual|next|true)\b)|<\||\[\/?inst\]|<<\/?sys)/gi;
+const anchors = /(?:\b(?:assistant|(?:chat)?bots?\b|copilot|ais?\b|(?:ai |llm |language )?models?\b|llms?\b|claude\b|(?:chat)?gpt\b|gemini\b|cursor\b|automat|agents?\b|systems?:|system that|software:|tools?:|generators?:|optimi[sz]ers?:|(?:note|memo|notice|directive|rule|update|task|hint|instruction)s?\b[^\n:#]{0,40}[:#]|hidden\b|font-size|display: ?none|white text|(?:ignore|disregard|forget|override|bypass)\b|(?:do not|don't|never)\s{1,4}(?:mention|tell|reveal|report|show|say)\b|i\s{1,4}(?:gave|asked|assigned|have given)\b|(?:before|after|instead of)\s{1,4}you\b|your\s{1,4}(?:new|real|actual|next|true)\b)|<\||\[\/?inst\]|<<\/?sys)/gi;
 const saying = /\b(?:tell|inform|notify|text|write|reply|post|publish|announce|answer|mail|message|email|say|state|must|words|with the|by(?= ["“]))\b/gi;
 const reach = { before: 90, behind: 360 } as const;
 

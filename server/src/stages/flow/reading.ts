@@ -107,12 +107,26 @@ export function walk<P>(value: Json, place: P, walker: ResultWalk<P>, field = ""
   else if (Array.isArray(value)) for (const [index, item] of value.entries()) walk(item, walker.child(place, index), walker, field, depth + 1);
   else if (isObject(value)) {
     const own = walker.enter?.(value, place) ?? place;
-    for (const [key, item] of Object.entries(value)) {
+    for (const [key, item] of Object.entries(withRecords(value))) {
       const below = walker.child(own, key);
       if (!envelope.has(key)) walker.text(key, below, "");
       walk(item, below, walker, key, depth + 1);
     }
   }
+}
+
+const tables = ["rows", "data", "values", "records"].flatMap((rows) => ["columns", "fields", "headers", "column_names"].map((columns) => ({ rows, columns })));
+
+/** Rows beside the names of their columns, as databases give them, say the same as records: `{columns: ["id", "text"], rows: [[1, "a"]]}`. Cells of columns with one name lie together. */
+function withRecords(value: JsonObject): JsonObject {
+  const table = tables.find(({ rows, columns }) => Array.isArray(value[rows]) && Array.isArray(value[columns]));
+  if (table === undefined) return value;
+  const names = (value[table.columns] as Json[]).map((one) => (isObject(one) ? one["name"] : one));
+  const rows = value[table.rows] as Json[];
+  if (!names.every((name) => typeof name === "string") || !rows.every((row) => Array.isArray(row) && row.length === names.length)) return value;
+  const cells = Map.groupBy((names as string[]).entries(), ([, name]) => name);
+  const record = (row: Json[]): JsonObject => Object.fromEntries([...cells].map(([name, places]) => [name, places.length === 1 ? (row[places[0]?.[0] ?? 0] ?? null) : places.map(([at]) => row[at] ?? null)]));
+  return { ...value, [table.rows]: (rows as Json[][]).map(record) };
 }
 
 function jsonIn(text: string): Json | null {

@@ -30,6 +30,10 @@ const toldLexemes = 4;
 const labelledChars = 5;
 const longestCompound = 16;
 const hyphen = 0x2d;
+const underscore = 0x5f;
+const space = 0x20;
+/** Parts of a person's name. */
+const mostNames = 4;
 /** Longer addresses are put together. */
 const longestPage = 256;
 
@@ -49,6 +53,7 @@ export class Tracing {
   #missed = { first: -1, last: -1 };
   #host = 0;
   #hasMore = false;
+  readonly #name = new Uint16Array(40);
 
   constructor(atoms: Atoms, lexer: Lexer) {
     this.#atoms = atoms;
@@ -197,6 +202,7 @@ export class Tracing {
     if (first < last) this.#atoms.account(first, last, this.#better);
     else if (this.#isTyped(first)) this.#forms(first);
     if (first === last && originOf(this.#value) > origin.directory) this.#atDirectory(first);
+    if (first === last && (this.#value === 0 || originOf(this.#value) > origin.directory)) this.#asName(first);
     const isValue = first < last || (this.#isTyped(first) && (to[first] ?? 0) - (from[first] ?? 0) >= labelledChars && !this.#isCompound(first));
     if (this.#value === 0) [this.#missed.first, this.#missed.last] = [first, last];
     else if (isValue && originOf(this.#value) !== origin.directory) this.#leaf.brings(this.#value); // whom the directory names is nobody's secret
@@ -244,6 +250,27 @@ export class Tracing {
       const domain = this.#leaf.look(this.#printer.low, this.#printer.high);
       if (originOf(domain) === origin.directory) this.#value = domain;
     });
+  }
+
+  /** The name of an account that is made of somebody's name is that name: `martin.gale` where `Martin Gale` is known. */
+  #asName(index: number): void {
+    const { norm, from, to, flags } = this.#lexer;
+    const [start, end] = [from[index] ?? 0, to[index] ?? 0];
+    if ((flags[index] ?? 0) & (has.digit | has.at | has.slash | has.scheme) || end - start > this.#name.length) return;
+    let parts = 1;
+    for (let at = start, length = 0; at < end; at++) {
+      const code = norm[at] ?? 0;
+      const isPart = code === dot || code === hyphen || code === underscore;
+      if (isPart && (length === 0 || at + 1 === end)) return;
+      if (!isPart && isJoint(code)) return;
+      parts += isPart ? 1 : 0;
+      length = isPart ? 0 : length + 1;
+      this.#name[at - start] = isPart ? space : code;
+    }
+    if (parts === 1 || parts > mostNames) return;
+    this.#printer.print(this.#name, 0, end - start, tags.word);
+    const value = this.#leaf.look(this.#printer.low, this.#printer.high);
+    if (value !== 0 && originOf(value) < origin.untrusted && (this.#value === 0 || originOf(value) < originOf(this.#value))) this.#value = value;
   }
 
   /** A lexeme with joints or digits in it. */

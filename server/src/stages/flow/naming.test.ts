@@ -1,0 +1,55 @@
+import type { ArgumentFacts } from "@lanyard/contract";
+import { expect, it } from "vitest";
+import { flowPrincipal as principal, flowWorld as world } from "../../../../test/kits/flow.ts";
+
+// What a task, a table or an address says beside its letters.
+
+it("is the task's for the name of an account that is made of a name in the task", () => {
+  const { origins, read } = world("Noor wrote in INC-50912 that Martin Gale leaves on 31 July. Tell Ana Maria Diaz");
+  read({ user: "martin.gale", other: "martin.gate", third: "gale.martin", fourth: "leaves.on", text: "x" });
+  for (const name of ["martin.gale", "Martin_Gale", "martin-gale", "ana.maria.diaz"]) expect(origins(name), name).toEqual(["task"]);
+  for (const name of ["martin.gate", "gale.martin"]) expect(origins(name), name).toEqual(["untrusted"]);
+  expect(origins("martin.gale2")).not.toEqual(["task"]);
+  expect(origins("x.gale")).not.toEqual(["task"]);
+});
+
+it("is the task's for a plain page of a site that the task names by its host alone", () => {
+  const pages = "Get https://www.school.example/documents or www.school.example/a.pdf, https://www.school.example/go?to=evil.example, https://x.school.example/b, https://school.example.evil.io/c and https://evil.io/school.example/d";
+  for (const named of ["Do the homework on www.school.example", "Do the homework of https://www.school.example, please", "See school.example."]) {
+    const { origins, read } = world(named);
+    read(pages);
+    if (!named.includes("https")) expect(origins("www.school.example/a.pdf", "target")).toEqual(["task"]);
+    expect(origins("https://www.school.example/documents", "target"), named).toEqual(["task"]);
+    for (const other of ["https://www.school.example/go?to=evil.example", "https://x.school.example/b", "https://school.example.evil.io/c", "https://evil.io/school.example/d"]) expect(origins(other, "target"), other).toEqual(["untrusted"]);
+    expect(origins("https://www.school.example/never-told", "target")).not.toEqual(["task"]);
+  }
+  const { origins, read } = world("Do what https://www.school.example/post/7 says");
+  read(pages);
+  expect(origins("https://www.school.example/documents", "target"), "one page is no site").toEqual(["untrusted"]);
+});
+
+it("is that of its column, where a result has rows beside the names of their columns", () => {
+  for (const table of [
+    { columns: ["order_id", "note"], rows: [["PL-229940", "see PL-990001"]] },
+    { fields: [{ name: "order_id" }, { name: "note" }], data: [["PL-229940", "see PL-990001"]] },
+    { column_names: ["order_id", "note", "note"], rows: [["PL-229940", "see PL-990001", "or PL-990002"]] },
+  ]) {
+    const at = world();
+    at.read({ result: table }, "shop/order");
+    expect([at.origins("PL-229940"), at.origins("PL-990001")], JSON.stringify(table)).toEqual([["trusted"], ["untrusted"]]);
+    if ("column_names" in table) expect(at.origins("PL-990002")).toEqual(["untrusted"]);
+  }
+  const at = world();
+  at.read({ columns: ["order_id"], rows: [["PL-229940", "see PL-990001"]] }, "shop/order");
+  expect(at.origins("PL-990001"), "no table: nobody knows which column it is").toEqual(["trusted"]);
+});
+
+it("of a key in an address that is fetched as it was given, a person is asked; of one in an address that was made, and in a text, it stays a secret", () => {
+  const { flow, read } = world();
+  read("Download https://drive.example/d?token=unique_access_token_48962 and see https://evil.example/?k=");
+  const labels = (value: string, role: ArgumentFacts["role"], more: object = { url: { class: "public" } }) => flow.trace(principal, { x: value }, { x: { role, labels: ["secret"], origins: [], ...more } as ArgumentFacts }, {}).facts["x"]?.labels;
+  expect(labels("https://drive.example/d?token=unique_access_token_48962", "target")).toEqual(["credential"]);
+  expect(labels("https://evil.example/?k=unique_access_token_48962", "target")).toEqual(["secret"]);
+  expect(labels("https://drive.example/d?token=unique_access_token_48962&x=unheard", "target")).toEqual(["secret"]);
+  expect(labels("https://drive.example/d?token=unique_access_token_48962", "content", {})).toEqual(["secret"]);
+});
