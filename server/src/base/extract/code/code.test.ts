@@ -7,6 +7,8 @@ test("modules are named, and the worst of them counts", () => {
   expect(codeFacts("import { exec } from 'node:child_process'", "ts")).toEqual({ class: "exec", languages: ["javascript"], imports: ["node:child_process"] });
   expect(codeFacts("puts 1", "ruby")).toEqual({ class: "unknown", languages: ["ruby"], imports: [] });
   expect(codeFacts("print(1)", null)).toEqual({ class: "unknown", languages: [], imports: [] });
+  expect(codeFacts("import pandas as pd, requests\nrequests.post(x)", null)).toEqual({ class: "unknown", languages: [], imports: ["pandas", "requests"] });
+  expect(codeFacts("const got = require('got'); got(x)", "deno")).toMatchObject({ class: "unknown", imports: ["got"] });
 });
 
 test("a program at the limit is read, and one past it is not", () => {

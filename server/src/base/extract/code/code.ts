@@ -47,13 +47,15 @@ const reachesNetwork = /^(fetch|XMLHttpRequest|WebSocket|EventSource)$/;
 
 /**
  * What a program does, coarsely and at worst: `plain` only for what imports nothing but modules that compute and names nothing with which more
- * could be had. `language` as the contract states it; for null, and for a language that is not known, the class is `unknown`. Never throws.
+ * could be had. `language` as the contract states it; for null, and for a language that is not known, the class is `unknown`, and `imports` what it would import as Python
+ * or JavaScript. Never throws.
  */
 export function codeFacts(text: string, language: string | null): CodeFacts {
   const name = language?.toLowerCase() ?? "";
   const known = languages.get(name);
   const named = name === "" ? [] : [known === python ? "python" : known === javascript ? "javascript" : name];
-  if (!known || text.length > mostCodeChars || /[^\P{C}\t\n\r]/u.test(text)) return { class: "unknown", languages: named, imports: [] };
+  if (text.length > mostCodeChars || /[^\P{C}\t\n\r]/u.test(text)) return { class: "unknown", languages: named, imports: [] };
+  if (!known) return { class: "unknown", languages: named, imports: listed(importsIn(text)) };
   const tokens = tokensOf(text, known === python ? "python" : "javascript");
   if (tokens === null) return { class: "unknown", languages: named, imports: [] };
   const { modules, sure } = known === python ? pythonImports(tokens) : javascriptImports(tokens);
@@ -67,6 +69,13 @@ export function codeFacts(text: string, language: string | null): CodeFacts {
   if (!sure || isOver(modules)) found.push("unknown");
   return { class: worstClass(codeClasses, ["plain", ...found]) as CodeClass, languages: named, imports: listed(modules) };
 }
+
+/** What a program of no known language would import if it were one of those that are read. */
+const importsIn = (text: string): ReadonlySet<string> =>
+  new Set((["python", "javascript"] as const).flatMap((language) => {
+    const tokens = tokensOf(text, language);
+    return tokens === null ? [] : [...(language === "python" ? pythonImports : javascriptImports)(tokens).modules];
+  }));
 
 function moduleClass(module: string, { plain, network, exec }: Language): CodeClass {
   const root = module.startsWith("node:") ? module : (module.split(/[./]/)[0] ?? "");
