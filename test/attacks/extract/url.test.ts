@@ -120,6 +120,10 @@ describe("the facts", () => {
       userinfo: false,
     });
   });
+  test("a host without a scheme is one, unless there is a scheme behind it", () => {
+    for (const plain of ["good.com", "www.good.com/a?b=c", "a_b.good.com/x"]) expect(urlFacts([plain]).class, plain).toBe("public");
+    for (const twofold of ["good.com?https://evil.com", "good.com/https://evil.com", "good.com#//evil.com"]) expect(urlFacts([twofold]).class, twofold).toBe("unknown");
+  });
   test("of several the worst counts", () => {
     expect(urlFacts(["https://good.com", "http://10.0.0.1"]).class).toBe("private");
     expect(urlFacts(["https://good.com", "http://10.0.0.1", "x"]).class).toBe("unknown");

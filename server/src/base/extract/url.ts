@@ -45,7 +45,7 @@ export const looksLikeUrl = (text: string): boolean => {
 
 /** `git@host:path`, as SSH and git take it. */
 const scp = /^[A-Za-z0-9._-]{1,64}@([A-Za-z0-9][A-Za-z0-9.-]*):(?!\/\/)[^\s@]+$/;
-/** A host without a scheme: what takes URLs from people puts `https://` before it. */
+/** A host without a scheme: what takes URLs from people puts `https://` before it. Where there is another behind it (`good.com?https://evil.com`), readers differ in whether it has one. */
 const bare = /^(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\.)+[a-z][a-z0-9-]*[a-z0-9](?::\d{1,5})?(?:[/?#]|$)/i;
 
 /**
@@ -90,7 +90,7 @@ function readUrl(text: string): Read {
 
 function withScheme(text: string): Read {
   const scheme = schemeOf(text);
-  if (bare.test(text)) return ofHost("https", `https://${text}`, true);
+  if (bare.test(text) && !text.includes("//")) return ofHost("https", `https://${text}`, true);
   const [, host = ""] = scp.exec(text) ?? [];
   if (host !== "" && !ports.has(scheme)) return { ...ofHost("ssh", `ssh://${host}/`, true), userinfo: true };
   if (scheme === "") return text.startsWith("//") ? { ...ofHost("https", `https:${text}`, false), class: "unknown" } : unknown();
