@@ -1,6 +1,7 @@
 import type { ArgumentFacts, Json, JsonObject } from "@lanyard/contract";
 import { remembered } from "../remembered.ts";
 import { saysWord } from "./asked.ts";
+import { readName } from "./detect.ts";
 import { amountsIn, datesIn, dayOf, type NamedDays } from "./named-values.ts";
 import { wordsOf } from "./words.ts";
 
@@ -42,7 +43,7 @@ const deepest = 3;
 
 /** Whether something is decided in an argument, or in a field of it, of which the task says no word. */
 function decidesUnsaid(task: string, name: string, value: Json | undefined, depth = 0): boolean {
-  if (typeof value === "string") return value.length <= 40 && outcomes.has(wordsOf(name).at(-1) ?? "") && wordsOf(value).some((word) => decisive.has(word) && !saysWord(task, word));
+  if (typeof value === "string") return value.length <= 40 && outcomes.has(readName(name).words.at(-1) ?? "") && wordsOf(value).some((word) => decisive.has(word) && !saysWord(task, word));
   if (depth === deepest || typeof value !== "object" || value === null) return false;
   return Object.entries(value).slice(0, mostIds).some(([key, one]) => decidesUnsaid(task, Array.isArray(value) ? name : key, one, depth + 1));
 }
@@ -61,7 +62,7 @@ export function namesAnother(task: string, args: JsonObject, facts: Readonly<Rec
     return named !== undefined && !named.has(text.trim().toLowerCase());
   };
   const isAnotherDay = (text: string): boolean => {
-    const day = days === null ? null : dayOf(text);
+    const day = dayOf(text);
     return day !== null && days?.covers(day) === false;
   };
   const some = (value: Json | undefined, isAnother: (text: string) => boolean): boolean => (Array.isArray(value) ? value.slice(0, mostIds).some((one) => some(one, isAnother)) : typeof value === "string" && isAnother(value));
@@ -69,7 +70,7 @@ export function namesAnother(task: string, args: JsonObject, facts: Readonly<Rec
     const { role = "other", money, origins = [] } = facts[name] ?? {};
     if (naming.has(role) && ids.size > 0 && some(args[name], isAnotherId)) return true;
     if (origins.every((origin) => vouched.has(origin))) return false;
-    if (role !== "content" && decidesUnsaid(task, name, args[name])) return true;
-    return (role !== "content" && days !== null && some(args[name], isAnotherDay)) || (most !== null && money?.class === "plain" && money.minor > most);
+    if (role !== "content" && (decidesUnsaid(task, name, args[name]) || (days !== null && some(args[name], isAnotherDay)))) return true;
+    return most !== null && money?.class === "plain" && money.minor > most;
   });
 }

@@ -50,7 +50,7 @@ export function datesIn(text: string): NamedDays | null {
 function daysOf(form: number, [a, b, c, d]: readonly (string | undefined)[]): string[] {
   const two = (number: string | undefined): string => (number ?? "").padStart(2, "0");
   if (form === 0) return [`${a}-${b}-${c}`];
-  if (form === 1) return [[b, a], [a, b]].flatMap(([month, day]) => (Number(month) <= 12 ? [`${c}-${two(month)}-${two(day)}`] : []));
+  if (form === 1) return [[b, a], [a, b]].flatMap(([first, second]) => (Number(first) <= 12 ? [`${c}-${two(first)}-${two(second)}`] : []));
   const [name, ...numbers] = form === 2 ? [c, a, b] : [a, b, c];
   const number = months.indexOf((name ?? "").slice(0, 3).toLowerCase()) + 1;
   return numbers.flatMap((day) => (day === undefined ? [] : [`${d === undefined ? "" : `${d}-`}${two(String(number))}-${two(day)}`]));
@@ -59,9 +59,9 @@ function daysOf(form: number, [a, b, c, d]: readonly (string | undefined)[]): st
 /** The day of a value that is a day, with or without a time: `2026-05-20`. Null for all else. */
 export const dayOf = (value: string): string | null => (value.length > 40 ? null : (/^\s*(\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01]))(?:[T ]\d{2}:\d{2}\S{0,24})?\s*$/.exec(value)?.[1] ?? null));
 
-const number = "(\\d{1,3}(?:[.,' ]\\d{3})+(?:[.,]\\d{1,2})?|\\d+(?:[.,]\\d+)?)\\s?(k|m)?(?![\\w%])";
+const number = "(\\d{1,3}(?:[.,' ]\\d{3})+(?:[.,]\\d{1,2})?|\\d+(?:[.,]\\d+)?)\\s?(k|m)?";
 const currency = "(?:eur|usd|gbp|chf|jpy|sek|nok|dkk|pln|euros?|dollars?|pounds?|francs?)";
-const written: readonly RegExp[] = [new RegExp(`(?:[$€£]|\\b${currency})\\s?${number}`, "gi"), new RegExp(`(?<![\\w.,])${number.replace("(?![\\w%])", "")}\\s?(?:[$€£]|${currency}\\b)`, "gi")];
+const written: readonly RegExp[] = [new RegExp(`(?:[$€£]|\\b${currency})\\s?${number}(?![\\w%])`, "gi"), new RegExp(`(?<![\\w.,])${number}\\s?(?:[$€£]|${currency}\\b)`, "gi")];
 
 /** The amounts of money that a text names, in 1/100. */
 export function amountsIn(text: string): number[] {

@@ -73,7 +73,7 @@ export class ArgumentTracing implements TracedLeaf {
     if (own.role === "recipient" && (this.#origins & unknown) === 0 && own.encodings === undefined) this.#brought = null;
     const labels = this.#labels(own.labels);
     // An address that is fetched as somebody gave it goes to whom it is of, with the key that is in it: nobody's secret leaves, but a person shall look.
-    const isGiven = labels.includes("secret") && own.role === "target" && own.url !== undefined && typeof value === "string" && this.#tracing.isTold(value, this.#silent);
+    const isGiven = labels.includes("secret") && own.role === "target" && own.url !== undefined && typeof value === "string" && this.#tracing.knows(value, this.#silent);
     this.#known = null; // A session that is over is not held on to.
     return { ...own, labels: isGiven ? [...new Set(labels.map((label) => (label === "secret" ? "credential" : label)))].sort() : labels, origins: namesOf(this.#origins), ...(this.#links !== 0 && { links: namesOf(this.#links) }), ...(this.#payees !== 0 && { payees: namesOf(this.#payees) }), ...(sources.length > 0 && { sources }) };
   }

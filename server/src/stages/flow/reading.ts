@@ -115,18 +115,20 @@ export function walk<P>(value: Json, place: P, walker: ResultWalk<P>, field = ""
   }
 }
 
-const tables = ["rows", "data", "values", "records"].flatMap((rows) => ["columns", "fields", "headers", "column_names"].map((columns) => ({ rows, columns })));
+const rowNames = ["rows", "data", "values", "records"] as const;
+const columnNames = ["columns", "fields", "headers", "column_names"] as const;
 
 /** Rows beside the names of their columns, as databases give them, say the same as records: `{columns: ["id", "text"], rows: [[1, "a"]]}`. Cells of columns with one name lie together. */
 function withRecords(value: JsonObject): JsonObject {
-  const table = tables.find(({ rows, columns }) => Array.isArray(value[rows]) && Array.isArray(value[columns]));
-  if (table === undefined) return value;
-  const names = (value[table.columns] as Json[]).map((one) => (isObject(one) ? one["name"] : one));
-  const rows = value[table.rows] as Json[];
+  const rowsAt = rowNames.find((name) => Array.isArray(value[name]));
+  const columnsAt = rowsAt && columnNames.find((name) => Array.isArray(value[name]));
+  if (!rowsAt || !columnsAt) return value;
+  const names = (value[columnsAt] as Json[]).map((one) => (isObject(one) ? one["name"] : one));
+  const rows = value[rowsAt] as Json[];
   if (!names.every((name) => typeof name === "string") || !rows.every((row) => Array.isArray(row) && row.length === names.length)) return value;
   const cells = Map.groupBy((names as string[]).entries(), ([, name]) => name);
   const record = (row: Json[]): JsonObject => Object.fromEntries([...cells].map(([name, places]) => [name, places.length === 1 ? (row[places[0]?.[0] ?? 0] ?? null) : places.map(([at]) => row[at] ?? null)]));
-  return { ...value, [table.rows]: (rows as Json[][]).map(record) };
+  return { ...value, [rowsAt]: (rows as Json[][]).map(record) };
 }
 
 function jsonIn(text: string): Json | null {

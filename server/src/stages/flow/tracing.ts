@@ -100,7 +100,7 @@ export class Tracing {
   }
 
   /** Whether somebody has told this very value, as a whole. */
-  isTold(text: string, leaf: TracedLeaf): boolean {
+  knows(text: string, leaf: TracedLeaf): boolean {
     this.#leaf = leaf;
     return this.#isKnown(text);
   }
@@ -187,10 +187,11 @@ export class Tracing {
 
   readonly #isStop = (): boolean => this.#stops.get(this.#printer.low, this.#printer.high) !== 0;
 
-  readonly #better: Sink = () => {
-    const value = this.#leaf.look(this.#printer.low, this.#printer.high);
+  readonly #better: Sink = () => this.#prefer(this.#leaf.look(this.#printer.low, this.#printer.high));
+
+  #prefer(value: number): void {
     if (value !== 0 && (this.#value === 0 || originOf(value) < originOf(this.#value))) this.#value = value;
-  };
+  }
 
   /** What lexemes are known as together, as they stand or in another form; 0 when nobody knows them. */
   #whole(first: number, last: number): number {
@@ -215,8 +216,9 @@ export class Tracing {
     return /^(?:https?:\/\/)?[\w.-]+(?::\d+)?(?:\/[\w.~/-]*)?$/.test(String.fromCharCode(...norm.subarray(from[index] ?? 0, Math.min(to[index] ?? 0, (from[index] ?? 0) + longestPage + 1)))) && (to[index] ?? 0) - (from[index] ?? 0) <= longestPage;
   }
 
-  /** Whether the task names the host of an address by itself, and so the site as a whole: who names one page has named no other. */
-  #isOfNamedSite(index: number): boolean {
+  /** Whether the host of an address vouches for its pages: one of the directory, or one that the task names by itself, and so the site as a whole. Who names one page has named no other. */
+  #vouchesForPages(index: number): boolean {
+    if (originOf(this.#host) !== origin.task) return originOf(this.#host) === origin.directory;
     const host = this.#atoms.hostOf(index);
     if (!host || host.hasUser) return false;
     return [this.#lexer.from[index] ?? 0, host.start, host.from].some((start) => {
@@ -231,7 +233,7 @@ export class Tracing {
     this.#atoms.forms(index, this.#form);
     if (this.#isAmount) this.#atoms.hundredths(index, this.#better);
     const isBetter = this.#value === 0 || originOf(this.#host) < originOf(this.#value);
-    if (this.#host !== 0 && isBetter && (!this.#hasMore || (this.#value !== 0 && (originOf(this.#host) === origin.directory || (originOf(this.#host) === origin.task && this.#isOfNamedSite(index))) && this.#isPlainPage(index)))) this.#value = this.#host;
+    if (this.#host !== 0 && isBetter && (!this.#hasMore || (this.#value !== 0 && this.#vouchesForPages(index) && this.#isPlainPage(index)))) this.#value = this.#host;
   }
 
   readonly #form: Sink = (tag) => {
@@ -270,7 +272,7 @@ export class Tracing {
     if (parts === 1 || parts > mostNames) return;
     this.#printer.print(this.#name, 0, end - start, tags.word);
     const value = this.#leaf.look(this.#printer.low, this.#printer.high);
-    if (value !== 0 && originOf(value) < origin.untrusted && (this.#value === 0 || originOf(value) < originOf(this.#value))) this.#value = value;
+    if (originOf(value) < origin.untrusted) this.#prefer(value);
   }
 
   /** A lexeme with joints or digits in it. */

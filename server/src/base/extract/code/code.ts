@@ -8,6 +8,9 @@ type CodeClass = CodeFacts["class"];
 const mostCodeChars = 32 * 1024;
 
 interface Language {
+  /** What its tokens are read as. */
+  readonly name: "python" | "javascript";
+  readonly imports: (tokens: readonly CodeToken[]) => Imports;
   /** Modules that only compute. Any other is `unknown`, but for those below. */
   readonly plain: ReadonlySet<string>;
   readonly network: ReadonlySet<string>;
@@ -22,6 +25,8 @@ interface Language {
 const set = (names: string): ReadonlySet<string> => new Set(names.split(/\s+/));
 
 const python: Language = {
+  name: "python",
+  imports: pythonImports,
   plain: set("abc array base64 bisect calendar collections copy csv dataclasses datetime decimal difflib enum fractions functools hashlib heapq html itertools json keyword math numbers operator pprint random re secrets statistics string struct textwrap time typing unicodedata uuid zoneinfo __future__ argparse"),
   network: set("aiohttp botocore boto3 ftplib http httpx imaplib paramiko poplib requests selectors smtplib socket ssl telnetlib urllib urllib3 websockets xmlrpc"),
   exec: set("asyncio atexit builtins code codecs codeop cffi ctypes fcntl gc glob importlib inspect io marshal mmap multiprocessing os pathlib pickle pkgutil platform pty resource runpy shelve shutil signal sqlite3 subprocess sys tempfile threading types zipfile zipimport"),
@@ -30,6 +35,8 @@ const python: Language = {
 };
 
 const javascript: Language = {
+  name: "javascript",
+  imports: javascriptImports,
   plain: set("assert buffer events node:assert node:buffer node:events node:querystring node:string_decoder node:url node:util querystring string_decoder url util"),
   network: set("axios dgram dns got http http2 https net node-fetch node:dgram node:dns node:http node:http2 node:https node:net node:tls tls undici ws"),
   exec: set("bun child_process cluster fs fs/promises module node:child_process node:cluster node:fs node:fs/promises node:inspector node:module node:os node:process node:repl node:sqlite node:v8 node:vm node:wasi node:worker_threads os process repl v8 vm worker_threads"),
@@ -53,12 +60,12 @@ const reachesNetwork = /^(fetch|XMLHttpRequest|WebSocket|EventSource)$/;
 export function codeFacts(text: string, language: string | null): CodeFacts {
   const name = language?.toLowerCase() ?? "";
   const known = languages.get(name);
-  const named = name === "" ? [] : [known === python ? "python" : known === javascript ? "javascript" : name];
+  const named = name === "" ? [] : [known?.name ?? name];
   if (text.length > mostCodeChars || /[^\P{C}\t\n\r]/u.test(text)) return { class: "unknown", languages: named, imports: [] };
   if (!known) return { class: "unknown", languages: named, imports: listed(importsIn(text)) };
-  const tokens = tokensOf(text, known === python ? "python" : "javascript");
+  const tokens = tokensOf(text, known.name);
   if (tokens === null) return { class: "unknown", languages: named, imports: [] };
-  const { modules, sure } = known === python ? pythonImports(tokens) : javascriptImports(tokens);
+  const { modules, sure } = known.imports(tokens);
   const found: CodeClass[] = [...modules].map((module) => moduleClass(module, known));
   tokens.forEach(({ kind, text: word }, at) => {
     // `re.compile` is not the language's own `compile`.
@@ -72,9 +79,9 @@ export function codeFacts(text: string, language: string | null): CodeFacts {
 
 /** What a program of no known language would import if it were one of those that are read. */
 const importsIn = (text: string): ReadonlySet<string> =>
-  new Set((["python", "javascript"] as const).flatMap((language) => {
-    const tokens = tokensOf(text, language);
-    return tokens === null ? [] : [...(language === "python" ? pythonImports : javascriptImports)(tokens).modules];
+  new Set([python, javascript].flatMap(({ name, imports }) => {
+    const tokens = tokensOf(text, name);
+    return tokens === null ? [] : [...imports(tokens).modules];
   }));
 
 function moduleClass(module: string, { plain, network, exec }: Language): CodeClass {

@@ -31,16 +31,20 @@ const firsts: ReadonlyMap<string, ReadonlySet<string> | null> = new Map<string, 
 /** What runs a program of the project's own environment: `python -m pytest`, `uv run pytest`. Those that it runs so are testers alone, for others are run by their files. */
 const runners: ReadonlyMap<string, string> = new Map([["python", "-m"], ["python3", "-m"], ["uv", "run"], ["poetry", "run"], ["pipenv", "run"], ["pdm", "run"], ["hatch", "run"]]);
 
+/** A tester that is run through one of them, and what it is told; any other program as it is called. Null for what is run so and is no tester. */
+function throughRunner(called: string, texts: readonly string[]): { readonly name: string; readonly all: readonly string[] } | null {
+  const [verb, name = "", ...behind] = texts;
+  if (!runners.has(called) || verb !== runners.get(called)) return { name: called, all: texts };
+  return pythonic.has(name) ? { name, all: behind } : null;
+}
+
 /** Whether a command only builds, tests or starts what the project itself says, or installs what it has locked. */
 export function isOfProject({ name: called, words }: ShellCall): boolean {
   if (words.some(({ kind }) => kind !== "sure")) return false;
-  const [first0, second = "", ...behind] = words.map(({ text }) => text);
-  const isRun = runners.has(called) && first0 === runners.get(called);
-  const name = isRun ? second : called;
-  if (isRun && !pythonic.has(name)) return false;
-  const allowed = firsts.get(name);
-  if (allowed === undefined) return false;
-  const all = isRun ? behind : words.map(({ text }) => text);
+  const run = throughRunner(called, words.map(({ text }) => text));
+  const allowed = run === null ? undefined : firsts.get(run.name);
+  if (run === null || allowed === undefined) return false;
+  const { name, all } = run;
   const texts = name === "npx" && /^--no(?:-install)?$/.test(all[0] ?? "") ? all.slice(1) : all; // what is not installed is not fetched
   const operands = texts.filter((text) => !text.startsWith("-"));
   const [first, ...others] = operands;
