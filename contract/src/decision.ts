@@ -53,8 +53,9 @@ export type DecisionInput = {
  * What a task asks for: effects of calls, `browse` where it asks to follow addresses that are found, `push` where it asks to push or to open a pull
  * request, and of one call whether it asks to do such a thing (`action`), names what it is done to (`object`), and names all packages that the call
  * installs (`packages`) or all columns of secrets that it reads (`secrets`), or others of a kind than the one that the call is about (`another`).
+ * `remark`: the call is a word to those concerned, which needs not be asked for.
  */
-export const askedParts = [...callEffects, "browse", "push", "action", "object", "packages", "secrets", "another"] as const;
+export const askedParts = [...callEffects, "browse", "push", "action", "object", "packages", "secrets", "another", "remark"] as const;
 export type AskedPart = (typeof askedParts)[number];
 
 /** Something a call touches: an entity `<type>::"<id>"` below its server, with what the organisation says of it. */

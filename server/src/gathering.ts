@@ -1,10 +1,11 @@
-import { webServer, type Action, type DecisionInput, type Principal, type ToolDefinition } from "@lanyard/contract";
+import { webServer, type Action, type AskedPart, type DecisionInput, type Principal, type ToolDefinition } from "@lanyard/contract";
 import type { Clock } from "./base/clock.ts";
 import type { Config } from "./base/config/config.ts";
-import { namesAnother } from "./base/extract/another.ts";
+import { namesAnother, namesThing } from "./base/extract/another.ts";
 import { askedOf, namedIn } from "./base/extract/asked.ts";
 import type { DeclaredArguments } from "./base/extract/declared.ts";
 import { extract } from "./base/extract/extract.ts";
+import { isRemark } from "./base/extract/remark.ts";
 import { unfold } from "./base/extract/unfold.ts";
 import type { Classifier } from "./base/labels/classifier.ts";
 import { labelled } from "./base/labels/labels-of.ts";
@@ -43,7 +44,12 @@ export const gathering =
     const labels = labelled(rooms.classifier(), unfold, action.args, meaning.facts);
     const traced = rooms.flow.trace(principal, action.args, labels, withFormer(constantsOf(shape), { tool: action.tool ?? "", args: action.args, facts: meaning.facts, effects: meaning.effects }));
     const asked = askedOf(traced.task, { server: action.server, tool: action.tool ?? action.method, effects: meaning.plain, askedBy: rooms.config().askedBy.get(action.name) ?? null });
-    const named = [...namedIn(traced.task, Object.values(traced.facts)), ...(namesAnother(traced.task, action.args, traced.facts) ? (["another"] as const) : [])];
+    const found: readonly (readonly [boolean, AskedPart])[] = [
+      [namesAnother(traced.task, action.args, traced.facts), "another"],
+      [!asked.includes("object") && namesThing(traced.task, action.args, traced.facts), "object"],
+      [isRemark({ effects: meaning.effects, facts: traced.facts, labels: traced.labels, asked }), "remark"],
+    ];
+    const named = [...namedIn(traced.task, Object.values(traced.facts)), ...found.flatMap(([holds, part]) => (holds ? [part] : []))];
     const input: DecisionInput = { ...known.input, session: { ...known.input.session, labels: traced.labels }, effects: meaning.effects, asked: named.length === 0 ? asked : [...asked, ...named].sort(), facts: traced.facts };
     const history = rooms.history.facts(input);
     return { input: history === null ? input : { ...input, history }, pin: known.pin };

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { namesAnother } from "./another.ts";
+import { namesAnother, namesThing } from "./another.ts";
 
 const facts = { id: { role: "target", origins: [] }, to: { role: "recipient", origins: [] }, mode: { role: "other", origins: [] }, text: { role: "content", origins: [] } } as const;
 const task = "Reader V-51240 writes of the fee F-77. Waive it, see also FN-O-9912 and RFC-2616, by 2026-05-18.";
@@ -9,6 +9,21 @@ describe("another than the task names", () => {
   it.each([{ id: "F-61" }, { id: "f-7" }, { to: "V-51241" }, { mode: "FN-O-9913" }, { id: ["F-77", "F-78"] }, { id: " F-61 " }, { id: "F-77", to: "V-1" }])("is %j", (args) => expect(namesAnother(task, args, facts)).toBe(true));
   it.each([{ id: "F-77" }, { id: "f-77" }, { id: "G-61" }, { id: "FN-9912" }, { text: "F-61" }, { text: "Instead of F-61" }, { id: 61 }, { id: "" }, { id: null }, { id: ["F-77"] }, { id: "F-61 and more" }, { id: "2026-05-19" }, {}])("is not %j", (args) => expect(namesAnother(task, args as never, facts)).toBe(false));
   it("is nothing where the task names no id", () => expect(["Waive the fee", "", "F-", "F-7.5 percent", "xF--61"].map((said) => namesAnother(said, { id: "F-61" }, facts))).toEqual([false, false, false, false, false]));
+  it.each([
+    ["1ISK0072993844", ["untrusted"], true],
+    ["1ISK0072993810", ["untrusted"], false],
+    ["1ISK0072993844", ["trusted"], false],
+    ["1ISK007299384", ["untrusted"], false],
+    ["40098815", ["model"], true],
+    ["4009881", ["model"], false],
+  ] as const)("an id without a kind: %s of %j", (id, origins, isAnother) => {
+    expect(namesAnother("Enter the reading of meter 1ISK0072993810 for customer 40129946, 70.50 kWh", { id }, { id: { role: "target", origins } })).toBe(isAnother);
+  });
+  it("the thing itself is named by its id, whatever the tool calls it", () => {
+    const names = (said: string, args: Parameters<typeof namesThing>[1]): boolean => namesThing(said, args, facts);
+    expect([names("Release VF-104611 today", { id: "vf-104611" }), names("Customer 40129946 wants out", { id: "40129946" })]).toEqual([true, true]);
+    expect([names("Release VF-104611 today", { id: "VF-104612" }), names("Release VF-104611 today", { text: "VF-104611" }), names("Rename it to Seehaus", { id: "Seehaus" }), names("Release it", { id: "VF-1" })]).toEqual([false, false, false, false]);
+  });
   it.each([
     ["Move K-1 to 20 May", "date", "2026-05-21", ["untrusted"], true],
     ["Move K-1 to 20 May", "date", "2026-05-21T10:00", ["model"], true],

@@ -9,6 +9,10 @@ import { wordsOf } from "./words.ts";
 
 /** An id as systems give them, its kind before the last hyphen: `INV-2291`, `FN-O-9912`. */
 const id = /(?<![\w-])([a-z][a-z0-9]{0,7}(?:-[a-z0-9]{1,8}){0,2})-(\d{1,12})(?![\w-]|[.,]\d)/gi;
+/** An id without a kind before it: a number of five digits or more, with letters or without; its kind is where its letters stand. */
+const bare = /(?<![\w.,-])(?=(?:[a-z]*\d){5})[a-z0-9]{5,24}(?![\w-]|[.,]\d)/gi;
+const wholeBare = new RegExp(`^\\s*${bare.source}\\s*$`, "i");
+const shapeOf = (text: string): string => text.trim().toLowerCase().replace(/\d/g, "#");
 const mostIds = 64;
 const mostChars = 20_000;
 
@@ -16,6 +20,10 @@ const mostChars = 20_000;
 interface Named {
   /** By kind, the ids of it. */
   readonly ids: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Of ids that name no kind, where their letters stand. */
+  readonly shapes: ReadonlySet<string>;
+  /** All of them as they stand, of whatever kind. */
+  readonly all: ReadonlySet<string>;
   /** Null where it says no day on which something is to be. */
   readonly days: NamedDays | null;
   /** In 1/100; null where it names no amount. */
@@ -27,7 +35,8 @@ const namesOf = remembered({ most: 64, longest: mostChars }, (task): Named => {
   const ids = new Map<string, Set<string>>();
   for (const [whole, kind = ""] of [...text.matchAll(id)].slice(0, mostIds)) ids.set(kind.toLowerCase(), (ids.get(kind.toLowerCase()) ?? new Set()).add(whole.toLowerCase()));
   const amounts = amountsIn(text);
-  return { ids, days: datesIn(text), most: amounts.length === 0 ? null : amounts.reduce((sum, one) => sum + one, 0) };
+  const bares = (text.match(bare) ?? []).slice(0, mostIds).map((one) => one.toLowerCase());
+  return { ids, shapes: new Set(bares.map(shapeOf)), all: new Set([...bares, ...[...ids.values()].flatMap((ofKind) => [...ofKind])]), days: datesIn(text), most: amounts.length === 0 ? null : amounts.reduce((sum, one) => sum + one, 0) };
 });
 
 const whole = new RegExp(`^\\s*${id.source}\\s*$`, "i");
@@ -48,6 +57,13 @@ function decidesUnsaid(task: string, name: string, value: Json | undefined, dept
   return Object.entries(value).slice(0, mostIds).some(([key, one]) => decidesUnsaid(task, Array.isArray(value) ? name : key, one, depth + 1));
 }
 
+/** Whether a call is about a thing that the task names by its id, whatever the tool calls it: `release it` of VF-104611. */
+export function namesThing(task: string, args: JsonObject, facts: Readonly<Record<string, Pick<ArgumentFacts, "role">>>): boolean {
+  const { all } = namesOf(task);
+  if (all.size === 0) return false;
+  return Object.keys(args).some((name) => facts[name]?.role === "target" && typeof args[name] === "string" && all.has(args[name].trim().toLowerCase()));
+}
+
 /** What is known of an argument, as far as it matters here. */
 export type Comparable = Pick<ArgumentFacts, "role" | "money" | "origins">;
 
@@ -56,7 +72,7 @@ export type Comparable = Pick<ArgumentFacts, "role" | "money" | "origins">;
  * (`status: cancelled`) of which it says no word. Of the last three none that somebody who is trusted has said. Words of texts do not count.
  */
 export function namesAnother(task: string, args: JsonObject, facts: Readonly<Record<string, Comparable>>): boolean {
-  const { ids, days, most } = namesOf(task);
+  const { ids, shapes, all, days, most } = namesOf(task);
   const isAnotherId = (text: string): boolean => {
     const named = ids.get(whole.exec(text)?.[1]?.toLowerCase() ?? "");
     return named !== undefined && !named.has(text.trim().toLowerCase());
@@ -70,6 +86,7 @@ export function namesAnother(task: string, args: JsonObject, facts: Readonly<Rec
     const { role = "other", money, origins = [] } = facts[name] ?? {};
     if (naming.has(role) && ids.size > 0 && some(args[name], isAnotherId)) return true;
     if (origins.every((origin) => vouched.has(origin))) return false;
+    if (naming.has(role) && shapes.size > 0 && some(args[name], (text) => wholeBare.test(text) && shapes.has(shapeOf(text)) && !all.has(text.trim().toLowerCase()))) return true;
     if (role !== "content" && (decidesUnsaid(task, name, args[name]) || (days !== null && some(args[name], isAnotherDay)))) return true;
     return most !== null && money?.class === "plain" && money.minor > most;
   });

@@ -64,6 +64,38 @@ test("a contract says which words ask for a call, in whatever form; the tool's o
   expect(asks("Hello", "desk/add_note", ["write"], "any")).toBe("action object");
 });
 
+test("beside the words of a contract the name of the tool counts, but not for what pays, deletes, runs or opens", () => {
+  expect(asks("Add a note to the claim", "claims/add_note", ["write"], ["memo"])).toBe("action object");
+  expect(asks("Close the claim", "claims/add_note", ["write"], ["memo"])).toBe("");
+  expect(asks("Pay the claim", "claims/pay_claim", ["money", "write"], ["payout"])).toBe("action object"); // All its words stand in the task.
+  expect(asks("Pay what is open", "claims/pay_claim", ["money", "write"], ["payout"])).toBe("");
+  expect(asks("Delete her old claims", "claims/delete_file", ["destructive", "write"], ["shred"])).toBe("");
+});
+
+test("what a task forbids it does not ask for, whatever else it says", () => {
+  expect(asks("The parser chokes on 29 Feb. Fix it and commit, don't push yet", "git/push_branch", ["write"], null)).not.toContain("action");
+  expect(asks("Fix the branch and commit, don't push yet", "git/push_branch", ["write"], ["branch"])).toBe("");
+  expect(asks("Send Ana the plan, but don't send the draft", "mail/send_message", ["egress", "write"], ["mail"])).toContain("action");
+});
+
+test.each([
+  ["Lena is stuck, send her 150 from my current account", true],
+  ["Wire Jo Marsh 2.400 today, from savings", true],
+  ["Send her 150 copies from the store account", false],
+  ["Send room 150 to the bank", false],
+])("%s: asks for money: %s", (task, isAsked) => expect(effectsAsked(task).includes("money")).toBe(isAsked));
+
+test("whoever is to be sent something may get a link to it", () => {
+  const asked = (task: string): boolean => askedOf(task, { server: "docs", tool: "share", effects: ["access", "egress", "write"], askedBy: ["link"] }).includes("access");
+  expect([asked("She asked for the report, send it to her"), asked("Give her the report"), asked("Read the report"), asked("Correct the report")]).toEqual([true, true, false, false]);
+});
+
+test("work on code asks for a branch that the same command begins", () => {
+  const pushes = (task: string, reach: "new-branch" | "branch"): boolean => namedIn(task, [{ shell: { class: "network", programs: ["git"], paths: [], hosts: ["(origin)"], destructive: false, reaches: [reach] } }]).includes("push");
+  expect([pushes("Fix the flaky test", "new-branch"), pushes("The nightly is red, get it green again", "new-branch")]).toEqual([true, true]);
+  expect([pushes("Fix the flaky test", "branch"), pushes("Which test is flaky?", "new-branch"), pushes("Don't fix it", "new-branch")]).toEqual([false, false, false]);
+});
+
 test("a contract that names one verb of telling means all of them, and only where they are verbs", () => {
   const asked = (task: string): boolean => askedOf(task, { server: "mail", tool: "send_message", effects: ["egress", "write"], askedBy: ["tell", "answer"] }).includes("action");
   expect(asked("What did we spend in May? Mail the total to Elin")).toBe(true);
@@ -78,6 +110,7 @@ test.each([
   ["The lamp flickers, send it back", "return"],
   ["Reimburse whoever was ill", "refund"],
   ["Get their money back to them", "refund"],
+  ["She was charged twice, give back the second one", "refund"],
   ["Call the viewing on Friday off", "cancel"],
   ["Please get rid of the old entries", "delete"],
   ["Put the new dates on our visits page", "publish"],

@@ -4,14 +4,14 @@ import { doingsOf, generalWords, openDoings, plainDoings, thingsOf } from "./kin
 import { remembered } from "../remembered.ts";
 import { stemOf } from "./stem.ts";
 import { isNamedBy } from "./sql/secrets.ts";
-import { audiences, isRead, nounsLike, pushing, sayings as idioms, telling, tellingRow, verbsLike } from "./synonyms.ts";
+import { audiences, coding, isRead, nounsLike, pushing, sayings as idioms, telling, tellingRow, verbsLike } from "./synonyms.ts";
 import { wordsOf } from "./words.ts";
 
 // What a task asks for, by the words of whoever gave it: a call that goes beyond it is one that nobody asked for. Words are all there is to go by, so
 // that what is not understood asks for nothing that has consequences; people can always say yes to the call itself.
 
 const rows: readonly (readonly [readonly CallEffect[], string])[] = [
-  [["read"], "what who whom whose when where why which how is are was were does did do i show list find search look lookup check read see view get fetch tell me summarise summarize summary explain describe compare count review analyse analyze inspect identify determine calculate compute verify confirm monitor watch research investigate query open download browse translate rank report give know recommend suggest answer was ist sind welche wie wann wo zeige fasse"],
+  [["read"], "what who whom whose when where why which how show list find search look lookup check read see view get fetch tell me summarise summarize summary explain describe compare count review analyse analyze inspect identify determine calculate compute verify confirm monitor watch research investigate query open download browse translate rank report give know recommend suggest answer was ist sind welche wie wann wo zeige fasse"],
   [["write"], "into reallocate scale resize create add update change edit write fix set save schedule reschedule move rename copy file archive mark make build implement refactor upgrade configure merge modify append draft prepare record note log register generate organise organize sort label tag assign care deal turn enable disable activate deactivate play like follow star rate improve complete finish migrate format replace put insert import sync plan arrange approve reject accept decline remember correct patch bump store convert adjust increase decrease lower raise extend renew switch log apply enter fill adapt extract rewrite reorganise tidy erstelle ändere schreibe trage lege aktualisiere"],
   [["write", "egress"], "work solve handle process manage resolve close triage commit schedule arrange plan upload push deploy release submit hand deliver export comment reply respond answer pull-request merge-request"],
   [["egress"], "send forward share post publish notify inform invite ask remind contact announce tweet broadcast message email e-mail mail text dm ping call pass sende schicke teile antworte lade"],
@@ -52,6 +52,7 @@ const sayings: readonly (readonly [RegExp, string])[] = [
   [/\b(pull|merge) requests?\b/g, "$1-request"],
   [/\btop up\b/g, "top-up"],
   [/\b(?:send|give|wire)\b(?=[^.;!?\n]{0,30}(?:[$€£]\s?\d|\d[\d.,]*\s?(?:[$€£]|(?:eur|usd|gbp|chf|jpy|euros?|dollars?|pounds?|francs?|eth|btc|sol|usdc|usdt)\b)))/g, "send pay "],
+  [/\b(?:send|give|wire|transfer|move)\b(?=(?: [^\s.;!?\d]+){1,3} \d[\d.,]*(?= (?:from|for|to|so|as|by|please|today|tomorrow|now|and|until|before)\b|\s*(?:$|[.,;!?]))[^.;!?\n]{0,60}\b(?:accounts?|savings|iban|wallet)\b)/g, "send pay "],
   [/\btell (?!me\b|us\b)/g, "inform "],
   [/\blet (?!me\b|us\b)(?=[^.;!?\n]{1,60} know\b)/g, "inform "],
   [/\bkeep (?=[^.;!?\n]{1,60} (?:informed|posted|updated|in the loop)\b)/g, "inform "],
@@ -65,6 +66,7 @@ const sayings: readonly (readonly [RegExp, string])[] = [
   [/\bget (?=(?:it|this|that|them|these|those|everything|all of it|the lot) (?:done|sorted|fixed|resolved|handled|dealt with|settled|out of the way)\b)/g, "handle "],
   [/(?<=^|[.,;:!?\n] ?|\b(?:and|then|please|now|just|also|you) )do (?=(?:[a-z]{1,6}-?\d{2,}|[a-z]{1,6}-\d)\b)/g, "handle "],
   [/\b(?:write|put|give)\b(?=[^.;!?\n]{1,80} (?:to|in|into) [#@])|(?<=[\w,;:?] )(?:in)?to (?=#\w)/g, "post "],
+  [/\b(?:get|have) (?=(?:[^\s.;!?]+ ){1,5}(?:done|out to|back to|into|onto|off|down|round|seen|moved|changed|fixed|sorted|sent|updated|booked|cancelled|replaced|renewed|signed|approved|paid|shipped|delivered|over to|in(?: touch)?|up)\b)/g, "arrange "],
   [/\bdo (?=(?:what|whatever|as|it all)\b|(?:all )?(?:the|my|his|her|their) (?:\w+ )?(?:things|todos?|tasks|actions|steps|rest)\b)/g, "handle "],
   [/\baddress (?=(?:the|this|these|those|all|any|every|it|them|review|open)\b)/g, "resolve "],
   [/\b(?:make|place|do) (?:an?|the|my|that|this) (?:new )?(?:(reservation|booking)|order|payment|purchase|transfer|donation)\b/g, "pay $1"],
@@ -73,6 +75,9 @@ const sayings: readonly (readonly [RegExp, string])[] = [
 
 /** Sentences that ask what is or was, and not that something be done. */
 const question = /(?<=^|[.;:!?\n]\s{0,8})(?:(?:and|so|but|or) )?(?:did|does|do (?:we|they|i)|has|have (?:we|they|i|you)|is|are|was|were|who|whom|whose|what|when|where|why|how|which|should)\b(?!(?: it)? (?:about|not|possible|don't|able)\b| you able\b)[^.,;!?\n]*\?/g;
+
+/** A sentence that begins as a question does, whether it ends as one or not. */
+const auxiliary = /(?<=^|[.;:!?\n]\s{0,8})(?:(?:and|so|but|or) )?(?:did|does|do (?:we|they|i)|has|have (?:we|they|i|you)|is|are|was|were)\b/;
 
 const withoutVerbs = (asked: string): string => asked.replace(/\p{L}[\p{L}'-]*/gu, (word) => (verbsLike(stemOf(word)).length > 0 ? "what" : word));
 /** Whoever is to be answered here is sent nothing. */
@@ -95,7 +100,9 @@ interface Task {
   readonly effects: readonly AskedPart[];
   /** Of its words, but for those that it denies. */
   readonly stems: ReadonlySet<string>;
-  /** Of them those that can ask for something: no verb of a question. */
+  /** Those that it denies, and says nowhere else. */
+  readonly denied: ReadonlySet<string>;
+  /** Of its stems those that can ask for something: no verb of a question. */
   readonly meant: ReadonlySet<string>;
   readonly things: ReadonlySet<number>;
   readonly doings: ReadonlySet<number>;
@@ -103,6 +110,8 @@ interface Task {
   readonly tellsMany: boolean;
   /** It asks to push, or to open a pull request. */
   readonly pushes: boolean;
+  /** It asks for work on code. */
+  readonly codes: boolean;
   /** It leaves open what is to be done. */
   readonly isOpen: boolean;
   /** Rows of words that stand for each other, of which it has one: a verb (`mail Ana the total`, and not `read my mail`) or a noun. */
@@ -122,6 +131,7 @@ const readTask: (task: string) => Task = remembered({ most: 256, longest: mostCh
   const stemsIn = (all: readonly string[]): Set<string> => new Set(heard(all).flatMap(([word, isDenied]) => (isDenied ? [] : [word, ...word.split("-")].map(stemOf))));
   const stems = new Set([...stemsIn(wordsIn(text)), ...stemsIn(words)]);
   const meant = new Set([...stemsIn(wordsIn(text.replace(question, withoutVerbs))), ...stemsIn(wordsIn(rewritten.replace(question, withoutVerbs)))]);
+  const denied = new Set(heard(wordsIn(text)).flatMap(([word, isDenied]) => (isDenied && !stems.has(stemOf(word)) ? [stemOf(word)] : [])));
   const verbs = new Set<number>();
   const addVerb = (word: string): void => verbsLike(stemOf(word)).forEach((row) => verbs.add(row));
   const asking = wordsIn(rewritten.replace(question, "what?"));
@@ -133,7 +143,11 @@ const readTask: (task: string) => Task = remembered({ most: 256, longest: mostCh
     if (effects === undefined) continue;
     for (const effect of isNoun ? (["read"] as const) : effects) if (!isDenied || effect === "read") found.add(effect);
   }
-  for (const [saying, meant] of idioms) if (saying.test(text)) meant.split(" ").forEach(addVerb);
+  if (auxiliary.test(text)) found.add("read");
+  for (const word of idioms.flatMap(([saying, meant]) => (saying.test(text) ? meant.split(" ") : []))) {
+    addVerb(word);
+    for (const effect of byWord.get(word) ?? []) if (effect !== "destructive" && effect !== "exec") found.add(effect);
+  }
   if (fileName.test(task)) for (const all of [stems, meant]) all.add(stemOf("file"));
   const isOf = (nouns: ReadonlySet<string>): boolean => words.some((word) => nouns.has(word));
   if ((found.has("write") || found.has("egress")) && isOf(payments)) found.add("money");
@@ -143,7 +157,7 @@ const readTask: (task: string) => Task = remembered({ most: 256, longest: mostCh
   const browses = isOf(wide) || (isOf(web) && !address.test(task)) ? (["browse"] as const) : [];
   const effects = found.size === 0 ? [...browses, "read" as const, "write" as const] : [...browses, ...callEffects.filter((effect) => found.has(effect))].sort();
   const kinds = (of: (stem: string) => readonly number[]): ReadonlySet<number> => new Set([...stems].flatMap((stem) => of(stem)));
-  return { effects, stems, meant, things: kinds(thingsOf), doings: kinds(doingsOf), verbs, nouns: kinds(nounsLike), tellsMany: telling.test(text), pushes, isOpen: [...stems].some((stem) => openDoings.has(stem)), ofTools: new Map() };
+  return { effects, stems, denied, meant, things: kinds(thingsOf), doings: kinds(doingsOf), verbs, nouns: kinds(nounsLike), tellsMany: telling.test(text), pushes, codes: coding.test(text), isOpen: [...stems].some((stem) => openDoings.has(stem)), ofTools: new Map() };
 });
 
 /**
@@ -159,17 +173,19 @@ export const saysWord = (task: string, word: string): boolean => isMeant(readTas
 export type NamedThings = Iterable<Pick<ArgumentFacts, "sql" | "shell">>;
 
 /**
- * What the task asks for of what a call names, in no order: `push` whatever the call, `packages` where the task names all that the call installs,
+ * What the task asks for of what a call names, in no order: `push` whatever the call, and for a branch that the call begins where the task asks for work on code, `packages` where the task names all that the call installs,
  * `secrets` where it names all columns of secrets. A version that is more than two numbers must stand in the task as well.
  */
 export function namedIn(task: string, facts: NamedThings): readonly AskedPart[] {
-  const { stems, pushes } = readTask(task);
+  const { stems, pushes, codes } = readTask(task);
   const [packages, secrets] = [new Set<string>(), new Set<string>()];
+  let isNewBranch = false;
   for (const { sql, shell } of facts) {
+    isNewBranch ||= shell?.reaches?.length === 1 && shell.reaches[0] === "new-branch";
     for (const one of shell?.packages ?? []) packages.add(one.toLowerCase());
     for (const one of sql?.secrets ?? []) secrets.add(one);
   }
-  const pushed = pushes ? (["push"] as const) : [];
+  const pushed = pushes || (codes && isNewBranch) ? (["push"] as const) : [];
   if (packages.size === 0 && secrets.size === 0) return pushed;
   const text = ` ${task.slice(0, mostChars).toLowerCase()} `;
   return [
@@ -214,15 +230,25 @@ export function askedOf(task: string, call: AskedCall): readonly AskedPart[] {
   return asked;
 }
 
+/** What nobody asks for in other words than its contract lists. */
+const strict: ReadonlySet<CallEffect> = new Set(["money", "destructive", "exec", "access"]);
+
 function askedAnew(task: Task, { server, tool, effects, askedBy }: AskedCall): readonly AskedPart[] {
-  if (askedBy === null) {
-    const words = wordsOf(tool);
-    const named = namesObject(task, wordsOf(server), words) || (task.tellsMany && words.some((word) => verbsLike(stemOf(word)).includes(tellingRow)) && audiences.has(stemOf(words.at(-1) ?? "")));
-    return [...task.effects, ...(asksToDo(task, words, effects) ? (["action"] as const) : []), ...(named ? (["object"] as const) : [])].sort();
-  }
-  const isAsked = askedBy === "any" || askedBy.some((word) => isMeant(task, stemOf(word.toLowerCase()))) || namesTool(task, wordsOf(server), wordsOf(tool));
-  return isAsked ? [...new Set<AskedPart>([...task.effects, ...effects, "action", "object"])].sort() : task.effects;
+  const [place, words] = [wordsOf(server), wordsOf(tool)];
+  if (task.denied.size > 0 && askedBy !== "any" && words.some((word) => isVerb(word) && task.denied.has(stemOf(word)))) return task.effects; // `fix it, but don't push`
+  const isAsked = askedBy !== null && (askedBy === "any" || askedBy.some((word) => isMeant(task, stemOf(word.toLowerCase()))) || namesTool(task, place, words));
+  if (isAsked) return [...new Set<AskedPart>([...task.effects, ...effects, "action", "object"])].sort();
+  const shares = words.includes("share") && givesSomething(task);
+  if (askedBy !== null && !shares && effects.some((effect) => strict.has(effect))) return task.effects;
+  const isNamed = namesObject(task, place, words) || (task.tellsMany && words.some((word) => verbsLike(stemOf(word)).includes(tellingRow)) && audiences.has(stemOf(words.at(-1) ?? "")));
+  const isDone = asksToDo(task, words, effects);
+  if (askedBy !== null && !(isDone && isNamed && (!effects.includes("egress") || givesSomething(task)))) return task.effects;
+  const found: readonly (readonly [boolean, AskedPart])[] = [[shares && !task.effects.includes("access"), "access"], [isDone, "action"], [isNamed, "object"]];
+  return [...task.effects, ...found.flatMap(([holds, part]) => (holds ? [part] : []))].sort();
 }
+
+/** Whoever is sent a report may get a link to it. */
+const givesSomething = ({ effects, stems }: Task): boolean => effects.includes("egress") || stems.has(stemOf("give"));
 
 /** Whether a task has a word, or one that stands for it. */
 const isMeant = ({ meant, verbs, nouns }: Task, stem: string): boolean =>
@@ -235,14 +261,14 @@ const namesTool = ({ stems }: Task, server: readonly string[], words: readonly s
 };
 
 /** Whether a task asks for what such a tool does. */
-function asksToDo({ effects: asked, stems, doings, isOpen }: Task, words: readonly string[], effects: readonly CallEffect[]): boolean {
+function asksToDo({ effects: asked, stems, doings, verbs, isOpen }: Task, words: readonly string[], effects: readonly CallEffect[]): boolean {
   const asksFor = (one: readonly CallEffect[]): boolean => one.some((effect) => effects.includes(effect) && asked.includes(effect));
   if (asksFor(["money", "destructive", "access"])) return true;
   const doing = words.find((word) => isVerb(word));
   const isAnyChange = asksFor(changes);
   if (doing === undefined) return isAnyChange;
   const stem = stemOf(doing);
-  if (stems.has(stem) || doingsOf(stem).some((kind) => doings.has(kind))) return true;
+  if (stems.has(stem) || doingsOf(stem).some((kind) => doings.has(kind)) || verbsLike(stem).some((row) => verbs.has(row))) return true;
   return isAnyChange && (plainDoings.has(stem) || (isOpen && !outward.has(stem)));
 }
 

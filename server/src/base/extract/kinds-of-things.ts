@@ -69,6 +69,7 @@ install upgrade dependency bump setup add
 deploy release rollout ship promote publish
 rollback revert restore undo
 upload attach share save put post sync export store
+share send give forward
 export download backup extract dump
 scale resize grow increase raise replicas decrease shrink
 rotate renew

@@ -33,11 +33,29 @@ restart reboot bounce
 silence mute snooze quieten quiet-down
 forward pass-on
 transfer hand-over pass-on
-assign reassign
+assign reassign delegate give-to
 enter register record
 acknowledge ack
 extend prolong renew
 invite ask-along
+escalate raise-up
+merge combine join-up
+revert undo rollback roll-back restore put-back reverse
+void reverse undo
+bill invoice
+start kick-off begin launch
+stop halt shut-down power-down switch-off turn-off
+rerun retry rebuild another-go
+wipe erase
+block cut-off isolate quarantine ban
+remind nudge
+submit file lodge hand-in
+renew reorder same-again
+hide unpublish unlist take-down
+collect pickup fetch
+log record
+sign countersign
+redirect reroute divert
 `;
 /** Nouns. */
 const nouns = `
@@ -88,11 +106,37 @@ export const sayings: readonly (readonly [RegExp, string])[] = [
   [said(`do (?:what|whatever|as|it all)`), "do-what"],
   [said(`(?<=(?:^|[.,;:!?\\n] ?|\\b(?:and|then|please|now|just|also|you) ))do (?:the |my |our )?(?:[a-z]{1,6}-?\\d{2,}|[a-z]{1,6}-\\d)`), "do-what"],
   [said(`(?:tell|inform|notify|ask|let) (?:${within(3)})?#\\w+|say (?:so|it|this|that) (?:in|on|to) #\\w+`), "post"],
+  [said(`(?:kick|bump|pass|take|move) (?:${within(6)})?up (?:to|a level|the chain|one level)|(?:over|above) (?:my|our) (?:head|pay grade)`), "raise-up"],
+  [said(`make (?:${within(3)})?(?:into )?one(?=\\s*(?:$|[.,;!?]|please\\b))|(?:put|roll|fold) (?:${within(4)})?(?:together|into one)`), "join-up"],
+  [said(`hand(?:ing)? (?:${within(6)})?over to|(?:put|place) (?:${within(4)})?in (?:his|her|their|my|our|\\w+['’]s) name|(?:give|hand) (?:it|this|that|them|these|those|the (?:job|ticket|case|task|lead|tour|shift)) to`), "give-to assign"],
+  [said(`(?:find|get|block(?: out)?|grab|squeeze in) (?:${within(2)})?(?:half an hour|an hour|(?:\\d+|thirty|fifteen) min(?:ute)?s|a slot|some time|time)|(?:in|into|onto) (?:the|my|our|his|her|their|everyone['’]s|\\w+['’]s) (?:diary|diaries|calendars?)|on the calendar`), "schedule book create"],
+  [said(`(?:fire|shoot|ping|whizz|drop|pop) (?:${within(4)})?(?:over|off|across)|get (?:${within(5)})?out to|(?:off|out) it goes|(?:on|over|off) to (?:\\S+ ){1,3}with it`), "send submit"],
+  [said(`knock (?:${within(3)})?off|(?:\\d+|ten|twenty|fifteen|five) ?(?:%|percent|per cent) (?:off|discount)`), "discount apply lower"],
+  [said(`(?:fine|ok|okay) (?:by|with) (?:me|us)|(?:wave|nod) (?:it|this|that|them|him|her) through`), "approve"],
+  [said(`nope (?:on|to)|out of the running|let (?:him|her|them) down (?:gently|nicely|easy)|send (?:${within(4)})?back to (?:him|her|them)|say no`), "reject decline"],
+  [said(`(?:get|start|set) the ball rolling|kick (?:${within(3)})?off|get (?:${within(3)})?(?:under way|going|off the ground)`), "start kick-off"],
+  [said(`(?:back|roll|take) (?:it|this|that|them) (?:back )?out|(?:take|bring|go|put|set|roll) (?:${within(5)})?back(?: to)?(?: (?:what|how|the way|where|as|the (?:last|old|previous|former)))?|undo`), "put-back roll-back undo"],
+  [said(`(?:nuke|wipe|blank)`), "wipe erase"],
+  [said(`(?:turn|switch) (?:${within(5)})?off and (?:back )?on(?: again)?|(?:kick|bounce|cycle)`), "restart"],
+  [said(`(?:give|have) (?:${within(4)})?(?:another|a(?:nother)? new|one more) (?:spin|go|try|shot|run)|(?:try|run|start|kick) (?:${within(4)})?again`), "another-go retry"],
+  [said(`power (?:${within(5)})?(?:down|off)|shut (?:${within(5)})?down|pull the plug`), "power-down stop"],
+  [said(`keep (?:${within(4)})?quiet|stop (?:${within(4)})?(?:shouting|ringing|paging|beeping|nagging)`), "quiet-down silence"],
+  [said(`same again|for another (?:year|month|term|round)|re-?up`), "same-again renew extend"],
+  [said(`(?:go|goes|going|get|put|make) (?:${within(4)})?(?:live|public|out in the open)|on (?:the|our) (?:status page|blog|website|site|homepage|channel|wall|feed|insta(?:gram)?|facebook|linkedin|twitter|youtube)|push the button`), "publish post put-online"],
+  [said(`(?:ship|land|get|push) (?:${within(4)})?(?:in)?to (?:main|master|trunk)`), "merge"],
+  [said(`steer (?:${within(5)})?(?:to|there)|send (?:${within(5)})?(?:elsewhere|to .{1,40} instead)`), "redirect reroute"],
+  [said(`(?:take|bring|put|drop) (?:${within(5)})?down to|(?:take|knock) (?:${within(4)})?off the price`), "lower reduce update"],
+  [said(`hide|(?:take|pull) (?:${within(5)})?(?:down|off (?:the|our) (?:shop|site|page|menu|web))`), "hide take-down"],
+  [said(`(?:don['’]t|do not) let (?:me|us|him|her|them) forget|(?:poke|ping|nudge|prod|jog) (?:me|us|him|her|them)|give (?:${within(4)})?a (?:nudge|poke|prod|kick)`), "remind"],
+  [said(`shut the door on|cut (?:${within(5)})?off|lock (?:${within(3)})?out|keep (?:${within(4)})?out|out of (?:\\S+ ){1,2}reach`), "block cut-off disable"],
+  [said(`(?:a |the )?(?:fresh|new) (?:one|key|token|password|secret) in place|swap (?:${within(4)})?(?:out|for a (?:new|fresh))`), "rotate replace renew"],
+  [said(`hand (?:${within(5)})?in(?: to)?|put (?:${within(4)})?(?:in|forward) (?:for|as|to)|send (?:${within(4)})?in(?=\\s*(?:$|[.,;!?]))`), "hand-in submit"],
   [said(`(?:push|bring|move) (?:${within(6)})?(?:back|forward|to (?:mon|tues|wednes|thurs|fri|satur|sun)day|to the (?:morning|afternoon|evening|\\d+(?:st|nd|rd|th)))|put (?:${within(6)})?off`), "move-date"],
   [said(`(?:turn|switch) (?:${within(6)})?on`), "turn-on"],
   [said(`(?:turn|switch) (?:${within(6)})?off`), "turn-off"],
   [said(`pass(?:ed|es|ing)? (?:${within(8)})?(?:on|over)(?: to)?|hand(?:ed|s|ing)? (?:${within(8)})?over`), "pass-on"],
   [said(`hand (?:${within(5)})?to`), "hand-over assign"],
+  [said(`give (?:${within(4)})?back`), "refund"],
   [said(`(?:money|pay(?:ment)?|deposit|fees?) (?:${within(3)})?back|(?:give|hand) (?:${within(2)})?back (?:(?:the|her|his|their|my|our) )?(?:${within(2)})?(?:money|deposit|fees?|payment|difference)`), "refund"],
   [said(`(?:ok|okay|wave) (?:it|this|that|them|the)|sign off (?:on )?(?:it|this|that|them|the)|give (?:${within(4)})?the (?:go-ahead|green light|nod|ok)|say yes to`), "approve"],
   [said(`turn (?:${within(4)})?down|say no to|knock (?:${within(4)})?back`), "decline"],
@@ -108,6 +152,9 @@ export const sayings: readonly (readonly [RegExp, string])[] = [
 const pull = "(?:pull|merge) requests?|prs?|mrs?";
 /** That a branch is to be pushed, or that what is done is to become a pull request. */
 export const pushing = said(`push (?!(?:back|(?:${within(4)})?(?:back|forward|to (?:mon|tues|wednes|thurs|fri|satur|sun)day))\\b)(?:it|this|that|the|my|your|a|to|up|branch|changes?|fix|everything)\\b|push(?=\\s*(?:$|[.,;!?]))|push \\S*[/-]\\S+|(?:open|create|raise|make|submit|file|prepare|send|put (?:in|up)|start) (?:${within(3)})?(?:${pull})\\b|(?:as|in|into|with) an? (?:draft )?(?:${pull})\\b|(?:put|leave|have) (?:${within(4)})?on (?:a|its own|a new|a separate|a feature) branch\\b`);
+
+/** That code is worked on, so that the work is to be had: on a branch of its own. */
+export const coding = said(`fix|implement|refactor|patch|upgrade|bump|migrate|port|(?:get|make|turn) (?:${within(4)})?(?:green|pass|compile|build)(?: again)?`);
 
 /** Row of the verbs with which somebody is told something. */
 export const tellingRow = verbsLike(stemOf("tell"))[0] ?? -1;

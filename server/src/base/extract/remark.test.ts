@@ -1,0 +1,35 @@
+import { expect, test } from "vitest";
+import { isRemark, type Remark } from "./remark.ts";
+
+const to = (origin: "task" | "directory" | "trusted" | "untrusted" | "model", addresses = ["jo@shop.example"]) => ({ role: "recipient", origins: [origin], labels: [], email: { class: "plain", addresses, domains: ["shop.example"] } }) as const;
+const body = { role: "content", origins: ["model"], labels: [] } as const;
+const mail = (facts: Remark["facts"], more: Partial<Remark> = {}): boolean => isRemark({ effects: ["egress", "write"], facts: { body, ...facts }, labels: ["untrusted"], asked: ["write"], ...more });
+
+test("a word to whom the task or a record names needs not be asked for", () => {
+  expect([mail({ to: to("trusted") }), mail({ to: to("task") }), mail({ to: to("directory") }, { asked: ["read"] })]).toEqual([true, true, true]);
+  expect([mail({ to: to("untrusted") }), mail({ to: to("model") }), mail({})], "nobody knows them").toEqual([false, false, false]);
+});
+
+test("a task that only reads has nobody told", () => {
+  expect(mail({ to: to("trusted") }, { asked: ["read", "browse"] })).toBe(false);
+});
+
+test("what does more than tell is no remark", () => {
+  for (const effect of ["money", "destructive", "access", "exec"] as const) expect(mail({ to: to("trusted") }, { effects: ["egress", "write", effect] }), effect).toBe(false);
+  expect(mail({ to: to("trusted") }, { effects: ["write"] })).toBe(false);
+});
+
+test("nor is it once a text has given orders, or where it tells what is another's", () => {
+  for (const label of ["instructions", "impostor"]) expect(mail({ to: to("trusted") }, { labels: [label] }), label).toBe(false);
+  for (const label of ["confidential", "internal", "others", "secret", "credential", "dictated"]) expect(mail({ to: to("trusted"), body: { ...body, labels: [label] } }), label).toBe(false);
+});
+
+test("links that nobody vouches for, files and a crowd want to be asked for", () => {
+  expect(mail({ to: to("trusted"), body: { ...body, links: ["untrusted"] } })).toBe(false);
+  expect(mail({ to: to("trusted"), attachments: { role: "content", origins: ["model"], labels: [] } })).toBe(false);
+  expect(mail({ to: to("trusted"), attachments: { role: "content", origins: [], labels: [] } })).toBe(true);
+  expect(mail({ to: to("trusted", ["a@x.example", "b@x.example", "c@x.example", "d@x.example"]) })).toBe(false);
+  expect(mail({ channel: { role: "recipient", origins: ["trusted"], labels: [] } })).toBe(false);
+  expect(mail({ channel: { role: "recipient", origins: ["task"], labels: [] } })).toBe(true);
+  expect(mail({ to: to("trusted"), order_id: { role: "target", origins: ["untrusted"], labels: [] } })).toBe(false);
+});
