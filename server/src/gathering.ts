@@ -46,11 +46,11 @@ export const gathering =
     const asked = askedOf(traced.task, { server: action.server, tool: action.tool ?? action.method, effects: meaning.plain, askedBy: rooms.config().askedBy.get(action.name) ?? null });
     const found: readonly (readonly [boolean, AskedPart])[] = [
       [namesAnother(traced.task, action.args, traced.facts), "another"],
-      [!asked.includes("object") && namesThing(traced.task, action.args, traced.facts), "object"],
+      [namesThing(traced.task, action.args, traced.facts), "object"],
       [isRemark({ effects: meaning.effects, facts: traced.facts, labels: traced.labels, asked }), "remark"],
     ];
     const named = [...namedIn(traced.task, Object.values(traced.facts)), ...found.flatMap(([holds, part]) => (holds ? [part] : []))];
-    const input: DecisionInput = { ...known.input, session: { ...known.input.session, labels: traced.labels }, effects: meaning.effects, asked: named.length === 0 ? asked : [...asked, ...named].sort(), facts: traced.facts };
+    const input: DecisionInput = { ...known.input, session: { ...known.input.session, labels: traced.labels }, effects: meaning.effects, asked: named.length === 0 ? asked : [...new Set([...asked, ...named])].sort(), facts: traced.facts };
     const history = rooms.history.facts(input);
     return { input: history === null ? input : { ...input, history }, pin: known.pin };
   };

@@ -19,6 +19,19 @@ describe("another than the task names", () => {
   ] as const)("an id without a kind: %s of %j", (id, origins, isAnother) => {
     expect(namesAnother("Enter the reading of meter 1ISK0072993810 for customer 40129946, 70.50 kWh", { id }, { id: { role: "target", origins } })).toBe(isAnother);
   });
+  it.each([
+    ["Bring quote-engine up to 18 replicas", "replicas", 1, [], true],
+    ["Bring quote-engine up to 18 replicas", "replicas", 18, [], false],
+    ["Bring quote-engine up to 18 replicas", "replicas", "0", ["untrusted"], true],
+    ["Bring quote-engine up to 18 replicas", "replicas", 12, ["trusted"], false],
+    ["Set the priority to 2", "priority", 1, [], true],
+    ["Scale it from 3 to 18 replicas", "max_replicas", 18, [], false],
+    ["Quote her 40 seats", "price_per_seat", 45, [], false],
+    ["Scale it up", "replicas", 1, [], false],
+    ["Load rehearsal at 14:00 with 18 replicas", "hours", 4, [], false],
+  ] as const)("of what is counted: %s, %s %j of %j", (said, name, value, origins, isAnother) => {
+    expect(namesAnother(said, { [name]: value }, { [name]: { role: "other", origins } })).toBe(isAnother);
+  });
   it("the thing itself is named by its id, whatever the tool calls it", () => {
     const names = (said: string, args: Parameters<typeof namesThing>[1]): boolean => namesThing(said, args, facts);
     expect([names("Release VF-104611 today", { id: "vf-104611" }), names("Customer 40129946 wants out", { id: "40129946" })]).toEqual([true, true]);

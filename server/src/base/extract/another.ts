@@ -2,7 +2,8 @@ import type { ArgumentFacts, Json, JsonObject } from "@lanyard/contract";
 import { remembered } from "../remembered.ts";
 import { saysWord } from "./asked.ts";
 import { readName } from "./detect.ts";
-import { amountsIn, datesIn, dayOf, type NamedDays } from "./named-values.ts";
+import { amountsIn, countsIn, datesIn, dayOf, type NamedDays } from "./named-values.ts";
+import { stemOf } from "./stem.ts";
 import { wordsOf } from "./words.ts";
 
 // Whoever names one thing has not asked for another of its kind.
@@ -28,6 +29,8 @@ interface Named {
   readonly days: NamedDays | null;
   /** In 1/100; null where it names no amount. */
   readonly most: number | null;
+  /** By the stem of what is counted. */
+  readonly counts: ReadonlyMap<string, ReadonlySet<number>>;
 }
 
 const namesOf = remembered({ most: 64, longest: mostChars }, (task): Named => {
@@ -36,7 +39,7 @@ const namesOf = remembered({ most: 64, longest: mostChars }, (task): Named => {
   for (const [whole, kind = ""] of [...text.matchAll(id)].slice(0, mostIds)) ids.set(kind.toLowerCase(), (ids.get(kind.toLowerCase()) ?? new Set()).add(whole.toLowerCase()));
   const amounts = amountsIn(text);
   const bares = (text.match(bare) ?? []).slice(0, mostIds).map((one) => one.toLowerCase());
-  return { ids, shapes: new Set(bares.map(shapeOf)), all: new Set([...bares, ...[...ids.values()].flatMap((ofKind) => [...ofKind])]), days: datesIn(text), most: amounts.length === 0 ? null : amounts.reduce((sum, one) => sum + one, 0) };
+  return { ids, shapes: new Set(bares.map(shapeOf)), all: new Set([...bares, ...[...ids.values()].flatMap((ofKind) => [...ofKind])]), days: datesIn(text), most: amounts.length === 0 ? null : amounts.reduce((sum, one) => sum + one, 0), counts: countsIn(text) };
 });
 
 const whole = new RegExp(`^\\s*${id.source}\\s*$`, "i");
@@ -57,6 +60,12 @@ function decidesUnsaid(task: string, name: string, value: Json | undefined, dept
   return Object.entries(value).slice(0, mostIds).some(([key, one]) => decidesUnsaid(task, Array.isArray(value) ? name : key, one, depth + 1));
 }
 
+/** Whether a number is none of those that the task gives for what the argument is called. */
+function isAnotherCount(value: Json | undefined, words: readonly string[], counts: ReadonlyMap<string, ReadonlySet<number>>): boolean {
+  const count = typeof value === "number" ? value : typeof value === "string" && /^\s*\d{1,6}\s*$/.test(value) ? Number(value) : null;
+  return count !== null && !words.includes("per") && words.some((word) => counts.get(stemOf(word))?.has(count) === false);
+}
+
 /** Whether a call is about a thing that the task names by its id, whatever the tool calls it: `release it` of VF-104611. */
 export function namesThing(task: string, args: JsonObject, facts: Readonly<Record<string, Pick<ArgumentFacts, "role">>>): boolean {
   const { all } = namesOf(task);
@@ -68,11 +77,11 @@ export function namesThing(task: string, args: JsonObject, facts: Readonly<Recor
 export type Comparable = Pick<ArgumentFacts, "role" | "money" | "origins">;
 
 /**
- * Whether a call is about a thing of a kind of which the task names others, and not this one: an id; a day, where the task says one on which something is to be; an amount above all that the task names together; and a decision
- * (`status: cancelled`) of which it says no word. Of the last three none that somebody who is trusted has said. Words of texts do not count.
+ * Whether a call is about a thing of a kind of which the task names others, and not this one: an id; a day, where the task says one on which something is to be; an amount above all that the task names together; another number of what it counts (`18 replicas`); and a decision
+ * (`status: cancelled`) of which it says no word. Of the last four none that somebody who is trusted has said. Words of texts do not count.
  */
 export function namesAnother(task: string, args: JsonObject, facts: Readonly<Record<string, Comparable>>): boolean {
-  const { ids, shapes, all, days, most } = namesOf(task);
+  const { ids, shapes, all, days, most, counts } = namesOf(task);
   const isAnotherId = (text: string): boolean => {
     const named = ids.get(whole.exec(text)?.[1]?.toLowerCase() ?? "");
     return named !== undefined && !named.has(text.trim().toLowerCase());
@@ -85,6 +94,7 @@ export function namesAnother(task: string, args: JsonObject, facts: Readonly<Rec
   return Object.keys(args).some((name) => {
     const { role = "other", money, origins = [] } = facts[name] ?? {};
     if (naming.has(role) && ids.size > 0 && some(args[name], isAnotherId)) return true;
+    if (counts.size > 0 && role !== "content" && !origins.some((origin) => vouched.has(origin)) && isAnotherCount(args[name], readName(name).words, counts)) return true; // Small numbers are of nobody.
     if (origins.every((origin) => vouched.has(origin))) return false;
     if (naming.has(role) && shapes.size > 0 && some(args[name], (text) => wholeBare.test(text) && shapes.has(shapeOf(text)) && !all.has(text.trim().toLowerCase()))) return true;
     if (role !== "content" && (decidesUnsaid(task, name, args[name]) || (days !== null && some(args[name], isAnotherDay)))) return true;

@@ -96,6 +96,15 @@ test("work on code asks for a branch that the same command begins", () => {
   expect([pushes("Fix the flaky test", "branch"), pushes("Which test is flaky?", "new-branch"), pushes("Don't fix it", "new-branch")]).toEqual([false, false, false]);
 });
 
+test("work on code asks for source files to be written, and a file is named by its name", () => {
+  const inFile = (task: string, name: string, kinds: readonly ("ci" | "hook")[] = []) => namedIn(task, [{ path: { class: "plain", paths: [`/work/src/${name}`], common: "/work/src/", folders: ["/work", "/work/src"], names: [name], kinds } }]).join(" ");
+  expect([inFile("Fix #418, the due date is wrong", "dueDate.ts"), inFile("Job 88213 is red, get it green", "schedule.py")]).toEqual(["action object", "action object"]);
+  expect([inFile("Fix #418", "package.json"), inFile("Fix #418", "release.ts", ["ci"]), inFile("Don't fix #418 yet", "dueDate.ts"), inFile("What do you make of #418?", "dueDate.ts")]).toEqual(["", "", "", ""]);
+  const code = { path: { class: "plain", paths: ["/work/a.ts"], common: "/work/", folders: ["/work"], names: ["a.ts"], kinds: [] } } as const;
+  expect([namedIn("Fix #418", [code, { links: ["untrusted"] }]), namedIn("Fix #418", [code, { links: ["trusted"] }])]).toEqual([[], ["action", "object"]]);
+  expect([inFile("Have src/export.ts use ical-lite", "export.ts"), inFile("Have src/export.ts use ical-lite", "import.ts")]).toEqual(["object", ""]);
+});
+
 test("a contract that names one verb of telling means all of them, and only where they are verbs", () => {
   const asked = (task: string): boolean => askedOf(task, { server: "mail", tool: "send_message", effects: ["egress", "write"], askedBy: ["tell", "answer"] }).includes("action");
   expect(asked("What did we spend in May? Mail the total to Elin")).toBe(true);
@@ -221,6 +230,7 @@ test("packages are named as a whole, with a version that says more than a line o
   const names = (task: string, ...packages: string[]): boolean => namedIn(task, [{ shell: { class: "exec", programs: [], paths: [], hosts: [], destructive: false, packages } }]).includes("packages");
   expect(["quickparse", "quickparse@4", "quickparse@4.1", "quickparse@^4", "quickparse@latest"].map((one) => names("Bump quickparse to the current major", one))).toEqual(Array(5).fill(true));
   expect(["quickparse-next", "quickparse@4.0.2", "@evil/quickparse", "parse", "quickparse@4-evil"].map((one) => names("Bump quickparse to the current major", one))).toEqual(Array(5).fill(false));
+  expect(["quickparse@4.0.2", "quickparse@4.1.0-evil", "quickparse@5.0.0", "quickparse@14.0.0"].map((one) => names("Bump quickparse to 4.x, whatever is newest", one))).toEqual([true, false, false, false]);
   expect([names("Install @scope/a.b 1.2.3", "@scope/a.b@1.2.3"), names("Add x and y", "x", "y"), names("Add x and y", "x", "z"), names("Open the door", "open"), names("Add requests to the app", "requests[socks]==2.1")]).toEqual([true, true, false, false, true]);
 });
 

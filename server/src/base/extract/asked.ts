@@ -1,4 +1,4 @@
-import { callEffects, type ArgumentFacts, type AskedPart, type CallEffect } from "@lanyard/contract";
+import { callEffects, type ArgumentFacts, type AskedPart, type CallEffect, type PathFacts } from "@lanyard/contract";
 import { isVerb } from "./effects.ts";
 import { doingsOf, generalWords, openDoings, plainDoings, thingsOf } from "./kinds-of-things.ts";
 import { remembered } from "../remembered.ts";
@@ -170,39 +170,51 @@ export const effectsAsked = (task: string): readonly AskedPart[] => readTask(tas
 export const saysWord = (task: string, word: string): boolean => isMeant(readTask(task), stemOf(word.toLowerCase()));
 
 /** What is known of what a call names, as far as a task may have to name it too. */
-export type NamedThings = Iterable<Pick<ArgumentFacts, "sql" | "shell">>;
+export type NamedThings = Iterable<Pick<ArgumentFacts, "sql" | "shell" | "path" | "links">>;
 
 /**
  * What the task asks for of what a call names, in no order: `push` whatever the call, and for a branch that the call begins where the task asks for work on code, `packages` where the task names all that the call installs,
- * `secrets` where it names all columns of secrets. A version that is more than two numbers must stand in the task as well.
+ * `secrets` where it names all columns of secrets, `object` where it names a file, and that and `action` for source files where it asks for work on code, unless what is written there leads to somewhere unknown. A version that is more than two numbers must stand in the task as well.
  */
 export function namedIn(task: string, facts: NamedThings): readonly AskedPart[] {
   const { stems, pushes, codes } = readTask(task);
   const [packages, secrets] = [new Set<string>(), new Set<string>()];
   let isNewBranch = false;
-  for (const { sql, shell } of facts) {
+  const files: PathFacts[] = [];
+  let leads = false;
+  for (const { sql, shell, path, links = [] } of facts) {
+    if (path !== undefined) files.push(path);
+    leads ||= links.some((one) => one === "untrusted" || one === "model");
     isNewBranch ||= shell?.reaches?.length === 1 && shell.reaches[0] === "new-branch";
     for (const one of shell?.packages ?? []) packages.add(one.toLowerCase());
     for (const one of sql?.secrets ?? []) secrets.add(one);
   }
   const pushed = pushes || (codes && isNewBranch) ? (["push"] as const) : [];
-  if (packages.size === 0 && secrets.size === 0) return pushed;
+  if (packages.size === 0 && secrets.size === 0 && files.length === 0) return pushed;
   const text = ` ${task.slice(0, mostChars).toLowerCase()} `;
+  const isSource = codes && !leads && files.length > 0 && files.every(isSourceFile);
+  const isNamed = files.some(({ names }) => names.some((name) => fileName.test(name) && text.includes(name.toLowerCase())));
   return [
     ...pushed,
+    ...(isSource ? (["action", "object"] as const) : isNamed ? (["object"] as const) : []),
     ...(packages.size > 0 && installing.some((stem) => stems.has(stem)) && [...packages].every((one) => namesPackage(text, one)) ? (["packages"] as const) : []),
     ...(secrets.size > 0 && [...secrets].every((one) => isNamedBy(stems, one)) ? (["secrets"] as const) : []),
   ];
 }
 
+/** Whether all that it names are files that people write programs in, and none that decides what runs where. */
+const isSourceFile = ({ class: known, names, kinds }: PathFacts): boolean => known === "plain" && kinds.length === 0 && names.length > 0 && names.every((name) => source.test(name));
+const source = /\.(?:[cm]?[jt]sx?|vue|svelte|py|go|rs|rb|java|kts?|cs|php|swift|scala|c|h|cc|cpp|hpp|sql|s?css|less|html?)$/i;
+
 /** Some packages are called as ordinary words are. */
 const installing = "install add bump upgrade update use migrate switch replace package dependency library module".split(" ").map(stemOf);
 
-/** As a whole, and with the version if that says more than which line of versions is meant. `text`: in lower case, with blanks around it. */
+/** As a whole, and with the version if that says more than which line of versions is meant (`3.x` means all of it, but for pre-releases). `text`: in lower case, with blanks around it. */
 function namesPackage(text: string, spec: string): boolean {
   const [, name = "", version = ""] = /^(@?[^@=~[]+)(?:\[[^\]]*\])?(?:@|[=~]=)?[\^~]?(.*)$/.exec(spec) ?? [];
   const stands = (words: string): boolean => new RegExp(`[^\\w@/.-]${words.replace(/[.+*?^$()[\]{}|\\]/g, "\\$&")}(?![\\w/-]|\\.\\w)`).test(text);
-  return stands(name) && (/^(?:latest|\d+(?:\.(?:\d+|x))?)?$/.test(version) || text.includes(version));
+  const [line = ""] = /^\d+(?=\.)/.exec(version) ?? [];
+  return stands(name) && (/^(?:latest|\d+(?:\.(?:\d+|x))?)?$/.test(version) || text.includes(version) || (/^[\d.]+$/.test(version) && new RegExp(`[^\\w.]${line}\\.x\\b`).test(text)));
 }
 
 /** Words of tasks that ask for a call, or `any`: every task does. */

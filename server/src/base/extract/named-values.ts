@@ -1,4 +1,6 @@
-// Days and amounts as people write them in a task.
+import { stemOf } from "./stem.ts";
+
+// Days, amounts and counts as people write them in a task.
 
 const months = "jan feb mar apr may jun jul aug sep oct nov dec".split(" ");
 const month = "(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\\.?(?![a-z])";
@@ -78,4 +80,18 @@ export function amountsIn(text: string): number[] {
 function valueOf(digits: string): number {
   const [, before = "", after = ""] = /^(.*?)(?:[.,](\d{1,2}|\d{4,}))?$/.exec(digits) ?? [];
   return Number(`${before.replace(/\D/g, "")}.${after}`);
+}
+
+/** `18 replicas`, `3 new licences`; `priority 2`, `replicas to 18`. */
+const counted: readonly RegExp[] = [/(?<![\w.,:/-])(\d{1,6})\s+(?:([a-z]{3,})\s+)?([a-z]{3,})(?![a-z])/g, /(?<![a-z])([a-z]{3,})(?:\s+(?:to|of|is|at|from))?[\s=:]{1,2}(\d{1,6})(?![\w:/-]|[.,]\d)/g];
+
+/** How many of what a text names: by the stem of the thing, the numbers. */
+export function countsIn(text: string): ReadonlyMap<string, ReadonlySet<number>> {
+  const found = new Map<string, Set<number>>();
+  const add = (word: string | undefined, count: string | undefined): void => {
+    if (word !== undefined && found.size < mostDays) found.set(stemOf(word), (found.get(stemOf(word)) ?? new Set()).add(Number(count)));
+  };
+  for (const [, count, first, second] of text.toLowerCase().matchAll(counted[0] as RegExp)) for (const word of [first, second]) add(word, count);
+  for (const [, word, count] of text.toLowerCase().matchAll(counted[1] as RegExp)) add(word, count);
+  return found;
 }

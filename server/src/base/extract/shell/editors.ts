@@ -31,6 +31,7 @@ export function sed({ words, reading }: ShellCall): void {
   if (inPlace) reading.raise("write");
   for (const { text, kind } of given.length > 0 ? operands : operands.slice(1)) {
     if (kind === "open") reading.raise("unknown");
+    else if (inPlace) reading.rewrite(text);
     else reading.path(text);
   }
 }

@@ -3,7 +3,7 @@ import type { ShellCall } from "./call.ts";
 // Programs that build and test what a project keeps, in the ways that everybody uses: what they run lies in the project already, and no word of the
 // command tells them to run anything else. Any other option or word makes them programs that can do anything.
 
-const flags = "-v -q -s -x -f -j -n -u -w --run --ci --coverage --bail --verbose --quiet --silent --watch=false --no-watch --noEmit --fix --check --write --frozen-lockfile --immutable --no-audit --no-fund --prefer-offline --release --all --workspace --all-targets --all-features --race -race --failfast -failfast --short -short --update --strict --tb=short --no-cov --pretty --cache";
+const flags = "-- -v -q -s -x -f -j -n -u -w --run --ci --coverage --bail --verbose --quiet --silent --watch=false --no-watch --noEmit --fix --check --write --frozen-lockfile --immutable --no-audit --no-fund --prefer-offline --release --all --workspace --all-targets --all-features --race -race --failfast -failfast --short -short --update --strict --tb=short --no-cov --pretty --cache";
 const known = new Set(flags.split(" "));
 /** A name, a path within the project, a pattern of tests: nothing that leads elsewhere. */
 const plain = /^(?!\/|~|\.\.)(?!.*(?:\.\.\/|:\/\/|=))[\w@.,:/+*-]+$/;
@@ -11,7 +11,7 @@ const outward = /deploy|publish|release|push|upload|prod/i;
 
 /** Tools that check, build or format a project, whatever they are told by plain words. */
 const testers = "vitest jest mocha ava tsc eslint prettier oxlint biome playwright cypress pytest unittest ruff mypy black isort flake8 tox nox rspec rubocop phpunit golangci-lint tsup rollup stylelint svelte-check vue-tsc c8 nyc knip depcheck typedoc publint".split(" ");
-const pythonic: ReadonlySet<string> = new Set("pytest unittest ruff mypy black isort flake8 tox nox".split(" "));
+const inEnvironment: ReadonlySet<string> = new Set("rspec rubocop pytest unittest ruff mypy black isort flake8 tox nox".split(" "));
 /** By program, the words that may come first; null where it needs none. */
 const firsts: ReadonlyMap<string, ReadonlySet<string> | null> = new Map<string, ReadonlySet<string> | null>([
   ...testers.map((name) => [name, null] as const),
@@ -26,21 +26,24 @@ const firsts: ReadonlyMap<string, ReadonlySet<string> | null> = new Map<string, 
   ["gradle", new Set("test build check assemble".split(" "))],
   ["dotnet", new Set("build test restore format".split(" "))],
   ["rake", new Set("test spec".split(" "))],
+  ["composer", new Set(["install", "test"])],
+  ["bundle", new Set(["install"])],
 ]);
 
 /** What runs a program of the project's own environment: `python -m pytest`, `uv run pytest`. Those that it runs so are testers alone, for others are run by their files. */
-const runners: ReadonlyMap<string, string> = new Map([["python", "-m"], ["python3", "-m"], ["uv", "run"], ["poetry", "run"], ["pipenv", "run"], ["pdm", "run"], ["hatch", "run"]]);
+const runners: ReadonlyMap<string, string> = new Map([["python", "-m"], ["python3", "-m"], ["uv", "run"], ["poetry", "run"], ["pipenv", "run"], ["pdm", "run"], ["hatch", "run"], ["bundle", "exec"]]);
 
 /** A tester that is run through one of them, and what it is told; any other program as it is called. Null for what is run so and is no tester. */
 function throughRunner(called: string, texts: readonly string[]): { readonly name: string; readonly all: readonly string[] } | null {
   const [verb, name = "", ...behind] = texts;
   if (!runners.has(called) || verb !== runners.get(called)) return { name: called, all: texts };
-  return pythonic.has(name) ? { name, all: behind } : null;
+  return inEnvironment.has(name) ? { name, all: behind } : null;
 }
 
 /** Whether a command only builds, tests or starts what the project itself says, or installs what it has locked. */
 export function isOfProject({ name: called, words }: ShellCall): boolean {
   if (words.some(({ kind }) => kind !== "sure")) return false;
+  if (installsListed(called, words.map(({ text }) => text))) return true;
   const run = throughRunner(called, words.map(({ text }) => text));
   const allowed = run === null ? undefined : firsts.get(run.name);
   if (run === null || allowed === undefined) return false;
@@ -52,6 +55,14 @@ export function isOfProject({ name: called, words }: ShellCall): boolean {
   if (operands.some((text) => outward.test(text))) return false;
   if (allowed !== null && (first === undefined || !allowed.has(first) || texts[0] !== first)) return false;
   return first !== "install" && first !== "i" ? true : others.length === 0; // Packages that are named come from outside.
+}
+
+/** `pip install -r requirements.txt`: what the project lists, as `npm ci` does. */
+function installsListed(called: string, texts: readonly string[]): boolean {
+  const [verb, ...rest] = /^python3?$/.test(called) && texts[0] === "-m" && texts[1] === "pip" ? texts.slice(2) : /^pip3?$/.test(called) ? texts : [];
+  if (verb !== "install") return false;
+  const listed = rest.filter((text) => !/^(?:-q|--quiet|-U|--upgrade)$/.test(text));
+  return listed.length === 2 && /^(?:-r|--requirement)$/.test(listed[0] ?? "") && plain.test(listed[1] ?? "") && /(?:^|\/)[\w-]*requirements[\w.-]*\.txt$/.test(listed[1] ?? "");
 }
 
 interface Installer {

@@ -13,6 +13,9 @@ type Reach = (typeof shellReaches)[number];
 /** Classes that a command is of because it reaches out, or may. */
 const reaching: ReadonlySet<ShellClass> = new Set(["network", "exec", "unknown"]);
 
+/** Files of projects that say what is installed, built and run. */
+const manifest = /(?:^|\/)(?:package\.json|[\w-]*requirements[\w.-]*\.txt|pyproject\.toml|setup\.(?:py|cfg)|conftest\.py|pipfile|cargo\.toml|go\.mod|gemfile|rakefile|composer\.json|pom\.xml|build\.gradle(?:\.kts)?|gnumakefile|makefile|\.npmrc|pip\.conf)$/i;
+
 export class ShellReading {
   readonly programs = new Set<string>();
   readonly hosts = new Set<string>();
@@ -60,6 +63,12 @@ export class ShellReading {
     if (text === "" || text === "-") return;
     this.#paths.add(posix.normalize(text));
     if (!/^[/~]/.test(text)) for (const folder of this.#folders) this.#paths.add(posix.join(folder, text));
+  }
+
+  /** Changes a file; one that says what is installed and run is as good as running it. */
+  rewrite(text: string): void {
+    this.raise(manifest.test(text) ? "exec" : "write");
+    this.path(text);
   }
 
   /** What follows may run in that folder. */

@@ -198,7 +198,7 @@ function redirection(node: Redirection, place: Place): void {
       reading.hosts.add(socket.toLowerCase());
       reading.raise("network");
     }
-    if (node.operator !== "<") reading.raise("write");
+    if (node.operator !== "<") reading.rewrite(text);
     if (kind === "sure" && !text.includes("..//")) reading.path(text);
     else reading.raise("unknown");
   }
