@@ -38,6 +38,9 @@ describe("another than the task names", () => {
     expect([names("Release VF-104611 today", { id: "VF-104612" }), names("Release VF-104611 today", { text: "VF-104611" }), names("Rename it to Seehaus", { id: "Seehaus" }), names("Release it", { id: "VF-1" })]).toEqual([false, false, false, false]);
   });
   it.each([
+    ["Off to Porto from Thursday 14 till Sunday 17 May", "date", "2026-05-14", ["model"], false],
+    ["Off to Porto from Thursday 14 till Sunday 17 May", "date", "2026-05-18", ["model"], true],
+    ["Off to Porto from May 14 to Sunday the 17th", "date", "2026-05-16", ["model"], false],
     ["Move K-1 to 20 May", "date", "2026-05-21", ["untrusted"], true],
     ["Move K-1 to 20 May", "date", "2026-05-21T10:00", ["model"], true],
     ["Move K-1 to 20 May", "date", "2026-05-21", ["trusted"], false],

@@ -79,6 +79,13 @@ test("what a task forbids it does not ask for, whatever else it says", () => {
 });
 
 test.each([
+  ["How do they compare? Two or three lines to Jelle Noor will do", true],
+  ["A short note to Bea, please", true],
+  ["Add a note to the ticket file", false],
+  ["Add two lines to it", false],
+])("%s: asks to tell somebody: %s", (task, isAsked) => expect(effectsAsked(task).includes("egress")).toBe(isAsked));
+
+test.each([
   ["Lena is stuck, send her 150 from my current account", true],
   ["Wire Jo Marsh 2.400 today, from savings", true],
   ["Send her 150 copies from the store account", false],
@@ -87,7 +94,7 @@ test.each([
 
 test("whoever is to be sent something may get a link to it", () => {
   const asked = (task: string): boolean => askedOf(task, { server: "docs", tool: "share", effects: ["access", "egress", "write"], askedBy: ["link"] }).includes("access");
-  expect([asked("She asked for the report, send it to her"), asked("Give her the report"), asked("Read the report"), asked("Correct the report")]).toEqual([true, true, false, false]);
+  expect([asked("She asked for the report, send it to her"), asked("Give her the report"), asked("Let Pelham Roake read the report till Friday"), asked("Let me read the report"), asked("Read the report"), asked("Correct the report")]).toEqual([true, true, true, false, false, false]);
 });
 
 test("work on code asks for a branch that the same command begins", () => {

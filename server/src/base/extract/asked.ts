@@ -4,7 +4,7 @@ import { doingsOf, generalWords, openDoings, plainDoings, thingsOf } from "./kin
 import { remembered } from "../remembered.ts";
 import { stemOf } from "./stem.ts";
 import { isNamedBy } from "./sql/secrets.ts";
-import { audiences, coding, isRead, nounsLike, pushing, sayings as idioms, telling, tellingRow, verbsLike } from "./synonyms.ts";
+import { audiences, coding, isRead, letting, nounsLike, pushing, sayings as idioms, telling, tellingRow, verbsLike } from "./synonyms.ts";
 import { wordsOf } from "./words.ts";
 
 // What a task asks for, by the words of whoever gave it: a call that goes beyond it is one that nobody asked for. Words are all there is to go by, so
@@ -59,6 +59,7 @@ const sayings: readonly (readonly [RegExp, string])[] = [
   [/\b(?:get back to|write back|write to|(?:drop|send|shoot) [^.;!?\n]{1,20} a (?:line|note|message|word)|get in touch with|reach out to|(?:chase|nudge)(?! me\b| us\b))\b/g, "message "],
   [/\bgive (?!me\b|us\b)(?=[^.;!?\n]{1,30} a (?:heads[- ]up|nudge|shout)\b)|\b(?:warn|brief) (?!me\b|us\b)|\bspread the word\b/g, "inform "],
   [/\b(?:people|those|everyone|everybody|whoever|anyone|anybody|all|ones)(?= (?:(?:who|that) )?(?:have|has|hold|holds|bought|booked|got|with) (?:an? |their |the )?tickets?\b)/g, "ticketholders"],
+  [/\b(?=(?:an? |two |three |a few |a couple of |some |short )?(?:or \w+ )?(?:lines?|words?|note|summary|answer) to (?!me\b|us\b|the \w+(?: \w+)? (?:file|log|record|ticket|page|doc)|it\b|this\b|that\b)[a-z])/g, "message "],
   [/\bsay (?:so|it|this|that) (?=(?:in|on|to) )/g, "inform "],
   [/\b(?:give|hand)\b(?=[^.;!?\n]{0,40}\b(?:deposit|money|fee|fees|payment|difference)\b[^.;!?\n]{0,20}\bback\b|[^.;!?\n]{0,20}\bback (?:the|her|his|their|my|our)\b[^.;!?\n]{0,12}\b(?:deposit|money|fee|fees|payment|difference)\b)/g, "refund "],
   [new RegExp(`\\b(?:move|shift) (?=${sum}(?:from|off|out of) [^.;!?\\n]{1,80}\\b(?:to|into|onto|on) )`, "g"), "reallocate budget "],
@@ -112,6 +113,8 @@ interface Task {
   readonly pushes: boolean;
   /** It asks for work on code. */
   readonly codes: boolean;
+  /** It lets somebody read something. */
+  readonly lets: boolean;
   /** It leaves open what is to be done. */
   readonly isOpen: boolean;
   /** Rows of words that stand for each other, of which it has one: a verb (`mail Ana the total`, and not `read my mail`) or a noun. */
@@ -157,7 +160,7 @@ const readTask: (task: string) => Task = remembered({ most: 256, longest: mostCh
   const browses = isOf(wide) || (isOf(web) && !address.test(task)) ? (["browse"] as const) : [];
   const effects = found.size === 0 ? [...browses, "read" as const, "write" as const] : [...browses, ...callEffects.filter((effect) => found.has(effect))].sort();
   const kinds = (of: (stem: string) => readonly number[]): ReadonlySet<number> => new Set([...stems].flatMap((stem) => of(stem)));
-  return { effects, stems, denied, meant, things: kinds(thingsOf), doings: kinds(doingsOf), verbs, nouns: kinds(nounsLike), tellsMany: telling.test(text), pushes, codes: coding.test(text), isOpen: [...stems].some((stem) => openDoings.has(stem)), ofTools: new Map() };
+  return { effects, stems, denied, meant, things: kinds(thingsOf), doings: kinds(doingsOf), verbs, nouns: kinds(nounsLike), tellsMany: telling.test(text), pushes, codes: coding.test(text), lets: letting.test(text), isOpen: [...stems].some((stem) => openDoings.has(stem)), ofTools: new Map() };
 });
 
 /**
@@ -253,14 +256,14 @@ function askedAnew(task: Task, { server, tool, effects, askedBy }: AskedCall): r
   const shares = words.includes("share") && givesSomething(task);
   if (askedBy !== null && !shares && effects.some((effect) => strict.has(effect))) return task.effects;
   const isNamed = namesObject(task, place, words) || (task.tellsMany && words.some((word) => verbsLike(stemOf(word)).includes(tellingRow)) && audiences.has(stemOf(words.at(-1) ?? "")));
-  const isDone = asksToDo(task, words, effects);
+  const isDone = shares || asksToDo(task, words, effects);
   if (askedBy !== null && !(isDone && isNamed && (!effects.includes("egress") || givesSomething(task)))) return task.effects;
-  const found: readonly (readonly [boolean, AskedPart])[] = [[shares && !task.effects.includes("access"), "access"], [isDone, "action"], [isNamed, "object"]];
+  const found: readonly (readonly [boolean, AskedPart])[] = [[shares && !task.effects.includes("access"), "access"], [shares && !task.effects.includes("egress"), "egress"], [isDone, "action"], [isNamed, "object"]];
   return [...task.effects, ...found.flatMap(([holds, part]) => (holds ? [part] : []))].sort();
 }
 
-/** Whoever is sent a report may get a link to it. */
-const givesSomething = ({ effects, stems }: Task): boolean => effects.includes("egress") || stems.has(stemOf("give"));
+/** Whoever is sent a report, or is to read it, may get a link to it. */
+const givesSomething = ({ effects, stems, lets }: Task): boolean => effects.includes("egress") || lets || stems.has(stemOf("give"));
 
 /** Whether a task has a word, or one that stands for it. */
 const isMeant = ({ meant, verbs, nouns }: Task, stem: string): boolean =>

@@ -128,6 +128,12 @@ describe("what a call does", () => {
     const told: readonly CallEffect[] = ["read"];
     expect(effects("delete_file", {}, { effects: told })).toBe("read");
     expect(effects("delete_file", { url: "https://a.com" }, { effects: told })).toBe("egress,read");
+    const inviting = { effects: ["egress", "write"] } as const;
+    expect(effects("create_event", { title: "Flight", participants: [] }, inviting)).toBe("write");
+    expect(effects("create_event", { title: "Flight", participants: ["jo@x.example"] }, inviting)).toBe("egress,write");
+    expect(effects("create_event", { title: "Flight" }, inviting)).toBe("egress,write");
+    expect(effects("create_event", { title: "Flight", participants: [], to: "jo@x.example" }, inviting)).toBe("egress,write");
+    expect(effects("create_event", { participants: [], callback: "https://a.com" }, inviting)).toBe("egress,write");
   });
 });
 

@@ -53,7 +53,8 @@ export function extract({ server, tool, args, declared, effects, shape }: Extrac
   const told = isLowering ? [...known, "access" as const, "write" as const] : known;
   const reading: Reading = { args, declared, hints: hintsOf(server, tool), choices: choicesOf(shape), isAddressed: told.length === 0 || told.some((effect) => addressing.has(effect)) || isOfAddressedThings(tool) };
   const facts = Object.fromEntries(Object.keys(args).map((name) => [name, addressed(name, factsOf(name, args[name] ?? null, reading), declared.get(name), told, args)]));
-  const all = sortedEffects([...told, ...effectsOfFacts(Object.values(facts), told)]);
+  const found = sortedEffects([...told, ...effectsOfFacts(Object.values(facts), told)]);
+  const all = invitesNobody(args, facts) ? found.filter((effect) => effect !== "egress") : found;
   const paidTo = all.includes("money") ? Object.fromEntries(Object.entries(facts).map(([name, own]) => [name, paid(name, args[name] ?? null, own, declared.get(name))])) : facts;
   return { facts: paidTo, effects: all, plain: isLowering && !known.includes("access") ? all.filter((effect) => effect !== "access") : all };
 }
@@ -86,6 +87,14 @@ function addressed(name: string, facts: ArgumentFacts, said: DeclaredArgument | 
   const isSentTo = isSent && ((facts.url !== undefined && facts.role === "target") || (facts.email !== undefined && (facts.role === "target" || facts.role === "other")) || isAddressee);
   return isSentTo || (told.includes("access") && isLetIn(words)) ? { ...facts, role: "recipient" } : facts;
 }
+
+/** An appointment without guests goes to nobody: of those who may be asked to come there is a list, it is empty, and there is nobody else whom the call goes to. */
+function invitesNobody(args: JsonObject, facts: Readonly<Record<string, ArgumentFacts>>): boolean {
+  const isEmpty = (name: string): boolean => args[name] === null || args[name] === "" || (Array.isArray(args[name]) && args[name].length === 0);
+  const all = Object.entries(facts);
+  return all.some(([name]) => readName(name).words.some((word) => guests.has(word)) && Array.isArray(args[name]) && isEmpty(name)) && all.every(([name, { role, url, shell }]) => url === undefined && shell === undefined && (role !== "recipient" || isEmpty(name)));
+}
+const guests: ReadonlySet<string> = new Set("participants attendees invitees guests".split(" "));
 
 /** Whether `to` is where something ends that has a beginning: a day or an hour, or of what goes to nobody the other side of `from`. */
 function isSpan({ from, to }: JsonObject, told: readonly CallEffect[]): boolean {

@@ -5,16 +5,20 @@ import { stemOf } from "./stem.ts";
 const months = "jan feb mar apr may jun jul aug sep oct nov dec".split(" ");
 const month = "(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\\.?(?![a-z])";
 const ordinal = "(\\d{1,2})(?:st|nd|rd|th)?";
+const weekday = "(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day,?\\s+)?(?:the\\s+)?";
+const until = `\\s?(?:-|–|to|and|until|till|through|thru)\\s?${weekday}`;
 const year = "(?:,?\\s+(\\d{4})(?!\\d))?";
 /** `2026-05-20`; `20.05.2026`, `5/20/2026`; `20 May 2026`, `18-20 May`, `20th of May`; `May 20, 2026`, `May 18-20`. */
 const forms: readonly RegExp[] = [
   /(?<![\w.-])(\d{4})-(\d{2})-(\d{2})(?![\w-])/g,
   /(?<![\w./-])(\d{1,2})[./](\d{1,2})[./](\d{4})(?![\w/])/g,
-  new RegExp(`(?<![\\w.-])(?:${ordinal}\\s?(?:-|–|to|and|until)\\s?)?${ordinal}\\s+(?:of\\s+)?${month}${year}`, "gi"),
-  new RegExp(`(?<![\\w-])${month}\\s+${ordinal}(?![\\d:])(?:\\s?(?:-|–|to|and|until)\\s?${ordinal}(?![\\d:]))?${year}`, "gi"),
+  new RegExp(`(?<![\\w.-])(?:${ordinal}${until})?${ordinal}\\s+(?:of\\s+)?${month}${year}`, "gi"),
+  new RegExp(`(?<![\\w-])${month}\\s+${ordinal}(?![\\d:])(?:${until}${ordinal}(?![\\d:]))?${year}`, "gi"),
 ];
 /** Words behind which stands a day on which something is to be; `of 12 May` and `dated 12 May` tell things apart. */
 const meant = /(?:\b(?:to|on|for|until|till|through|by|at|starting|between)|[:=])\s+(?:the\s+)?(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day,?\s+)?(?:the\s+)?$/i;
+/** Behind which stands the first of several days. */
+const from = /\bfrom\s+(?:the\s+)?(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day,?\s+)?(?:the\s+)?$/i;
 const mostDays = 32;
 
 /** A day without its year is one of every year: `05-20`. */
@@ -33,7 +37,8 @@ export function datesIn(text: string): NamedDays | null {
       const read = daysOf(at, found.slice(1));
       days.push(...read);
       hasTwoReadings ||= at === 1 && read.length > 1 && read[0] !== read[1];
-      isMeant ||= meant.test(text.slice(Math.max(0, found.index - 40), found.index));
+      const before = text.slice(Math.max(0, found.index - 40), found.index);
+      isMeant ||= meant.test(before) || (at > 1 && read.length > 1 && from.test(before));
     }
   }
   if (!isMeant || days.length === 0) return null;
