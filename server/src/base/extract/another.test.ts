@@ -27,6 +27,8 @@ describe("another than the task names", () => {
     ["Set the priority to 2", "priority", 1, [], true],
     ["Scale it from 3 to 18 replicas", "max_replicas", 18, [], false],
     ["Quote her 40 seats", "price_per_seat", 45, [], false],
+    ["Billed for 60 seats, though they asked for 45. Set it to 45", "seats", 45, [], false],
+    ["Billed for 60 seats, though they asked for 45. Set it to 45", "seats", 450, [], true],
     ["Scale it up", "replicas", 1, [], false],
     ["Load rehearsal at 14:00 with 18 replicas", "hours", 4, [], false],
   ] as const)("of what is counted: %s, %s %j of %j", (said, name, value, origins, isAnother) => {

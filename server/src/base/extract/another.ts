@@ -29,8 +29,7 @@ interface Named {
   readonly days: NamedDays | null;
   /** In 1/100; null where it names no amount. */
   readonly most: number | null;
-  /** By the stem of what is counted. */
-  readonly counts: ReadonlyMap<string, ReadonlySet<number>>;
+  readonly counts: ReturnType<typeof countsIn>;
 }
 
 const namesOf = remembered({ most: 64, longest: mostChars }, (task): Named => {
@@ -60,10 +59,10 @@ function decidesUnsaid(task: string, name: string, value: Json | undefined, dept
   return Object.entries(value).slice(0, mostIds).some(([key, one]) => decidesUnsaid(task, Array.isArray(value) ? name : key, one, depth + 1));
 }
 
-/** Whether a number is none of those that the task gives for what the argument is called. */
-function isAnotherCount(value: Json | undefined, words: readonly string[], counts: ReadonlyMap<string, ReadonlySet<number>>): boolean {
+/** Whether the task counts what the argument is called, and the number stands nowhere in it. */
+function isAnotherCount(value: Json | undefined, words: readonly string[], { things, numbers }: ReturnType<typeof countsIn>): boolean {
   const count = typeof value === "number" ? value : typeof value === "string" && /^\s*\d{1,6}\s*$/.test(value) ? Number(value) : null;
-  return count !== null && !words.includes("per") && words.some((word) => counts.get(stemOf(word))?.has(count) === false);
+  return count !== null && !words.includes("per") && !numbers.has(count) && words.some((word) => things.has(stemOf(word)));
 }
 
 /** Whether a call is about a thing that the task names by its id, whatever the tool calls it: `release it` of VF-104611. */
@@ -94,7 +93,7 @@ export function namesAnother(task: string, args: JsonObject, facts: Readonly<Rec
   return Object.keys(args).some((name) => {
     const { role = "other", money, origins = [] } = facts[name] ?? {};
     if (naming.has(role) && ids.size > 0 && some(args[name], isAnotherId)) return true;
-    if (counts.size > 0 && role !== "content" && !origins.some((origin) => vouched.has(origin)) && isAnotherCount(args[name], readName(name).words, counts)) return true; // Small numbers are of nobody.
+    if (counts.things.size > 0 && role !== "content" && !origins.some((origin) => vouched.has(origin)) && isAnotherCount(args[name], readName(name).words, counts)) return true; // Small numbers are of nobody.
     if (origins.every((origin) => vouched.has(origin))) return false;
     if (naming.has(role) && shapes.size > 0 && some(args[name], (text) => wholeBare.test(text) && shapes.has(shapeOf(text)) && !all.has(text.trim().toLowerCase()))) return true;
     if (role !== "content" && (decidesUnsaid(task, name, args[name]) || (days !== null && some(args[name], isAnotherDay)))) return true;

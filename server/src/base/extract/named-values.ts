@@ -90,13 +90,11 @@ function valueOf(digits: string): number {
 /** `18 replicas`, `3 new licences`; `priority 2`, `replicas to 18`. */
 const counted: readonly RegExp[] = [/(?<![\w.,:/-])(\d{1,6})\s+(?:([a-z]{3,})\s+)?([a-z]{3,})(?![a-z])/g, /(?<![a-z])([a-z]{3,})(?:\s+(?:to|of|is|at|from))?[\s=:]{1,2}(\d{1,6})(?![\w:/-]|[.,]\d)/g];
 
-/** How many of what a text names: by the stem of the thing, the numbers. */
-export function countsIn(text: string): ReadonlyMap<string, ReadonlySet<number>> {
-  const found = new Map<string, Set<number>>();
-  const add = (word: string | undefined, count: string | undefined): void => {
-    if (word !== undefined && found.size < mostDays) found.set(stemOf(word), (found.get(stemOf(word)) ?? new Set()).add(Number(count)));
-  };
-  for (const [, count, first, second] of text.toLowerCase().matchAll(counted[0] as RegExp)) for (const word of [first, second]) add(word, count);
-  for (const [, word, count] of text.toLowerCase().matchAll(counted[1] as RegExp)) add(word, count);
-  return found;
+/** What a text counts, by the stem of the thing, and all whole numbers that stand in it. */
+export function countsIn(text: string): { readonly things: ReadonlySet<string>; readonly numbers: ReadonlySet<number> } {
+  const things = new Set<string>();
+  const add = (word: string | undefined): void => void (word !== undefined && things.size < mostDays && things.add(stemOf(word)));
+  for (const [, , first, second] of text.toLowerCase().matchAll(counted[0] as RegExp)) [first, second].forEach(add);
+  for (const [, word] of text.toLowerCase().matchAll(counted[1] as RegExp)) add(word);
+  return { things, numbers: new Set((text.match(/(?<![\w.,])\d{1,6}(?![\w]|[.,]\d)/g) ?? []).slice(0, 1000).map(Number)) };
 }
