@@ -145,6 +145,9 @@ async function core({ config, environment, log, clock = systemClock }: ComposeOp
   return { clock, log, store, live, identity, catalog, ground, decision, releases, approvals, limits, credentials, stop, budgets, labels, flow: flowing({ store, clock, live, identity, classifier: labels.classifier }, held), ...remembering({ store, clock, log, limits, decision, identity }, held) };
 }
 
+/** How long whoever asks for the catalog waits at most, while servers have not shown their tools yet since the daemon began. */
+const firstLookMs = 5000;
+
 /** Builds and starts a daemon. Throws Fault `conflict` when another holds the data folder, `ledger_unavailable`, `invalid_config`. */
 export async function compose(options: ComposeOptions): Promise<Daemon> {
   await using held = new AsyncDisposableStack();
@@ -192,7 +195,7 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
   const authority = held.use(new AuthorityDoor({ authenticate: identity.authenticate, stopOf: (principal) => rooms.stop.stopOf(principal), hold: identity.hold, termMs: () => live.current().stop.authorityTermMs, limits: rooms.limits }));
   await linkStop(rooms, { face, servers, authority }, held);
   linkChanges(rooms, { face, egress, servers, clear: () => clearSandboxes(settings(environment).home) }, held);
-  const { ask, past } = administration(rooms, { alerts, ...back, channels: channelsRoom(rooms, outbox), servers: () => servers.state() as unknown as JsonObject[], look: (server) => servers.probe(server), url: () => listening.url, egressCa: async (principal) => (await egress.authority(principal)).pem });
+  const { ask, past } = administration(rooms, { alerts, ...back, channels: channelsRoom(rooms, outbox), servers: () => servers.state() as unknown as JsonObject[], look: (server) => servers.probe(server), looked: () => Promise.race([probes, new Promise((resolve) => void clock.after(firstLookMs, () => resolve(null)))]), url: () => listening.url, egressCa: async (principal) => (await egress.authority(principal)).pem });
   const listening: Listening = held.use(await listen({ config, gateway: face, egress, authority, surfaces, api: ask, log }));
   identity.awaitHolders();
   surfaces.announce();
@@ -215,7 +218,7 @@ export async function compose(options: ComposeOptions): Promise<Daemon> {
 export async function composeOffline(options: ComposeOptions): Promise<Offline> {
   await using held = new AsyncDisposableStack();
   const rooms = await core(options, held);
-  const { ask } = administration(rooms, { alerts: storedAlerts(rooms.store), undo: noUndo, held: noHeld, channels: channelsRoom(rooms, null), servers: () => [], look: () => Promise.resolve(), url: () => "", egressCa: () => Promise.resolve("") });
+  const { ask } = administration(rooms, { alerts: storedAlerts(rooms.store), undo: noUndo, held: noHeld, channels: channelsRoom(rooms, null), servers: () => [], look: () => Promise.resolve(), looked: () => Promise.resolve(), url: () => "", egressCa: () => Promise.resolve("") });
   const kept = held.move();
   return { api: ask, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
@@ -312,7 +315,7 @@ function spec([name, server]: [string, ServerDefinition], credentials: Credentia
   return { name, command, args, cwd, env: () => credentials.give(name, server.env), ...(isolated && { enclose: () => enclose(name, isolated) }) };
 }
 
-function administration(rooms: Core, net: { alerts: Rooms["alerts"]; undo: Rooms["undo"]; held: Rooms["held"]; channels: Rooms["channels"]; servers(): JsonObject[]; look: Rooms["catalog"]["look"]; url(): string; egressCa: Rooms["egressCa"] }): { ask: Api; past: PastBundles } {
+function administration(rooms: Core, net: { alerts: Rooms["alerts"]; undo: Rooms["undo"]; held: Rooms["held"]; channels: Rooms["channels"]; servers(): JsonObject[]; look: Rooms["catalog"]["look"]; looked(): Promise<unknown>; url(): string; egressCa: Rooms["egressCa"] }): { ask: Api; past: PastBundles } {
   const { clock, log, limits, store, live, identity, catalog, decision, releases, approvals, credentials, stop, budgets } = rooms;
   const past = new PastBundles({ store, active: () => decision.active()?.snapshot ?? null });
   const versions = releaseViews({ store, releases, lineup: () => decision.lineup() });
@@ -335,6 +338,10 @@ function administration(rooms: Core, net: { alerts: Rooms["alerts"]; undo: Rooms
     held: net.held,
     workspaces: new Proposals({ store, config: () => live.current() }),
     catalog: {
+      list: async (): Promise<readonly CatalogEntry[]> => {
+        await net.looked();
+        return catalog.entries();
+      },
       entries: (): readonly CatalogEntry[] => catalog.entries(),
       look: net.look,
       diff: (server, tool) => catalog.diff(server, tool),

@@ -12,7 +12,7 @@ const row = ({ server, tool, state, why, approvedHash, seenHash }: CatalogEntry)
 });
 
 export const catalogHandlers = ({ catalog }: Rooms): Record<"catalog_list" | "catalog_diff" | "catalog_approve", Handler> => ({
-  catalog_list: () => ({ json: { tools: catalog.entries().map(row) } }),
+  catalog_list: async () => ({ json: { tools: (await catalog.list()).map(row) } }),
   catalog_diff: async ({ query }) => {
     const server = String(query["server"]);
     await catalog.look(server).catch((error: unknown) => {

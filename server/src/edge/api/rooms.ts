@@ -61,6 +61,8 @@ export interface Rooms {
   readonly held: Pick<HeldWrites, "list" | "withdraw">;
   readonly workspaces: Pick<Proposals, "list" | "gates" | "lacking" | "open" | "propose" | "judge" | "approve" | "apply" | "revert" | "conclude" | "discard">;
   readonly catalog: {
+    /** Once every server has been looked at since this process began, or a few seconds after that has begun. */
+    list(): Promise<readonly CatalogEntry[]>;
     entries(): readonly CatalogEntry[];
     /** Resolves once the server's tools have been seen since this process began. Throws Fault `not_found` or `upstream_unavailable`; without a daemon nothing is looked at. */
     look(server: string): Promise<void>;
