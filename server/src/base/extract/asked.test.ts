@@ -72,6 +72,10 @@ test("beside the words of a contract the name of the tool counts, but not for wh
   expect(asks("Delete her old claims", "claims/delete_file", ["destructive", "write"], ["shred"])).toBe("");
 });
 
+test.each(["Summarise what is in my calendar", "Read the reviews on our website", "Look whether the talk is on the blog", "List what was taken down to zero in the 10 % discount sale"])("%s: asks for reading alone", (task) => {
+  expect(effectsAsked(task).filter((effect) => effect !== "browse")).toEqual(["read"]);
+});
+
 test("what a task forbids it does not ask for, whatever else it says", () => {
   expect(asks("The parser chokes on 29 Feb. Fix it and commit, don't push yet", "git/push_branch", ["write"], null)).not.toContain("action");
   expect(asks("Fix the branch and commit, don't push yet", "git/push_branch", ["write"], ["branch"])).toBe("");
@@ -127,6 +131,12 @@ test.each([
   ["Reimburse whoever was ill", "refund"],
   ["Get their money back to them", "refund"],
   ["She was charged twice, give back the second one", "refund"],
+  ["REQ-2216 is fine by me, wave it through", "approve"],
+  ["Kick case 20931 up to tier 2", "escalate"],
+  ["Roll the release back to what we had", "rollback"],
+  ["The e2e job went red, give it another spin", "rerun"],
+  ["I'm handing the Nordic accounts over to Pilar", "assign"],
+  ["Lena has left, cut her logins off", "block"],
   ["Call the viewing on Friday off", "cancel"],
   ["Please get rid of the old entries", "delete"],
   ["Put the new dates on our visits page", "publish"],

@@ -11,7 +11,7 @@ import { wordsOf } from "./words.ts";
 // that what is not understood asks for nothing that has consequences; people can always say yes to the call itself.
 
 const rows: readonly (readonly [readonly CallEffect[], string])[] = [
-  [["read"], "what who whom whose when where why which how show list find search look lookup check read see view get fetch tell me summarise summarize summary explain describe compare count review analyse analyze inspect identify determine calculate compute verify confirm monitor watch research investigate query open download browse translate rank report give know recommend suggest answer was ist sind welche wie wann wo zeige fasse"],
+  [["read"], "what who whom whose when where why which how whether wonder wondering curious show list find search look lookup check read see view get fetch tell me summarise summarize summary explain describe compare count review analyse analyze inspect identify determine calculate compute verify confirm monitor watch research investigate query open download browse translate rank report give know recommend suggest answer was ist sind welche wie wann wo zeige fasse"],
   [["write"], "into reallocate scale resize create add update change edit write fix set save schedule reschedule move rename copy file archive mark make build implement refactor upgrade configure merge modify append draft prepare record note log register generate organise organize sort label tag assign care deal turn enable disable activate deactivate play like follow star rate improve complete finish migrate format replace put insert import sync plan arrange approve reject accept decline remember correct patch bump store convert adjust increase decrease lower raise extend renew switch log apply enter fill adapt extract rewrite reorganise tidy erstelle ändere schreibe trage lege aktualisiere"],
   [["write", "egress"], "work solve handle process manage resolve close triage commit schedule arrange plan upload push deploy release submit hand deliver export comment reply respond answer pull-request merge-request"],
   [["egress"], "send forward share post publish notify inform invite ask remind contact announce tweet broadcast message email e-mail mail text dm ping call pass sende schicke teile antworte lade"],
@@ -147,10 +147,7 @@ const readTask: (task: string) => Task = remembered({ most: 256, longest: mostCh
     for (const effect of isNoun ? (["read"] as const) : effects) if (!isDenied || effect === "read") found.add(effect);
   }
   if (auxiliary.test(text)) found.add("read");
-  for (const word of idioms.flatMap(([saying, meant]) => (saying.test(text) ? meant.split(" ") : []))) {
-    addVerb(word);
-    for (const effect of byWord.get(word) ?? []) if (effect !== "destructive" && effect !== "exec") found.add(effect);
-  }
+  for (const [saying, meant] of idioms) if (saying.test(text)) meant.split(" ").forEach(addVerb);
   if (fileName.test(task)) for (const all of [stems, meant]) all.add(stemOf("file"));
   const isOf = (nouns: ReadonlySet<string>): boolean => words.some((word) => nouns.has(word));
   if ((found.has("write") || found.has("egress")) && isOf(payments)) found.add("money");

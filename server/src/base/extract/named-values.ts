@@ -16,9 +16,9 @@ const forms: readonly RegExp[] = [
   new RegExp(`(?<![\\w-])${month}\\s+${ordinal}(?![\\d:])(?:${until}${ordinal}(?![\\d:]))?${year}`, "gi"),
 ];
 /** Words behind which stands a day on which something is to be; `of 12 May` and `dated 12 May` tell things apart. */
-const meant = /(?:\b(?:to|on|for|until|till|through|by|at|starting|between)|[:=])\s+(?:the\s+)?(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day,?\s+)?(?:the\s+)?$/i;
+const meant = new RegExp(`(?:\\b(?:to|on|for|until|till|through|by|at|starting|between)|[:=])\\s+(?:the\\s+)?${weekday}$`, "i");
 /** Behind which stands the first of several days. */
-const from = /\bfrom\s+(?:the\s+)?(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day,?\s+)?(?:the\s+)?$/i;
+const from = new RegExp(`\\bfrom\\s+(?:the\\s+)?${weekday}$`, "i");
 const mostDays = 32;
 
 /** A day without its year is one of every year: `05-20`. */
