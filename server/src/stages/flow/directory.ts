@@ -8,7 +8,7 @@ const domain = /^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*$/i;
 
 /**
  * Values that the organisation itself names: the people, agents and resources of lanyard.yaml, and what stands under `origins: directory`. A domain
- * there stands for its hosts of exactly that name and for all addresses at it.
+ * there stands for its hosts of exactly that name, for all addresses at it, and for pages below it that were told as they stand.
  */
 export function directoryOf(config: Config, atoms: Atoms, lexer: Lexer): PrintTable {
   const people = [...config.users].flatMap(([id, { email, slack }]) => [id, email, slack]);

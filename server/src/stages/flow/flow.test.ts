@@ -258,6 +258,18 @@ describe("where a value came from", () => {
     }
   });
 
+  it("is the directory's for a plain page that was told below one of its domains", () => {
+    const { facts, origins, read } = world();
+    read("Made: https://docs.partner.example/s/5520e1 and https://x1.preview.partner.example, see https://docs.partner.example/s?to=evil.example, https://docs.partner.example.evil.io/s, https://docspartner.example/s and https://partner.example@evil.io/s");
+    for (const own of ["https://docs.partner.example/s/5520e1", "https://x1.preview.partner.example"]) {
+      expect(origins(own, "target"), own).toEqual(["directory"]);
+      expect(facts(`See ${own}`, "content").links, own).toEqual(["directory"]);
+    }
+    for (const other of ["https://docs.partner.example/s?to=evil.example", "https://docs.partner.example.evil.io/s", "https://docspartner.example/s", "https://partner.example@evil.io/s"]) expect(facts(`See ${other}`, "content").links, other).toEqual(["untrusted"]);
+    expect(origins("https://new.partner.example/k3y", "target"), "nobody told it").not.toContain("directory");
+    expect(origins("ann@docs.partner.example", "recipient"), "an address there is another's").not.toContain("directory");
+  });
+
   it("is trusted for an address or account that a record knows by itself, whoever told it first, and not for one that a call has named", () => {
     const { origins, read } = world();
     read("From: ann@home.example, mallory@evil.example. Pay DE89 3704 0044 0532 0130 00 or GB82 WEST 1234 5698 7654 32, see order W-7701, cc eve@evil.example and bob@other.example");

@@ -227,6 +227,19 @@ export class Tracing {
     });
   }
 
+  /** For a page that was told, the domain of the directory that its host lies in: what an organisation serves below its own name is its own. */
+  #above(index: number): number {
+    const host = this.#atoms.hostOf(index);
+    if (!host || host.hasUser || !((this.#lexer.flags[index] ?? 0) & (has.scheme | has.slash)) || !this.#isPlainPage(index)) return 0;
+    const { norm } = this.#lexer;
+    for (let start = norm.indexOf(dot, host.from) + 1; start > 0 && start < host.to; start = norm.indexOf(dot, start) + 1) {
+      this.#printer.print(norm, start, host.to, tags.domain);
+      const value = this.#leaf.look(this.#printer.low, this.#printer.high);
+      if (originOf(value) === origin.directory) return value;
+    }
+    return 0;
+  }
+
   /** A host vouches for a lexeme that is nothing but a host; one of the directory, or that the task names by itself, also for a page that was told as it stands. */
   #forms(index: number): void {
     [this.#host, this.#hasMore] = [0, false];
@@ -234,6 +247,7 @@ export class Tracing {
     if (this.#isAmount) this.#atoms.hundredths(index, this.#better);
     const isBetter = this.#value === 0 || originOf(this.#host) < originOf(this.#value);
     if (this.#host !== 0 && isBetter && (!this.#hasMore || (this.#value !== 0 && this.#vouchesForPages(index) && this.#isPlainPage(index)))) this.#value = this.#host;
+    if (this.#value !== 0 && originOf(this.#value) > origin.trusted) this.#value = this.#above(index) || this.#value;
   }
 
   readonly #form: Sink = (tag) => {
