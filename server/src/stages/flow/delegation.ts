@@ -1,6 +1,7 @@
 import type { Json, JsonObject } from "@lanyard/contract";
 import { wordSet, wordsOf } from "../../base/extract/words.ts";
 import { address } from "./authors.ts";
+import { date, saysThing } from "./named-source.ts";
 import { whole } from "./parts.ts";
 import type { ReadingPlaces } from "./values.ts";
 
@@ -15,7 +16,6 @@ const byWhom = wordSet("by author from sender writer user owner origin creator r
 const [mostChars, mostNamed] = [16_000, 4096] as const;
 /** Three words and more: what is shorter is a choice that a system made, and not known again when a call has written it. */
 const prose = /\S\s+\S+\s+\S/;
-const date = /^\d{4}-\d\d(?:-\d\d)?/;
 
 const singular = (word: string): string => word.replace(/s$/, "");
 
@@ -46,7 +46,7 @@ export class Delegation {
 
   /** A call asks for something: for a file or an id, perhaps, that the task names. */
   asks(seq: number, args: JsonObject): void {
-    if (this.#isLeft && this.#asked.size < mostNamed && Object.values(args).some((value) => typeof value === "string" && this.#isThing(value))) this.#asked.add(seq);
+    if (this.#isLeft && this.#asked.size < mostNamed && Object.values(args).some((value) => typeof value === "string" && saysThing(this.#task, value))) this.#asked.add(seq);
   }
 
   /** The answer to a call begins at a place. */
@@ -95,18 +95,6 @@ export class Delegation {
 
   #idsIn(text: string): boolean {
     return text.split(/[^\p{L}\p{N}_-]+/u).some((word) => this.#isId(word));
-  }
-
-  /** A path, its last part, or an id, as it stands in the task. */
-  #isThing(text: string): boolean {
-    const path = text.trim().toLowerCase();
-    return [path, path.slice(path.search(/[^/\\]*$/))].some((thing) => thing.length >= 5 && thing.length <= 200 && /[./_-]|\d/.test(thing) && !date.test(thing) && this.#says(thing));
-  }
-
-  /** Whether the task says a thing, and not one whose name goes on. */
-  #says(thing: string): boolean {
-    const at = this.#task.indexOf(thing);
-    return at >= 0 && !/[\p{L}\p{N}_-]/u.test(this.#task.charAt(at - 1)) && !/[\p{L}\p{N}_-]/u.test(this.#task.charAt(at + thing.length));
   }
 
   #isId(text: string): boolean {

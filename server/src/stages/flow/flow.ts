@@ -182,6 +182,7 @@ export class Flow {
     };
     walk(args, 1, { child: () => 1, text: (text) => this.#reader.text(text, said) });
     memory.delegation.asks(seq, args);
+    memory.sources.asks(seq, args);
   }
 
   #learned(memory: SessionMemory, { seq, said = seq, action, touched, answer }: Learned): void {
@@ -211,6 +212,8 @@ export class Flow {
     const content = "result" in answer ? answer.result : (answer.error as unknown as Json);
     const root = read.places.root(seq);
     memory.delegation.answered(said, root);
+    const meant = memory.sources.addressIn(said, content);
+    if (meant !== null) this.#reader.text(meant, (tag) => void (isPart(tag) || tag === tags.host || read.add(printer.low, printer.high, origin.trusted, own, root)));
     /** What may be trusted comes first: what is known first stays known so, and people repeat in their words what a record says. */
     for (const isTurn of parts.differ ? [true, false] : [trusts]) {
       parts.begin();

@@ -1,6 +1,7 @@
 import type { ValueSource } from "@lanyard/contract";
 import type { PastEvent } from "./past.ts";
 import { Delegation } from "./delegation.ts";
+import { NamedSources } from "./named-source.ts";
 import { Subjects } from "./subjects.ts";
 import { PrintTable } from "./table.ts";
 import { isShared, labelsOf, origin, originOf, packed, placeOf, ReadValues, type OriginCode } from "./values.ts";
@@ -24,6 +25,7 @@ export class SessionMemory {
   readonly added: string[] = [];
   /** What the purpose leaves to somebody to say. */
   readonly delegation: Delegation;
+  readonly sources: NamedSources;
   /** Values that somebody has vouched for. */
   readonly vouched = new PrintTable(10_000);
   /** Addresses and accounts that calls have named. */
@@ -46,6 +48,7 @@ export class SessionMemory {
   constructor(purpose: string, { values, taskValues, subjects }: { values: number; taskValues: number; subjects: number }) {
     this.purpose = purpose;
     this.delegation = new Delegation(purpose);
+    this.sources = new NamedSources(purpose);
     this.subjects = new Subjects(subjects);
     this.read = new ReadValues(values);
     this.task = new PrintTable(taskValues);
