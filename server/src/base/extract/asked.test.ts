@@ -72,7 +72,12 @@ test("beside the words of a contract the name of the tool counts, but not for wh
   expect(asks("Delete her old claims", "claims/delete_file", ["destructive", "write"], ["shred"])).toBe("");
 });
 
-test.each(["Summarise what is in my calendar", "Read the reviews on our website", "Look whether the talk is on the blog", "List what was taken down to zero in the 10 % discount sale"])("%s: asks for reading alone", (task) => {
+test("whoever reminds forbids nothing", () => {
+  expect(asks("Book the hall, and don't forget to invite Mark", "events/invite_guest", ["egress", "write"], ["invite"])).toBe("action object");
+  expect(asks("Book the hall, and don't invite Mark", "events/invite_guest", ["egress", "write"], ["invite"])).toBe("");
+});
+
+test.each(["Check whether we have anything in stock", "Summarise what is in my calendar", "Read the reviews on our website", "Look whether the talk is on the blog", "List what was taken down to zero in the 10 % discount sale"])("%s: asks for reading alone", (task) => {
   expect(effectsAsked(task).filter((effect) => effect !== "browse")).toEqual(["read"]);
 });
 

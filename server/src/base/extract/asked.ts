@@ -67,7 +67,7 @@ const sayings: readonly (readonly [RegExp, string])[] = [
   [/\bget (?=(?:it|this|that|them|these|those|everything|all of it|the lot) (?:done|sorted|fixed|resolved|handled|dealt with|settled|out of the way)\b)/g, "handle "],
   [/(?<=^|[.,;:!?\n] ?|\b(?:and|then|please|now|just|also|you) )do (?=(?:[a-z]{1,6}-?\d{2,}|[a-z]{1,6}-\d)\b)/g, "handle "],
   [/\b(?:write|put|give)\b(?=[^.;!?\n]{1,80} (?:to|in|into) [#@])|(?<=[\w,;:?] )(?:in)?to (?=#\w)/g, "post "],
-  [/\b(?:get|have) (?=(?:[^\s.;!?]+ ){1,5}(?:done|out to|back to|into|onto|off|down|round|seen|moved|changed|fixed|sorted|sent|updated|booked|cancelled|replaced|renewed|signed|approved|paid|shipped|delivered|over to|in(?: touch)?|up)\b)/g, "arrange "],
+  [/\bget (?=(?:[^\s.;!?]+ ){1,5}(?:done|out to|back to|over to|seen|moved|changed|fixed|sorted|sent|updated|booked|cancelled|replaced|renewed|signed|approved|paid|shipped|delivered)\b)/g, "arrange "],
   [/\bdo (?=(?:what|whatever|as|it all)\b|(?:all )?(?:the|my|his|her|their) (?:\w+ )?(?:things|todos?|tasks|actions|steps|rest)\b)/g, "handle "],
   [/\baddress (?=(?:the|this|these|those|all|any|every|it|them|review|open)\b)/g, "resolve "],
   [/\b(?:make|place|do) (?:an?|the|my|that|this) (?:new )?(?:(reservation|booking)|order|payment|purchase|transfer|donation)\b/g, "pay $1"],
@@ -83,6 +83,9 @@ const auxiliary = /(?<=^|[.;:!?\n]\s{0,8})(?:(?:and|so|but|or) )?(?:did|does|do 
 const withoutVerbs = (asked: string): string => asked.replace(/\p{L}[\p{L}'-]*/gu, (word) => (verbsLike(stemOf(word)).length > 0 ? "what" : word));
 /** Whoever is to be answered here is sent nothing. */
 const answering = /\b(?:tell|inform|notify|warn) (?:me|us)\b|\blet (?:me|us) know\b/g;
+
+/** Whoever says this denies nothing. */
+const reminding = /\b(?:(?:do not|don't|never) (?:forget|hesitate|fail)(?: to)?|without (?:further |any )?delay|not only)\b/g;
 
 /** Words of a text, in order, with `|` where a sentence or clause ends. */
 const wordsIn = (text: string): readonly string[] => text.match(/[\p{L}][\p{L}'-]*|[.,;:!?\n]/gu)?.map((word) => (/^[.,;:!?\n]$/.test(word) ? "|" : word)) ?? [];
@@ -127,7 +130,7 @@ interface Task {
 const mostTools = 1000;
 
 const readTask: (task: string) => Task = remembered({ most: 256, longest: mostChars }, (task) => {
-  const text = task.slice(0, mostChars).toLowerCase().replaceAll("’", "'").replace(answering, "show me");
+  const text = task.slice(0, mostChars).toLowerCase().replaceAll("’", "'").replace(answering, "show me").replace(reminding, "please");
   const rewritten = sayings.reduce((said, [saying, meaning]) => said.replace(saying, meaning), text);
   const words = wordsIn(rewritten);
   const found = new Set<CallEffect>();
