@@ -118,7 +118,7 @@ test("work on code asks for source files to be written, and a file is named by i
   expect([inFile("Fix #418", "package.json"), inFile("Fix #418", "release.ts", ["ci"]), inFile("Don't fix #418 yet", "dueDate.ts"), inFile("What do you make of #418?", "dueDate.ts")]).toEqual(["", "", "", ""]);
   const code = { path: { class: "plain", paths: ["/work/a.ts"], common: "/work/", folders: ["/work"], names: ["a.ts"], kinds: [] } } as const;
   expect([namedIn("Fix #418", [code, { links: ["untrusted"] }]), namedIn("Fix #418", [code, { links: ["trusted"] }])]).toEqual([[], ["action", "object"]]);
-  expect([inFile("Have src/export.ts use ical-lite", "export.ts"), inFile("Have src/export.ts use ical-lite", "import.ts")]).toEqual(["object", ""]);
+  expect([inFile("Add ical-lite and have src/export.ts use it", "export.ts"), inFile("Add ical-lite and have src/export.ts use it", "import.ts"), inFile("Summarise due.ts", "due.ts")]).toEqual(["action object", "", "object"]);
 });
 
 test("a contract that names one verb of telling means all of them, and only where they are verbs", () => {

@@ -177,10 +177,10 @@ export type NamedThings = Iterable<Pick<ArgumentFacts, "sql" | "shell" | "path" 
 
 /**
  * What the task asks for of what a call names, in no order: `push` whatever the call, and for a branch that the call begins where the task asks for work on code, `packages` where the task names all that the call installs,
- * `secrets` where it names all columns of secrets, `object` where it names a file, and that and `action` for source files where it asks for work on code, unless what is written there leads to somewhere unknown. A version that is more than two numbers must stand in the task as well.
+ * `secrets` where it names all columns of secrets, `object` where it names a file, and `action` too where it asks for changes, and both for source files where it asks for work on code, unless what is written there leads to somewhere unknown. A version that is more than two numbers must stand in the task as well.
  */
 export function namedIn(task: string, facts: NamedThings): readonly AskedPart[] {
-  const { stems, pushes, codes } = readTask(task);
+  const { stems, pushes, codes, effects } = readTask(task);
   const [packages, secrets] = [new Set<string>(), new Set<string>()];
   let isNewBranch = false;
   const files: PathFacts[] = [];
@@ -199,7 +199,7 @@ export function namedIn(task: string, facts: NamedThings): readonly AskedPart[] 
   const isNamed = files.some(({ names }) => names.some((name) => fileName.test(name) && text.includes(name.toLowerCase())));
   return [
     ...pushed,
-    ...(isSource ? (["action", "object"] as const) : isNamed ? (["object"] as const) : []),
+    ...(isSource || (isNamed && effects.includes("write")) ? (["action", "object"] as const) : isNamed ? (["object"] as const) : []),
     ...(packages.size > 0 && installing.some((stem) => stems.has(stem)) && [...packages].every((one) => namesPackage(text, one)) ? (["packages"] as const) : []),
     ...(secrets.size > 0 && [...secrets].every((one) => isNamedBy(stems, one)) ? (["secrets"] as const) : []),
   ];
