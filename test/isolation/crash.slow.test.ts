@@ -6,10 +6,13 @@ import { treeOf } from "../../server/src/stages/execution/sandbox/usage.ts";
 import { until } from "../daemon.ts";
 import { SandboxGround } from "../kits/sandbox.ts";
 
+/** How long they sleep, by which they are known on the machine: no other file's processes sleep just so. */
+const seconds = 981;
+
 const sleepers = (): number =>
   treeOf(1).filter(({ pid }) => {
     try {
-      return readFileSync(`/proc/${pid}/cmdline`, "latin1").includes("sleep\x00985");
+      return readFileSync(`/proc/${pid}/cmdline`, "latin1").includes(`sleep\x00${seconds}`);
     } catch {
       return false;
     }
@@ -27,10 +30,11 @@ it("a holder that is killed leaves no process, and the next start clears its fol
     import { SandboxGround } from ${JSON.stringify(kit)};
     const ground = new SandboxGround();
     const { sandbox } = await ground.open(ground.drivers.process);
-    sandbox.exec({ command: "sh", args: ["-c", "setsid sleep 985 & sleep 985"], environment: { PATH: "/usr/bin:/bin" } });
+    sandbox.exec({ command: "sh", args: ["-c", "setsid sleep ${seconds} & sleep ${seconds}"], environment: { PATH: "/usr/bin:/bin" } });
     console.log(ground.folder);
     setInterval(() => {}, 1000);`;
   const child = spawn(process.execPath, ["--input-type=module", "-e", holder], { stdio: ["ignore", "pipe", "inherit"] });
+  using _ = { [Symbol.dispose]: () => void child.kill("SIGKILL") };
   const folder = (await new Promise<string>((done) => child.stdout.once("data", (chunk: Buffer) => done(chunk.toString())))).trim();
   await until(() => sleepers() === 2, "both sleep");
   expect(reapOrphans(folder)).toEqual([]); // its holder lives
