@@ -47,7 +47,7 @@ export const gathering =
     const found: readonly (readonly [boolean, AskedPart])[] = [
       [namesAnother(traced.task, action.args, traced.facts), "another"],
       [namesThing(traced.task, action.args, traced.facts), "object"],
-      [isRemark({ effects: meaning.effects, facts: traced.facts, labels: traced.labels, asked }), "remark"],
+      [isRemark({ tool: action.tool ?? action.method, effects: meaning.effects, facts: traced.facts, labels: traced.labels, asked }), "remark"],
     ];
     const named = [...namedIn(traced.task, Object.values(traced.facts)), ...found.flatMap(([holds, part]) => (holds ? [part] : []))];
     const input: DecisionInput = { ...known.input, session: { ...known.input.session, labels: traced.labels }, effects: meaning.effects, asked: named.length === 0 ? asked : [...new Set([...asked, ...named])].sort(), facts: traced.facts };

@@ -12,7 +12,7 @@ describe("another than the task names", () => {
   it.each([
     ["1ISK0072993844", ["untrusted"], true],
     ["1ISK0072993810", ["untrusted"], false],
-    ["1ISK0072993844", ["trusted"], false],
+    ["1ISK0072993844", ["trusted"], true],
     ["1ISK007299384", ["untrusted"], false],
     ["40098815", ["model"], true],
     ["4009881", ["model"], false],
@@ -33,6 +33,11 @@ describe("another than the task names", () => {
     ["Load rehearsal at 14:00 with 18 replicas", "hours", 4, [], false],
   ] as const)("of what is counted: %s, %s %j of %j", (said, name, value, origins, isAnother) => {
     expect(namesAnother(said, { [name]: value }, { [name]: { role: "other", origins } })).toBe(isAnother);
+  });
+  it("an id as long as one that the task names stands beside it as another thing's", () => {
+    const both = { customer: { role: "target", origins: ["task"] }, contract: { role: "target", origins: ["trusted"] } } as const;
+    expect(namesAnother("Move customer 40129946 to the new tariff", { customer: "40129946", contract: "40098815" }, both)).toBe(false);
+    expect(namesAnother("Move customer 40129946 to the new tariff", { customer: "40129947", contract: "40098815" }, both)).toBe(true);
   });
   it("the thing itself is named by its id, whatever the tool calls it", () => {
     const names = (said: string, args: Parameters<typeof namesThing>[1]): boolean => namesThing(said, args, facts);

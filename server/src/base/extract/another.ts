@@ -85,6 +85,7 @@ export function namesAnother(task: string, args: JsonObject, facts: Readonly<Rec
     const named = ids.get(whole.exec(text)?.[1]?.toLowerCase() ?? "");
     return named !== undefined && !named.has(text.trim().toLowerCase());
   };
+  const isAnotherBare = (text: string): boolean => wholeBare.test(text) && shapes.has(shapeOf(text)) && !all.has(text.trim().toLowerCase()) && !Object.values(args).some((value) => typeof value === "string" && shapeOf(value) === shapeOf(text) && all.has(value.trim().toLowerCase()));
   const isAnotherDay = (text: string): boolean => {
     const day = dayOf(text);
     return day !== null && days?.covers(day) === false;
@@ -93,9 +94,9 @@ export function namesAnother(task: string, args: JsonObject, facts: Readonly<Rec
   return Object.keys(args).some((name) => {
     const { role = "other", money, origins = [] } = facts[name] ?? {};
     if (naming.has(role) && ids.size > 0 && some(args[name], isAnotherId)) return true;
+    if (naming.has(role) && shapes.size > 0 && some(args[name], isAnotherBare)) return true;
     if (counts.things.size > 0 && role !== "content" && !origins.some((origin) => vouched.has(origin)) && isAnotherCount(args[name], readName(name).words, counts)) return true; // Small numbers are of nobody.
     if (origins.every((origin) => vouched.has(origin))) return false;
-    if (naming.has(role) && shapes.size > 0 && some(args[name], (text) => wholeBare.test(text) && shapes.has(shapeOf(text)) && !all.has(text.trim().toLowerCase()))) return true;
     if (role !== "content" && (decidesUnsaid(task, name, args[name]) || (days !== null && some(args[name], isAnotherDay)))) return true;
     return most !== null && money?.class === "plain" && money.minor > most;
   });

@@ -3,7 +3,7 @@ import { isRemark, type Remark } from "./remark.ts";
 
 const to = (origin: "task" | "directory" | "trusted" | "untrusted" | "model", addresses = ["jo@shop.example"]) => ({ role: "recipient", origins: [origin], labels: [], email: { class: "plain", addresses, domains: ["shop.example"] } }) as const;
 const body = { role: "content", origins: ["model"], labels: [] } as const;
-const mail = (facts: Remark["facts"], more: Partial<Remark> = {}): boolean => isRemark({ effects: ["egress", "write"], facts: { body, ...facts }, labels: ["untrusted"], asked: ["write"], ...more });
+const mail = (facts: Remark["facts"], more: Partial<Remark> = {}): boolean => isRemark({ tool: "send_mail", effects: ["egress", "write"], facts: { body, ...facts }, labels: ["untrusted"], asked: ["write"], ...more });
 
 test("a word to whom the task or a record names needs not be asked for", () => {
   expect([mail({ to: to("trusted") }), mail({ to: to("task") }), mail({ to: to("directory") }, { asked: ["read"] })]).toEqual([true, true, true]);
@@ -15,6 +15,8 @@ test("a task that only reads has nobody told", () => {
 });
 
 test("what does more than tell is no remark", () => {
+  for (const tool of ["set_decision", "assign_job", "post_review", "update_and_notify", "frobnicate"]) expect(mail({ to: to("trusted") }, { tool }), tool).toBe(false);
+  expect(mail({ to: to("directory") }, { tool: "post_review" }), "a word to the organisation's own").toBe(true);
   for (const effect of ["money", "destructive", "access", "exec"] as const) expect(mail({ to: to("trusted") }, { effects: ["egress", "write", effect] }), effect).toBe(false);
   expect(mail({ to: to("trusted") }, { effects: ["write"] })).toBe(false);
 });

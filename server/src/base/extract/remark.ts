@@ -1,5 +1,7 @@
 import type { ArgumentFacts, AskedPart, CallEffect, ValueOrigin } from "@lanyard/contract";
 import { readName } from "./detect.ts";
+import { isVerb } from "./effects.ts";
+import { wordsOf } from "./words.ts";
 
 // A word that nobody has to ask for: it only tells something, to those who are known already, and nothing in it is of others or leads anywhere.
 
@@ -20,8 +22,11 @@ const enclosures: ReadonlySet<string> = new Set("attachment attachments file fil
 /** Where many read along. */
 const audiences: ReadonlySet<string> = new Set("channel channels audience group groups list lists segment topic room team everyone".split(" "));
 const mostTold = 3;
+/** Verbs of tools that do no more than tell: a decision of which somebody is informed is no remark. */
+const telling: ReadonlySet<string> = new Set("send reply respond answer mail email message notify inform tell text sms dm comment chat".split(" "));
 
 export interface Remark {
+  readonly tool: string;
   readonly effects: readonly CallEffect[];
   readonly facts: Readonly<Record<string, Said>>;
   /** What the session carries. */
@@ -32,16 +37,16 @@ export interface Remark {
 
 /**
  * Whether a call is a word to the organisation's own, or, in a task that is there to change or to send something, to people whom the task or the
- * organisation's own records name, about what they name. Such a word needs not be asked for: a confirmation, a note of what was done.
+ * organisation's own records name, about what they name, by a tool that only tells. Such a word needs not be asked for: a confirmation, a note of what was done.
  */
-export function isRemark({ effects, facts, labels, asked }: Remark): boolean {
+export function isRemark({ tool, effects, facts, labels, asked }: Remark): boolean {
   if (!effects.includes("egress") || effects.some((effect) => doing.has(effect)) || labels.some((label) => ordered.has(label))) return false;
   const parts = Object.entries(facts);
   if (parts.some(([, part]) => part.labels.some((label) => withheld.has(label)) || part.links?.some((one) => !named.has(one)))) return false;
   const recipients = parts.flatMap(([, { role, origins, payees = [] }]) => [...(role === "recipient" ? origins : []), ...payees]);
   if (recipients.length === 0) return false;
   if (recipients.every((one) => one === "directory")) return true;
-  return asked.some((one) => changes.has(one)) && recipients.every((one) => named.has(one)) && parts.every(([name, part]) => concerns(readName(name).words, part));
+  return telling.has(wordsOf(tool).find(isVerb) ?? "") && asked.some((one) => changes.has(one)) && recipients.every((one) => named.has(one)) && parts.every(([name, part]) => concerns(readName(name).words, part));
 }
 
 /** Whether an argument tells no more than words, to a few, and of nothing but what is known. */
