@@ -13,7 +13,8 @@ const id = /(?<![\w-])([a-z][a-z0-9]{0,7}(?:-[a-z0-9]{1,8}){0,2})-(\d{1,12})(?![
 /** An id without a kind before it: a number of five digits or more, with letters or without; its kind is where its letters stand. */
 const bare = /(?<![\w.,-])(?=(?:[a-z]*\d){5})[a-z0-9]{5,24}(?![\w-]|[.,]\d)/gi;
 const wholeBare = new RegExp(`^\\s*${bare.source}\\s*$`, "i");
-const shapeOf = (text: string): string => text.trim().toLowerCase().replace(/\d/g, "#");
+const plain = (text: string): string => text.trim().toLowerCase();
+const shapeOf = (text: string): string => plain(text).replace(/\d/g, "#");
 const mostIds = 64;
 const mostChars = 20_000;
 
@@ -69,7 +70,7 @@ function isAnotherCount(value: Json | undefined, words: readonly string[], { thi
 export function namesThing(task: string, args: JsonObject, facts: Readonly<Record<string, Pick<ArgumentFacts, "role">>>): boolean {
   const { all } = namesOf(task);
   if (all.size === 0) return false;
-  return Object.keys(args).some((name) => facts[name]?.role === "target" && typeof args[name] === "string" && all.has(args[name].trim().toLowerCase()));
+  return Object.keys(args).some((name) => facts[name]?.role === "target" && typeof args[name] === "string" && all.has(plain(args[name])));
 }
 
 /** What is known of an argument, as far as it matters here. */
@@ -83,9 +84,10 @@ export function namesAnother(task: string, args: JsonObject, facts: Readonly<Rec
   const { ids, shapes, all, days, most, counts } = namesOf(task);
   const isAnotherId = (text: string): boolean => {
     const named = ids.get(whole.exec(text)?.[1]?.toLowerCase() ?? "");
-    return named !== undefined && !named.has(text.trim().toLowerCase());
+    return named !== undefined && !named.has(plain(text));
   };
-  const isAnotherBare = (text: string): boolean => wholeBare.test(text) && shapes.has(shapeOf(text)) && !all.has(text.trim().toLowerCase()) && !Object.values(args).some((value) => typeof value === "string" && shapeOf(value) === shapeOf(text) && all.has(value.trim().toLowerCase()));
+  const stands = (shape: string): boolean => Object.values(args).some((value) => typeof value === "string" && shapeOf(value) === shape && all.has(plain(value)));
+  const isAnotherBare = (text: string): boolean => wholeBare.test(text) && shapes.has(shapeOf(text)) && !all.has(plain(text)) && !stands(shapeOf(text));
   const isAnotherDay = (text: string): boolean => {
     const day = dayOf(text);
     return day !== null && days?.covers(day) === false;
