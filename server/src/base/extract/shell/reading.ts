@@ -46,6 +46,12 @@ export class ShellReading {
     this.#reach(this.begun.has(branch) ? "new-branch" : "branch", "network");
   }
 
+  /** A service is asked for what it has. */
+  look(service: string): void {
+    this.hosts.add(service);
+    this.#reach("look", "network");
+  }
+
   /** These packages are installed. */
   install(packages: readonly string[]): void {
     for (const one of packages) this.#packages.add(one);
