@@ -224,7 +224,11 @@ function lookAtText(text: string, place: Place, reading: Reading, found: Found):
   const kinds = kindsOfText(name, text, reading.hints, isChoice);
   for (const kind of kinds) note(kind, text, place, reading, found);
   if (kinds.length > 0) return; // The escapes of a URL are part of it: whoever takes the URL reads them.
-  for (const view of views.slice(1)) for (const kind of kindsOfText(unnamed, view.text, reading.hints, false)) note(kind, view.text, place, reading, found);
+  for (const view of views.slice(1)) {
+    // A link in a file of JSON is fetched by nobody who writes it: it counts among the links alone.
+    const isWritten = (said?.role ?? name.role) === "content" && view.encodings.every((one) => one === "json");
+    for (const kind of kindsOfText(unnamed, view.text, reading.hints, false)) if (kind !== "url" || !isWritten) note(kind, view.text, place, reading, found);
+  }
 }
 
 const unnamed = readName("");

@@ -32,9 +32,14 @@ const patterns: Readonly<Record<Exclude<PathKind, "hidden">, string>> = {
     /etc/shadow /etc/shadow- /etc/gshadow /etc/sudoers /etc/sudoers.d/ /etc/krb5.keytab /etc/ssl/private/ /proc/*/environ /run/secrets/ /var/run/secrets/
     .env .env.* keychains/ login.keychain* cookies.sqlite logins.json key3.db key4.db wallet.dat .bash_history .zsh_history .python_history .psql_history .mysql_history .node_repl_history`,
   env: ".env .env.* *.env .envrc .flaskenv",
+  // What is installed, built and run.
+  manifest: `
+    package.json *requirements*.txt pyproject.toml setup.py setup.cfg conftest.py pipfile cargo.toml build.rs go.mod gemfile rakefile composer.json pom.xml build.gradle build.gradle.kts gnumakefile makefile
+    .npmrc pip.conf dockerfile docker-compose*.yml docker-compose*.yaml compose.yml compose.yaml vite.config.* vitest.config.* jest.config.* webpack.config.* rollup.config.* eslint.config.*`,
   memory: `
     memories/ .memory/ .memories/ memory-bank/ memory_bank/ agent-memory/ agent_memory/ .mem0/ .letta/ memory.md memory.json memory.jsonl memory.txt memory.db memories.md memories.json memories.jsonl
     memory/*.md memory/*.json memory/*.jsonl memory/*.txt memory/*.db soul.md heartbeat.md user-profile.md user_profile.md`,
+  settings: "*.json *.jsonc *.json5 *.yml *.yaml *.toml *.ini *.cfg *.conf *.properties .env .env.* *.env",
   system: "/etc/ /bin/ /sbin/ /boot/ /dev/ /lib/ /lib32/ /lib64/ /proc/ /root/ /run/ /sys/ /usr/ /var/lib/ /var/run/ /var/spool/ /var/log/ /var/db/ /library/ /system/ /private/etc/ /private/var/db/ ?:/windows/ ?:/program?files/ ?:/program?files?(x86)/ ?:/programdata/",
   temporary: "/tmp/ /var/tmp/ /dev/shm/ /private/tmp/ /var/folders/ appdata/local/temp/",
 };

@@ -1,6 +1,7 @@
 /** What a command does, while it is read. It begins harmless and only ever gets worse. */
 import { posix } from "node:path";
 import { shellClasses, type ShellFacts, type shellReaches } from "@lanyard/contract";
+import { kindsOfPath } from "../path-kinds.ts";
 import { isOver, listed, mostChars, named, worstClass } from "../bounded.ts";
 
 type ShellClass = ShellFacts["class"];
@@ -12,9 +13,6 @@ const mostFolders = 8;
 type Reach = (typeof shellReaches)[number];
 /** Classes that a command is of because it reaches out, or may. */
 const reaching: ReadonlySet<ShellClass> = new Set(["network", "exec", "unknown"]);
-
-/** Files of projects that say what is installed, built and run. */
-const manifest = /(?:^|\/)(?:package\.json|[\w-]*requirements[\w.-]*\.txt|pyproject\.toml|setup\.(?:py|cfg)|conftest\.py|pipfile|cargo\.toml|go\.mod|gemfile|rakefile|composer\.json|pom\.xml|build\.gradle(?:\.kts)?|gnumakefile|makefile|\.npmrc|pip\.conf)$/i;
 
 export class ShellReading {
   readonly programs = new Set<string>();
@@ -73,7 +71,7 @@ export class ShellReading {
 
   /** Changes a file; one that says what is installed and run is as good as running it. */
   rewrite(text: string): void {
-    this.raise(manifest.test(text) ? "exec" : "write");
+    this.raise(kindsOfPath(posix.normalize(text)).includes("manifest") ? "exec" : "write");
     this.path(text);
   }
 
