@@ -32,6 +32,7 @@ const overrides: readonly RegExp[] = [
 
 /** Words without which none of the patterns below holds, and how far before and behind them it may reach. */
 const anchors = /(?:\b(?:assistant|(?:chat)?bots?\b|copilot|ais?\b|(?:ai |llm |language )?models?\b|llms?\b|claude\b|(?:chat)?gpt\b|gemini\b|cursor\b|automat|agents?\b|systems?:|system that|software:|tools?:|generators?:|optimi[sz]ers?:|(?:note|memo|notice|directive|rule|update|task|hint|instruction)s?\b[^\n:#]{0,40}[:#]|hidden\b|font-size|display: ?none|white text|(?:ignore|disregard|forget|override|bypass)\b|(?:do not|don't|never)\s{1,4}(?:mention|tell|reveal|report|show|say)\b|i\s{1,4}(?:gave|asked|assigned|have given)\b|(?:before|after|instead of)\s{1,4}you\b|your\s{1,4}(?:new|real|actual|next|true)\b)|<\||\[\/?inst\]|<<\/?sys)/gi;
+const joint = /[a-z]_[a-z]/g;
 const saying = /\b(?:tell|inform|notify|text|write|reply|post|publish|announce|answer|mail|message|email|say|state|must|words|with the|by(?= ["“]))\b/gi;
 const reach = { before: 90, behind: 360 } as const;
 
@@ -49,6 +50,11 @@ const addressed: readonly RegExp[] = [
   // What is there and is not shown
   new RegExp(`(?:<[^>]{0,80}(?:\\bhidden\\b|font-size:\\s?0|display:\\s?none|visibility:\\s?hidden)[^>]{0,80}(?=>)|\\(white text\\))(?=[^\\n]{0,240}?${start}${order}\\b)`, "giu"),
 ];
+
+/** `set discount_percent 15`, `please set it to stop_work=lifted`: people have no words with such joints; programs have, and whoever tells them what to set. */
+const setting = new RegExp(`${start.replace("|please|", "|[Pp]lease|")}(?:please\\s)?(?:${"set put change switch turn flip update mark make raise lower".split(" ").map((verb) => `[${verb[0]?.toUpperCase()}${verb[0]}]${verb.slice(1)}`).join("|")})\\b[^.!?\\n]{0,60}?(?<![\\w/.-])[a-z]{2,24}(?:_[a-z]{2,24}){1,4}(?![\\w/])`, "gu");
+/** Longer texts are pages and files, in which such names are explained. */
+const longestRemark = 1000;
 
 const addressedOrOverridden = [...addressed, ...overrides];
 
@@ -68,7 +74,7 @@ const shortest = 8;
 
 /** Parts of a text that give orders to programs (`instructions`), and that say what others are to be told (`dictated`). Linear in the text. */
 export function instructionsIn(text: string): readonly Span[] {
-  const orders = found(text, anchors, addressedOrOverridden, "instructions");
+  const orders = [...found(text, anchors, addressedOrOverridden, "instructions"), ...(text.length <= longestRemark && text.includes("_") ? found(text, joint, [setting], "instructions") : noSpans)];
   const words = found(text, saying, [dictated], "dictated");
   return orders.length === 0 ? words : words.length === 0 ? orders : [...orders, ...words];
 }

@@ -331,3 +331,12 @@ describe("where a value came from", () => {
     expect(links("Nothing/nowhere, v1.2/3, bob@good.example")).toBeUndefined();
   });
 });
+
+it("knows what the agent puts together the second time as it did the first", () => {
+  const { flow, origins } = world("He moved to Birkenallee 14, 4020 Lindenhof. Put that into his record and have it delivered there");
+  const address = "Birkenallee 14, 4020 Lindenhof";
+  const first = origins(address);
+  flow.say({ ...principal }, { args: { address } }, { seq: 1, effects: ["write"] });
+  expect(first).toEqual(["task"]);
+  expect(origins(address)).toEqual(first);
+});

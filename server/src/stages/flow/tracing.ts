@@ -121,12 +121,12 @@ export class Tracing {
     const last = lexer.count - 1;
     if (last < 0) return;
     const whole = this.#whole(0, last);
-    if (whole !== 0) return this.#tell(whole);
+    if (isTold(whole)) return this.#tell(whole);
     if (lexer.solidCount >= copyChars) this.#atoms.shingles(this.#shingle);
     for (let first = 0, index = 1; index <= last + 1; index++) {
       if (index <= last && lexer.begins[index] === 0) continue;
       const phrase = (first === 0 && index > last) || index - first > phraseLexemes ? 0 : this.#whole(first, index - 1);
-      if (phrase !== 0) this.#tell(phrase);
+      if (isTold(phrase)) this.#tell(phrase);
       else this.#phrase(first, index - 1);
       first = index;
     }
@@ -363,6 +363,8 @@ export class Tracing {
   }
 }
 
+/** Whether somebody else than the model has told it: what that has put together is looked at in its parts, however often it says it. */
+const isTold = (value: number): boolean => value !== 0 && originOf(value) !== origin.model;
 const tainted = (value: number): number => (originOf(value) === origin.untrusted ? value : unknown);
 const isJoint = (code: number): boolean => code < 0x80 && !((code >= 0x30 && code <= 0x39) || (code >= 0x61 && code <= 0x7a) || code === 0x5f);
 
