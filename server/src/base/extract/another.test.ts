@@ -84,3 +84,9 @@ describe("another than the task names", () => {
     expect(namesAnother("a-".repeat(10_000), { id: `${"a-".repeat(10_000)}1` }, facts)).toBe(false);
   });
 });
+
+it("knows what has a number in a list by it", () => {
+  const another = (said: string, args: Record<string, string | number>): boolean => namesAnother(said, args, Object.fromEntries(Object.keys(args).map((name) => [name, { role: "target", origins: ["trusted"] }])));
+  expect([another("Review PR 412", { number: 419 }), another("Close issue #7", { issue_number: "8" }), another("If tests pass, merge pull request 57", { pull_number: 58 }), another("See #1510", { iid: "#1511" })]).toEqual([true, true, true, true]);
+  expect([another("Review PR 412", { number: 412 }), another("Review PR 412 and 413", { number: 413 }), another("Review the PR", { number: 1 }), another("Review PR 412", { line: 9, page_number: 3 }), another("Room 412 is booked", { number: 3 })]).toEqual([false, false, false, false, false]);
+});

@@ -31,7 +31,16 @@ interface Named {
   /** In 1/100; null where it names no amount. */
   readonly most: number | null;
   readonly counts: ReturnType<typeof countsIn>;
+  /** Whether it names something by the number that it has in its list: `PR 412`, `issue #7`. */
+  readonly isNumbered: boolean;
+  /** All numbers in it. */
+  readonly numbers: ReadonlySet<string>;
 }
+
+/** What has a number in a list, and no other id. */
+const numbered = /(?:\b(?:prs?|pull[ -]requests?|mrs?|merge[ -]requests?|issues?|tickets?|bugs?)\s+(?:no\.? |number )?#?|(?<![\w&])#)\d{1,6}\b/i;
+/** Arguments that hold such a number. */
+const numberNames: ReadonlySet<string> = new Set("number iid pr pull issue mr ticket bug".split(" "));
 
 const namesOf = remembered({ most: 64, longest: mostChars }, (task): Named => {
   const text = task.slice(0, mostChars);
@@ -39,7 +48,7 @@ const namesOf = remembered({ most: 64, longest: mostChars }, (task): Named => {
   for (const [whole, kind = ""] of [...text.matchAll(id)].slice(0, mostIds)) ids.set(kind.toLowerCase(), (ids.get(kind.toLowerCase()) ?? new Set()).add(whole.toLowerCase()));
   const amounts = amountsIn(text);
   const bares = (text.match(bare) ?? []).slice(0, mostIds).map((one) => one.toLowerCase());
-  return { ids, shapes: new Set(bares.map(shapeOf)), all: new Set([...bares, ...[...ids.values()].flatMap((ofKind) => [...ofKind])]), days: datesIn(text), most: amounts.length === 0 ? null : amounts.reduce((sum, one) => sum + one, 0), counts: countsIn(text) };
+  return { ids, shapes: new Set(bares.map(shapeOf)), all: new Set([...bares, ...[...ids.values()].flatMap((ofKind) => [...ofKind])]), days: datesIn(text), most: amounts.length === 0 ? null : amounts.reduce((sum, one) => sum + one, 0), counts: countsIn(text), isNumbered: numbered.test(text), numbers: new Set(text.match(/(?<!\d)\d{1,6}(?!\d)/g) ?? []) };
 });
 
 const whole = new RegExp(`^\\s*${id.source}\\s*$`, "i");
@@ -66,6 +75,10 @@ function isAnotherCount(value: Json | undefined, words: readonly string[], { thi
   return count !== null && !words.includes("per") && !numbers.has(count) && words.some((word) => things.has(stemOf(word)));
 }
 
+/** Whether an argument is the number of something in its list, and none that the task says. */
+const isOtherNumber = (value: Json | undefined, words: readonly string[], numbers: ReadonlySet<string>): boolean =>
+  words.some((word) => numberNames.has(word)) && words.every((word) => numberNames.has(word) || word === "request" || word === "id") && (typeof value === "number" ? !numbers.has(String(value)) : typeof value === "string" && /^\s*#?\d{1,6}\s*$/.test(value) && !numbers.has(value.replace(/\D/g, "")));
+
 /** Whether a call is about a thing that the task names by its id, whatever the tool calls it: `release it` of VF-104611. */
 export function namesThing(task: string, args: JsonObject, facts: Readonly<Record<string, Pick<ArgumentFacts, "role">>>): boolean {
   const { all } = namesOf(task);
@@ -81,7 +94,7 @@ export type Comparable = Pick<ArgumentFacts, "role" | "money" | "origins">;
  * (`status: cancelled`) of which it says no word. Of the last four none that somebody who is trusted has said. Words of texts do not count.
  */
 export function namesAnother(task: string, args: JsonObject, facts: Readonly<Record<string, Comparable>>): boolean {
-  const { ids, shapes, all, days, most, counts } = namesOf(task);
+  const { ids, shapes, all, days, most, counts, isNumbered, numbers } = namesOf(task);
   const isAnotherId = (text: string): boolean => {
     const named = ids.get(whole.exec(text)?.[1]?.toLowerCase() ?? "");
     return named !== undefined && !named.has(plain(text));
@@ -97,6 +110,7 @@ export function namesAnother(task: string, args: JsonObject, facts: Readonly<Rec
     const { role = "other", money, origins = [] } = facts[name] ?? {};
     if (naming.has(role) && ids.size > 0 && some(args[name], isAnotherId)) return true;
     if (naming.has(role) && shapes.size > 0 && some(args[name], isAnotherBare)) return true;
+    if (isNumbered && role !== "content" && isOtherNumber(args[name], readName(name).words, numbers)) return true;
     if (counts.things.size > 0 && role !== "content" && !origins.some((origin) => vouched.has(origin)) && isAnotherCount(args[name], readName(name).words, counts)) return true; // Small numbers are of nobody.
     if (origins.every((origin) => vouched.has(origin))) return false;
     if (role !== "content" && (decidesUnsaid(task, name, args[name]) || (days !== null && some(args[name], isAnotherDay)))) return true;

@@ -1,3 +1,4 @@
+import type { CallEffect } from "@lanyard/contract";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { askedOf, effectsAsked, namedIn } from "./asked.ts";
@@ -265,6 +266,34 @@ test("columns of secrets are named by all that they are called by", () => {
 test("a channel that something goes into is written to", () => {
   expect(effectsAsked("What do people complain about? Top 3 into #shops")).toContain("egress");
   expect(effectsAsked("What do people say in #shops?")).not.toContain("egress");
+});
+
+test("what is not done yet is not forbidden", () => {
+  const asked = (task: string, tool: string, effects: readonly CallEffect[], askedBy: readonly string[]): boolean => askedOf(task, { server: "desk", tool, effects, askedBy }).includes("action");
+  expect(asked("Go over the returns that are inspected but not settled, and settle them", "settle_return", ["money"], ["settle"])).toBe(true);
+  expect(asked("Settle the returns that are not yet settled", "settle_return", ["money"], ["settle"])).toBe(true);
+  expect(asked("Check the returns. They should not be settled", "settle_return", ["money"], ["settle"])).toBe(false);
+  expect(asked("Check the returns, do not settle them", "settle_return", ["money"], ["settle"])).toBe(false);
+});
+
+test("a queue that is cleared is worked through, and a cache that is cleared is gone", () => {
+  const asked = (task: string): readonly string[] => askedOf(task, { server: "desk", tool: "reply", effects: ["egress", "write"], askedBy: ["handle"] });
+  for (const task of ["Could you clear the unanswered support mails?", "I'd like that queue empty by lunch", "Clear the simple things from this morning's inbox", "Get the moving queue emptied"]) {
+    expect(asked(task), task).toContain("action");
+    expect(asked(task), task).not.toContain("destructive");
+  }
+  for (const task of ["Clear the cache", "Clear out the mails of 2019", "Empty the bin"]) {
+    expect(asked(task), task).not.toContain("action");
+    expect(asked(task), task).toContain("destructive");
+  }
+});
+
+test("whoever is written to has no record that is changed", () => {
+  const asked = (task: string, tool: string, askedBy: readonly string[] | null): readonly string[] => askedOf(task, { server: "crm", tool, effects: ["write"], askedBy });
+  expect(asked("Check the order and write him what you found", "update_contact", ["phone"])).not.toContain("action");
+  expect(asked("Check the order and tell him", "update_contact", ["contact"])).not.toContain("action");
+  expect(asked("Change their billing contact", "update_contact", ["contact"])).toContain("action");
+  expect(askedOf("Contact the supplier about it", { server: "mail", tool: "post_message", effects: ["egress", "write"], askedBy: ["send"] })).toContain("action");
 });
 
 test("a contract that changes counts for the tasks that are under way", () => {

@@ -1,6 +1,6 @@
 import { callEffects, type ArgumentFacts, type AskedPart, type CallEffect, type PathFacts } from "@lanyard/contract";
 import { isVerb } from "./effects.ts";
-import { doingsOf, generalWords, openDoings, plainDoings, thingsOf } from "./kinds-of-things.ts";
+import { doingsOf, generalWords, openDoings, plainDoings, thingsOf, toolsThingsOf } from "./kinds-of-things.ts";
 import { remembered } from "../remembered.ts";
 import { stemOf } from "./stem.ts";
 import { isNamedBy } from "./sql/secrets.ts";
@@ -47,6 +47,9 @@ const mostChars = 20_000;
 /** An amount of money, or of what is spent day by day. */
 const sum = "(?:[$€£]\\s?\\d[\\d.,]* ?|\\d[\\d.,]* ?(?:[$€£]|(?:eur|usd|gbp|chf|euros?|dollars?|pounds?|francs?)\\b) ?|\\d[\\d.,]* (?=(?:a|per) (?:day|week|month)|daily))(?:(?:(?:a|per) (?:day|week|month)|daily) ?)?";
 
+/** Where what is to be worked through lies. */
+const pile = "(?:queues?|inbox(?:es)?|mailbox(?:es)?|backlog|e-?mails?|mails?|tickets?|requests?|cases|chats?|enquiries|inquiries)";
+
 /** Sayings that ask for something in words which alone would say less, or something else. */
 const sayings: readonly (readonly [RegExp, string])[] = [
   [/\b(pull|merge) requests?\b/g, "$1-request"],
@@ -64,6 +67,9 @@ const sayings: readonly (readonly [RegExp, string])[] = [
   [/\b(?:give|hand)\b(?=[^.;!?\n]{0,40}\b(?:deposit|money|fee|fees|payment|difference)\b[^.;!?\n]{0,20}\bback\b|[^.;!?\n]{0,20}\bback (?:the|her|his|their|my|our)\b[^.;!?\n]{0,12}\b(?:deposit|money|fee|fees|payment|difference)\b)/g, "refund "],
   [new RegExp(`\\b(?:move|shift) (?=${sum}(?:from|off|out of) [^.;!?\\n]{1,80}\\b(?:to|into|onto|on) )`, "g"), "reallocate budget "],
   [new RegExp(`\\b(?:put|bump|bring|take|turn)\\b(?=[^.,;!?\\n]{1,40} (?:up|down) (?:by|to) (?:${sum}|\\d[\\d.,]*)(?:\\s*(?:$|[.,;!?\\n])| ?and\\b))`, "g"), "reallocate budget "],
+  // What is cleared so is worked through, and nothing of it thrown away.
+  [new RegExp(`(?<=\\b${pile}\\b[^.;!?\\n]{0,10})\\b(?:empty|clear|cleared|emptied)\\b`, "g"), "handled"],
+  [new RegExp(`\\b(?:clear|empty)\\b(?! out\\b)(?=[^.;!?\\n]{1,40}\\b${pile}\\b|(?: [^\\s.;!?]+){0,3} (?:easy|simple|quick|open|unanswered|waiting|pending|urgent) (?:things|stuff|ones|items)\\b)`, "g"), "handle"],
   [/\bget (?=(?:it|this|that|them|these|those|everything|all of it|the lot) (?:done|sorted|fixed|resolved|handled|dealt with|settled|out of the way)\b)/g, "handle "],
   [/(?<=^|[.,;:!?\n] ?|\b(?:and|then|please|now|just|also|you) )do (?=(?:[a-z]{1,6}-?\d{2,}|[a-z]{1,6}-\d)\b)/g, "handle "],
   [/\b(?:write|put|give)\b(?=[^.;!?\n]{1,80} (?:to|in|into) [#@])|(?<=[\w,;:?] )(?:in)?to (?=#\w)/g, "post "],
@@ -90,11 +96,19 @@ const reminding = /\b(?:(?:do not|don't|never) (?:forget|hesitate|fail)(?: to)?|
 /** Words of a text, in order, with `|` where a sentence or clause ends. */
 const wordsIn = (text: string): readonly string[] => text.match(/[\p{L}][\p{L}'-]*|[.,;:!?\n]/gu)?.map((word) => (/^[.,;:!?\n]$/.test(word) ? "|" : word)) ?? [];
 
+/** How something is, in words that ask for nothing: `those that are not settled yet`. What must not happen is `not to be settled`. */
+const isParticiple = (word: string): boolean => /(?<!e)ed$/.test(word) || participles.has(word);
+const participles = new Set("sent paid done seen made answered given taken met told sold bought built kept left got shipped written booked known found shown".split(" "));
+const between = new Set("yet been all fully properly really quite".split(" "));
+/** Before a negation: then what is behind it is forbidden. */
+const forbidding = new Set("do does did must should shall will would can could may might please to".split(" "));
+
 /** Words with whether they are denied. */
 const heard = (words: readonly string[]): readonly (readonly [word: string, isDenied: boolean])[] => {
   let denied = 0;
-  return words.map((word) => {
-    denied = word === "|" ? 0 : negations.has(word) ? reach : denied - 1;
+  return words.map((word, at) => {
+    const isState = word === "not" && !forbidding.has(words[at - 1] ?? "") && isParticiple(words[between.has(words[at + 1] ?? "") ? at + 2 : at + 1] ?? "");
+    denied = word === "|" ? 0 : negations.has(word) && !isState ? reach : denied - 1;
     return [word, denied > 0];
   });
 };
@@ -293,7 +307,7 @@ const outward = new Set("merge approve accept sign authorize publish tweet deplo
 
 /** Whether a task names what such a tool changes: the last thing in its name, which the others are of. */
 function namesObject({ stems, things }: Task, server: readonly string[], words: readonly string[]): boolean {
-  const isNamed = (word: string): boolean => stems.has(stemOf(word)) || thingsOf(stemOf(word)).some((kind) => things.has(kind));
+  const isNamed = (word: string): boolean => stems.has(stemOf(word)) || toolsThingsOf(stemOf(word)).some((kind) => things.has(kind));
   const at = words.findIndex((word) => isVerb(word));
   const rest = words.filter((word, index) => index !== at && !generalWords.has(word) && !server.includes(word));
   const head = rest.at(-1);

@@ -4,11 +4,11 @@ import { stemOf } from "./stem.ts";
 // meeting of the other. Words of a row may stand for each other; a word may stand in several rows. A table of this size cannot know what is special to a
 // domain: contracts say that (`asked_by`).
 
-/** Nouns, with the verbs that imply them: whoever orders asks for an order. */
+/** Nouns, with the verbs that imply them: whoever orders asks for an order. `~`: a verb alone, for as a noun it is another thing, of which tools are named. */
 const things = `
 ticket issue bug task file code comment note branch commit pull-request pr merge-request mr
 calendar event meeting appointment interview lunch dinner breakfast call slot reunion session agenda checkup check-up training party lesson schedule reschedule block availability lunchtime standup sync trip book plan viewing visit
-mail email e-mail message msg inbox reply answer letter dm chat sms text conversation thread channel slack teams post respond tell inform notify ask contact remind thank invite write send forward dms mailbox autoreply draft back
+mail email e-mail message msg inbox reply answer letter dm chat sms text conversation thread channel slack teams post respond tell inform notify ask ~contact remind thank invite write send forward dms mailbox autoreply draft back
 document doc docs file page wiki sheet spreadsheet report paper text memo note notes presentation slide slides deck notebook list summary folder drive content write table section
 ticket issue case task todo story bug request card chore question enquiry inquiry problem complaint todos
 pull-request pull request pr merge-request mr branch change patch diff commit code push review merge release
@@ -93,16 +93,19 @@ const general = "item items object thing entry entries record records data info 
 const numbered = (rows: string): ReadonlyMap<string, readonly number[]> => {
   const kinds = new Map<string, number[]>();
   for (const [number, row] of rows.trim().split("\n").entries()) {
-    for (const stem of new Set(row.split(" ").map(stemOf))) kinds.set(stem, [...(kinds.get(stem) ?? []), number]);
+    for (const stem of new Set(row.split(" ").filter(Boolean).map(stemOf))) kinds.set(stem, [...(kinds.get(stem) ?? []), number]);
   }
   return kinds;
 };
 
 const none: readonly number[] = [];
-const byThing = numbered(things);
+const byThing = numbered(things.replaceAll("~", ""));
+const byToolsThing = numbered(things.replace(/~\S+/g, ""));
 const byDoing = numbered(doings);
 /** Rows of things that a stem stands in. */
 export const thingsOf = (stem: string): readonly number[] => byThing.get(stem) ?? none;
+/** The same, of a word in the name of a tool. */
+export const toolsThingsOf = (stem: string): readonly number[] => byToolsThing.get(stem) ?? none;
 /** Rows of doings that a stem stands in. */
 export const doingsOf = (stem: string): readonly number[] => byDoing.get(stem) ?? none;
 

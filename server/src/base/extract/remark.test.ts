@@ -26,6 +26,11 @@ test("nor is it once a text has given orders, or where it tells what is another'
   for (const label of ["confidential", "internal", "others", "secret", "credential", "dictated"]) expect(mail({ to: to("trusted"), body: { ...body, labels: [label] } }), label).toBe(false);
 });
 
+test("the organisation's own people may be told what is internal", () => {
+  const internal = { body: { ...body, labels: ["internal"] } };
+  expect([mail({ to: to("directory"), ...internal }), mail({ to: to("trusted"), ...internal }), mail({ to: to("directory"), body: { ...body, labels: ["internal", "confidential"] } })]).toEqual([true, false, false]);
+});
+
 test("links that nobody vouches for, files and a crowd want to be asked for", () => {
   expect(mail({ to: to("trusted"), body: { ...body, links: ["untrusted"] } })).toBe(false);
   expect(mail({ to: to("trusted"), attachments: { role: "content", origins: ["model"], labels: [] } })).toBe(false);

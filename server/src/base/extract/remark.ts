@@ -12,6 +12,8 @@ type Said = Pick<ArgumentFacts, "role" | "origins" | "labels" | "links" | "payee
 const doing: ReadonlySet<CallEffect> = new Set(["money", "destructive", "access", "exec"]);
 /** What is in it must not be told, or is told because a stranger would have it told. */
 const withheld: ReadonlySet<string> = new Set(["confidential", "internal", "others", "secret", "credential", "dictated", "instructions"]);
+/** What the organisation's own people may be told all the same. */
+const own: ReadonlySet<string> = new Set(["internal"]);
 /** After that, whoever wrote it may be who acts. */
 const ordered: ReadonlySet<string> = new Set(["instructions", "impostor"]);
 const named: ReadonlySet<ValueOrigin> = new Set(["task", "directory", "trusted"]);
@@ -42,10 +44,11 @@ export interface Remark {
 export function isRemark({ tool, effects, facts, labels, asked }: Remark): boolean {
   if (!effects.includes("egress") || effects.some((effect) => doing.has(effect)) || labels.some((label) => ordered.has(label))) return false;
   const parts = Object.entries(facts);
-  if (parts.some(([, part]) => part.labels.some((label) => withheld.has(label)) || part.links?.some((one) => !named.has(one)))) return false;
   const recipients = parts.flatMap(([, { role, origins, payees = [] }]) => [...(role === "recipient" ? origins : []), ...payees]);
   if (recipients.length === 0) return false;
-  if (recipients.every((one) => one === "directory")) return true;
+  const isAtHome = recipients.every((one) => one === "directory");
+  if (parts.some(([, part]) => part.labels.some((label) => withheld.has(label) && !(isAtHome && own.has(label))) || part.links?.some((one) => !named.has(one)))) return false;
+  if (isAtHome) return true;
   return telling.has(wordsOf(tool).find(isVerb) ?? "") && asked.some((one) => changes.has(one)) && recipients.every((one) => named.has(one)) && parts.every(([name, part]) => concerns(readName(name).words, part));
 }
 

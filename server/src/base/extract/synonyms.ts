@@ -5,7 +5,7 @@ import { stemOf } from "./stem.ts";
 
 /** Verbs; as nouns they say nothing. */
 const verbs = `
-send mail email e-mail message dm inform notify contact tell answer reply respond pass-on
+send mail email e-mail message dm inform notify tell answer reply respond pass-on
 post announce
 handle process triage manage help deal-with take-on sort-out work-off look-after go-through set-up do-what
 book reserve rebook
@@ -39,7 +39,7 @@ acknowledge ack
 extend prolong renew
 invite ask-along
 escalate raise-up
-merge combine join-up
+merge combine join-up squash
 revert undo rollback roll-back restore put-back reverse
 void reverse undo
 bill invoice
@@ -47,7 +47,7 @@ start kick-off begin launch
 stop halt shut-down power-down switch-off turn-off
 rerun retry rebuild another-go
 wipe erase
-block cut-off isolate quarantine ban
+block cut-off isolate quarantine ban disconnect
 remind nudge
 submit file lodge hand-in
 renew reorder same-again
@@ -93,7 +93,9 @@ const said = (saying: string): RegExp => new RegExp(`${denied}\\b(?:${saying})(?
 export const sayings: readonly (readonly [RegExp, string])[] = [
   [said(`(?:send|ship|take|bring|give) (?:${within(6)})?back`), "send-back"],
   [said(`call (?:${within(6)})?off`), "call-off"],
+  [said(`(?<!\\b(?:the|an?|my|our|your|his|her|their|its|this|that|billing|emergency|main|new|only) )contact (?!(?:details?|data|info\\w*|address|person|form|page|list|name)\\b)(?=\\w)`), "send"],
   [said(`get rid of`), "remove"],
+  [said(`(?:take|get|pull|bring|cut) (?:${within(5)})?off (?:the )?(?:network|net|internet|grid|lan|wifi)`), "isolate disconnect"],
   [said(`deal(?:ing)? with`), "deal-with"],
   [said(`(?:take|pick up) (?:care of|on|over|(?:the |his |her |their |this )?(?:ticket|case|request)\\b|[a-z]{1,6}-?\\d+)|attend to|tackle`), "take-on"],
   [said(`get (?:it|this|that|them|these|those|everything|all of it|the lot|[a-z]{1,6}-?\\d+) (?:done|sorted|fixed|resolved|handled|dealt with|settled|out of the way|started|going|moving|rolling|under way)`), "sort-out"],
