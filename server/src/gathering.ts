@@ -45,7 +45,7 @@ export const gathering =
     const traced = rooms.flow.trace(principal, action.args, labels, withFormer(constantsOf(shape), { tool: action.tool ?? "", args: action.args, facts: meaning.facts, effects: meaning.effects }));
     const asked = askedOf(traced.task, { server: action.server, tool: action.tool ?? action.method, effects: meaning.plain, askedBy: rooms.config().askedBy.get(action.name) ?? null });
     const found: readonly (readonly [boolean, AskedPart])[] = [
-      [namesAnother(traced.task, action.args, traced.facts), "another"],
+      [namesAnother(traced, action.args, traced.facts), "another"],
       [namesThing(traced.task, action.args, traced.facts), "object"],
       [isRemark({ tool: action.tool ?? action.method, effects: meaning.effects, facts: traced.facts, labels: traced.labels, asked }), "remark"],
     ];

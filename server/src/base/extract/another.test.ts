@@ -1,6 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { namesAnother, namesThing } from "./another.ts";
+import { namesAnother as namesAnotherThan, namesThing } from "./another.ts";
+
+type Args = Parameters<typeof namesAnotherThan>;
+const namesAnother = (own: string, args: Args[1], of: Args[2]): boolean => namesAnotherThan({ own, task: own }, args, of);
 
 const facts = { id: { role: "target", origins: [] }, to: { role: "recipient", origins: [] }, mode: { role: "other", origins: [] }, text: { role: "content", origins: [] } } as const;
 const task = "Reader V-51240 writes of the fee F-77. Waive it, see also FN-O-9912 and RFC-2616, by 2026-05-18.";
@@ -89,4 +92,11 @@ it("knows what has a number in a list by it", () => {
   const another = (said: string, args: Record<string, string | number>): boolean => namesAnother(said, args, Object.fromEntries(Object.keys(args).map((name) => [name, { role: "target", origins: ["trusted"] }])));
   expect([another("Review PR 412", { number: 419 }), another("Close issue #7", { issue_number: "8" }), another("If tests pass, merge pull request 57", { pull_number: 58 }), another("See #1510", { iid: "#1511" })]).toEqual([true, true, true, true]);
   expect([another("Review PR 412", { number: 412 }), another("Review PR 412 and 413", { number: 413 }), another("Review the PR", { number: 1 }), another("Review PR 412", { line: 9, page_number: 3 }), another("Room 412 is booked", { number: 3 })]).toEqual([false, false, false, false, false]);
+});
+
+it("is none of what somebody says to whom the task leaves it, but for kinds that it names itself", () => {
+  const named = { id: { role: "target", origins: ["trusted"] } } as const;
+  const own = "They took the payment twice, AC-1201. If so give back the second one, as she writes";
+  const task = `${own}\ncreated by the retry job, duplicate of INV-88219; see AC-1300`;
+  expect([namesAnotherThan({ own, task }, { id: "INV-88277" }, named), namesAnotherThan({ own, task }, { id: "AC-1300" }, named), namesAnotherThan({ own, task }, { id: "AC-1400" }, named)]).toEqual([false, false, true]);
 });

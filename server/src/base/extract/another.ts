@@ -91,19 +91,22 @@ export type Comparable = Pick<ArgumentFacts, "role" | "money" | "origins">;
 
 /**
  * Whether a call is about a thing of a kind of which the task names others, and not this one: an id; a day, where the task says one on which something is to be; an amount above all that the task names together; another number of what it counts (`18 replicas`); and a decision
- * (`status: cancelled`) of which it says no word. Of the last four none that somebody who is trusted has said. Words of texts do not count.
+ * (`status: cancelled`) of which it says no word. Of the last four none that somebody who is trusted has said. Words of texts do not count. What those say to whom the task
+ * leaves it may be added to what it names, and makes no kind one that it names: a record has ids in it by the way.
  */
-export function namesAnother(task: string, args: JsonObject, facts: Readonly<Record<string, Comparable>>): boolean {
-  const { ids, shapes, all, days, most, counts, isNumbered, numbers } = namesOf(task);
+export function namesAnother({ own, task }: { readonly own: string; readonly task: string }, args: JsonObject, facts: Readonly<Record<string, Comparable>>): boolean {
+  const { ids, shapes, days, counts, isNumbered, most } = namesOf(own);
+  const more = namesOf(task);
+  const { all, numbers } = more;
   const isAnotherId = (text: string): boolean => {
     const named = ids.get(whole.exec(text)?.[1]?.toLowerCase() ?? "");
-    return named !== undefined && !named.has(plain(text));
+    return named !== undefined && !all.has(plain(text));
   };
   const stands = (shape: string): boolean => Object.values(args).some((value) => typeof value === "string" && shapeOf(value) === shape && all.has(plain(value)));
   const isAnotherBare = (text: string): boolean => wholeBare.test(text) && shapes.has(shapeOf(text)) && !all.has(plain(text)) && !stands(shapeOf(text));
   const isAnotherDay = (text: string): boolean => {
     const day = dayOf(text);
-    return day !== null && days?.covers(day) === false;
+    return day !== null && days?.covers(day) === false && more.days?.covers(day) === false;
   };
   const some = (value: Json | undefined, isAnother: (text: string) => boolean): boolean => (Array.isArray(value) ? value.slice(0, mostIds).some((one) => some(one, isAnother)) : typeof value === "string" && isAnother(value));
   return Object.keys(args).some((name) => {
@@ -111,9 +114,9 @@ export function namesAnother(task: string, args: JsonObject, facts: Readonly<Rec
     if (naming.has(role) && ids.size > 0 && some(args[name], isAnotherId)) return true;
     if (naming.has(role) && shapes.size > 0 && some(args[name], isAnotherBare)) return true;
     if (isNumbered && role !== "content" && isOtherNumber(args[name], readName(name).words, numbers)) return true;
-    if (counts.things.size > 0 && role !== "content" && !origins.some((origin) => vouched.has(origin)) && isAnotherCount(args[name], readName(name).words, counts)) return true; // Small numbers are of nobody.
+    if (counts.things.size > 0 && role !== "content" && !origins.some((origin) => vouched.has(origin)) && isAnotherCount(args[name], readName(name).words, { things: counts.things, numbers: more.counts.numbers })) return true; // Small numbers are of nobody.
     if (origins.every((origin) => vouched.has(origin))) return false;
     if (role !== "content" && (decidesUnsaid(task, name, args[name]) || (days !== null && some(args[name], isAnotherDay)))) return true;
-    return most !== null && money?.class === "plain" && money.minor > most;
+    return most !== null && money?.class === "plain" && money.minor > Math.max(most, more.most ?? 0);
   });
 }

@@ -46,6 +46,8 @@ export interface Traced {
   readonly labels: readonly string[];
   /** What the session is for: its purpose, what people added to it, and what it leaves to somebody to say, each in lines of its own. */
   readonly task: string;
+  /** The same without the last. */
+  readonly own: string;
 }
 
 /** A call that was answered. */
@@ -116,11 +118,11 @@ export class Flow {
   /** Adds to each argument's facts where its values came from and which labels they bring along. `constants`: by argument, what its schema lists. */
   trace(principal: Principal, args: Action["args"], facts: Readonly<Record<string, ArgumentFacts>>, constants: Readonly<Record<string, ReadonlySet<string>>>): Traced {
     const memory = this.#memoryOf(principal);
-    const task = memory.wordingOf(principal.purpose);
+    const { own, text: task } = memory.wordingOf(principal.purpose);
     const mentions = memory.subjects.size === 0 ? null : new Mentions(memory.subjects, memory.read.places);
     const known = { memory, task, directory: this.#organisation().directory, mentions, liftedOf: (text: string) => this.#liftedOf(memory, text) };
     const traced = Object.fromEntries(Object.keys(facts).map((name) => [name, this.#tracing.factsOf(known, { name, value: args[name] ?? null, own: facts[name] as ArgumentFacts, constants: constants[name] ?? none })]));
-    return { facts: mentions?.marked(traced) ?? traced, labels: memory.labelsBeside(principal.labels), task };
+    return { facts: mentions?.marked(traced) ?? traced, labels: memory.labelsBeside(principal.labels), task, own };
   }
 
   /**

@@ -41,7 +41,7 @@ export class SessionMemory {
   /** The labels and those beside them, sorted, as they were asked for last. */
   #sorted: { readonly count: number; readonly beside: readonly string[]; readonly all: readonly string[] } = { count: 0, beside: [], all: [] };
   /** What it is for, as it was asked for last. */
-  #wording = { purpose: "", added: -1, delegated: "", text: "" };
+  #wording = { purpose: "", added: -1, delegated: "", own: "", text: "" };
   /** When it was used last, in turns. */
   turn = 0;
 
@@ -60,13 +60,17 @@ export class SessionMemory {
     this.isTold = true;
   }
 
-  /** A purpose in it, what people added, and what is left to somebody to say, each in lines of its own: the same text until one changes, for much is remembered by it. */
-  wordingOf(purpose: string): string {
+  /**
+   * A purpose in it, what people added, and what is left to somebody to say, each in lines of its own: the same texts until one changes, for much is remembered by
+   * them. `own`: without the last.
+   */
+  wordingOf(purpose: string): { readonly own: string; readonly text: string } {
     const [added, delegated] = [this.added.length, this.delegation.text];
-    const { purpose: before, added: count, delegated: left, text } = this.#wording;
-    if (purpose === before && added === count && delegated === left) return text;
-    this.#wording = { purpose, added, delegated, text: [purpose, ...this.added, delegated].join("\n") };
-    return this.#wording.text;
+    const { purpose: before, added: count, delegated: left } = this.#wording;
+    if (purpose === before && added === count && delegated === left) return this.#wording;
+    const own = [purpose, ...this.added].join("\n");
+    this.#wording = { purpose, added, delegated, own, text: delegated === "" ? own : `${own}\n${delegated}` };
+    return this.#wording;
   }
 
   /** Its labels and these, sorted, each once. */
