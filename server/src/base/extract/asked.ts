@@ -169,12 +169,13 @@ const readTask: (task: string) => Task = remembered({ most: 256, longest: mostCh
   const isOf = (nouns: ReadonlySet<string>): boolean => words.some((word) => nouns.has(word));
   if ((found.has("write") || found.has("egress")) && isOf(payments)) found.add("money");
   if (found.has("write") && isOf(guests)) found.add("egress");
-  const pushes = pushing.test(text);
+  const [pushes, codes] = [pushing.test(text), coding.test(text)];
   if (pushes) found.add("write").add("egress");
+  if (pushes || codes) found.add("exec"); // What is to become a branch is built and tested.
   const browses = isOf(wide) || (isOf(web) && !address.test(task)) ? (["browse"] as const) : [];
   const effects = found.size === 0 ? [...browses, "read" as const, "write" as const] : [...browses, ...callEffects.filter((effect) => found.has(effect))].sort();
   const kinds = (of: (stem: string) => readonly number[]): ReadonlySet<number> => new Set([...stems].flatMap((stem) => of(stem)));
-  return { effects, stems, denied, meant, things: kinds(thingsOf), doings: kinds(doingsOf), verbs, nouns: kinds(nounsLike), tellsMany: telling.test(text), pushes, codes: coding.test(text), lets: letting.test(text), isOpen: [...stems].some((stem) => openDoings.has(stem)), ofTools: new Map() };
+  return { effects, stems, denied, meant, things: kinds(thingsOf), doings: kinds(doingsOf), verbs, nouns: kinds(nounsLike), tellsMany: telling.test(text), pushes, codes, lets: letting.test(text), isOpen: [...stems].some((stem) => openDoings.has(stem)), ofTools: new Map() };
 });
 
 /**

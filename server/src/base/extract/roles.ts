@@ -13,6 +13,7 @@ const byWord: ReadonlyMap<string, ArgumentRole> = new Map(rows.flatMap(([role, w
 
 /** Words that are nothing by themselves and take the meaning of what comes before: `account_number`, `channel_id`, `to_address`. */
 const suffixes = new Set(["id", "ids", "number", "no", "name", "names", "list", "text", "value", "address", "addresses", "handle", "key"]);
+const languages = new Set("source program python py javascript js typescript ts node sql shell bash script r ruby java cell test html css notebook kernel sandbox the my new".split(" "));
 const leading = new Set<string>(["recipient", "recipients", "to", "cc", "bcc", "iban", "account", "payee", "beneficiary", "webhook", "channel", "attendee", "participant", "receiver", "assignee", "reviewer", "invitee", "callback", "amount", "sql"]);
 
 /** Worst last: what an object is for that has several of them in it. */
@@ -25,6 +26,7 @@ export function roleOfName(words: readonly string[]): ArgumentRole {
   if (before !== undefined && leading.has(before) && suffixes.has(last)) return byWord.get(before) ?? "other";
   if (words.length > 1 && (words[0] === "recipient" || words[0] === "to")) return "recipient";
   if (before !== undefined && !byWord.has(before) && (last === "no" || last === "number")) return "target"; // `part_no`
+  if (last === "code" && before !== undefined && !languages.has(before)) return "other"; // `event_code` is no program
   return byWord.get(last) ?? (before !== undefined && suffixes.has(last) ? byWord.get(before) : undefined) ?? "other";
 }
 
