@@ -10,6 +10,8 @@ export interface YamlSource {
   readonly problems: readonly Problem[];
   /** Notes a problem at the value, or the key, that `path` leads to; at the nearest parent when the path ends early. */
   problem(path: Path, message: string, at?: "value" | "key"): void;
+  /** The line of the value that `path` leads to, or of its nearest parent; counts from 1. */
+  lineOf(path: Path): number;
   /** All problems in the order of the file, one `file:line:column: message` a line. */
   report(): string;
 }
@@ -53,6 +55,7 @@ export function yamlSource(bytes: Uint8Array, file: string, { aliases = false } 
     value: problems.length === 0 ? document.toJS() : null,
     problems,
     problem: (path, message, at = "value") => add(offsetOf(document, path, at), message),
+    lineOf: (path) => Math.max(1, lines.linePos(offsetOf(document, path, "value")).line),
     report: () => {
       const inOrder = problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
       const shown = inOrder.slice(0, maxProblems).map(({ line, column, message }) => `${file}:${line}:${column}: ${message}`);

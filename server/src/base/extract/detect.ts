@@ -65,18 +65,20 @@ export interface ArgumentName {
 }
 
 const weak = /^(?:s|id|text|string|str|line|list|name|value|to|\d+)$/;
-const uncounted: ReadonlySet<string> = wordSet("count id tokens page pages");
+/** With one of these a name of money is one of something else: `payment_id`, `price_list`. */
+const uncounted: ReadonlySet<string> = wordSet("count id ids tokens page pages number no ref reference method type status date day key list currency term terms link policy reason");
 
 export const readName = remembered(names, (name): ArgumentName => {
   const words = wordsOf(name);
   const last = words.at(-1) ?? "";
+  const isCounted = !words.some((word) => uncounted.has(word));
   const before = words.length > 1 && weak.test(last) ? (words.at(-2) ?? "") : "";
   return {
     words,
     role: roleOfName(words),
     isAddressee: isAddressee(words),
-    is: Object.fromEntries(Object.entries(called).map(([kind, known]) => [kind, known.has(last) || known.has(before)])) as ArgumentName["is"],
-    isMoney: words.some((word) => called.money.has(word)) && !words.some((word) => uncounted.has(word)),
+    is: Object.fromEntries(Object.entries(called).map(([kind, known]) => [kind, (known.has(last) || known.has(before)) && (kind !== "money" || isCounted)])) as ArgumentName["is"],
+    isMoney: isCounted && words.some((word) => called.money.has(word)),
     isMinor: words.some((word) => word === "cents" || word === "minor" || word === "pence"),
     isInput: /^(?:args|arguments|input|code|text|keys|line)$/.test(last),
     isSource: last === "source",

@@ -57,6 +57,8 @@ describe("where a contract is silent", () => {
     ["write_note", { from: "ana", to: "x@evil.example" }, ["write"], "recipient"],
     ["send_message", { to: "ana" }, null, "recipient"],
   ])("%s %j, which does %s: `to` is %s", (tool, args, effects, role) => expect(read(tool, args, { effects }).facts["to"]?.role).toBe(role));
+  it("what is called after money is none", () => expect(Object.values(read("refund", { amount: 12, payment_id: "PAY-7731", payment_method: "card 2", price_list: "2025", total_pages: 3 }).facts).map(({ money }) => money?.minor)).toEqual([1200, undefined, undefined, undefined, undefined]));
+  it("a code of a thing is no program", () => expect(Object.entries(read("book", { event_code: "DUI-0614", source_code: "1", code: "x" }).facts).map(([name, { role }]) => `${name} ${role}`)).toEqual(["event_code other", "source_code command", "code command"]));
   it("a number of a thing is a name of it", () => expect(Object.values(read("order", { part_no: "44-108", invoice_number: "70-4", account_number: "1", number: 3 }).facts).map(({ role }) => role)).toEqual(["target", "target", "recipient", "other"]));
   it("the escapes of a URL are part of it", () => expect(read("x", { page: "https://docs.example.com/a%20b" }).facts["page"]).toMatchObject({ url: { class: "public" }, encodings: ["percent"] }));
 

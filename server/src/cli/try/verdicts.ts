@@ -13,6 +13,9 @@ interface Course {
   readonly by: Set<string>;
 }
 
+/** Whether a call came to what its line says. */
+export const isAsTold = (effect: Effect, expect: Judged["expect"]): boolean => expect === undefined || (expect === "stopped" ? effect !== "allow" : expect === "allow" ? effect === "allow" : effect !== "deny");
+
 /** What a set of traces came to: attacks that were stopped, tasks that could be done. */
 export class Verdicts {
   readonly #courses = new Map<string, Course>();
@@ -22,9 +25,7 @@ export class Verdicts {
     this.#courses.set(session, course);
     (expect === "stopped" ? course.stops : course.others).push(effect);
     if (expect === "stopped" && effect !== "allow") for (const policy of policies) course.by.add(policy);
-    if (expect === undefined) return;
-    const isRight = expect === "stopped" ? effect !== "allow" : expect === "allow" ? effect === "allow" : effect !== "deny";
-    if (!isRight) course.wrong += 1;
+    if (!isAsTold(effect, expect)) course.wrong += 1;
   }
 
   /** True when some attack got through, some task could not be done, or some call came to something else than its line says. */

@@ -340,3 +340,10 @@ it("knows what the agent puts together the second time as it did the first", () 
   expect(first).toEqual(["task"]);
   expect(origins(address)).toEqual(first);
 });
+
+it("takes no day for what a stranger said because its year and month are the same", () => {
+  const { read, origins } = world("Book the room");
+  read("Please come on 2025-06-08, or on 2025-07-01T09:30");
+  expect([origins("2025-06-24"), origins("2025-06-24T14:00"), origins("2025-06-24T14:00:00+02:00")]).toEqual([["model"], ["model"], ["model"]]);
+  expect([origins("2025-06-08"), origins("2025-07-01T09:30")]).toEqual([["untrusted"], ["untrusted"]]);
+});

@@ -297,6 +297,7 @@ export class Tracing {
     const own = flags[index] ?? 0;
     const [start, end] = [from[index] ?? 0, to[index] ?? 0];
     if (!(own & has.letter) && digitsIn(norm, start, end) < 3) return;
+    if (isDate(norm, start, end)) return this.#tell(unknown); // Of another day of the same year nobody has told it.
     if (own & has.at && !(own & has.scheme) && this.#isInDirectory(index)) return;
     if (own & (has.scheme | has.slash)) return this.#components(index, start, end);
     this.#pieces(start, end);
@@ -365,8 +366,16 @@ export class Tracing {
 
 /** Whether somebody else than the model has told it: what that has put together is looked at in its parts, however often it says it. */
 const isTold = (value: number): boolean => value !== 0 && originOf(value) !== origin.model;
+const [dateChars, longestDate] = [10, 30] as const;
 const tainted = (value: number): number => (originOf(value) === origin.untrusted ? value : unknown);
 const isJoint = (code: number): boolean => code < 0x80 && !((code >= 0x30 && code <= 0x39) || (code >= 0x61 && code <= 0x7a) || code === 0x5f);
+
+/** `2026-05-18`, with a time behind it or not. */
+function isDate(norm: Uint16Array, from: number, to: number): boolean {
+  if (to - from < dateChars || to - from > longestDate || (to - from > dateChars && norm[from + dateChars] !== 0x74)) return false;
+  for (let at = from; at < from + dateChars; at++) if (at - from === 4 || at - from === 7 ? norm[at] !== hyphen : !((norm[at] ?? 0) >= 0x30 && (norm[at] ?? 0) <= 0x39)) return false;
+  return true;
+}
 
 function digitsIn(norm: Uint16Array, from: number, to: number): number {
   let count = 0;
