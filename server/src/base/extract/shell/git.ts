@@ -129,7 +129,8 @@ function changes(call: ShellCall, verb: string, rest: readonly ShellWord[]): voi
   if (has(/^(-x|-i|--ex(e|ec|ec=.*)?|--te.*|--int.*|--sep.*)$/) && verb !== "clean") reading.raise("unknown");
   if (has(/^ext::|^\w+::/)) reading.raise("exec");
   if (
-    /^(rm|clean|gc|prune|filter-branch|filter-repo)$/.test(verb) ||
+    /^(clean|gc|prune|filter-branch|filter-repo)$/.test(verb) ||
+    (verb === "rm" && has(/^(-\w*f|--force)/)) || // else it takes nothing away that is in no commit
     (verb === "push" && has(/^(-\w*f|--force|-\w*d$|--delete|--mirror|--prune|\+|:)/)) ||
     (verb === "reset" && has(/^--(hard|merge|keep)/)) ||
     (verb === "restore" || (/^(checkout|switch)$/.test(verb) && has(/^(--|-\w*f|--force|--discard-changes|\.|-B|-C)$/))) ||

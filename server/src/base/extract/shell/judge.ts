@@ -10,6 +10,9 @@ import type { ShellWord } from "./words.ts";
 /** Words of programs and of their verbs after which something is gone. */
 const gone = /(^|[^\w-])(destroy|delete\w*|terminate\w*|remove|rm|rb|rmi|prune|purge|drop\w*|wipe\w*|unpublish|erase|truncate|flushall|flushdb|rmtree\w*|rimraf|unlink\w*|rmdir\w*|mkfs\S*|shred)([^\w]|$)/i;
 
+/** Words with which what is here goes to where everybody gets it. */
+const publishing = /^(?:publish|unpublish|upload|yank|deprecate|dist-tag|adduser|login)$/;
+
 /** Says what a program with these words does. */
 export function judge(call: ShellCall): void {
   const { name, words, reading } = call;
@@ -23,6 +26,7 @@ export function judge(call: ShellCall): void {
   if (onlyLooks(call)) return;
   for (const { text } of words) everythingIn(text, call);
   if (words.some(({ text }) => gone.test(text)) || /^(mkfs|mke2fs|fdisk|parted|wipefs|dd|shutdown|reboot|halt|poweroff)/.test(name)) reading.destructive = true;
+  if (words.some(({ text }) => publishing.test(text)) || /^(?:push|deploy|owner|access)$/.test(words[0]?.text ?? "")) reading.hosts.add(`(${name})`);
   if (serviceClients.has(name)) {
     reading.hosts.add(`(${name})`);
     return reading.raise(words.some(({ kind }) => kind === "open") ? "unknown" : words.some(({ text }) => /^(exec|run|debug|cp|ssh|api|alias|extension|plugin|scp|proxy|execute-command)$/.test(text)) ? "exec" : "network");
