@@ -6,6 +6,7 @@ import { registryOf, type Config, type ServerDefinition } from "./base/config/co
 import type { Answer } from "./base/exchange.ts";
 import { settings, type Environment } from "./base/config/environment.ts";
 import { LiveConfig } from "./base/config/live.ts";
+import { typedSchema } from "./base/extract/declared.ts";
 import { loadExtractors } from "./base/extract/sql/sql.ts";
 import type { Limits } from "./base/limits.ts";
 import type { Log } from "./base/log.ts";
@@ -128,7 +129,7 @@ async function core({ config, environment, log, clock = systemClock }: ComposeOp
         server,
         tool: tool.name,
         definition: hash,
-        inputSchema: tool.inputSchema,
+        inputSchema: typedSchema(tool.inputSchema, current().arguments.get(`${server}/${tool.name}`)),
         contract: current().tools.get(`${server}/${tool.name}`) ?? { effects: [], reversibility: "unknown" as const },
         ...(tool.annotations && { annotations: tool.annotations }),
       })),

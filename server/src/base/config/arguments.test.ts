@@ -15,7 +15,7 @@ describe("arguments of a contract", () => {
   it("are told in full or by their kind alone", () => {
     const { arguments: all } = read("  mail/pay:\n    effects: [money]\n    arguments: { to: email, sum.value: { kind: money, unit: cents, currency: { argument: sum.currency } }, note: { role: content } }\n");
     const said = all.get("mail/pay");
-    const nothing = { kind: null, role: null, dialect: null, language: null, root: null, unit: "major", currency: null };
+    const nothing = { kind: null, role: null, type: null, dialect: null, language: null, root: null, unit: "major", currency: null };
     expect(said?.get("to")).toEqual({ ...nothing, kind: "email" });
     expect(said?.get("sum.value")).toEqual({ ...nothing, kind: "money", unit: "minor", currency: { argument: ["sum", "currency"] } });
     expect(said?.get("note")).toEqual({ ...nothing, role: "content" });
@@ -37,7 +37,7 @@ describe("arguments of a contract", () => {
     ["    arguments: { q: { kind: email, root: /work } }", "/etc/lanyard.yaml:6:42: `tools.mail/send.arguments.q.root`: `root` goes with `kind: path` only"],
     ["    arguments: { q: { kind: path, root: work } }", "/etc/lanyard.yaml:6:41: `tools.mail/send.arguments.q.root`: `root` is an absolute path"],
     ["    arguments: { q: { kind: money, currency: euro } }", "/etc/lanyard.yaml:6:46: `tools.mail/send.arguments.q.currency`: an ISO 4217 code such as `EUR`, or the argument that holds it: `{ argument: currency }`"],
-    ["    arguments: { q: {} }", "/etc/lanyard.yaml:6:21: `tools.mail/send.arguments.q`: say its `kind`, its `role` or both"],
+    ["    arguments: { q: {} }", "/etc/lanyard.yaml:6:21: `tools.mail/send.arguments.q`: say its `kind`, its `role` or its `type`"],
     ["    arguments: { .q: email }", "/etc/lanyard.yaml:6:18: `.q`: write the argument's name, or a path of names with dots between them"],
     ["    argument: { to: email }", "/etc/lanyard.yaml:6:5: unknown key `argument`; did you mean `arguments`?"],
   ])("%s is a problem with its place", (line, message) => {

@@ -1,6 +1,6 @@
 import { argumentRoles } from "@lanyard/contract";
 import { z } from "zod";
-import { argumentKinds, type DeclaredArgument, type DeclaredArguments } from "../extract/declared.ts";
+import { argumentKinds, argumentTypes, type DeclaredArgument, type DeclaredArguments } from "../extract/declared.ts";
 import { nearest } from "./source.ts";
 
 // `arguments:` of a tool's contract: what kind of thing each argument is, and what it is for.
@@ -27,6 +27,7 @@ const full = z
   .strictObject({
     kind: choice("kind of argument", argumentKinds).optional(),
     role: choice("role", argumentRoles).optional(),
+    type: choice("type", argumentTypes).optional(),
     dialect: choice("dialect of SQL", dialects).optional(),
     language: z.string().regex(/^[a-z][a-z0-9+#-]{0,31}$/, "a language in small letters, such as `python`").optional(),
     root: z.string().max(4096).regex(/^\/[^\0]*$/, "`root` is an absolute path").optional(),
@@ -34,7 +35,7 @@ const full = z
     currency: currency.optional(),
   })
   .superRefine((argument, context) => {
-    if (argument.kind === undefined && argument.role === undefined) context.addIssue({ code: "custom", message: "say its `kind`, its `role` or both" });
+    if (argument.kind === undefined && argument.role === undefined && argument.type === undefined) context.addIssue({ code: "custom", message: "say its `kind`, its `role` or its `type`" });
     for (const [key, kind] of Object.entries(particular) as [keyof typeof particular, string][]) {
       if (argument[key] !== undefined && argument.kind !== kind) context.addIssue({ code: "custom", path: [key], message: `\`${key}\` goes with \`kind: ${kind}\` only` });
     }
@@ -52,6 +53,7 @@ export const declaredArguments = (file: ArgumentsFile, root: string | null): Dec
 const declaredArgument = (said: ArgumentsFile[string], root: string | null): DeclaredArgument => ({
   kind: said.kind ?? null,
   role: said.role ?? null,
+  type: said.type ?? null,
   dialect: said.dialect ?? null,
   language: said.language ?? null,
   root: said.root ?? (said.kind === "path" ? root : null),

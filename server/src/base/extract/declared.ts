@@ -1,8 +1,11 @@
-import type { ArgumentRole, JsonObject } from "@lanyard/contract";
+import { isObject, type ArgumentRole, type JsonObject } from "@lanyard/contract";
 
 /** Kinds of values that are read for what they mean; `text` says that nothing of the kind is in it, whatever it looks like. */
 export const argumentKinds = ["sql", "shell", "url", "path", "email", "money", "code", "text"] as const;
 export type ArgumentKind = (typeof argumentKinds)[number];
+
+/** Types that policies can compare, by their names in JSON Schema. */
+export const argumentTypes = ["string", "integer", "number", "boolean"] as const;
 
 /** What a tool's contract says of one argument, or of what lies in it. */
 export interface DeclaredArgument {
@@ -10,6 +13,8 @@ export interface DeclaredArgument {
   readonly kind: ArgumentKind | null;
   /** Null: by the name and the kind. */
   readonly role: ArgumentRole | null;
+  /** For policies, where the server's own schema says none. */
+  readonly type: (typeof argumentTypes)[number] | null;
   /** Of `sql`; null where nobody says. */
   readonly dialect: string | null;
   /** Of `code`; null where nobody says. */
@@ -30,3 +35,22 @@ export interface ToolShape {
   readonly inputSchema: JsonObject;
   readonly annotations?: JsonObject;
 }
+
+/**
+ * A tool's schema with the types that its contract says of what lies in objects that the server says nothing of: `changes.mfa`. What the server says stays as it is, for
+ * it refuses all else anyway.
+ */
+export function typedSchema(schema: JsonObject, declared: DeclaredArguments | undefined): JsonObject {
+  return [...(declared ?? [])].reduce((typed, [path, { type }]) => (type === null ? typed : typedAt(typed, path.split("."), type)), schema);
+}
+
+function typedAt(schema: JsonObject, [step, ...below]: readonly string[], type: string): JsonObject {
+  if (step === undefined) return saysType(schema) ? schema : { ...schema, type };
+  if (schema["type"] === "array") return { ...schema, items: typedAt(isObject(schema["items"]) ? schema["items"] : {}, [step, ...below], type) };
+  if (saysType(schema) && schema["type"] !== "object") return schema;
+  const properties = isObject(schema["properties"]) ? schema["properties"] : {};
+  const known = Object.hasOwn(properties, step) ? properties[step] : {};
+  return { ...schema, type: "object", properties: { ...properties, [step]: typedAt(isObject(known) ? known : {}, below, type) } };
+}
+
+const saysType = (schema: JsonObject): boolean => ["type", "$ref", "allOf", "anyOf", "oneOf", "enum", "const"].some((key) => Object.hasOwn(schema, key));

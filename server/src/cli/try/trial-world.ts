@@ -8,7 +8,7 @@ import type { YieldsFile } from "../../base/config/labels.ts";
 import { loadConfig, parseConfig } from "../../base/config/read.ts";
 import { loadExtractors } from "../../base/extract/sql/sql.ts";
 import type { AskedBy } from "../../base/extract/asked.ts";
-import type { DeclaredArguments } from "../../base/extract/declared.ts";
+import { typedSchema, type DeclaredArguments } from "../../base/extract/declared.ts";
 import { chosenPacks, packConfig, packPolicies, type GuardrailPack } from "../../base/packs.ts";
 import type { Pin } from "../../base/path.ts";
 import { readPolicies } from "../../base/policies.ts";
@@ -110,7 +110,7 @@ export class TrialWorld {
   }
 
   ground(): Ground {
-    return { registry: registryOf(this.config), servers: [...this.#servers.keys()], tools: [...this.#tools.values()] };
+    return { registry: registryOf(this.config), servers: [...this.#servers.keys()], tools: [...this.#tools].map(([name, tool]) => ({ ...tool, inputSchema: typedSchema(tool.inputSchema, this.#said.arguments.get(name)) })) };
   }
 
   /** The policies against what is known now, compiled when that has changed. Throws Fault `invalid_config` with every error. */
