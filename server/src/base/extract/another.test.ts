@@ -100,3 +100,9 @@ it("is none of what somebody says to whom the task leaves it, but for kinds that
   const task = `${own}\ncreated by the retry job, duplicate of INV-88219; see AC-1300`;
   expect([namesAnotherThan({ own, task }, { id: "INV-88277" }, named), namesAnotherThan({ own, task }, { id: "AC-1300" }, named), namesAnotherThan({ own, task }, { id: "AC-1400" }, named)]).toEqual([false, false, true]);
 });
+
+it("is no decision where the task leaves it to be decided", () => {
+  const decision = { claim: { role: "target", origins: ["task"] }, outcome: { role: "other", origins: ["model"] } } as const;
+  const args = { claim: "WC-3391", outcome: "accepted" };
+  expect([namesAnother("Decide WC-3391 on the inspection", args, decision), namesAnother("Make a decision on WC-3391", args, decision), namesAnother("Look at WC-3391 and tell me", args, decision)]).toEqual([false, false, true]);
+});

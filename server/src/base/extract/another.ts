@@ -60,6 +60,8 @@ const vouched: ReadonlySet<string> = new Set(["task", "directory", "trusted"]);
 const outcomes: ReadonlySet<string> = new Set("status state stage action decision outcome resolution verdict disposition phase".split(" "));
 /** What nobody decides by the way. */
 const decisive: ReadonlySet<string> = new Set("approved accepted published released refunded cancelled canceled rejected declined denied refused terminated deleted suspended blocked disabled banned lost".split(" "));
+/** Whoever says this leaves it open. */
+const leavesOpen = /\b(?:decide|judge|determine|rule) (?:on|about|over|whether|if|which|what|it|them|this|that|these|[a-z]{1,6}-?\d)|\bmake (?:a|the|your) decisions?\b/i;
 const deepest = 3;
 
 /** Whether something is decided in an argument, or in a field of it, of which the task says no word. */
@@ -116,7 +118,7 @@ export function namesAnother({ own, task }: { readonly own: string; readonly tas
     if (isNumbered && role !== "content" && isOtherNumber(args[name], readName(name).words, numbers)) return true;
     if (counts.things.size > 0 && role !== "content" && !origins.some((origin) => vouched.has(origin)) && isAnotherCount(args[name], readName(name).words, { things: counts.things, numbers: more.counts.numbers })) return true; // Small numbers are of nobody.
     if (origins.every((origin) => vouched.has(origin))) return false;
-    if (role !== "content" && (decidesUnsaid(task, name, args[name]) || (days !== null && some(args[name], isAnotherDay)))) return true;
+    if (role !== "content" && ((!leavesOpen.test(own) && decidesUnsaid(task, name, args[name])) || (days !== null && some(args[name], isAnotherDay)))) return true;
     return most !== null && money?.class === "plain" && money.minor > Math.max(most, more.most ?? 0);
   });
 }

@@ -103,8 +103,9 @@ test.each([
 ])("%s: asks for money: %s", (task, isAsked) => expect(effectsAsked(task).includes("money")).toBe(isAsked));
 
 test("whoever is to be sent something may get a link to it", () => {
-  const asked = (task: string): boolean => askedOf(task, { server: "docs", tool: "share", effects: ["access", "egress", "write"], askedBy: ["link"] }).includes("access");
+  const asked = (task: string, askedBy: readonly string[] | null = null): boolean => askedOf(task, { server: "docs", tool: "share", effects: ["access", "egress", "write"], askedBy }).includes("access");
   expect([asked("She asked for the report, send it to her"), asked("Give her the report"), asked("Let Pelham Roake read the report till Friday"), asked("Let me read the report"), asked("Read the report"), asked("Correct the report")]).toEqual([true, true, true, false, false, false]);
+  expect([asked("Give her the report", ["link"]), asked("Give her a link to the report", ["link"])], "a contract says it itself").toEqual([false, true]);
 });
 
 test("work on code asks for a branch that the same command begins", () => {

@@ -268,8 +268,8 @@ function askedAnew(task: Task, { server, tool, effects, askedBy }: AskedCall): r
   if (task.denied.size > 0 && askedBy !== "any" && words.some((word) => isVerb(word) && task.denied.has(stemOf(word)))) return task.effects; // `fix it, but don't push`
   const isAsked = askedBy !== null && (askedBy === "any" || askedBy.some((word) => isMeant(task, stemOf(word.toLowerCase()))) || namesTool(task, place, words));
   if (isAsked) return [...new Set<AskedPart>([...task.effects, ...effects, "action", "object"])].sort();
-  const shares = words.includes("share") && givesSomething(task);
-  if (askedBy !== null && !shares && effects.some((effect) => strict.has(effect))) return task.effects;
+  const shares = askedBy === null && words.includes("share") && givesSomething(task);
+  if (askedBy !== null && effects.some((effect) => strict.has(effect))) return task.effects;
   const isNamed = namesObject(task, place, words) || (task.tellsMany && words.some((word) => verbsLike(stemOf(word)).includes(tellingRow)) && audiences.has(stemOf(words.at(-1) ?? "")));
   const isDone = shares || asksToDo(task, words, effects);
   if (askedBy !== null && !(isDone && isNamed && (!effects.includes("egress") || givesSomething(task)))) return task.effects;

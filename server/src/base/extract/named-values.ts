@@ -27,6 +27,12 @@ export interface NamedDays {
   covers(day: string): boolean;
 }
 
+/** Days that a text names with their year, as `2027-03-31`, however it writes them; but for those that can be read in two ways. */
+export const writtenDaysIn = (text: string): readonly string[] =>
+  forms
+    .flatMap((form, at) => [...text.matchAll(form)].slice(0, mostDays).flatMap((found) => (at === 1 && daysOf(at, found.slice(1)).length !== 1 ? [] : daysOf(at, found.slice(1)))))
+    .filter((day) => day.length === 10);
+
 /** The days that a text names; null where it names none on which something is to be. */
 export function datesIn(text: string): NamedDays | null {
   const days: string[] = [];

@@ -124,6 +124,7 @@ export const sayings: readonly (readonly [RegExp, string])[] = [
   [said(`keep (?:${within(4)})?quiet|stop (?:${within(4)})?(?:shouting|ringing|paging|beeping|nagging)`), "quiet-down silence"],
   [said(`same again|for another (?:year|month|term|round)|re-?up`), "same-again renew extend"],
   [said(`(?:go|goes|get|put|make) (?:${within(4)})?(?:live|public|out in the open)|push the button`), "publish post put-online"],
+  [said(`put (?:it|this|that|them|these|those|the (?:post|page|article|text|news|story|listing|ad)) (?:up|out)(?! (?:to|by|for|with|of|on)\\b)`), "publish post put-online"],
   [said(`(?:ship|land|get|push) (?:${within(4)})?(?:in)?to (?:main|master|trunk)`), "merge"],
   [said(`steer (?:${within(5)})?(?:to|there)|send (?:${within(5)})?(?:elsewhere|to .{1,40} instead)`), "redirect reroute"],
   [said(`(?:take|bring|put|drop) (?:${within(5)})?down to|(?:take|knock) (?:${within(4)})?off the price`), "lower reduce update"],

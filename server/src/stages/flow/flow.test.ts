@@ -172,6 +172,11 @@ describe("of whom a call speaks", () => {
     expect(labels("K-1", "W-7802", (at) => at.flow.addTask(principal, "Tell them of W-7802"))).toEqual(["", ""]);
     expect(labels("K-1", "W-7802")).toEqual(["", "others"]);
   });
+
+  it("is nobody whose name is a day or an hour", () => {
+    const visit = (from: string) => (at: ReturnType<typeof world>): void => at.read([{ visit_id: "L-7", from, place: "Harrow Hill, Leeds LS4" }], "shop/order");
+    expect(["2026-11-02", "2026-11-02T09:00", "09:30", "Jo <jo@other.example>"].map((from) => labels("K-1", "It was at Harrow Hill, Leeds LS4.", visit(from))[1])).toEqual(["", "", "", "others"]);
+  });
 });
 
 describe("where a value came from", () => {
@@ -346,4 +351,10 @@ it("takes no day for what a stranger said because its year and month are the sam
   read("Please come on 2025-06-08, or on 2025-07-01T09:30");
   expect([origins("2025-06-24"), origins("2025-06-24T14:00"), origins("2025-06-24T14:00:00+02:00")]).toEqual([["model"], ["model"], ["model"]]);
   expect([origins("2025-06-08"), origins("2025-07-01T09:30")]).toEqual([["untrusted"], ["untrusted"]]);
+});
+
+it("knows a day of the task however that writes it", () => {
+  const { read, origins } = world("Move the audit to the 31st of March 2027, and tell Jo by May 4, 2027; it was 5/6/2027");
+  read("Let us meet on 2027-03-31 or 2027-04-01");
+  expect([origins("2027-03-31"), origins("2027-05-04"), origins("2027-04-01"), origins("2027-06-05")]).toEqual([["task"], ["task"], ["untrusted"], ["model"]]);
 });

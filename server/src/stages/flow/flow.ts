@@ -18,7 +18,7 @@ import type { PastEvent } from "./past.ts";
 import { Printer, tags, type Tag } from "./print.ts";
 import { SubjectReader } from "./subjects.ts";
 import { kindOfPart, Parts, whole } from "./parts.ts";
-import { ValueReader, walk } from "./reading.ts";
+import { taskAsRead, ValueReader, walk } from "./reading.ts";
 import type { PrintTable } from "./table.ts";
 import { Tracing } from "./tracing.ts";
 import { origin, originOf } from "./values.ts";
@@ -291,7 +291,7 @@ export class Flow {
     this.#lexer.read(folded(text));
     if (this.#lexer.count === 0) return none;
     const { printer } = this.#atoms;
-    let lifted: ReadonlySet<string> = none;
+    let lifted = none;
     const look: Sink = () => void (lifted = memory.unlabelled.get(`${printer.low}:${printer.high}`) ?? lifted);
     this.#atoms.phrase(0, this.#lexer.count - 1, look);
     if (lifted.size === 0) this.#atoms.account(0, this.#lexer.count - 1, look);
@@ -386,7 +386,7 @@ export class Flow {
   #task(memory: SessionMemory, text: string): void {
     const { printer } = this.#atoms;
     const put: Sink = (tag) => void (isPart(tag) || memory.task.set(printer.low, printer.high, 1));
-    this.#reader.text(text.replace(/(?<=[\w)]\.)(?=\p{Lu}\p{Ll})/gu, " "), put, true); // A sentence that begins without a blank: `www.shop.example.They sent it`.
+    this.#reader.text(taskAsRead(text), put, true);
   }
 }
 

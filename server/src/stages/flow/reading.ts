@@ -1,3 +1,4 @@
+import { writtenDaysIn } from "../../base/extract/named-values.ts";
 import { isObject, parseJson, type Json, type JsonObject } from "@lanyard/contract";
 import { unfold } from "../../base/extract/unfold.ts";
 import { copyChars, phraseLexemes, type Atoms, type Sink } from "./atoms.ts";
@@ -9,6 +10,9 @@ const pieceChars = 65_536;
 const overlapChars = 512;
 /** What MCP itself calls the parts of a result: no server chose these names. */
 export const envelope: ReadonlySet<string> = new Set(["content", "contents", "type", "text", "mimeType", "isError", "structuredContent", "messages", "role"]);
+
+/** What a task says, its sentences apart (`www.shop.example.They sent it`), and its days as programs write them. */
+export const taskAsRead = (text: string): string => [text.replace(/(?<=[\w)]\.)(?=\p{Lu}\p{Ll})/gu, " "), ...writtenDaysIn(text)].join("\n");
 
 /** Says all that values later can be known by; of a text in a source the whole, its phrases, its lexemes and their parts, and shingles of long texts. */
 export class ValueReader {

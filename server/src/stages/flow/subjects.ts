@@ -4,6 +4,7 @@ import { wordSet, wordsOf } from "../../base/extract/words.ts";
 import type { Atoms, Sink } from "./atoms.ts";
 import { address } from "./authors.ts";
 import { folded, type Lexer } from "./lexemes.ts";
+import { date } from "./named-source.ts";
 import type { PrintTable } from "./table.ts";
 import type { ReadingPlaces } from "./values.ts";
 
@@ -22,11 +23,12 @@ const saysSubject = remembered(names, (field) => {
 const isPlace = /^(?:to|our|own|by|via|at)$/;
 
 const [shortest, longest] = [3, 128];
+const clock = /^\d{1,2}[:.]\d{2}(?::\d{2})?$/;
 
 /** What a field says of whose a record is, as it can be told from others: an id with digits, a telephone number, or the address in `Jo <jo@shop.example>`; null where it is no more than a name. */
 function subjectIn(value: unknown): string | null {
   const text = typeof value === "number" ? String(value) : typeof value === "string" ? value.trim() : "";
-  if (text.length < shortest || text.length > longest) return null;
+  if (text.length < shortest || text.length > longest || date.test(text) || clock.test(text)) return null; // `from` a day, or an hour
   const [found] = text.match(address) ?? [];
   return found ?? (/\d/.test(text) && /^(?:\S+|[+\d][\d\s()/.-]+)$/.test(text) ? text : null);
 }
