@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { Fault } from "@lanyard/contract";
+import { Fault, type JsonObject } from "@lanyard/contract";
 import type { Command } from "commander";
 import { systemClock } from "../base/clock.ts";
 import type { Context } from "./context.ts";
@@ -9,7 +9,7 @@ import { isSessionFile, readSessions } from "./try/session-file.ts";
 import { sheetOf, type SheetCall } from "./try/sheet.ts";
 import { rawLines, textOf, type RawLine } from "./try/trace.ts";
 import { Trial } from "./try/trial.ts";
-import { Verdicts } from "./try/verdicts.ts";
+import { isAsTold, Verdicts } from "./try/verdicts.ts";
 import { readWorld, type TryOptions, type TrialWorld } from "./try/trial-world.ts";
 
 const example = `
@@ -53,16 +53,18 @@ export function tryVerb(program: Command, context: Context): void {
     .option("--packs <names>", "adds ready guardrails, `all` or names with commas between; lanyard.yaml is then not needed (`lanyard init --list`)")
     .option("--approvers <group>", "the group that they ask", "approvers")
     .option("--check", "compares calls with the `expect` of their lines, or with what a session file says, and prints what was stopped and what could be done instead of answers; with --all every call of session files")
+    .option("--json", "with --check: one JSON object of figures, and each call of a session file that came to something else than it should")
     .addHelpText("after", `\n${example}`)
     .action(async (files: readonly string[], options: TryOptions) => {
       const world = await readWorld(context, options);
       const guesser = options.strict === true ? null : new Guesser(world);
       guesser?.foresee();
       const trial = new Trial({ world, guesser, clock: systemClock, explain: options.explain === true || (options.check === true && files.some(isSessionFile)) });
-      const trying: Trying = { context, trial, world, isAll: options.all === true, verdicts: options.check === true ? new Verdicts() : null, number: 0, sessions: new Set() };
+      const trying: Trying = { context, trial, world, isAll: options.all === true, verdicts: options.check === true ? new Verdicts() : null, number: 0, sessions: new Set(), wrong: options.check === true && options.json === true ? [] : null };
       let bad = 0;
       for (const file of files.length === 0 ? ["-"] : files) bad += isSessionFile(file) ? rehearse(trying, file) : await play(trying, rawLines(readable(file === "-" ? process.stdin : createReadStream(file), file), world.config.limits.trace_line_bytes));
-      if (trying.verdicts !== null) for (const line of trying.verdicts.lines(context.colour)) context.out(line);
+      if (trying.verdicts !== null && trying.wrong !== null) context.out(json({ ...trying.verdicts.figures(), wrong: trying.wrong }));
+      else if (trying.verdicts !== null) for (const line of trying.verdicts.lines(context.colour, trying.sessions)) context.out(line);
       else warnOfGuesses(context, guesser?.names() ?? []);
       if (bad > 0 || trying.verdicts?.failed === true) process.exitCode = exit.failed;
     });
@@ -77,6 +79,8 @@ interface Trying {
   readonly verdicts: Verdicts | null;
   /** Lines so far: what a line is known by to those who remember it. */
   number: number;
+  /** Calls of session files that came to something else than they should; null where they are shown as they come. */
+  readonly wrong: JsonObject[] | null;
   /** Names of written sessions. */
   readonly sessions: Set<string>;
 }
@@ -110,7 +114,7 @@ async function play(trying: Trying, chunks: AsyncIterable<RawLine[]>): Promise<n
 
 /** Tries the sessions of a file that people have written. Gives the number of lines at fault. */
 function rehearse(trying: Trying, file: string): number {
-  const { context, trial, world, isAll, verdicts, sessions } = trying;
+  const { context, trial, world, isAll, verdicts, sessions, wrong } = trying;
   let bad = 0;
   for (const written of readSessions(file, world.config, (session) => sessions.has(session))) {
     sessions.add(written.session);
@@ -122,7 +126,8 @@ function rehearse(trying: Trying, file: string): number {
       if (judged && said.call) calls.push({ line, tool: said.call.tool, args: said.call.args ?? {}, answer, judged });
       if (isBad || (verdicts === null && (isAll || isPlain !== true))) context.out(json({ ...answer, file, line }));
     }
-    if (verdicts !== null) for (const row of sheetOf(file, written, calls, { isAll, colour: context.colour })) context.out(row);
+    wrong?.push(...calls.filter(({ judged: { effect, expect } }) => !isAsTold(effect, expect)).map(({ answer, tool, args, line, judged: { expect = null } }) => ({ ...answer, file, line, tool, args, expect })));
+    if (verdicts !== null && wrong === null) for (const row of sheetOf(file, written, calls, { isAll, colour: context.colour })) context.out(row);
   }
   return bad;
 }

@@ -158,6 +158,7 @@ export interface TryOptions extends DraftOptions {
   readonly tools?: string;
   readonly strict?: boolean;
   readonly all?: boolean;
+  readonly json?: boolean;
   readonly explain?: boolean;
   /** Names of ready guardrails, or `all`, with commas between. */
   readonly packs?: string;

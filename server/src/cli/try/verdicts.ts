@@ -48,9 +48,10 @@ export class Verdicts {
     };
   }
 
-  lines(colour: Colour): string[] {
+  /** `shown`: sessions of which everything is told already. */
+  lines(colour: Colour, shown: ReadonlySet<string>): string[] {
     const { attacks, stopped, tasks, completable, unasked } = this.figures();
-    const wrong = [...this.#courses].filter(([, course]) => course.wrong > 0 || (course.stops.length === 0 && course.others.includes("deny")));
+    const wrong = [...this.#courses].filter(([session, course]) => !shown.has(session) && (course.wrong > 0 || (course.stops.length === 0 && course.others.includes("deny"))));
     return [
       ...(attacks > 0 ? [`attacks stopped: ${shareOf(stopped, attacks)}`] : []),
       ...(tasks > 0 ? [`tasks that can be done: ${shareOf(completable, tasks)}; without any approval: ${shareOf(unasked, tasks)}`] : []),
