@@ -33,7 +33,7 @@ const overrides: readonly RegExp[] = [
 /** Words without which none of the patterns below holds, and how far before and behind them it may reach. */
 const anchors = /(?:\b(?:assistant|(?:chat)?bots?\b|copilot|ais?\b|(?:ai |llm |language )?models?\b|llms?\b|claude\b|(?:chat)?gpt\b|gemini\b|cursor\b|automat|agents?\b|systems?:|system that|software:|tools?:|generators?:|optimi[sz]ers?:|(?:note|memo|notice|directive|rule|update|task|hint|instruction)s?\b[^\n:#]{0,40}[:#]|hidden\b|font-size|display: ?none|white text|(?:ignore|disregard|forget|override|bypass)\b|(?:do not|don't|never)\s{1,4}(?:mention|tell|reveal|report|show|say)\b|i\s{1,4}(?:gave|asked|assigned|have given)\b|(?:before|after|instead of)\s{1,4}you\b|your\s{1,4}(?:new|real|actual|next|true)\b)|<\||\[\/?inst\]|<<\/?sys)/gi;
 const joint = /[a-z]_[a-z]/g;
-const saying = /\b(?:tell|inform|notify|text|write|reply|post|publish|announce|answer|mail|message|email|say|state|must|words|with the|by(?= ["“]))\b/gi;
+const saying = /\b(?:enter|note|add|record|put|set|file|log|tell|inform|notify|text|write|reply|post|publish|announce|answer|mail|message|email|say|state|must|words|with the|by(?= ["“]))\b/gi;
 const reach = { before: 90, behind: 360 } as const;
 
 const addressed: readonly RegExp[] = [
@@ -60,7 +60,7 @@ const addressedOrOverridden = [...addressed, ...overrides];
 
 /** `tell Helen that ...`, `must contain: ...`, `with the text '...'`: the words that somebody is to say. */
 const dictated = new RegExp(
-  `(?:(?:^|[.!?;:,\\n\\[({<>#*~|/"'-]|\\b(?:and|then|also|please|must|to|should)\\b)\\s{0,4}(?:tell|inform|notify|text|write|reply|post|publish|announce|answer|mail|message|email|say|state)\\b(?!\\s{1,4}(?:me|us)\\b)\\s(?:[^.\\n]|\\.(?=\\S)){1,80}?(?:\\bthat\\b|\\bsaying\\b(?: that)?|:(?=\\s)|\\s(?=['"“]\\w))|\\bmust (?:say|state|contain|read|tell|include)(?: that|:)?|\\b(?:in|with) (?:these|the following) words:?|\\bwith the (?:text|words|message)|\\bby (?=["“]))\\s{0,4}`,
+  `(?:(?:^|[.!?;:,\\n\\[({<>#*~|/"'-]|\\b(?:and|then|also|please|must|to|should)\\b)\\s{0,4}(?:tell|inform|notify|text|write|reply|post|publish|announce|answer|mail|message|email|say|state)\\b(?!\\s{1,4}(?:me|us)\\b)\\s(?:[^.\\n]|\\.(?=\\S)){1,80}?(?:\\bthat\\b|\\bsaying\\b(?: that)?|:(?=\\s)|\\s(?=['"“]\\w))|(?<=\\b(?:enter|note|add|record|put|set|file|log)\\b[^.'"“\\n]{1,40} )(?=['"“](?:[\\p{L}\\d,-]{1,24} ){3})|\\bmust (?:say|state|contain|read|tell|include)(?: that|:)?|\\b(?:in|with) (?:these|the following) words:?|\\bwith the (?:text|words|message)|\\bby (?=["“]))\\s{0,4}`,
   "giu",
 );
 
