@@ -4,7 +4,7 @@ import type { ShellCall } from "./call.ts";
 // Programs that build and test what a project keeps, in the ways that everybody uses: what they run lies in the project already, and no word of the
 // command tells them to run anything else. Any other option or word makes them programs that can do anything.
 
-const flags = "-- -v -q -s -x -f -j -n -u -w --run --ci --coverage --bail --verbose --quiet --silent --watch=false --no-watch --noEmit --fix --check --write --frozen-lockfile --immutable --no-audit --no-fund --prefer-offline --release --all --workspace --all-targets --all-features --race -race --failfast -failfast --short -short --update --strict --tb=short --no-cov --pretty --cache";
+const flags = "-- -v -q -s -x -f -j -n -u -w --run --ci --coverage --bail --verbose --quiet --silent --watch=false --no-watch --noEmit --fix --check --write --frozen-lockfile --immutable --no-audit --no-fund --prefer-offline --release --all --workspace --all-targets --all-features --race -race --failfast -failfast --short -short --update --strict --tb=short --no-cov --pretty --cache -run -k -t -count=1 -v=1 --grep --filter --lib --bin --locked --offline --workspaces --if-present";
 const known = new Set(flags.split(" "));
 /** A name, a path within the project, a pattern of tests: nothing that leads elsewhere. */
 const plain = /^(?!\/|~|\.\.)(?!.*(?:\.\.\/|:\/\/|=))[\w@.,:/+*-]+$/;
