@@ -358,3 +358,12 @@ it("knows a day of the task however that writes it", () => {
   read("Let us meet on 2027-03-31 or 2027-04-01");
   expect([origins("2027-03-31"), origins("2027-05-04"), origins("2027-04-01"), origins("2027-06-05")]).toEqual([["task"], ["task"], ["untrusted"], ["model"]]);
 });
+
+it("has met an impostor where two addresses are made to be taken for one, though the contract lets senders be known", () => {
+  const { read, flow } = world("Brouwer wrote something about tomorrow's load");
+  const labels = (): readonly string[] => flow.trace(principal, {}, {}, {}).labels;
+  read([{ case_id: "m-1", meta: "Sanne <logistiek@brouwerstaal.example>" }], "desk/case");
+  expect(labels()).not.toContain("impostor");
+  read([{ case_id: "m-2", meta: "Sanne <logistiek@brouwer-staal.example>" }], "desk/case");
+  expect(labels()).toContain("impostor");
+});

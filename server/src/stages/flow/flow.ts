@@ -227,7 +227,7 @@ export class Flow {
           const isExcepted = at < 0 || (parts.differ && trusts && whole.test(read.places.at(at)?.field ?? "")); // A text without fields: nobody can tell which part is whose.
           if (isTurn !== (trusts !== isExcepted)) return;
           [place, labels, isContact] = [Math.abs(at), own, readName(field).role === "recipient"];
-          if (lookalikes.areIn(text)) memory.labels.add("impostor");
+          if (memory.met.meets(text, isTurn && trusts) || lookalikes.areIn(text)) memory.labels.add("impostor");
           const isTrusted = isTurn && !this.#options.written.isFlooded;
           isUntrusted ||= !isTurn && text !== "" && field !== "" && !kindOfPart.test(read.places.at(place)?.field ?? "");
           for (const line of isTrusted ? text.split("\n") : [text]) {

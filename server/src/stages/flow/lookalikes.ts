@@ -42,6 +42,57 @@ export class Lookalikes {
   }
 }
 
+/** Domains of addresses that a session has met: of two that are meant to be taken for one, one is an impostor's, whoever is known to the organisation. */
+export class MetDomains {
+  readonly #met = new Map<string, { readonly site: Site; isOurs: boolean }>();
+
+  /** Takes note of those in a text. True when one is like another one, and not both stand in what the organisation vouches for. */
+  meets(text: string, isOurs: boolean): boolean {
+    if (!text.includes("@")) return false;
+    let [isAny, count] = [false, 0];
+    for (const [, found = ""] of text.matchAll(address)) {
+      isAny ||= this.#meets(found.toLowerCase(), isOurs);
+      if (++count === mostAddresses) break;
+    }
+    return isAny;
+  }
+
+  #meets(domain: string, isOurs: boolean): boolean {
+    const known = this.#met.get(domain);
+    if (known !== undefined) {
+      known.isOurs ||= isOurs;
+      return false;
+    }
+    if (everybody.has(domain) || this.#met.size >= mostAddresses) return false;
+    const site = siteOf(domain);
+    const isLike = [...this.#met.values()].some((other) => !(isOurs && other.isOurs) && areAlike(site, other.site));
+    this.#met.set(domain, { site, isOurs });
+    return isLike;
+  }
+}
+
+/** A domain by its name and what is behind it: `brouwer-staal` and `.example`; and the name as it looks. */
+interface Site {
+  readonly name: string;
+  readonly rest: string;
+  readonly look: string;
+}
+
+function siteOf(domain: string): Site {
+  const name = nameOf(domain);
+  return { name, rest: domain.slice(domain.lastIndexOf(name) + name.length), look: looks(name) };
+}
+
+/** `brouwer-staal.nl` and `brouwerstaal.nl`; but not `store-12` and `store-13`, nor `region-a` and `region-b`: such names are told apart by what differs. */
+function areAlike(one: Site, other: Site): boolean {
+  if (one.name === other.name || one.rest !== other.rest || one.look.length < shortestPart) return false;
+  if (one.look === other.look) return true;
+  const parts = one.name.split("-");
+  const others = other.name.split("-");
+  const areNumbered = one.name.replace(/\d+/g, "") === other.name.replace(/\d+/g, "") || (parts.length === others.length && parts.some((part, at) => part.length === 1 && part !== others[at]));
+  return !areNumbered && one.look.length >= shortestNear && isNear(one.look, other.look);
+}
+
 /** Providers whose addresses are anybody's. */
 const everybody: ReadonlySet<string> = new Set("gmail.com googlemail.com outlook.com hotmail.com live.com yahoo.com icloud.com gmx.de gmx.net web.de proton.me protonmail.com aol.com".split(" "));
 

@@ -1,6 +1,7 @@
 import type { ValueSource } from "@lanyard/contract";
 import type { PastEvent } from "./past.ts";
 import { Delegation } from "./delegation.ts";
+import { MetDomains } from "./lookalikes.ts";
 import { NamedSources } from "./named-source.ts";
 import { Subjects } from "./subjects.ts";
 import { PrintTable } from "./table.ts";
@@ -26,6 +27,7 @@ export class SessionMemory {
   /** What the purpose leaves to somebody to say. */
   readonly delegation: Delegation;
   readonly sources: NamedSources;
+  readonly met = new MetDomains();
   /** Values that somebody has vouched for. */
   readonly vouched = new PrintTable(10_000);
   /** Addresses and accounts that calls have named. */
