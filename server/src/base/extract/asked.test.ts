@@ -297,6 +297,11 @@ test("whoever is written to has no record that is changed", () => {
   expect(askedOf("Contact the supplier about it", { server: "mail", tool: "post_message", effects: ["egress", "write"], askedBy: ["send"] })).toContain("action");
 });
 
+test("who speaks of a merge request has not asked to merge it", () => {
+  const asked = (task: string, askedBy: readonly string[]): boolean => askedOf(task, { server: "git", tool: "act", effects: ["write"], askedBy }).includes("action");
+  expect([asked("Look at merge request 512 and fix it on its branch", ["merge"]), asked("Merge request 512", ["merge-request"]), asked("Merge it when the tests pass", ["merge"]), asked("Merge merge request 512", ["merge"])]).toEqual([false, true, true, true]);
+});
+
 test("a contract that changes counts for the tasks that are under way", () => {
   const asked = (askedBy: readonly string[]): boolean => askedOf("Void the order of Ana", { server: "shop", tool: "annul", effects: ["write"], askedBy }).includes("action");
   expect([asked(["cancel"]), asked(["cancel", "void"]), asked(["cancel"])]).toEqual([false, true, false]);

@@ -50,9 +50,12 @@ const sum = "(?:[$€£]\\s?\\d[\\d.,]* ?|\\d[\\d.,]* ?(?:[$€£]|(?:eur|usd|gb
 /** Where what is to be worked through lies. */
 const pile = "(?:queues?|inbox(?:es)?|mailbox(?:es)?|backlog|e-?mails?|mails?|tickets?|requests?|cases|chats?|enquiries|inquiries)";
 
+const requests = /\b(pull|merge) requests?\b/g;
+const aRequest = /^(?:pull|merge)-request$/;
+
 /** Sayings that ask for something in words which alone would say less, or something else. */
 const sayings: readonly (readonly [RegExp, string])[] = [
-  [/\b(pull|merge) requests?\b/g, "$1-request"],
+  [requests, "$1-request"],
   [/\btop up\b/g, "top-up"],
   [/\b(?:send|give|wire)\b(?=[^.;!?\n]{0,30}(?:[$€£]\s?\d|\d[\d.,]*\s?(?:[$€£]|(?:eur|usd|gbp|chf|jpy|euros?|dollars?|pounds?|francs?|eth|btc|sol|usdc|usdt)\b)))/g, "send pay "],
   [/\b(?:send|give|wire|transfer|move)\b(?=(?: [^\s.;!?\d]+){1,3} \d[\d.,]*(?= (?:from|for|to|so|as|by|please|today|tomorrow|now|and|until|before)\b|\s*(?:$|[.,;!?]))[^.;!?\n]{0,60}\b(?:accounts?|savings|iban|wallet)\b)/g, "send pay "],
@@ -148,9 +151,10 @@ const readTask: (task: string) => Task = remembered({ most: 256, longest: mostCh
   const rewritten = sayings.reduce((said, [saying, meaning]) => said.replace(saying, meaning), text);
   const words = wordsIn(rewritten);
   const found = new Set<CallEffect>();
-  const stemsIn = (all: readonly string[]): Set<string> => new Set(heard(all).flatMap(([word, isDenied]) => (isDenied ? [] : [word, ...word.split("-")].map(stemOf))));
+  const stemsIn = (all: readonly string[], whole = /^$/): Set<string> => new Set(heard(all).flatMap(([word, isDenied]) => (isDenied ? [] : [word, ...(whole.test(word) ? [] : word.split("-"))].map(stemOf))));
   const stems = new Set([...stemsIn(wordsIn(text)), ...stemsIn(words)]);
-  const meant = new Set([...stemsIn(wordsIn(text.replace(question, withoutVerbs))), ...stemsIn(wordsIn(rewritten.replace(question, withoutVerbs)))]);
+  // Who speaks of a merge request has not asked to merge it.
+  const meant = new Set([text.replace(requests, "$1-request"), rewritten].flatMap((said) => [...stemsIn(wordsIn(said.replace(question, withoutVerbs)), aRequest)]));
   const denied = new Set(heard(wordsIn(text)).flatMap(([word, isDenied]) => (isDenied && !stems.has(stemOf(word)) ? [stemOf(word)] : [])));
   const verbs = new Set<number>();
   const addVerb = (word: string): void => verbsLike(stemOf(word)).forEach((row) => verbs.add(row));

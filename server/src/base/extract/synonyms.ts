@@ -92,7 +92,7 @@ const said = (saying: string): RegExp => new RegExp(`${denied}\\b(?:${saying})(?
 /** Sayings of several words that are verbs of a row. */
 export const sayings: readonly (readonly [RegExp, string])[] = [
   [said(`(?:send|ship|take|bring|give) (?:${within(6)})?back`), "send-back"],
-  [said(`call (?:${within(6)})?off`), "call-off"],
+  [said(`call(?:s|ed|ing)? (?:${within(6)})?off`), "call-off"],
   [said(`(?<!\\b(?:the|an?|my|our|your|his|her|their|its|this|that|billing|emergency|main|new|only) )contact (?!(?:details?|data|info\\w*|address|person|form|page|list|name)\\b)(?=\\w)`), "send"],
   [said(`get rid of`), "remove"],
   [said(`(?:take|get|pull|bring|cut) (?:${within(5)})?off (?:the )?(?:network|net|internet|grid|lan|wifi)`), "isolate disconnect"],
