@@ -29,7 +29,7 @@ export const plainClasses = ["none", "plain", "unknown"] as const;
 export const codeClasses = ["none", "plain", "network", "exec", "unknown"] as const;
 
 /** Kinds of places in a file system that rules speak of. */
-export const pathKinds = ["agent-config", "ci", "credential", "env", "hidden", "hook", "manifest", "memory", "settings", "system", "temporary"] as const;
+export const pathKinds = ["agent-config", "ci", "credential", "env", "hidden", "hook", "manifest", "memory", "settings", "source", "system", "temporary"] as const;
 
 export interface SqlFacts {
   readonly class: Exclude<(typeof sqlClasses)[number], "none">;

@@ -7,7 +7,7 @@ const root = "/work";
 /** A rule as people write it: only below /work, and nothing there that steers agents or holds secrets. */
 const permitted = (text: string): boolean => {
   const { class: of, common, kinds } = pathFacts([text], root);
-  return of === "plain" && common.startsWith("/work/") && kinds.every((kind) => kind === "hidden" || kind === "settings");
+  return of === "plain" && common.startsWith("/work/") && kinds.every((kind) => kind === "hidden" || kind === "settings" || kind === "source");
 };
 
 /** Ways to another file past such a rule, each with its near miss: what it imitates, and what must pass. */

@@ -225,8 +225,8 @@ export function namedIn(task: string, facts: NamedThings): readonly AskedPart[] 
 }
 
 /** Whether all that it names are files that people write programs in, and none that decides what runs where. */
-const isSourceFile = ({ class: known, names, kinds }: PathFacts): boolean => known === "plain" && kinds.length === 0 && names.length > 0 && names.every((name) => source.test(name));
-const source = /\.(?:[cm]?[jt]sx?|vue|svelte|py|go|rs|rb|java|kts?|cs|php|swift|scala|c|h|cc|cpp|hpp|sql|s?css|less|html?)$/i;
+const isSourceFile = ({ class: known, names, kinds }: PathFacts): boolean => known === "plain" && names.length > 0 && kinds.every((kind) => kind === "source") && names.every((name) => programs.test(name));
+const programs = /\.(?:[cm]?[jt]sx?|vue|svelte|py|go|rs|rb|java|kts?|cs|php|swift|scala|c|h|cc|cpp|hpp|sql|s?css|less|html?)$/i;
 
 /** Some packages are called as ordinary words are. */
 const installing = "install add bump upgrade update use migrate switch replace package dependency library module".split(" ").map(stemOf);

@@ -40,6 +40,8 @@ const patterns: Readonly<Record<Exclude<PathKind, "hidden">, string>> = {
     memories/ .memory/ .memories/ memory-bank/ memory_bank/ agent-memory/ agent_memory/ .mem0/ .letta/ memory.md memory.json memory.jsonl memory.txt memory.db memories.md memories.json memories.jsonl
     memory/*.md memory/*.json memory/*.jsonl memory/*.txt memory/*.db soul.md heartbeat.md user-profile.md user_profile.md`,
   settings: "*.json *.jsonc *.json5 *.yml *.yaml *.toml *.ini *.cfg *.conf *.properties .env .env.* *.env",
+  // What people write programs in.
+  source: "*.ts *.tsx *.js *.jsx *.mts *.cts *.mjs *.cjs *.vue *.svelte *.py *.go *.rs *.rb *.java *.kt *.kts *.cs *.php *.swift *.scala *.c *.h *.cc *.cpp *.hpp *.sql *.css *.scss *.less *.html *.htm *.sh *.bash *.ps1 *.lua *.r *.tf",
   system: "/etc/ /bin/ /sbin/ /boot/ /dev/ /lib/ /lib32/ /lib64/ /proc/ /root/ /run/ /sys/ /usr/ /var/lib/ /var/run/ /var/spool/ /var/log/ /var/db/ /library/ /system/ /private/etc/ /private/var/db/ ?:/windows/ ?:/program?files/ ?:/program?files?(x86)/ ?:/programdata/",
   temporary: "/tmp/ /var/tmp/ /dev/shm/ /private/tmp/ /var/folders/ appdata/local/temp/",
 };

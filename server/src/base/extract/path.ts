@@ -7,7 +7,7 @@ import { kindsOfPath } from "./path-kinds.ts";
 export const looksLikePath = (text: string): boolean => text.length <= mostChars && (/^(?:\/|\.{1,2}\/|~\/|[A-Za-z]:[\\/]|\\\\)[^\s]*$/.test(text) || /^file:/i.test(text) || text === ".." || /^\.\.[\\/]/.test(text));
 
 /** Kinds of places that are told by where they lie or what they end in, and guarded by nothing but policy. */
-const unguarded: ReadonlySet<string> = new Set(["hidden", "manifest", "settings", "system", "temporary"]);
+const unguarded: ReadonlySet<string> = new Set(["hidden", "manifest", "settings", "source", "system", "temporary"]);
 
 /** One word that would be a guarded place if it were a path, such as `.cursor/mcp.json`: whatever the argument is called, that is what it will be. */
 export const looksGuarded = (text: string): boolean => text.length <= 512 && /[./\\]/.test(text) && !/[\s@]|:\/\//.test(text) && kindsOfPath(posix.resolve("/", text.replaceAll("\\", "/"))).some((kind) => !unguarded.has(kind));
