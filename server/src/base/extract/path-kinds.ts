@@ -34,7 +34,7 @@ const patterns: Readonly<Record<Exclude<PathKind, "hidden">, string>> = {
   env: ".env .env.* *.env .envrc .flaskenv",
   // What is installed, built and run.
   manifest: `
-    package.json *requirements*.txt pyproject.toml setup.py setup.cfg conftest.py pipfile cargo.toml build.rs go.mod gemfile rakefile composer.json pom.xml build.gradle build.gradle.kts gnumakefile makefile
+    package.json *requirements*.txt pyproject.toml setup.py setup.cfg conftest.py pipfile cargo.toml build.rs go.mod gemfile rakefile composer.json pom.xml build.gradle build.gradle.kts gradlew mvnw gnumakefile makefile
     .npmrc pip.conf dockerfile docker-compose*.yml docker-compose*.yaml compose.yml compose.yaml vite.config.* vitest.config.* jest.config.* webpack.config.* rollup.config.* eslint.config.*`,
   memory: `
     memories/ .memory/ .memories/ memory-bank/ memory_bank/ agent-memory/ agent_memory/ .mem0/ .letta/ memory.md memory.json memory.jsonl memory.txt memory.db memories.md memories.json memories.jsonl

@@ -4,10 +4,12 @@ import type { ShellCall } from "./call.ts";
 // Programs that build and test what a project keeps, in the ways that everybody uses: what they run lies in the project already, and no word of the
 // command tells them to run anything else. Any other option or word makes them programs that can do anything.
 
-const flags = "-- -v -q -s -x -f -j -n -u -w --run --ci --coverage --bail --verbose --quiet --silent --watch=false --no-watch --noEmit --fix --check --write --frozen-lockfile --immutable --no-audit --no-fund --prefer-offline --release --all --workspace --all-targets --all-features --race -race --failfast -failfast --short -short --update --strict --tb=short --no-cov --pretty --cache -run -k -t -count=1 -v=1 --grep --filter --lib --bin --locked --offline --workspaces --if-present";
+const flags = "-- -v -q -s -x -f -j -n -u -w --run --ci --coverage --bail --verbose --quiet --silent --watch=false --no-watch --noEmit --fix --check --write --frozen-lockfile --immutable --no-audit --no-fund --prefer-offline --release --all --workspace --all-targets --all-features --race -race --failfast -failfast --short -short --update --strict --tb=short --no-cov --pretty --cache -run -k -t -count=1 -v=1 --grep --filter --lib --bin --locked --offline --workspaces --if-present --tests --no-daemon --stacktrace";
 const known = new Set(flags.split(" "));
 /** A name, a path within the project, a pattern of tests: nothing that leads elsewhere. */
 const plain = /^(?!\/|~|\.\.)(?!.*(?:\.\.\/|:\/\/|=))[\w@.,:/+*-]+$/;
+/** `:app:testDebugUnitTest` tests. */
+const task = /^(?::?[\w-]+:|:)*(test|build|check|assemble)(?:[A-Z]\w*)?$/;
 const outward = /deploy|publish|release|push|upload|prod/i;
 
 /** Tools that check, build or format a project, whatever they are told by plain words. */
@@ -52,10 +54,10 @@ export function isOfProject({ name: called, words }: ShellCall): boolean {
   const { name, all } = run;
   const texts = name === "npx" && /^--no(?:-install)?$/.test(all[0] ?? "") ? all.slice(1) : all; // what is not installed is not fetched
   const operands = texts.filter((text) => !text.startsWith("-"));
-  const [first, ...others] = operands;
+  const [first, ...others] = operands.map((text) => (name === "gradle" ? (task.exec(text)?.[1] ?? text) : text));
   if (!texts.every((text) => known.has(text) || plain.test(text)) || texts.some((text) => text.startsWith("-") && !known.has(text))) return false;
   if (operands.some((text) => outward.test(text))) return false;
-  if (allowed !== null && (first === undefined || !allowed.has(first) || texts[0] !== first)) return false;
+  if (allowed !== null && (first === undefined || !allowed.has(first) || texts[0] !== operands[0])) return false;
   return first !== "install" && first !== "i" ? true : others.length === 0; // Packages that are named come from outside.
 }
 

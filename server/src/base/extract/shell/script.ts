@@ -160,15 +160,19 @@ function command(node: Command, place: Place): void {
   runWords(argv(node, place), place);
 }
 
+/** Programs that a project keeps in its own folder, by whom they stand for. */
+const wrappers: ReadonlyMap<string, string> = new Map([["./gradlew", "gradle"], ["./mvnw", "mvn"]]);
+
 /** Runs words as a program. Only a name that stands there as it is says which. */
 export function runWords(words: readonly ShellWord[], place: Pick<Place, "reading" | "scripts" | "fed">): void {
   const [called, ...args] = words;
   const { reading, scripts, fed } = place;
   if (scripts > mostScripts) return reading.raise("unknown");
   reading.step(words.length);
-  const name = called?.text.split("/").at(-1) ?? "";
+  const wrapped = called?.kind === "sure" ? wrappers.get(called.text) : undefined;
+  const name = wrapped ?? called?.text.split("/").at(-1) ?? "";
   if (called?.kind !== "sure" || !/^[\w.+[:-]+$/.test(name)) reading.raise("unknown");
-  if (called && called.text.includes("/")) {
+  if (wrapped === undefined && called && called.text.includes("/")) {
     if (!/^\/(usr\/)?(local\/)?s?bin\/[^/]+$/.test(called.text)) reading.raise("exec");
     if (called.kind === "sure" && !/^\/(usr\/)?(local\/)?s?bin\/[^/]+$/.test(called.text)) reading.path(called.text);
   }
