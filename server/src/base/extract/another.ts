@@ -35,6 +35,8 @@ interface Named {
   readonly isNumbered: boolean;
   /** All numbers in it. */
   readonly numbers: ReadonlySet<string>;
+  /** Whether it leaves a decision open. */
+  readonly leavesOpen: boolean;
 }
 
 /** What has a number in a list, and no other id. */
@@ -48,7 +50,7 @@ const namesOf = remembered({ most: 64, longest: mostChars }, (task): Named => {
   for (const [whole, kind = ""] of [...text.matchAll(id)].slice(0, mostIds)) ids.set(kind.toLowerCase(), (ids.get(kind.toLowerCase()) ?? new Set()).add(whole.toLowerCase()));
   const amounts = amountsIn(text);
   const bares = (text.match(bare) ?? []).slice(0, mostIds).map((one) => one.toLowerCase());
-  return { ids, shapes: new Set(bares.map(shapeOf)), all: new Set([...bares, ...[...ids.values()].flatMap((ofKind) => [...ofKind])]), days: datesIn(text), most: amounts.length === 0 ? null : amounts.reduce((sum, one) => sum + one, 0), counts: countsIn(text), isNumbered: numbered.test(text), numbers: new Set(text.match(/(?<!\d)\d{1,6}(?!\d)/g) ?? []) };
+  return { ids, shapes: new Set(bares.map(shapeOf)), all: new Set([...bares, ...[...ids.values()].flatMap((ofKind) => [...ofKind])]), days: datesIn(text), most: amounts.length === 0 ? null : amounts.reduce((sum, one) => sum + one, 0), counts: countsIn(text), isNumbered: numbered.test(text), numbers: new Set(text.match(/(?<!\d)\d{1,6}(?!\d)/g) ?? []), leavesOpen: deciding.test(text) };
 });
 
 const whole = new RegExp(`^\\s*${id.source}\\s*$`, "i");
@@ -60,8 +62,8 @@ const vouched: ReadonlySet<string> = new Set(["task", "directory", "trusted"]);
 const outcomes: ReadonlySet<string> = new Set("status state stage action decision outcome resolution verdict disposition phase".split(" "));
 /** What nobody decides by the way. */
 const decisive: ReadonlySet<string> = new Set("approved accepted published released refunded cancelled canceled rejected declined denied refused terminated deleted suspended blocked disabled banned lost".split(" "));
-/** Whoever says this leaves it open. */
-const leavesOpen = /\b(?:decide|judge|determine|rule) (?:on|about|over|whether|if|which|what|it|them|this|that|these|[a-z]{1,6}-?\d)|\bmake (?:a|the|your) decisions?\b/i;
+/** Whoever says this leaves a decision open. */
+const deciding = /\b(?:decide|judge|determine|rule) (?:on|about|over|whether|if|which|what|it|them|this|that|these|[a-z]{1,6}-?\d)|\bmake (?:a|the|your) decisions?\b/i;
 const deepest = 3;
 
 /** Whether something is decided in an argument, or in a field of it, of which the task says no word. */
@@ -97,7 +99,7 @@ export type Comparable = Pick<ArgumentFacts, "role" | "money" | "origins">;
  * leaves it may be added to what it names, and makes no kind one that it names: a record has ids in it by the way.
  */
 export function namesAnother({ own, task }: { readonly own: string; readonly task: string }, args: JsonObject, facts: Readonly<Record<string, Comparable>>): boolean {
-  const { ids, shapes, days, counts, isNumbered, most } = namesOf(own);
+  const { ids, shapes, days, counts, isNumbered, most, leavesOpen } = namesOf(own);
   const more = namesOf(task);
   const { all, numbers } = more;
   const isAnotherId = (text: string): boolean => {
@@ -118,7 +120,7 @@ export function namesAnother({ own, task }: { readonly own: string; readonly tas
     if (isNumbered && role !== "content" && isOtherNumber(args[name], readName(name).words, numbers)) return true;
     if (counts.things.size > 0 && role !== "content" && !origins.some((origin) => vouched.has(origin)) && isAnotherCount(args[name], readName(name).words, { things: counts.things, numbers: more.counts.numbers })) return true; // Small numbers are of nobody.
     if (origins.every((origin) => vouched.has(origin))) return false;
-    if (role !== "content" && ((!leavesOpen.test(own) && decidesUnsaid(task, name, args[name])) || (days !== null && some(args[name], isAnotherDay)))) return true;
+    if (role !== "content" && ((!leavesOpen && decidesUnsaid(task, name, args[name])) || (days !== null && some(args[name], isAnotherDay)))) return true;
     return most !== null && money?.class === "plain" && money.minor > Math.max(most, more.most ?? 0);
   });
 }

@@ -74,10 +74,11 @@ const shortest = 8;
 
 /** Parts of a text that give orders to programs (`instructions`), and that say what others are to be told (`dictated`). Linear in the text. */
 export function instructionsIn(text: string): readonly Span[] {
-  const orders = [...found(text, anchors, addressedOrOverridden, "instructions"), ...(text.length <= longestRemark && text.includes("_") ? found(text, joint, [setting], "instructions") : noSpans)];
-  const words = found(text, saying, [dictated], "dictated");
-  return orders.length === 0 ? words : words.length === 0 ? orders : [...orders, ...words];
+  const settings = text.length <= longestRemark && text.includes("_") ? found(text, joint, [setting], "instructions") : noSpans;
+  return joined(joined(found(text, anchors, addressedOrOverridden, "instructions"), settings), found(text, saying, [dictated], "dictated"));
 }
+
+const joined = (one: readonly Span[], other: readonly Span[]): readonly Span[] => (one.length === 0 ? other : other.length === 0 ? one : [...one, ...other]);
 
 /** `places` are looked for in the whole text, the patterns only around them. */
 function found(text: string, places: RegExp, patterns: readonly RegExp[], label: "instructions" | "dictated"): readonly Span[] {

@@ -4,6 +4,8 @@ const address = /@((?:[a-z0-9-]{1,63}\.){1,8}[a-z]{2,24})\b/gi;
 /** Shorter names are a part of too many others, or one letter away from them. */
 const [shortestPart, shortestNear] = [6, 7] as const;
 const mostAddresses = 256;
+/** Of the addresses in a text. */
+const domainsIn = (text: string): IteratorObject<string> => text.matchAll(address).take(mostAddresses).map(([, domain = ""]) => domain.toLowerCase());
 
 /** Domains of addresses that are meant to be taken for those of the directory: `acme-mail.com`, `acrne.com`, `acme.co` where it has `acme.com`. */
 export class Lookalikes {
@@ -20,13 +22,7 @@ export class Lookalikes {
 
   /** Whether an address of such a domain stands in a text. */
   areIn(text: string): boolean {
-    if (this.#names.length === 0 || !text.includes("@")) return false;
-    let count = 0;
-    for (const [, domain = ""] of text.matchAll(address)) {
-      if (this.#is(domain.toLowerCase())) return true;
-      if (++count === mostAddresses) return false;
-    }
-    return false;
+    return this.#names.length > 0 && text.includes("@") && domainsIn(text).some((domain) => this.#is(domain));
   }
 
   #is(domain: string): boolean {
@@ -48,13 +44,7 @@ export class MetDomains {
 
   /** Takes note of those in a text. True when one is like another one, and not both stand in what the organisation vouches for. */
   meets(text: string, isOurs: boolean): boolean {
-    if (!text.includes("@")) return false;
-    let [isAny, count] = [false, 0];
-    for (const [, found = ""] of text.matchAll(address)) {
-      isAny ||= this.#meets(found.toLowerCase(), isOurs);
-      if (++count === mostAddresses) break;
-    }
-    return isAny;
+    return text.includes("@") && domainsIn(text).some((domain) => this.#meets(domain, isOurs));
   }
 
   #meets(domain: string, isOurs: boolean): boolean {

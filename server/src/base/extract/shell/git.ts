@@ -1,13 +1,10 @@
 import type { ShellFacts } from "@lanyard/contract";
 import type { ShellCall } from "./call.ts";
 import { hostOf } from "./hosts.ts";
-import { parseOptions, type OptionSpec, type ParsedOptions } from "./options.ts";
+import { optionsOf, parseOptions, type OptionSpec, type ParsedOptions } from "./options.ts";
 import type { ShellWord } from "./words.ts";
 
-const spec = (short: string, long = ""): OptionSpec => {
-  const [flags = "", valued = ""] = short.split(":");
-  return { flags, valued, long: long.split(" ").filter(Boolean).map((option) => `--${option}`) };
-};
+const spec = (short: string, long = ""): OptionSpec => optionsOf(short, long.split(" "));
 
 const walking =
   "oneline stat graph all name-only name-status cached staged pretty pretty= format= abbrev-commit abbrev= max-count= since= until= after= before= author= committer= grep= no-color color color= decorate decorate= follow numstat shortstat patch no-patch raw reverse merges no-merges first-parent word-diff unified= diff-filter= branches tags remotes date= relative no-renames find-renames summary check exit-code quiet minimal patience histogram left-right cherry-pick ancestry-path topo-order date-order author-date-order no-ext-diff no-textconv ignore-all-space ignore-space-change skip= source show-signature root full-history dirstat compact-summary merge-base binary count parents children";

@@ -1,6 +1,6 @@
 import { sqlFacts } from "../sql/sql.ts";
 import type { ShellCall } from "./call.ts";
-import { parseOptions, type OptionSpec } from "./options.ts";
+import { optionsOf, parseOptions, type OptionSpec } from "./options.ts";
 import type { ShellWord } from "./words.ts";
 
 // Programs that can do anything, used in the ways in which they only tell: a service is asked for what it has, at the place that its own configuration says.
@@ -15,8 +15,7 @@ interface Look extends OptionSpec {
 const name = String.raw`[\w][\w.:@/-]*`;
 const look = (service: string | null, says: string, options: string): Look => {
   const [short = "", long = ""] = options.split(" ");
-  const [flags = "", valued = ""] = short.split(":");
-  return { service, says: new RegExp(`^(?:${says})$`), flags, valued, long: long.split(",").filter(Boolean).map((option) => `--${option}`) };
+  return { service, says: new RegExp(`^(?:${says})$`), ...optionsOf(short, long.split(",")) };
 };
 
 /** What a value of an option must look like where it could name a file, a program or a variable. */
@@ -78,8 +77,8 @@ interface Client extends OptionSpec {
 }
 
 const clients: ReadonlyMap<string, Client> = new Map([
-  ["psql", { dialect: "postgres", statement: /^(?:-c|--command)$/, flags: "tAxXqwe", valued: "cdUFR", long: ["--command=", "--dbname=", "--username=", "--tuples-only", "--no-align", "--csv", "--expanded", "--no-psqlrc", "--quiet", "--no-password"] }],
-  ["mysql", { dialect: "mysql", statement: /^(?:-e|--execute)$/, flags: "NBtr", valued: "eDu", long: ["--execute=", "--database=", "--user=", "--skip-column-names", "--batch", "--table", "--raw"] }],
+  ["psql", { dialect: "postgres", statement: /^(?:-c|--command)$/, ...optionsOf("tAxXqwe:cdUFR", ["command=", "dbname=", "username=", "tuples-only", "no-align", "csv", "expanded", "no-psqlrc", "quiet", "no-password"]) }],
+  ["mysql", { dialect: "mysql", statement: /^(?:-e|--execute)$/, ...optionsOf("NBtr:eDu", ["execute=", "database=", "user=", "skip-column-names", "batch", "table", "raw"]) }],
 ]);
 
 /** A client of a database with statements that only read, and no secrets, at the place that its configuration says: another one would be told what stands in them. */

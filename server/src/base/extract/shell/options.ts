@@ -10,6 +10,12 @@ export interface OptionSpec {
   readonly long: readonly string[];
 }
 
+/** `letters:letters with a value`; long options are told without their dashes. */
+export function optionsOf(short: string, long: readonly string[]): OptionSpec {
+  const [flags = "", valued = ""] = short.split(":");
+  return { flags, valued, long: long.filter(Boolean).map((option) => `--${option}`) };
+}
+
 export interface ParsedOptions {
   /** False where some word is, or may become, an option that is not let through. */
   readonly known: boolean;

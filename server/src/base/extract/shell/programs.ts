@@ -1,5 +1,5 @@
 import type { ShellFacts } from "@lanyard/contract";
-import type { OptionSpec } from "./options.ts";
+import { optionsOf, type OptionSpec } from "./options.ts";
 
 /** A program that is judged by this table alone. */
 export interface ShellProgram extends OptionSpec {
@@ -12,8 +12,7 @@ export interface ShellProgram extends OptionSpec {
 /** `letters:letters with a value long,long=`; `*` for letters: all options are harmless. */
 function row(names: string, as: ShellFacts["class"], operands: ShellProgram["operands"], options: string, destructive = false): [string, ShellProgram][] {
   const [short = "", long = ""] = options.split(" ");
-  const [flags = "", valued = ""] = short.split(":");
-  return names.split(" ").map((name) => [name, { class: as, operands, destructive, flags, valued, long: long === "" ? [] : long.split(",").map((option) => `--${option}`) }]);
+  return names.split(" ").map((name) => [name, { class: as, operands, destructive, ...optionsOf(short, long.split(",")) }]);
 }
 
 /**

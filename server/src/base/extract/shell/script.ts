@@ -172,9 +172,9 @@ export function runWords(words: readonly ShellWord[], place: Pick<Place, "readin
   const wrapped = called?.kind === "sure" ? wrappers.get(called.text) : undefined;
   const name = wrapped ?? called?.text.split("/").at(-1) ?? "";
   if (called?.kind !== "sure" || !/^[\w.+[:-]+$/.test(name)) reading.raise("unknown");
-  if (wrapped === undefined && called && called.text.includes("/")) {
-    if (!/^\/(usr\/)?(local\/)?s?bin\/[^/]+$/.test(called.text)) reading.raise("exec");
-    if (called.kind === "sure" && !/^\/(usr\/)?(local\/)?s?bin\/[^/]+$/.test(called.text)) reading.path(called.text);
+  if (wrapped === undefined && called?.text.includes("/") && !/^\/(usr\/)?(local\/)?s?bin\/[^/]+$/.test(called.text)) {
+    reading.raise("exec");
+    if (called.kind === "sure") reading.path(called.text);
   }
   if (name !== "") reading.programs.add(name);
   const call: ShellCall = {
