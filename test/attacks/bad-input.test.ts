@@ -40,6 +40,7 @@ const send = (body: string | Buffer, headers: Record<string, string> = {}, path 
   new Promise((resolve, reject) => {
     const outgoing = request(`${daemon.url}${path}`, {
       method: "POST",
+      agent: false, // The daemon hangs up on some of these: the next one must not be sent over the same connection.
       headers: {
         "content-type": "application/json",
         accept: "application/json, text/event-stream",

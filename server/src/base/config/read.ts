@@ -11,10 +11,11 @@ import { argumentsOfAll, askedByOfAll, checkContracts, toolContracts, undoContra
 import { credentialEntry, neededBy } from "./credentials.ts";
 import { credentialsIn } from "./environment.ts";
 import { dataFolder, readConfigBytes, tooLarge } from "./file.ts";
+import { hint, tellIssues } from "./issues.ts";
 import { checkLabels, ownLabels } from "./labels.ts";
 import { configShape, knownKeys, type ConfigFile } from "./schema.ts";
 import { stopRules } from "./stop.ts";
-import { nearest, yamlSource, type Path, type YamlSource } from "./source.ts";
+import { yamlSource, type Path, type YamlSource } from "./source.ts";
 
 /**
  * Reads lanyard.yaml. Throws Fault `invalid_config` with every problem there is, one `file:line:column: message` a line; a file that
@@ -47,25 +48,8 @@ export function parseConfig(bytes: Uint8Array, file: string): Config {
 function shapeOf(source: YamlSource): ConfigFile | null {
   const { success, data, error } = configShape.safeParse(source.value);
   if (success) return data;
-  for (const issue of error.issues) {
-    const path: Path = issue.path;
-    if (issue.code === "unrecognized_keys") {
-      for (const key of issue.keys) source.problem([...path, key], `unknown key \`${key}\`${hint(key, knownKeys(path))}`, "key");
-    } else if (issue.code === "invalid_key") {
-      source.problem(path, `\`${String(path.at(-1))}\`: ${issue.issues[0]?.message ?? "not allowed as a key"}`, "key");
-    } else {
-      source.problem(path, `${path.length > 0 ? `\`${path.join(".")}\`: ` : ""}${words(issue.message)}`);
-    }
-  }
+  tellIssues(source, error.issues, knownKeys);
   return null;
-}
-
-const words = (message: string) => message.replace(/^Invalid input: /, "").replace(/^[A-Z](?=[a-z])/, (letter) => letter.toLowerCase());
-
-function hint(text: string, known: readonly string[]): string {
-  const close = nearest(text, known);
-  if (close !== null) return `; did you mean \`${close}\`?`;
-  return known.length === 0 ? "" : `; known here: ${known.join(", ")}`;
 }
 
 /** Every name that is used must be registered, or a rule would silently match nothing. */

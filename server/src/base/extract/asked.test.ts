@@ -198,6 +198,11 @@ test.each([
   ["Put B up by 20", "budget"],
   ["Move 20 a day from A to B", "budget"],
   ["Tell the people who have tickets", "holder"],
+  ["Take 30 euros off the invoice she's on about", "credit"],
+  ["Nell wants 10% more a day on CMP-3308, can you do that", "increase"],
+  ["The second one should be 5 GBP less", "reduce"],
+  ["I need somebody good for the patch notes", "assign"],
+  ["Have a look, put it in the tour and let Marek know", "update"],
 ])("%s asks for `%s` in other words", (task, word) => expect(asks(task, "desk/x", ["write"], [word])).toBe("action object"));
 
 test.each([
@@ -214,6 +219,11 @@ test.each([
   ["Move 20 files from A to B", "budget"],
   ["Put the chairs up by the door", "budget"],
   ["Who are the people?", "holder"],
+  ["Take the day off and read the invoice", "credit"],
+  ["Don't take anything off the invoice", "credit"],
+  ["Who has more than 10 days?", "increase"],
+  ["Are there 10 more than last year?", "increase"],
+  ["Don't put it in the tour", "update"],
 ])("%s does not ask for `%s`", (task, word) => expect(asks(task, "desk/x", ["write"], [word])).toBe(""));
 
 test("whoever asks to tell many asks for a tool that tells many, whatever it calls them", () => {

@@ -24,6 +24,7 @@ publish put-online
 update edit amend revise change
 correct fix
 raise increase
+discount credit knock-off
 lower reduce decrease cut
 enable activate turn-on
 disable deactivate turn-off
@@ -112,7 +113,10 @@ export const sayings: readonly (readonly [RegExp, string])[] = [
   [said(`make (?:${within(3)})?(?:into )?one(?=\\s*(?:$|[.,;!?]|please\\b))|(?:put|roll|fold) (?:${within(4)})?(?:together|into one)`), "join-up"],
   [said(`hand(?:ing)? (?:${within(6)})?over to|(?:put|place) (?:${within(4)})?in (?:his|her|their|my|our|\\w+['’]s) name|(?:give|hand) (?:it|this|that|them|these|those|the (?:job|ticket|case|task|lead|tour|shift)) to`), "give-to assign"],
   [said(`(?:fire|shoot|ping|whizz|drop|pop) (?:${within(4)})?(?:over|off|across)|get (?:${within(5)})?out to|(?:off|out) it goes|(?:on|over|off) to (?:\\S+ ){1,3}with it`), "send submit"],
-  [said(`knock (?:${within(3)})?off`), "discount apply lower"],
+  [said(`(?:knock|take) (?:${within(4)})?off (?:(?:the|this|that|her|his|their|its|my|our) )?(?:[a-z0-9-]+ ){0,2}(?:bill|invoice|order|fees?|charges?|rent|total|balance|account)|knock (?:${within(3)})?off`), "knock-off lower"],
+  [said(`\\d+ ?(?:%|percent|euros?|eur|pounds?|gbp|dollars?|usd)? (?:more|extra)(?! than\\b)`), "raise"],
+  [said(`\\d+ ?(?:%|percent|euros?|eur|pounds?|gbp|dollars?|usd)? less(?! than\\b)`), "lower"],
+  [said(`(?:need|find|get) (?:(?:me|us) )?(?:somebody|someone|anybody|anyone) (?:${within(3)})?(?:for|to)`), "assign"],
   [said(`(?:fine|ok|okay) (?:by|with) (?:me|us)|(?:wave|nod) (?:it|this|that|them|him|her) through`), "approve"],
   [said(`nope (?:on|to)|out of the running|let (?:him|her|them) down (?:gently|nicely|easy)|say no`), "reject decline"],
   [said(`(?:get|start|set) the ball rolling|kick (?:${within(3)})?off|get (?:${within(3)})?(?:under way|going|off the ground)`), "start kick-off"],
@@ -147,7 +151,7 @@ export const sayings: readonly (readonly [RegExp, string])[] = [
   [said(`(?:pencil|fit|squeeze|slot) (?:${within(6)})?in(?=\\s*(?:$|[.,;!?]|for\\b|on\\b|at\\b))`), "book"],
   [said(`(?:put|get|bring) (?:${within(8)})?(?:on|onto|up on|to) (?:the|our|my|its) (?:\\w+ ){0,3}(?:site|website|page|pages|blog|homepage|front page|shop)|take (?:${within(4)})?live|go live with|put (?:${within(6)})?online`), "put-online update"],
   [said(`quiet(?:en)? (?:${within(4)})?down`), "quiet-down"],
-  [said(`(?:put|copy) (?:${within(8)})?into (?:the|our|my|this|that|her|his|their|its) \\w+`), "enter update"],
+  [said(`(?:put|copy) (?:${within(8)})?into (?:the|our|my|this|that|her|his|their|its) \\w+|put (?:it|this|that|them|these|those) in (?:the|our|my|her|his|their|its) \\w+`), "enter update"],
   [said(`put (?:${within(6)})?in(?=\\s*(?:$|[.,;!?]|for\\b|please\\b))`), "enter"],
 ];
 

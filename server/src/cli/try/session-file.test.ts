@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Fault } from "@lanyard/contract";
 import fc from "fast-check";
 import { afterAll, expect, it } from "vitest";
+import { limits } from "../../base/limits.ts";
 import { readSessions } from "./session-file.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "sessions-"));
@@ -62,14 +63,15 @@ it("has a name of its own beside another of that name", () => expect(read("task:
 it.each([
   ["", ["refund.yaml:1:1: the file is empty: write `task:` and, under `twin:` or `attack:`, what is called"]],
   ["task: x", ["refund.yaml:1:1: there is neither `twin:` nor `attack:`: write what is called under one of them"]],
-  ["task: x\ntwin:\n  - [a/b, {}]\n  - {stap: [a/b, {}]}", ["refund.yaml:4:5: is neither a call `[server/tool, { argument: value }, 'what comes back']` nor `stop:` or `ask:` with one"]],
-  ["task: x\ntwins: []", ["refund.yaml:2:1: unknown key `twins`; known here: task, agent, on_behalf_of, labels, isolation, twin, attack"]],
-  ["twin: [[a/b, {}]]", ["refund.yaml:1:1: expected string, received undefined"]],
+  ["task: x\ntwin:\n  - [a/b, {}]\n  - {stap: [a/b, {}]}", ["refund.yaml:4:5: `twin.1`: is neither a call `[server/tool, { argument: value }, 'what comes back']` nor `stop:` or `ask:` with one"]],
+  ["task: x\ntwins: []", ["refund.yaml:2:1: unknown key `twins`; did you mean `twin`?"]],
+  ["twin: [[a/b, {}]]", ["refund.yaml:1:1: `task`: expected string, received undefined"]],
   ["task: [", ["refund.yaml:1:8: flow sequence in block collection must be sufficiently indented and end with a ]"]],
   ["task: &x y\ntwin: [[a/b, {}]]", ["refund.yaml:1:10: anchors (`&x`) are not used here"]],
 ])("%j is no session", (text, problems) => expect(problemsOf(text)).toEqual(problems));
 
 it("is read or refused, whatever it says", () => {
   fc.assert(fc.property(fc.oneof(fc.string({ unit: "binary", maxLength: 200 }), fc.json({ maxDepth: 4 })), (text) => void problemsOf(text)));
-  expect(() => readSessions(join(folder, "none.yaml"), config, () => false)).toThrow("cannot read the session file");
+  expect(() => readSessions(join(folder, "none.yaml"), config, () => false)).toThrow("none.yaml` could not be read (ENOENT)");
+  expect(problemsOf(`task: ${"x".repeat(limits.config_bytes.value)}`)[0]).toContain("over the limit config_bytes");
 });

@@ -1,9 +1,10 @@
-import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { Fault, isObject, isolations, type Json, type JsonObject } from "@lanyard/contract";
 import { z } from "zod";
 import type { Config } from "../../base/config/config.ts";
-import { yamlSource } from "../../base/config/source.ts";
+import { readConfigBytes } from "../../base/config/file.ts";
+import { tellIssues } from "../../base/config/issues.ts";
+import { yamlSource, type Path } from "../../base/config/source.ts";
 import type { TraceLine } from "./line.ts";
 
 // A session that somebody writes down to try policies on: a task, what an agent ordinarily does for it, and what it does when a text has taken it over.
@@ -31,6 +32,7 @@ const shape = z.strictObject({
   attack: z.array(step).min(1).max(mostSteps).optional(),
 });
 type Step = z.infer<typeof step>;
+const keysAt = (path: Path): readonly string[] => (path.length === 0 ? Object.keys(shape.shape) : []);
 
 /** A line of a trace, and the line of the file that it is from. */
 export interface WrittenLine {
@@ -50,12 +52,10 @@ export const isSessionFile = (path: string): boolean => /\.ya?ml$/i.test(path);
 
 /** Reads a session file as lines of a trace. Throws Fault `invalid_config` with the place of each problem. */
 export function readSessions(path: string, { agents, users }: Pick<Config, "agents" | "users">, isTaken: (session: string) => boolean): WrittenSession[] {
-  const source = yamlSource(bytesOf(path), path);
+  const source = yamlSource(readConfigBytes(path), path);
   const { data, success, error } = source.problems.length > 0 ? { data: undefined, success: false, error: undefined } : shape.safeParse(source.value);
-  for (const { path: at, code, message, ...more } of error?.issues ?? []) {
-    if (code === "unrecognized_keys" && "keys" in more) for (const key of more.keys) source.problem([...at, key], `unknown key \`${key}\`; known here: ${Object.keys(shape.shape).join(", ")}`, "key");
-    else source.problem(at, source.value === null ? "the file is empty: write `task:` and, under `twin:` or `attack:`, what is called" : message.replace(/^Invalid input: /, ""));
-  }
+  if (source.value === null && source.problems.length === 0) source.problem([], "the file is empty: write `task:` and, under `twin:` or `attack:`, what is called");
+  else if (error) tellIssues(source, error.issues, keysAt);
   if (success && data?.twin === undefined && data?.attack === undefined) source.problem([], "there is neither `twin:` nor `attack:`: write what is called under one of them");
   const [agent, user] = [data?.agent ?? agents.keys().next().value, data?.on_behalf_of ?? users.keys().next().value];
   if (success && agent === undefined) source.problem(["task"], "lanyard.yaml has no agent that could act; name one there, or try with `--packs`");
@@ -69,14 +69,6 @@ export function readSessions(path: string, { agents, users }: Pick<Config, "agen
     const calls = steps.flatMap((one, at) => linesOf(session, one, { side, line: source.lineOf([side, at]) }));
     return [{ session, task: data.task, lines: [{ line, said: open }, ...calls, { line, said: { session, close: {} } }] }];
   });
-}
-
-function bytesOf(path: string): Uint8Array {
-  try {
-    return readFileSync(path);
-  } catch (cause) {
-    throw new Fault("invalid_request", `cannot read the session file \`${path}\` (${(cause as NodeJS.ErrnoException).code ?? "unknown error"})`, { cause });
-  }
 }
 
 function unlike(session: string, isTaken: (session: string) => boolean): string {

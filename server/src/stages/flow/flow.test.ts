@@ -173,6 +173,16 @@ describe("of whom a call speaks", () => {
     expect(labels("K-1", "W-7802")).toEqual(["", "others"]);
   });
 
+  it("is the same one in a part of a record that tells more of them, and another in one that names who works on it", () => {
+    const about = (part: string) => (at: ReturnType<typeof world>): void => {
+      at.read({ account_id: "A-1177", [part]: { name: "Eve", email: "eve@home.example" } }, "shop/order", {});
+      at.read({ account_id: "A-5060", buyers: [{ email: "ann@home.example" }, { email: "bea@home.example" }], last: "4 Elm Row, Hove BN3" }, "shop/order", {});
+    };
+    expect(labels("eve@home.example", "It goes to 18 Mabgate, Leeds LS9.", about("owner"))).toEqual(["", ""]);
+    expect(labels("eve@home.example", "It goes to 18 Mabgate, Leeds LS9.", about("driver"))).toEqual(["", "others"]);
+    expect(labels("ann@home.example", "It went to 4 Elm Row, Hove BN3.", about("owner")), "one of a list").toEqual(["", "others"]);
+  });
+
   it("is nobody whose name is a day or an hour", () => {
     const visit = (from: string) => (at: ReturnType<typeof world>): void => at.read([{ visit_id: "L-7", from, place: "Harrow Hill, Leeds LS4" }], "shop/order");
     expect(["2026-11-02", "2026-11-02T09:00", "09:30", "Jo <jo@other.example>"].map((from) => labels("K-1", "It was at Harrow Hill, Leeds LS4.", visit(from))[1])).toEqual(["", "", "", "others"]);

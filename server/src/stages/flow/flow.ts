@@ -173,7 +173,7 @@ export class Flow {
   #said(memory: SessionMemory, args: JsonObject, seq: number, writing: Writing | null): void {
     const { printer } = this.#atoms;
     const { directory } = this.#organisation();
-    const asks = memory.asks(seq);
+    const asks = memory.asks(seq, args);
     const said: Sink = (tag) => {
       if (isPart(tag) || tag === tags.inner) return;
       const { low, high } = printer;
@@ -183,8 +183,6 @@ export class Flow {
       memory.read.add(low, high, origin.model, 0, 1);
     };
     walk(args, 1, { child: () => 1, text: (text) => this.#reader.text(text, said) });
-    memory.delegation.asks(seq, args);
-    memory.sources.asks(seq, args);
   }
 
   #learned(memory: SessionMemory, { seq, said = seq, action, touched, answer }: Learned): void {
@@ -195,6 +193,7 @@ export class Flow {
     const trusts = yields.trust === "trusted";
     const parts = new Parts(yields, read.places, (record, at, isVouched) => {
       this.#subjects.read(record, isVouched, directory, () => memory.owned(at, printer.low, printer.high));
+      memory.subjects.inherit(at, read.places);
       memory.delegation.record(record, { place: at, places: read.places, action }, isVouched);
     });
     const isOfTeller = memory.answerTo(said);

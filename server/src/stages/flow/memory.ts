@@ -1,4 +1,4 @@
-import type { ValueSource } from "@lanyard/contract";
+import type { JsonObject, ValueSource } from "@lanyard/contract";
 import type { PastEvent } from "./past.ts";
 import { Delegation } from "./delegation.ts";
 import { MetDomains } from "./lookalikes.ts";
@@ -94,7 +94,9 @@ export class SessionMemory {
   }
 
   /** A call says values: told each as it is, up to so many. */
-  asks(seq: number): (low: number, high: number) => void {
+  asks(seq: number, args: JsonObject): (low: number, high: number) => void {
+    this.delegation.asks(seq, args);
+    this.sources.asks(seq, args);
     const values = new Set<number>();
     if (this.#asking.size >= mostAsking) this.#asking.delete(this.#asking.keys().next().value as number);
     this.#asking.set(seq, values);

@@ -33,6 +33,10 @@ function subjectIn(value: unknown): string | null {
   return found ?? (/\d/.test(text) && /^(?:\S+|[+\d][\d\s()/.-]+)$/.test(text) ? text : null);
 }
 
+/** Whether a record of this name within another tells more of the one whose that is: `owner`, `billing_contact`. */
+const tellsMore = remembered(names, (field) => parts.has(wordsOf(field).at(-1) ?? "") || people.has(wordsOf(field).at(-1) ?? ""));
+const parts = wordSet("owner contacts billing shipping invoicing delivery details profile");
+
 const mostOfOne = 8;
 
 /** Reads off records whose they are: somebody outside, for those of the directory have records of everybody. */
@@ -103,6 +107,13 @@ export class Subjects {
     this.#nodes[this.#count] = node;
     this.#low[this.#count] = low;
     this.#high[this.#count++] = high;
+  }
+
+  /** A record within another is of the same as that, where its name says so. After its own subjects. */
+  inherit(node: number, places: ReadingPlaces): void {
+    const outer = this.#first(places.above(node));
+    if (outer < 0 || this.#first(node) < 0 || !tellsMore(places.name(node))) return;
+    for (let at = outer; this.#nodes[at] === this.#nodes[outer] && at < this.#count; at++) this.note(node, this.#low[at] ?? 0, this.#high[at] ?? 0);
   }
 
   /** Whether the nearest records that hold two places are of one subject at least, whom `counts` lets count. */

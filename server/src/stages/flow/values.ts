@@ -63,6 +63,12 @@ export class ReadingPlaces {
     return parent === noParent ? 0 : parent;
   }
 
+  /** What a place is called by what is above it; empty for an item of a list. */
+  name(place: number): string {
+    const key = place < 2 || this.#parents[place] === noParent ? isIndex : (this.#keys[place] ?? isIndex);
+    return key & isIndex ? "" : (this.#names[key] ?? "");
+  }
+
   /** Values are not told apart by their place any more. */
   get isFull(): boolean {
     return this.#count >= this.#most;

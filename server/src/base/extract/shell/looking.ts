@@ -10,12 +10,14 @@ interface Look extends OptionSpec {
   readonly service: string | null;
   /** The operands, a blank between them. */
   readonly says: RegExp;
+  /** Without this option it does something else; null where none is needed. */
+  readonly needs: string | null;
 }
 
 const name = String.raw`[\w][\w.:@/-]*`;
-const look = (service: string | null, says: string, options: string): Look => {
+const look = (service: string | null, says: string, options: string, needs: string | null = null): Look => {
   const [short = "", long = ""] = options.split(" ");
-  return { service, says: new RegExp(`^(?:${says})$`), ...optionsOf(short, long.split(",")) };
+  return { service, needs, says: new RegExp(`^(?:${says})$`), ...optionsOf(short, long.split(",")) };
 };
 
 /** What a value of an option must look like where it could name a file, a program or a variable. */
@@ -38,6 +40,20 @@ const looks: ReadonlyMap<string, readonly Look[]> = new Map([
   ["systemctl", [look(null, `(?:status|is-active|is-enabled|is-failed)(?: ${name})+|(?:list-units|list-timers|list-unit-files)(?: ${name})*`, "alq:nt no-pager,user,all,full,type=,state=,failed,lines=")]],
   ["helm", [look("helm", `(?:list|ls)|(?:status|history) ${name}|version`, "Aaq:no namespace=,all-namespaces,output=,max=")]],
   ["npm", [look(null, `(?:ls|list|explain|why)(?: ${name})*|root|prefix`, "ag depth=,all,json,long,global,prod"), look("npm", `(?:view|info|show) @?${name}(?: [\\w.-]+)*|outdated(?: @?${name})*`, "a json,long,all")]],
+  ["ip", [look(null, `(?:addr(?:ess)?|a|link|route|r|neigh(?:bour)?|rule)(?: (?:show|list|ls)(?: (?:dev )?${name})?)?`, "46so brief")]],
+  ["apt", [look(null, `list(?: ${name})*|(?:show|policy)(?: ${name})+`, "a upgradable,installed,all-versions")]],
+  ["dpkg", [look(null, `(?:${name}(?: ${name})*)?`, "lsLS list,status,listfiles,search")]],
+  ["rpm", [look(null, `(?:${name}(?: ${name})*)?`, "qaifl", "-q")]],
+  ["crontab", [look(null, "", "l:u", "-l")]],
+  ["nginx", [look(null, "", "tTq", "-t")]],
+  ["service", [look(null, `${name} status`, "")]],
+  ["mount", [look(null, "", "l:t")]],
+  ["mailq", [look(null, "", "")]],
+  ["postqueue", [look(null, "", "pj")]],
+  ["quota", [look(null, `(?:${name})?`, "sugvwp")]],
+  ["getent", [look(null, `(?:passwd|group|services|protocols)(?: ${name})*`, "")]],
+  ["mysqladmin", [look("mysqladmin", "(?:status|extended-status|processlist|version|ping)", ":u")]],
+  ["redis-cli", [look("redis-cli", String.raw`info(?: \w+)?|ping|dbsize`, ":n")]],
   ...["pip", "pip3"].map((pip): [string, readonly Look[]] => [pip, [look(null, `(?:list|freeze|check)|show(?: ${name})+`, "f format=,files")]]),
 ]);
 
@@ -68,7 +84,7 @@ function isLook(one: Look, words: readonly ShellWord[]): boolean {
   const parsed = parseOptions(words, one);
   const said = parsed.operands.map(({ text }) => text).join(" ");
   // A secret is no plain thing to look at, whatever else is asked for with it.
-  return parsed.known && one.says.test(said) && !/(?:^|[ ,/])secrets?(?:[ ,./]|$)/i.test(said) && parsed.values.every(({ option, value }) => values[option]?.test(value.text) ?? true);
+  return parsed.known && (one.needs === null || parsed.options.has(one.needs)) && one.says.test(said) && !/(?:^|[ ,/])secrets?(?:[ ,./]|$)/i.test(said) && parsed.values.every(({ option, value }) => values[option]?.test(value.text) ?? true);
 }
 
 interface Client extends OptionSpec {
