@@ -14,6 +14,7 @@ const yields: Record<string, ResultYields> = {
   "shop/order": { trust: "trusted", except: new Set(["note"]), author: new Map(), labels: [], all: [], spans: () => [] },
   "shop/texts": { trust: "trusted", except: new Set(["text", "content"]), author: new Map(), labels: [], all: [], spans: () => [] },
   "inbox/read": { trust: "untrusted", except: new Set(), author: new Map([["from", new Set(["acme.example"])]]), labels: [], all: [], spans: () => [] },
+  "desk/typed": { trust: "untrusted", except: new Set(), author: new Map([["type", new Set(["internal"])]]), labels: [], all: [], spans: () => [] },
   "staff/list": { trust: "trusted", except: new Set(["quote"]), author: new Map([["from", new Set(["acme.example"])]]), labels: [], all: [], spans: () => [] },
   "desk/case": { trust: "untrusted", except: new Set(["case_id", "account_id", "meta"]), author: new Map([["from", new Set(["acme.example"])]]), labels: [], all: [], spans: () => [] },
   "desk/notes": { trust: "untrusted", except: new Set(["order", "internal"]), author: new Map(), labels: [], all: [], spans: () => [] },

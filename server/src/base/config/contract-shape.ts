@@ -17,7 +17,7 @@ export const contractShape = z.strictObject({
   resource: z.strictObject({ type: entityTypeShape, argument: z.string().max(256).regex(/^[^.]+(\.[^.]+)*$/s, "write the argument's name, or a path of names with dots between them") }).optional(),
   arguments: argumentsShape.optional(),
   yields: yieldsShape.optional(),
-  asked_by: z.union([z.literal("any"), z.array(z.string().min(2).max(64).regex(/^\p{L}[\p{L}'-]*$/u, "write single words, as they stand in tasks")).min(1).max(64)]).optional(),
+  asked_by: z.union([z.literal("any"), z.array(z.string().min(2).max(64).regex(/^\p{L}[\p{L}'-]*$/u, "write single words, as they stand in tasks")).max(64)]).optional(),
   rows: z.string().max(256).regex(/^[^.]+(\.[^.]+)*$/s, "write the field's name within `structuredContent`, or a path of names with dots between them").optional(),
   undo: undoShape.optional(),
 });

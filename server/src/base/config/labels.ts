@@ -13,7 +13,7 @@ export interface Yields {
   readonly except: ReadonlySet<string>;
   /**
    * Fields that say who wrote a record, by name, each with those whose word it is trusted as: addresses, domains of addresses, other values as they stand, in
-   * lower case. A record of anybody else is not trusted.
+   * lower case (`true` where it is yes or no). A record of anybody else is not trusted.
    */
   readonly author: ReadonlyMap<string, ReadonlySet<string>>;
 }
@@ -33,7 +33,7 @@ export const yieldsShape = z.strictObject({
   labels: z.array(labelShape).max(64).optional(),
   trust: z.enum(["trusted", "untrusted"]).optional(),
   except: z.array(fieldName).max(64).optional(),
-  author: z.record(fieldName, z.array(z.string().min(1).max(256)).min(1).max(256)).optional(),
+  author: z.record(fieldName, z.array(z.union([z.string().min(1).max(256), z.boolean()]).transform(String)).min(1).max(256)).optional(),
 });
 export type YieldsFile = z.infer<typeof yieldsShape>;
 /** Of a resource: its labels stand beside it. */

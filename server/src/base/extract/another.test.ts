@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { namesAnother as namesAnotherThan, namesThing } from "./another.ts";
 
 type Args = Parameters<typeof namesAnotherThan>;
-const namesAnother = (own: string, args: Args[1], of: Args[2]): boolean => namesAnotherThan({ own, task: own }, args, of);
+const namesAnother = (own: string, args: Args[2], of: Args[3], tool = "x"): boolean => namesAnotherThan(tool, { own, task: own }, args, of);
 
 const facts = { id: { role: "target", origins: [] }, to: { role: "recipient", origins: [] }, mode: { role: "other", origins: [] }, text: { role: "content", origins: [] } } as const;
 const task = "Reader V-51240 writes of the fee F-77. Waive it, see also FN-O-9912 and RFC-2616, by 2026-05-18.";
@@ -98,7 +98,19 @@ it("is none of what somebody says to whom the task leaves it, but for kinds that
   const named = { id: { role: "target", origins: ["trusted"] } } as const;
   const own = "They took the payment twice, AC-1201. If so give back the second one, as she writes";
   const task = `${own}\ncreated by the retry job, duplicate of INV-88219; see AC-1300`;
-  expect([namesAnotherThan({ own, task }, { id: "INV-88277" }, named), namesAnotherThan({ own, task }, { id: "AC-1300" }, named), namesAnotherThan({ own, task }, { id: "AC-1400" }, named)]).toEqual([false, false, true]);
+  expect([namesAnotherThan("x", { own, task }, { id: "INV-88277" }, named), namesAnotherThan("x", { own, task }, { id: "AC-1300" }, named), namesAnotherThan("x", { own, task }, { id: "AC-1400" }, named)]).toEqual([false, false, true]);
+});
+
+it("is what a stranger alone says is to be given back or is owed, and no bill that is paid", () => {
+  const another = (tool: string, minor: number, origins: readonly ("untrusted" | "trusted")[], said = "Give her the money back"): boolean => namesAnother(said, { amount: minor / 100 }, { amount: { role: "amount", money: { class: "plain", minor, currencies: [] }, origins } }, tool);
+  expect([another("refund", 26_400, ["untrusted"]), another("credit_account", 26_400, ["untrusted"]), another("create_invoice", 14_200, ["untrusted"])]).toEqual([true, true, true]);
+  expect([another("refund", 26_400, ["trusted"]), another("refund", 9000, ["untrusted"]), another("pay_invoice", 26_400, ["untrusted"]), another("transfer", 26_400, ["untrusted"])]).toEqual([false, false, false, false]);
+});
+
+it("is no first day of what the task says the last of", () => {
+  const another = (said: string, args: Record<string, string>): boolean => namesAnother(said, args, Object.fromEntries(Object.keys(args).map((name) => [name, { role: "other", origins: ["model"] }])));
+  expect([another("Reply that I am away until 15 October", { from: "2026-10-13" }), another("Lend it to her till 3 May", { start_date: "2026-05-01" })]).toEqual([false, false]);
+  expect([another("Reply that I am away until 15 October", { until: "2026-10-13" }), another("Move it to 15 October", { from: "2026-10-13" }), another("Away from 12 till 15 October", { from: "2026-10-11" })]).toEqual([true, true, true]);
 });
 
 it("is no decision where the task leaves it to be decided", () => {

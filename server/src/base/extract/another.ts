@@ -1,5 +1,5 @@
 import type { ArgumentFacts, Json, JsonObject } from "@lanyard/contract";
-import { remembered } from "../remembered.ts";
+import { names, remembered } from "../remembered.ts";
 import { saysWord } from "./asked.ts";
 import { readName } from "./detect.ts";
 import { amountsIn, countsIn, datesIn, dayOf, type NamedDays } from "./named-values.ts";
@@ -64,7 +64,20 @@ const outcomes: ReadonlySet<string> = new Set("status state stage action decisio
 const decisive: ReadonlySet<string> = new Set("approved accepted published released refunded cancelled canceled rejected declined denied refused terminated deleted suspended blocked disabled banned lost".split(" "));
 /** Whoever says this leaves a decision open. */
 const deciding = /\b(?:decide|judge|determine|rule) (?:on|about|over|whether|if|which|what|it|them|this|that|these|[a-z]{1,6}-?\d)|\bmake (?:a|the|your) decisions?\b/i;
+/** Arguments that say from when on: whoever says until when alone leaves that open. */
+const beginnings: ReadonlySet<string> = new Set("from start starts begin begins since".split(" "));
 const deepest = 3;
+
+/** Tools that give money back, or say what is owed: how much that is, own records say, or whoever asks for it. A bill that is paid says so itself. */
+const givesBack: ReadonlySet<string> = new Set("refund refunds reimburse reimbursement repay rebate chargeback credit credits compensate compensation goodwill".split(" "));
+const bills: ReadonlySet<string> = new Set("invoice invoices bill bills quote quotes".split(" "));
+const makes: ReadonlySet<string> = new Set("create send issue raise make add draft".split(" "));
+const isOwed = remembered(names, (tool) => {
+  const words = wordsOf(tool);
+  return words.some((word) => givesBack.has(word)) || (words.some((word) => bills.has(word)) && words.some((word) => makes.has(word)));
+});
+/** In 1/100: smaller ones stand in too many texts to say whose they are. */
+const leastStrange = 10_000;
 
 /** Whether something is decided in an argument, or in a field of it, of which the task says no word. */
 function decidesUnsaid(task: string, name: string, value: Json | undefined, depth = 0): boolean {
@@ -94,11 +107,11 @@ export function namesThing(task: string, args: JsonObject, facts: Readonly<Recor
 export type Comparable = Pick<ArgumentFacts, "role" | "money" | "origins">;
 
 /**
- * Whether a call is about a thing of a kind of which the task names others, and not this one: an id; a day, where the task says one on which something is to be; an amount above all that the task names together; another number of what it counts (`18 replicas`); and a decision
+ * Whether a call is about a thing of a kind of which the task names others, and not this one: an id; a day, where the task says one on which something is to be; an amount above all that the task names together, or one that a stranger alone says is to be given back or is owed; another number of what it counts (`18 replicas`); and a decision
  * (`status: cancelled`) of which it says no word. Of the last four none that somebody who is trusted has said. Words of texts do not count. What those say to whom the task
  * leaves it may be added to what it names, and makes no kind one that it names: a record has ids in it by the way.
  */
-export function namesAnother({ own, task }: { readonly own: string; readonly task: string }, args: JsonObject, facts: Readonly<Record<string, Comparable>>): boolean {
+export function namesAnother(tool: string, { own, task }: { readonly own: string; readonly task: string }, args: JsonObject, facts: Readonly<Record<string, Comparable>>): boolean {
   const { ids, shapes, days, counts, isNumbered, most, leavesOpen } = namesOf(own);
   const more = namesOf(task);
   const { all, numbers } = more;
@@ -120,7 +133,9 @@ export function namesAnother({ own, task }: { readonly own: string; readonly tas
     if (isNumbered && role !== "content" && isOtherNumber(args[name], readName(name).words, numbers)) return true;
     if (counts.things.size > 0 && role !== "content" && !origins.some((origin) => vouched.has(origin)) && isAnotherCount(args[name], readName(name).words, { things: counts.things, numbers: more.counts.numbers })) return true; // Small numbers are of nobody.
     if (origins.every((origin) => vouched.has(origin))) return false;
-    if (role !== "content" && ((!leavesOpen && decidesUnsaid(task, name, args[name])) || (days !== null && some(args[name], isAnotherDay)))) return true;
-    return most !== null && money?.class === "plain" && money.minor > Math.max(most, more.most ?? 0);
+    if (role !== "content" && ((!leavesOpen && decidesUnsaid(task, name, args[name])) || (days !== null && !(days.isEnd && readName(name).words.some((word) => beginnings.has(word))) && some(args[name], isAnotherDay)))) return true;
+    if (money?.class !== "plain") return false;
+    if (role === "amount" && money.minor >= leastStrange && origins.every((origin) => origin === "untrusted") && isOwed(tool)) return true;
+    return most !== null && money.minor > Math.max(most, more.most ?? 0);
   });
 }

@@ -19,6 +19,9 @@ test.each([
   ["Summarise www.a.example/b", "read"],
   ["Summarise the article that Bob posted", "browse read"],
   ["Add Ana to the participants of the meeting", "access egress write"],
+  ["Can you retire punch-clock-v1? Then take it offline", "write"],
+  ["Nell wants 10% more a day on CMP-3308", "write"],
+  ["Offer it to the family who's next in line", "egress write"],
   ["support desk", "read write"],
   ["", "read write"],
 ])("%s: %s", (task, effects) => {
@@ -56,6 +59,10 @@ test.each([
   ["Mail the summary to Bob", "social/publish_post"],
   ["Do not restart the router, list its devices", "router/reboot"],
 ])("%s does not ask for %s", (task, tool) => expect(asks(task, tool)).not.toBe("action object"));
+
+test("a contract says that no word asks for a call", () => {
+  expect([asks("Set the MX record of the domain", "dns/set_record", ["write"], []), asks("Set the record of the domain", "dns/set_record", ["write"], ["mx"])]).toEqual(["", "action object"]);
+});
 
 test("a contract says which words ask for a call, in whatever form; the tool's own words always do", () => {
   expect(asks("The parcel was cancelled, tell her", "orders/void", ["destructive", "write"], ["cancel"])).toBe("action object");
@@ -238,6 +245,15 @@ test("a change of a budget is asked for by how much is to go where", () => {
   const changes = (task: string) => askedOf(task, { server: "ads", tool: "update_budget", effects: ["money", "write"], askedBy: null }).filter((one) => /action|money|object/.test(one)).join(" ");
   for (const task of ["Move 20 a day from A to B", "Shift $20 from A to B", "Put B up by 20", "Bump CMP-2 up to 80 a day, please"]) expect(changes(task), task).toBe("action money object");
   for (const task of ["Move 20 files from A to B", "Move A and B up", "Don't put B up by 20", "Was B put up by 20?"]) expect(changes(task), task).not.toBe("action money object");
+});
+
+test("who only wants to know asks for no change, whatever else is said", () => {
+  for (const task of ["Who has more of our kegs? I only want to know, write nothing off", "What has she uploaded, and what is missing? I only need a list", "Read the two and pay attention to the fees. Nothing to change, just tell me"]) expect([effectsAsked(task), asks(task, "x/y", ["write"], ["list", "off", "pay", "write"])], task).toEqual([["read"], ""]);
+  for (const task of ["Refund her, I only want to know when it is done", "Cancel it, I just need to know that it is out of the way", "Cancel it and change nothing else"]) expect(effectsAsked(task).some((one) => one !== "read"), task).toBe(true);
+});
+
+test("`off` is not in every task that has an `of`", () => {
+  expect([asks("Read the list of kegs and store it", "x/y", ["write"], ["off"]), asks("Write off the kegs", "x/y", ["write"], ["off"])]).toEqual(["", "action object"]);
 });
 
 test("a question asks for nothing but an answer, and what stands beside it for what it says", () => {

@@ -12,8 +12,8 @@ import { wordsOf } from "./words.ts";
 
 const rows: readonly (readonly [readonly CallEffect[], string])[] = [
   [["read"], "what who whom whose when where why which how whether wonder wondering curious show list find search look lookup check read see view get fetch tell me summarise summarize summary explain describe compare count review analyse analyze inspect identify determine calculate compute verify confirm monitor watch research investigate query open download browse translate rank report give know recommend suggest answer was ist sind welche wie wann wo zeige fasse"],
-  [["write"], "into reallocate scale resize create add update change edit write fix set save schedule reschedule move rename copy file archive mark make build implement refactor upgrade configure merge modify append draft prepare record note log register generate organise organize sort label tag assign care deal turn enable disable activate deactivate play like follow star rate improve complete finish migrate format replace put insert import sync plan arrange approve reject accept decline remember correct patch bump store convert adjust increase decrease lower raise extend renew switch log apply enter fill adapt extract rewrite reorganise tidy erstelle ändere schreibe trage lege aktualisiere"],
-  [["write", "egress"], "work solve handle process manage resolve close triage commit schedule arrange plan upload push deploy release submit hand deliver export comment reply respond answer pull-request merge-request"],
+  [["write"], "into reallocate scale resize create add update change edit write fix set save schedule reschedule move rename copy file archive mark make build implement refactor upgrade configure merge modify append draft prepare record note log register generate organise organize sort label tag assign care deal turn enable disable activate deactivate play like follow star rate retire redirect unpublish unlist hide waive allocate appoint improve complete finish migrate format replace put insert import sync plan arrange approve reject accept decline remember correct patch bump store convert adjust increase decrease lower raise extend renew switch log apply enter fill adapt extract rewrite reorganise tidy erstelle ändere schreibe trage lege aktualisiere"],
+  [["write", "egress"], "offer work solve handle process manage resolve close triage commit schedule arrange plan upload push deploy release submit hand deliver export comment reply respond answer pull-request merge-request"],
   [["egress"], "send forward share post publish notify inform invite ask remind contact announce tweet broadcast message email e-mail mail text dm ping call pass sende schicke teile antworte lade"],
   [["money"], "pay transfer buy purchase order refund reimburse donate tip settle deposit withdraw wire checkout book reserve rent subscribe invest trade swap sell repay reallocate renew top-up bezahle zahle überweise kaufe bestelle buche reserviere"],
   [["destructive"], "delete remove cancel drop clear clean purge erase wipe uninstall terminate kill prune unsubscribe revoke reset empty discard truncate shutdown tidy deprovision decommission lösche entferne storniere kündige"],
@@ -66,6 +66,9 @@ const sayings: readonly (readonly [RegExp, string])[] = [
   [/\bgive (?!me\b|us\b)(?=[^.;!?\n]{1,30} a (?:heads[- ]up|nudge|shout)\b)|\b(?:warn|brief) (?!me\b|us\b)|\bspread the word\b/g, "inform "],
   [/\b(?:people|those|everyone|everybody|whoever|anyone|anybody|all|ones)(?= (?:(?:who|that) )?(?:have|has|hold|holds|bought|booked|got|with) (?:an? |their |the )?tickets?\b)/g, "ticketholders"],
   [/\b(?=(?:an? |two |three |a few |a couple of |some |short )?(?:or \w+ )?(?:lines?|words?|note|summary|answer) to (?!me\b|us\b|the \w+(?: \w+)? (?:file|log|record|ticket|page|doc)|it\b|this\b|that\b)[a-z])/g, "message "],
+  [/\b(?:take|pull) (?=[^.;!?\n]{1,40} (?:offline|down\b(?! to\b)|off the (?:site|page|web|shop)\b))/g, "unpublish "],
+  [/\b(?:wants?|needs?|asks? for|asked for|would like) (?=\d[\d.,]* ?(?:%|percent|euros?|eur|pounds?|gbp|dollars?|usd)? ?(?:more|extra)\b(?! than))/g, "increase "],
+  [/\b(?:wants?|needs?|asks? for|asked for|would like) (?=\d[\d.,]* ?(?:%|percent|euros?|eur|pounds?|gbp|dollars?|usd)? ?less\b(?! than))/g, "decrease "],
   [/\bsay (?:so|it|this|that) (?=(?:in|on|to) )/g, "inform "],
   [/\b(?:give|hand)\b(?=[^.;!?\n]{0,40}\b(?:deposit|money|fee|fees|payment|difference)\b[^.;!?\n]{0,20}\bback\b|[^.;!?\n]{0,20}\bback (?:the|her|his|their|my|our)\b[^.;!?\n]{0,12}\b(?:deposit|money|fee|fees|payment|difference)\b)/g, "refund "],
   [new RegExp(`\\b(?:move|shift) (?=${sum}(?:from|off|out of) [^.;!?\\n]{1,80}\\b(?:to|into|onto|on) )`, "g"), "reallocate budget "],
@@ -92,6 +95,9 @@ const auxiliary = /(?<=^|[.;:!?\n]\s{0,8})(?:(?:and|so|but|or) )?(?:did|does|do 
 const withoutVerbs = (asked: string): string => asked.replace(/\p{L}[\p{L}'-]*/gu, (word) => (verbsLike(stemOf(word)).length > 0 ? "what" : word));
 /** Whoever is to be answered here is sent nothing. */
 const answering = /\b(?:tell|inform|notify|warn) (?:me|us)\b|\blet (?:me|us) know\b/g;
+
+/** Whoever says this asks for no change, whatever else is said. */
+const onlyTells = /\bi (?:only|just) (?:want(?:ed)?|need) (?:to (?:know|compare|see|understand|be prepared|read)\b(?! (?:when|that|once|if|whether) (?:it|she|he|they|this|that|you)\b)|(?:an?|the|your) (?:\w+ )?(?:list|table|summary|overview|opinion|view|answer|figures?|numbers?)\b)|\bnothing (?:to change|needs? (?:to be changed|changing))\b|\bchange nothing\b(?! else\b)|\b(?:just|only) tell me\b/;
 
 /** Whoever says this denies nothing. */
 const reminding = /\b(?:(?:do not|don't|never) (?:forget|hesitate|fail)(?: to)?|without (?:further |any )?delay|not only)\b/g;
@@ -173,10 +179,13 @@ const readTask: (task: string) => Task = remembered({ most: 256, longest: mostCh
   const isOf = (nouns: ReadonlySet<string>): boolean => words.some((word) => nouns.has(word));
   if ((found.has("write") || found.has("egress")) && isOf(payments)) found.add("money");
   if (found.has("write") && isOf(guests)) found.add("egress");
-  const [pushes, codes] = [pushing.test(text), coding.test(text)];
+  const isLook = onlyTells.test(task.slice(0, mostChars).toLowerCase().replaceAll("’", "'"));
+  const [pushes, codes] = [!isLook && pushing.test(text), !isLook && coding.test(text)];
+  if (isLook) for (const all of [found, verbs, meant]) all.clear();
   if (pushes) found.add("write").add("egress");
   if (pushes || codes) found.add("exec"); // What is to become a branch is built and tested.
   const browses = isOf(wide) || (isOf(web) && !address.test(task)) ? (["browse"] as const) : [];
+  if (isLook) found.add("read");
   const effects = found.size === 0 ? [...browses, "read" as const, "write" as const] : [...browses, ...callEffects.filter((effect) => found.has(effect))].sort();
   const kinds = (of: (stem: string) => readonly number[]): ReadonlySet<number> => new Set([...stems].flatMap((stem) => of(stem)));
   return { effects, stems, denied, meant, things: kinds(thingsOf), doings: kinds(doingsOf), verbs, nouns: kinds(nounsLike), tellsMany: telling.test(text), pushes, codes, lets: letting.test(text), isOpen: [...stems].some((stem) => openDoings.has(stem)), ofTools: new Map() };
@@ -270,6 +279,7 @@ const strict: ReadonlySet<CallEffect> = new Set(["money", "destructive", "exec",
 function askedAnew(task: Task, { server, tool, effects, askedBy }: AskedCall): readonly AskedPart[] {
   const [place, words] = [wordsOf(server), wordsOf(tool)];
   if (task.denied.size > 0 && askedBy !== "any" && words.some((word) => isVerb(word) && task.denied.has(stemOf(word)))) return task.effects; // `fix it, but don't push`
+  if (askedBy !== null && askedBy.length === 0) return task.effects;
   const isAsked = askedBy !== null && (askedBy === "any" || askedBy.some((word) => isMeant(task, stemOf(word.toLowerCase()))) || namesTool(task, place, words));
   if (isAsked) return [...new Set<AskedPart>([...task.effects, ...effects, "action", "object"])].sort();
   const shares = askedBy === null && words.includes("share") && givesSomething(task);

@@ -12,6 +12,8 @@ describe("days that a task names", () => {
     ["a room for May 18-20, please", ["2026-05-18", "2026-05-19", "2026-05-20"], ["2026-05-21"]],
     ["a room for 18 to 20 May", ["2026-05-18", "2026-05-19", "2026-05-20"], ["2026-05-17"]],
     ["move the visit of 12 May to 3 June 2026", ["2026-05-12", "2026-06-03"], ["2026-06-04"]],
+    ["a hotel for the night before, the meeting is on 15 October", ["2026-10-15", "2026-10-14"], ["2026-10-13", "2026-10-16"]],
+    ["start on 2026-10-31 and clean up the morning after", ["2026-10-31", "2026-11-01"], ["2026-11-02"]],
     ["check-out: Dec 3rd", ["2026-12-03"], ["2026-12-04"]],
   ])("%s", (task, named, others) => {
     const days = datesIn(task);

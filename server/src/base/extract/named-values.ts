@@ -19,12 +19,16 @@ const forms: readonly RegExp[] = [
 const meant = new RegExp(`(?:\\b(?:to|on|for|until|till|through|by|at|starting|between)|[:=])\\s+(?:the\\s+)?${weekday}$`, "i");
 /** Behind which stands the first of several days. */
 const from = new RegExp(`\\bfrom\\s+(?:the\\s+)?${weekday}$`, "i");
+/** Behind which stands the last of them. */
+const end = new RegExp(`\\b(?:until|till|through|by|before)\\s+(?:the\\s+)?${weekday}$`, "i");
 const mostDays = 32;
 
 /** A day without its year is one of every year: `05-20`. */
 export interface NamedDays {
   /** Whether a day, `2026-05-20`, is one of them or lies between the first and the last; where one of them can be read in two ways, nothing lies between. */
   covers(day: string): boolean;
+  /** Whether it says until when alone, and not from when. */
+  readonly isEnd: boolean;
 }
 
 /** Days that a text names with their year, as `2027-03-31`, however it writes them; but for those that can be read in two ways. */
@@ -36,27 +40,41 @@ export const writtenDaysIn = (text: string): readonly string[] =>
 /** The days that a text names; null where it names none on which something is to be. */
 export function datesIn(text: string): NamedDays | null {
   const days: string[] = [];
-  let [isMeant, hasTwoReadings] = [false, false];
+  let [isMeant, hasTwoReadings, isEnd] = [false, false, true];
   for (const [at, form] of forms.entries()) {
     for (const found of text.matchAll(form)) {
       if (days.length >= mostDays) break;
       const read = daysOf(at, found.slice(1));
       days.push(...read);
       hasTwoReadings ||= at === 1 && read.length > 1 && read[0] !== read[1];
-      const before = text.slice(Math.max(0, found.index - 40), found.index);
-      isMeant ||= meant.test(before) || (at > 1 && read.length > 1 && from.test(before));
+      const lead = text.slice(Math.max(0, found.index - 40), found.index);
+      isEnd &&= read.length === 1 && end.test(lead);
+      isMeant ||= meant.test(lead) || (at > 1 && read.length > 1 && from.test(lead));
     }
   }
   if (!isMeant || days.length === 0) return null;
+  if (before.test(text)) days.push(...days.map((day) => shifted(day, -1)));
+  if (after.test(text)) days.push(...days.map((day) => shifted(day, 1)));
   const isYearless = days.some((day) => day.length === 5);
   const known = new Set(isYearless ? days.map((day) => day.slice(-5)) : days);
   const [first = "", last = ""] = hasTwoReadings ? [] : [[...known].toSorted()[0], [...known].toSorted().at(-1)];
   return {
+    isEnd,
     covers: (day) => {
       const one = isYearless ? day.slice(-5) : day;
       return known.has(one) || (first <= one && one <= last);
     },
   };
+}
+
+/** `the night before`, `the morning after`: of a day that stands elsewhere. */
+const before = /\b(?:night|day|evening|afternoon|morning) before\b|\bon the eve\b/i;
+const after = /\b(?:night|day|evening|morning) after\b|\b(?:next|following) (?:day|morning)\b/i;
+
+function shifted(day: string, by: number): string {
+  const moved = new Date(`${day.length === 5 ? "2024-" : ""}${day}T00:00:00Z`);
+  moved.setUTCDate(moved.getUTCDate() + by);
+  return Number.isNaN(moved.getTime()) ? day : moved.toISOString().slice(day.length === 5 ? 5 : 0, 10);
 }
 
 /** Two where it can be read in either order. */

@@ -4,7 +4,7 @@ import { noSpans, type Span } from "./span.ts";
 // Secrets without a format of their own: known by the word they are given to, and by how little a reader could guess them.
 
 const word = "(?:pass(?:word|wd|phrase|code)?|pwd|secret|token|api[_ -]?key|access[_ -]?key(?:[_ -]?id)?|auth[_ -]?key|signing[_ -]?key|encryption[_ -]?key|private[_ -]?key|account[_ -]?key|client[_ -]?secret|credentials?|kennwort|passwort|contraseña|mot de passe|senha)";
-const assignment = new RegExp(`(${word})(?:[_ -]?(?:value|hash|key|prod|production|staging|dev|test|live|id))?["'\`\\])]{0,3}[ \\t]{0,8}(?:is[ \\t]|=>|:=|==|[:=]|\\s[-–]\\s)[ \\t]{0,8}(["'\`]?)`, "giu");
+const assignment = new RegExp(`(${word})(?:[_ -]?(?:value|hash|key|prod|production|staging|dev|test|live)|(?<!pass(?:word|wd|phrase|code)?)[_ -]?id)?["'\`\\])]{0,3}[ \\t]{0,8}(?:is[ \\t]|=>|:=|==|[:=]|\\s[-–]\\s)[ \\t]{0,8}(["'\`]?)`, "giu");
 const namesSecret = new RegExp(`(?:^|[^a-z])${word}(?:[_ -]?(?:value|prod|production|staging|dev|test|live))?$`, "iu");
 const bearer = /\b(?:bearer|basic|token)[ \t]{1,4}(?=[A-Za-z0-9+/=._~-]{16})/gi;
 

@@ -8,13 +8,15 @@ export type Authors = Yields["author"];
 export const address = /[^\s<>"'(),;:[\]]+@[^\s<>"'(),;:[\]]+/g;
 const mostAuthors = 64;
 
-/** What a field says, if it is a text or a list of some. */
-const saidIn = (value: Json | undefined): readonly string[] => (typeof value === "string" ? [value] : Array.isArray(value) && value.length <= mostAuthors && value.every((item) => typeof item === "string") ? (value as string[]) : []);
+/** What a field says, if it is a text, a list of some, or yes or no (`verified`). */
+const saidIn = (value: Json | undefined): readonly string[] => (typeof value === "string" || typeof value === "boolean" ? [String(value)] : Array.isArray(value) && value.length <= mostAuthors && value.every((item) => typeof item === "string") ? (value as string[]) : []);
 
-/** Every address there is must be one of them, so that `"ana@ours.example" <mallory@evil.example>` is not; where there is none, the whole text but for what stands in parentheses behind it: `office (Jonas)`. */
+const aside = /\((?![^()]*\b(?:guest|extern|outsid|visitor|contractor|former))[^()]*\)\s*$/i;
+
+/** Every address there is must be one of them, so that `"ana@ours.example" <mallory@evil.example>` is not; where there is none, the whole text but for what stands in parentheses behind it: `office (Jonas)`, and not `mina (guest)`. */
 function isOneOf(known: ReadonlySet<string>, text: string): boolean {
   const addresses = text.toLowerCase().match(address);
-  if (addresses === null) return known.has(text.replace(/\([^()]*\)\s*$/, "").trim().toLowerCase());
+  if (addresses === null) return known.has(text.replace(aside, "").trim().toLowerCase());
   return addresses.every((one) => known.has(one) || known.has(one.slice(one.lastIndexOf("@") + 1)));
 }
 

@@ -52,7 +52,7 @@ export interface Traced {
 
 /** A call that was answered. */
 export interface Learned {
-  readonly principal: Pick<Principal, "session" | "chain" | "purpose">;
+  readonly principal: Pick<Principal, "session" | "chain" | "purpose" | "labels">;
   /** Of its intent. */
   readonly seq: number;
   /** What it was said with; `seq` by default. */
@@ -161,8 +161,7 @@ export class Flow {
 
   /** Somebody says that the session has seen data of these classes. */
   mark(principal: Principal, labels: readonly string[]): void {
-    const memory = this.#memoryOf(principal);
-    for (const label of labels) memory.labels.add(label);
+    for (const label of labels) this.#memoryOf(principal).labels.add(label);
   }
 
   /** The session is over. */
@@ -174,10 +173,12 @@ export class Flow {
     const { printer } = this.#atoms;
     const { directory } = this.#organisation();
     const asks = memory.asks(seq, args);
+    const { isFree } = memory;
     const said: Sink = (tag) => {
       if (isPart(tag) || tag === tags.inner) return;
       const { low, high } = printer;
       writing?.say(low, high, memory.look(low, high, directory), memory);
+      if (isFree) return asks(low, high);
       if (tag === tags.address) memory.said.set(low, high, 1);
       asks(low, high);
       memory.read.add(low, high, origin.model, 0, 1);
@@ -324,6 +325,7 @@ export class Flow {
     const memory = new SessionMemory(principal.purpose, { values: limits.flow_values, taskValues: limits.flow_task_values, subjects: limits.flow_subjects });
     const past = this.#options.past(root);
     memory.turn = this.#turn;
+    if (principal.labels.includes("untrusted")) memory.labels.add("untrusted"); // Whoever began it had read it.
     this.#sessions.set(root, memory);
     this.#task(memory, principal.purpose);
     if (past === null) this.#happened(memory, root, { kind: "read", seq: 0, action: "", input: null, answer: null, labels: [] });
@@ -362,7 +364,7 @@ export class Flow {
     else if (event.kind === "mark") event.labels.forEach((label) => memory.labels.add(label));
     else if (event.kind === "said") this.#said(memory, event.args, event.seq, null);
     else {
-      this.#learned(memory, { principal: { session: root, chain: [], purpose: "" }, seq: event.seq, action: event.action, touched: event.input?.resources ?? [], answer: event.answer });
+      this.#learned(memory, { principal: { session: root, chain: [], purpose: "", labels: [] }, seq: event.seq, action: event.action, touched: event.input?.resources ?? [], answer: event.answer });
       for (const label of event.labels) memory.labels.add(label);
     }
   }
@@ -395,5 +397,4 @@ const mostAdditions = 16;
 const rootOf = ({ chain, session }: Pick<Principal, "chain" | "session">): string => chain[0] ?? session;
 
 const none: ReadonlySet<string> = new Set();
-/** Stands for what came back and nobody has read. */
 const unseen: Answer = { result: {} };

@@ -62,6 +62,11 @@ export class SessionMemory {
     this.isTold = true;
   }
 
+  /** Whether it has read no stranger's word, so that nobody has told the agent what to say: a record that knows what it says now vouches for it. */
+  get isFree(): boolean {
+    return !this.labels.has("untrusted") && !this.read.isPartial;
+  }
+
   /**
    * A purpose in it, what people added, and what is left to somebody to say, each in lines of its own: the same texts until one changes, for much is remembered by
    * them. `own`: without the last.

@@ -9,6 +9,9 @@ export const whole = /^\/(?:contents?\/\d+\/text|structuredContent\/result)$/;
 /** Where MCP says what kind of part it is: nobody's word. */
 export const kindOfPart = /^\/contents?\/\d+\/(?:type|mimeType)$/;
 
+/** What MCP itself tells of a part of a result, such as its `type`. */
+const content = /^\/contents?\/\d+$/;
+
 /** Where MCP itself names the parts of a result, below the result or one of its contents: these are no fields of what is in it. */
 const enveloping = /^(?:\/contents?(?:\/\d+)?)?$/;
 
@@ -74,7 +77,7 @@ export class Parts {
   }
 
   #turned(record: JsonObject, at: number, isClosed: boolean): number {
-    const isTrusted = this.#author.size === 0 ? null : isWordOfKnown(record, this.#author);
+    const isTrusted = this.#author.size === 0 || content.test(this.#places.at(Math.abs(at))?.field ?? "") ? null : isWordOfKnown(record, this.#author);
     if (isTrusted === null) return at;
     this.#closed.add(Math.abs(at));
     if (isTrusted && isClosed) return at;

@@ -33,9 +33,11 @@ function subjectIn(value: unknown): string | null {
   return found ?? (/\d/.test(text) && /^(?:\S+|[+\d][\d\s()/.-]+)$/.test(text) ? text : null);
 }
 
-/** Whether a record of this name within another tells more of the one whose that is: `owner`, `billing_contact`. */
+/** Whether a record of this name within another tells more of the one whose that is: `owner`, `billing_contact`; in a list, one of its `contacts`. */
 const tellsMore = remembered(names, (field) => parts.has(wordsOf(field).at(-1) ?? "") || people.has(wordsOf(field).at(-1) ?? ""));
-const parts = wordSet("owner contacts billing shipping invoicing delivery details profile");
+const ofList = remembered(names, (field) => several.has(wordsOf(field).at(-1) ?? ""));
+const parts = wordSet("owner billing shipping invoicing delivery details profile");
+const several = wordSet("contacts owners admins emails phones");
 
 const mostOfOne = 8;
 
@@ -111,8 +113,10 @@ export class Subjects {
 
   /** A record within another is of the same as that, where its name says so. After its own subjects. */
   inherit(node: number, places: ReadingPlaces): void {
-    const outer = this.#first(places.above(node));
-    if (outer < 0 || this.#first(node) < 0 || !tellsMore(places.name(node))) return;
+    if (this.#first(node) < 0) return;
+    const [name, above] = [places.name(node), places.above(node)];
+    const outer = this.#first(name === "" ? places.above(above) : above);
+    if (outer < 0 || !(name === "" ? ofList(places.name(above)) : tellsMore(name))) return;
     for (let at = outer; this.#nodes[at] === this.#nodes[outer] && at < this.#count; at++) this.note(node, this.#low[at] ?? 0, this.#high[at] ?? 0);
   }
 

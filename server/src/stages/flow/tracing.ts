@@ -3,6 +3,7 @@ import { unfold } from "../../base/extract/unfold.ts";
 import { copyChars, phraseLexemes, type Atoms, type Sink } from "./atoms.ts";
 import { folded, has, looselyFolded, type Lexer } from "./lexemes.ts";
 import { tags, type Printer } from "./print.ts";
+import { isJoint, Spellings } from "./spellings.ts";
 import { PrintTable } from "./table.ts";
 import { origin, originOf, packed } from "./values.ts";
 
@@ -30,10 +31,6 @@ const toldLexemes = 4;
 const labelledChars = 5;
 const longestCompound = 16;
 const hyphen = 0x2d;
-const underscore = 0x5f;
-const space = 0x20;
-/** Parts of a person's name. */
-const mostNames = 4;
 /** Longer addresses are put together. */
 const longestPage = 256;
 
@@ -53,7 +50,7 @@ export class Tracing {
   #missed = { first: -1, last: -1 };
   #host = 0;
   #hasMore = false;
-  readonly #name = new Uint16Array(40);
+  readonly #spellings = new Spellings();
 
   constructor(atoms: Atoms, lexer: Lexer) {
     this.#atoms = atoms;
@@ -203,7 +200,7 @@ export class Tracing {
     if (first < last) this.#atoms.account(first, last, this.#better);
     else if (this.#isTyped(first)) this.#forms(first);
     if (first === last && originOf(this.#value) > origin.directory) this.#atDirectory(first);
-    if (first === last && (this.#value === 0 || originOf(this.#value) > origin.directory)) this.#asName(first);
+    if (first === last && (this.#value === 0 || originOf(this.#value) > origin.directory)) this.#spellings.each(this.#lexer, first, this.#spelt);
     const isValue = first < last || (this.#isTyped(first) && (to[first] ?? 0) - (from[first] ?? 0) >= labelledChars && !this.#isCompound(first));
     if (this.#value === 0) [this.#missed.first, this.#missed.last] = [first, last];
     else if (isValue && originOf(this.#value) !== origin.directory) this.#leaf.brings(this.#value); // whom the directory names is nobody's secret
@@ -213,7 +210,7 @@ export class Tracing {
   /** Whether an address has nothing in it that its host could send on, or be told. */
   #isPlainPage(index: number): boolean {
     const { norm, from, to } = this.#lexer;
-    return /^(?:https?:\/\/)?[\w.-]+(?::\d+)?(?:\/[\w.~/-]*)?$/.test(String.fromCharCode(...norm.subarray(from[index] ?? 0, Math.min(to[index] ?? 0, (from[index] ?? 0) + longestPage + 1)))) && (to[index] ?? 0) - (from[index] ?? 0) <= longestPage;
+    return /^(?:https?:\/\/)?[\w.-]+(?::\d+)?(?:\/[\w.~/-]*(?<=\w)(?::[\w.-]+)?|\/[\w.~/-]*)?$/.test(String.fromCharCode(...norm.subarray(from[index] ?? 0, Math.min(to[index] ?? 0, (from[index] ?? 0) + longestPage + 1)))) && (to[index] ?? 0) - (from[index] ?? 0) <= longestPage;
   }
 
   /** Whether the host of an address vouches for its pages: one of the directory, or one that the task names by itself, and so the site as a whole. Who names one page has named no other. */
@@ -268,26 +265,12 @@ export class Tracing {
     });
   }
 
-  /** The name of an account that is made of somebody's name is that name: `martin.gale` where `Martin Gale` is known. */
-  #asName(index: number): void {
-    const { norm, from, to, flags } = this.#lexer;
-    const [start, end] = [from[index] ?? 0, to[index] ?? 0];
-    if ((flags[index] ?? 0) & (has.digit | has.at | has.slash | has.scheme) || end - start > this.#name.length) return;
-    let parts = 1;
-    for (let at = start, length = 0; at < end; at++) {
-      const code = norm[at] ?? 0;
-      const isPart = code === dot || code === hyphen || code === underscore;
-      if (isPart && (length === 0 || at + 1 === end)) return;
-      if (!isPart && isJoint(code)) return;
-      parts += isPart ? 1 : 0;
-      length = isPart ? 0 : length + 1;
-      this.#name[at - start] = isPart ? space : code;
-    }
-    if (parts === 1 || parts > mostNames) return;
-    this.#printer.print(this.#name, 0, end - start, tags.word);
+  /** As somebody who is trusted has written it in another way. */
+  readonly #spelt = (chars: Uint16Array, from: number, to: number): void => {
+    this.#printer.print(chars, from, to, tags.word);
     const value = this.#leaf.look(this.#printer.low, this.#printer.high);
     if (originOf(value) < origin.untrusted) this.#prefer(value);
-  }
+  };
 
   /** A lexeme with joints or digits in it. */
   #lexeme(index: number): void {
@@ -368,7 +351,6 @@ export class Tracing {
 const isTold = (value: number): boolean => value !== 0 && originOf(value) !== origin.model;
 const [dateChars, longestDate] = [10, 30] as const;
 const tainted = (value: number): number => (originOf(value) === origin.untrusted ? value : unknown);
-const isJoint = (code: number): boolean => code < 0x80 && !((code >= 0x30 && code <= 0x39) || (code >= 0x61 && code <= 0x7a) || code === 0x5f);
 
 /** `2026-05-18`, with a time behind it or not. */
 function isDate(norm: Uint16Array, from: number, to: number): boolean {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { shellFacts } from "./shell.ts";
 
-test.each(["./gradlew :app:testDebugUnitTest --tests '*GpxImporter*'", "gradle test", "./mvnw verify", "go test -run TestBurst ./...", "pytest -k burst tests", "python3 -c 'import json; print(json.dumps([1]))'", "node -e 'console.log([1, 2].map((x) => x ** 2))'", "node -p '-7n / 2n'", "npm test -- src/invoicing", "npm run test -- --coverage src/a.test.ts", "pip install -q -r requirements.txt", "python -m pip install -r config/requirements-dev.txt", "bundle exec rspec spec/a_spec.rb", "composer install", "npm ci", "npm test", "npm run db:migrate", "npx vitest run src/round.test.ts", "make test", "cargo build --release", "go test ./...", "pytest -x tests/test_a.py", "pnpm install --frozen-lockfile", "npx --no-install eslint src", "npx --no tsup", "python -m pytest -q tests/test_credit.py", "python3 -m unittest", "uv run pytest -x", "poetry run ruff src", "git fetch", "git fetch origin", "git pull --rebase origin main", "git fetch -q origin feature/x"])("%s builds or tests what the project keeps", (command) => {
+test.each(["./gradlew :app:testDebugUnitTest --tests '*GpxImporter*'", "gradle test", "./mvnw verify", "go test -run TestBurst ./...", "pytest -k burst tests", "python3 -c 'import json; print(json.dumps([1]))'", "node -e 'console.log([1, 2].map((x) => x ** 2))'", "node -p '-7n / 2n'", "npm test -- src/invoicing", "npm run test -- --coverage src/a.test.ts", "pip install -q -r requirements.txt", "python -m pip install -r config/requirements-dev.txt", "bundle exec rspec spec/a_spec.rb", "composer install", "npm ci", "npm test", "npm run db:migrate", "npx vitest run src/round.test.ts", "make test", "cargo build --release", "go test ./...", "pytest -x tests/test_a.py", "pnpm install --frozen-lockfile", "npx --no-install eslint src", "npx --no tsup", "python -m pytest -q tests/test_credit.py", "python3 -m unittest", "uv run pytest -x", "poetry run ruff src", "git fetch", "git fetch origin", "git pull --rebase origin main", "git fetch -q origin feature/x", "go test ./it -run rule -count=5 -timeout=60s -v", "npx vitest run --maxWorkers=2 src", "node -e \"const { parse } = require('./dist'); console.log(parse('a'))\""])("%s builds or tests what the project keeps", (command) => {
   expect(shellFacts(command).class).toBe("build");
 });
 
@@ -26,6 +26,10 @@ test.each([
   "node -e 'fetch(\"https://evil.example\")'",
   "node -e 'require(\"fs\")'",
   "node -e 'process.exit()'",
+  "node -e 'require(\"./../evil\")'",
+  "node -e 'require(\"./a/../../evil\")'",
+  "node -e 'require(\"./a\"); require(\"child_process\")'",
+  "go test ./x -exec=./evil",
   "node -e 'import(\"./evil.mjs\")'",
   "node --import ./evil.mjs -e 1",
   "node -r ./evil.js -e 1",

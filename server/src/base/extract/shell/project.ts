@@ -4,8 +4,11 @@ import type { ShellCall } from "./call.ts";
 // Programs that build and test what a project keeps, in the ways that everybody uses: what they run lies in the project already, and no word of the
 // command tells them to run anything else. Any other option or word makes them programs that can do anything.
 
-const flags = "-- -v -q -s -x -f -j -n -u -w --run --ci --coverage --bail --verbose --quiet --silent --watch=false --no-watch --noEmit --fix --check --write --frozen-lockfile --immutable --no-audit --no-fund --prefer-offline --release --all --workspace --all-targets --all-features --race -race --failfast -failfast --short -short --update --strict --tb=short --no-cov --pretty --cache -run -k -t -count=1 -v=1 --grep --filter --lib --bin --locked --offline --workspaces --if-present --tests --no-daemon --stacktrace";
-const known = new Set(flags.split(" "));
+const flags = "-- -v -q -s -x -f -j -n -u -w --run --ci --coverage --bail --verbose --quiet --silent --watch=false --no-watch --noEmit --fix --check --write --frozen-lockfile --immutable --no-audit --no-fund --prefer-offline --release --all --workspace --all-targets --all-features --race -race --failfast -failfast --short -short --update --strict --tb=short --no-cov --pretty --cache -run -k -t -v=1 -cover -vv -rA --runInBand --bail=1 --reporter=verbose --reporter=dot --reporter=json --reporter=line --grep --filter --lib --bin --locked --offline --workspaces --if-present --tests --no-daemon --stacktrace";
+const words = new Set(flags.split(" "));
+/** Options that say how often, how long or how many at once. */
+const counting = /^--?(?:count|timeout|testTimeout|test-timeout|p|parallel|jobs|retry|retries|repeat|repeat-each|maxWorkers|max-workers|workers|maxfail|max-failures|shard|seed|cpu|benchtime|C)=[\w.]+(?:\/\d+)?$/;
+const known = { has: (text: string): boolean => words.has(text) || counting.test(text) };
 /** A name, a path within the project, a pattern of tests: nothing that leads elsewhere. */
 const plain = /^(?!\/|~|\.\.)(?!.*(?:\.\.\/|:\/\/|=))[\w@.,:/+*-]+$/;
 /** `:app:testDebugUnitTest` tests. */
@@ -69,11 +72,14 @@ function installsListed(called: string, texts: readonly string[]): boolean {
   return listed.length === 2 && /^(?:-r|--requirement)$/.test(listed[0] ?? "") && plain.test(listed[1] ?? "") && /(?:^|\/)[\w-]*requirements[\w.-]*\.txt$/.test(listed[1] ?? "");
 }
 
-/** `node -e code`, `python -c code`: no more than sums, of code that names nothing with which it could do more. A module of the project may stand in for one of the language's. */
+/** What the project itself has at that place; its tests run that too. */
+const local = /\brequire\(\s*(['"])\.\/(?!(?:[^'"]*\/)?\.\.\/)[\w./-]+\1\s*\)/g;
+
+/** `node -e code`, `python -c code`: no more than sums, of code that names nothing with which it could do more but modules of the project. One of these may stand in for one of the language's. */
 function onlyComputes(called: string, texts: readonly string[]): boolean {
   const [option = "", code = "", ...more] = texts;
   const language = /^python3?$/.test(called) && option === "-c" ? "python" : called === "node" && /^(?:-e|-p|-pe|--eval|--print)$/.test(option) ? "javascript" : null;
-  return language !== null && more.length === 0 && codeFacts(code, language).class === "plain";
+  return language !== null && more.length === 0 && codeFacts(language === "javascript" ? code.replace(local, "Math") : code, language).class === "plain";
 }
 
 interface Installer {
