@@ -39,6 +39,20 @@ resources: { Repo: { acme/site: { yields: { trust: trusted } }, acme/forks: { la
   expect(() => configOf("resources: { Repo: { a: { yields: { labels: [x] } } } }")).toThrow("labels");
 });
 
+test("what is read of resources is trusted by how their names begin, the longest first, and never by a name that may lead elsewhere", () => {
+  const config = configOf(`
+servers: { fs: { command: x } }
+resources: { File: { "/work/*": { yields: { trust: trusted } }, "/work/inbox/*": {}, "/work/inbox/rules.md": { yields: { trust: trusted } } }, Page: { "INBOX-*": { yields: { trust: untrusted } }, "*": { yields: { trust: trusted } } } }
+`);
+  const trust = (type: string, id: string) => yieldsOf(config, "fs", "fs/read", [{ type, id, labels: [], owner: null }]).trust;
+  expect(["/work/plan.md", "work/plan.md", "./work//./plan.md", "/work/inbox/rules.md", "/WORK/plan.md"].map((id) => trust("File", id))).toEqual(Array.from({ length: 5 }, () => "trusted"));
+  expect(["/work/inbox/a.md", "/work/../inbox/a.md", "/work/x/../../etc", "/work/%2e%2e/a", "\\work\\a", "/other/a.md", "/work/./inbox/a.md", "/work/INBOX/a.md", "/workshop"].map((id) => trust("File", id))).toEqual(Array.from({ length: 9 }, () => "untrusted"));
+  expect(["P-1", "INBOX-1", "inbox-2", "a/../INBOX-1", "a%2fb"].map((id) => trust("Page", id))).toEqual(["trusted", "untrusted", "untrusted", "untrusted", "untrusted"]);
+  expect(config.resources.get("File"), "nobody is known by how names begin").toEqual({ "/work/inbox/rules.md": { labels: [], owner: null } });
+  expect(() => configOf('resources: { File: { "/w/*": { labels: [internal] } } }')).toThrow("/srv/lanyard.yaml:2:22: `/w/*` says of all that begins so whose word it is");
+  expect(() => configOf('resources: { File: { "/w/*/a": {} } }')).toThrow("a name may end with `*`");
+});
+
 test("patterns that cannot be run are refused with their place", () => {
   expect(() => configOf('labels: { patterns: { a: { re2: "(x", label: a } } }')).toThrow("/srv/lanyard.yaml:2:33: no pattern in RE2 syntax: missing closing )");
   expect(() => configOf('labels: { patterns: { a: { re2: "(?=x)", label: a } } }')).toThrow("no pattern in RE2 syntax");

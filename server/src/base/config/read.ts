@@ -12,7 +12,7 @@ import { credentialEntry, neededBy } from "./credentials.ts";
 import { credentialsIn } from "./environment.ts";
 import { dataFolder, readConfigBytes, tooLarge } from "./file.ts";
 import { hint, tellIssues } from "./issues.ts";
-import { checkLabels, ownLabels } from "./labels.ts";
+import { checkLabels, isBeginning, ownLabels } from "./labels.ts";
 import { configShape, knownKeys, type ConfigFile } from "./schema.ts";
 import { stopRules } from "./stop.ts";
 import { yamlSource, type Path, type YamlSource } from "./source.ts";
@@ -84,7 +84,11 @@ function checkReferences(shape: ConfigFile, source: YamlSource): void {
     for (const name of ownerRule(rule).names) check(name.startsWith("@") ? "group" : "user", name.replace(/^@/, ""), ["gates", "owners", index]);
   });
   for (const [type, entries] of Object.entries(shape.resources ?? {})) {
-    for (const [id, { owner }] of Object.entries(entries)) if (owner !== undefined) check("team", owner, ["resources", type, id, "owner"]);
+    for (const [id, { labels, owner }] of Object.entries(entries)) {
+      if (owner !== undefined) check("team", owner, ["resources", type, id, "owner"]);
+      if (id.slice(0, -1).includes("*")) source.problem(["resources", type, id], `a name may end with \`*\`, and \`${id}\` has one elsewhere`, "key");
+      else if (isBeginning(id) && (labels ?? owner) !== undefined) source.problem(["resources", type, id], `\`${id}\` says of all that begins so whose word it is (\`yields\`); \`labels\` and \`owner\` are of one name, or of \`*\``, "key");
+    }
   }
   for (const [user, { groups }] of Object.entries(shape.users ?? {})) checkAll("group", groups, ["users", user, "groups"]);
   for (const [agent, entry] of Object.entries(shape.agents ?? {})) {
@@ -198,7 +202,7 @@ function build(shape: ConfigFile, listen: Config["listen"], file: string, hash: 
     owners: sorted(shape.owners ?? []),
     teams: map(shape.teams, ({ owners = [] }) => ({ owners: sorted(owners) })),
     groups: map(shape.groups, ({ team = null }) => ({ team })),
-    resources: map(shape.resources, (entries) => Object.fromEntries(Object.entries(entries).map(([id, { labels = [], owner = null }]) => [id, { labels: sorted(labels), owner }]))),
+    resources: map(shape.resources, (entries) => Object.fromEntries(Object.entries(entries).flatMap(([id, { labels = [], owner = null }]) => (isBeginning(id) ? [] : [[id, { labels: sorted(labels), owner }]])))),
     credentials: map(shape.credentials, (entry) => credentialEntry(entry, folder)),
     users: map(shape.users, ({ groups = [], email, slack }) => ({ groups: sorted(groups), ...(email !== undefined && { email }), ...(slack !== undefined && { slack }) })),
     agents: map(shape.agents, agentEntry),

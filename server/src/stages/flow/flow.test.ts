@@ -381,16 +381,6 @@ it("takes no day for what a stranger said because its year and month are the sam
   expect([origins("2025-06-08"), origins("2025-07-01T09:30")]).toEqual([["untrusted"], ["untrusted"]]);
 });
 
-it("knows a version without its letter, a document by the id in its name, and a page or image at its own host by its tag", () => {
-  const { read, origins, flow } = world("Release 4.3.0 after v4.2.9, and send them PO-1188");
-  read("v4.4.0 is next, see PO-2299");
-  expect(["v4.3.0", "4.2.9", "PO-1188.pdf", "po-1188.xlsx"].map((one) => origins(one))).toEqual([["task"], ["task"], ["task"], ["task"]]);
-  expect(["v4.4.0", "4.4.0", "PO-2299.pdf", "PO-1188.exe", "PO-1188.sh"].map((one) => origins(one).includes("task"))).toEqual(Array(5).fill(false));
-  const links = (text: string) => flow.trace(principal, { text }, { text: { role: "content", labels: [], origins: [] } }, {}).facts["text"]?.links;
-  expect(links("FROM registry.acme.example/team/api:4.11")).toEqual(links("FROM registry.acme.example/team/api"));
-  expect(links("see https://registry.acme.example/team/api:4.11?x=1")).toEqual(["model"]);
-});
-
 it("knows a day of the task however that writes it", () => {
   const { read, origins } = world("Move the audit to the 31st of March 2027, and tell Jo by May 4, 2027; it was 5/6/2027");
   read("Let us meet on 2027-03-31 or 2027-04-01");

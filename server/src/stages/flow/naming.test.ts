@@ -53,3 +53,13 @@ it("of a key in an address that is fetched as it was given, a person is asked; o
   expect(labels("https://drive.example/d?token=unique_access_token_48962&x=unheard", "target")).toEqual(["secret"]);
   expect(labels("https://drive.example/d?token=unique_access_token_48962", "content", {})).toEqual(["secret"]);
 });
+
+it("knows a version without its letter, a document by the id in its name, and a page or image at its own host by its tag", () => {
+  const { read, origins, flow } = world("Release 4.3.0 after v4.2.9, and send them PO-1188");
+  read("v4.4.0 is next, see PO-2299");
+  expect(["v4.3.0", "4.2.9", "PO-1188.pdf", "po-1188.xlsx"].map((one) => origins(one))).toEqual([["task"], ["task"], ["task"], ["task"]]);
+  expect(["v4.4.0", "4.4.0", "PO-2299.pdf", "PO-1188.exe", "PO-1188.sh"].map((one) => origins(one).includes("task"))).toEqual(Array(5).fill(false));
+  const links = (text: string) => flow.trace(principal, { text }, { text: { role: "content", labels: [], origins: [] } }, {}).facts["text"]?.links;
+  expect(links("FROM registry.acme.example/team/api:4.11")).toEqual(links("FROM registry.acme.example/team/api"));
+  expect(links("see https://registry.acme.example/team/api:4.11?x=1")).toEqual(["model"]);
+});
