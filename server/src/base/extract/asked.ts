@@ -4,7 +4,7 @@ import { doingsOf, generalWords, openDoings, plainDoings, thingsOf, toolsThingsO
 import { remembered } from "../remembered.ts";
 import { stemOf } from "./stem.ts";
 import { isNamedBy } from "./sql/secrets.ts";
-import { audiences, coding, isRead, letting, nounsLike, pushing, sayings as idioms, telling, tellingRow, verbsLike } from "./synonyms.ts";
+import { audiences, coding, isRead, letting, nounsLike, pushing, sayings as idioms, somuch, telling, tellingRow, verbsLike } from "./synonyms.ts";
 import { wordsOf } from "./words.ts";
 
 // What a task asks for, by the words of whoever gave it: a call that goes beyond it is one that nobody asked for. Words are all there is to go by, so
@@ -67,8 +67,7 @@ const sayings: readonly (readonly [RegExp, string])[] = [
   [/\b(?:people|those|everyone|everybody|whoever|anyone|anybody|all|ones)(?= (?:(?:who|that) )?(?:have|has|hold|holds|bought|booked|got|with) (?:an? |their |the )?tickets?\b)/g, "ticketholders"],
   [/\b(?=(?:an? |two |three |a few |a couple of |some |short )?(?:or \w+ )?(?:lines?|words?|note|summary|answer) to (?!me\b|us\b|the \w+(?: \w+)? (?:file|log|record|ticket|page|doc)|it\b|this\b|that\b)[a-z])/g, "message "],
   [/\b(?:take|pull) (?=[^.;!?\n]{1,40} (?:offline|down\b(?! to\b)|off the (?:site|page|web|shop)\b))/g, "unpublish "],
-  [/\b(?:wants?|needs?|asks? for|asked for|would like) (?=\d[\d.,]* ?(?:%|percent|euros?|eur|pounds?|gbp|dollars?|usd)? ?(?:more|extra)\b(?! than))/g, "increase "],
-  [/\b(?:wants?|needs?|asks? for|asked for|would like) (?=\d[\d.,]* ?(?:%|percent|euros?|eur|pounds?|gbp|dollars?|usd)? ?less\b(?! than))/g, "decrease "],
+  ...([["(?:more|extra)", "increase "], ["less", "decrease "]] as const).map(([which, meant]): [RegExp, string] => [new RegExp(`\\b(?:wants?|needs?|asks? for|asked for|would like) (?=${somuch(which)})`, "g"), meant]),
   [/\bsay (?:so|it|this|that) (?=(?:in|on|to) )/g, "inform "],
   [/\b(?:give|hand)\b(?=[^.;!?\n]{0,40}\b(?:deposit|money|fee|fees|payment|difference)\b[^.;!?\n]{0,20}\bback\b|[^.;!?\n]{0,20}\bback (?:the|her|his|their|my|our)\b[^.;!?\n]{0,12}\b(?:deposit|money|fee|fees|payment|difference)\b)/g, "refund "],
   [new RegExp(`\\b(?:move|shift) (?=${sum}(?:from|off|out of) [^.;!?\\n]{1,80}\\b(?:to|into|onto|on) )`, "g"), "reallocate budget "],

@@ -90,6 +90,8 @@ export const nounsLike = (stem: string): readonly number[] => byNoun.get(stem) ?
 const within = (words: number): string => `(?:[^\\s.;!?]+ ){1,${words}}`;
 const denied = "(?<!(?:\\bnot|n't|\\bnever|\\bwithout|\\bno need to|\\binstead of) (?:[^\\s.;!?]+ ){0,3})";
 const said = (saying: string): RegExp => new RegExp(`${denied}\\b(?:${saying})(?![\\w-])`);
+/** `10% more`, `5 GBP less`; not `more than 5`. */
+export const somuch = (which: string): string => `\\d[\\d.,]* ?(?:%|percent|euros?|eur|pounds?|gbp|dollars?|usd)? ?${which}\\b(?! than\\b)`;
 /** Sayings of several words that are verbs of a row. */
 export const sayings: readonly (readonly [RegExp, string])[] = [
   [said(`(?:send|ship|take|bring|give) (?:${within(6)})?back`), "send-back"],
@@ -114,8 +116,8 @@ export const sayings: readonly (readonly [RegExp, string])[] = [
   [said(`hand(?:ing)? (?:${within(6)})?over to|(?:put|place) (?:${within(4)})?in (?:his|her|their|my|our|\\w+['’]s) name|(?:give|hand) (?:it|this|that|them|these|those|the (?:job|ticket|case|task|lead|tour|shift)) to`), "give-to assign"],
   [said(`(?:fire|shoot|ping|whizz|drop|pop) (?:${within(4)})?(?:over|off|across)|get (?:${within(5)})?out to|(?:off|out) it goes|(?:on|over|off) to (?:\\S+ ){1,3}with it`), "send submit"],
   [said(`(?:knock|take) (?:${within(4)})?off (?:(?:the|this|that|her|his|their|its|my|our) )?(?:[a-z0-9-]+ ){0,2}(?:bill|invoice|order|fees?|charges?|rent|total|balance|account)|knock (?:${within(3)})?off`), "knock-off lower"],
-  [said(`\\d+ ?(?:%|percent|euros?|eur|pounds?|gbp|dollars?|usd)? (?:more|extra)(?! than\\b)`), "raise"],
-  [said(`\\d+ ?(?:%|percent|euros?|eur|pounds?|gbp|dollars?|usd)? less(?! than\\b)`), "lower"],
+  [said(somuch("(?:more|extra)")), "raise"],
+  [said(somuch("less")), "lower"],
   [said(`(?:need|find|get) (?:(?:me|us) )?(?:somebody|someone|anybody|anyone) (?:${within(3)})?(?:for|to)`), "assign"],
   [said(`(?:fine|ok|okay) (?:by|with) (?:me|us)|(?:wave|nod) (?:it|this|that|them|him|her) through`), "approve"],
   [said(`nope (?:on|to)|out of the running|let (?:him|her|them) down (?:gently|nicely|easy)|say no`), "reject decline"],
