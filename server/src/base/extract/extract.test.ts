@@ -49,6 +49,9 @@ describe("where a contract is silent", () => {
   });
   it.each<[string, JsonObject, readonly CallEffect[] | null, string]>([
     ["reserve_car", { from: "2026-06-22", to: "2026-06-24" }, ["money"], "other"],
+    ["export_logs", { from: "now-1h", to: "now" }, ["egress", "read"], "other"],
+    ["export_logs", { from: "now-7d", to: "now-1d" }, ["egress", "read"], "other"],
+    ["export_logs", { from: "now", to: "nowhere" }, ["egress", "read"], "recipient"],
     ["find_slots", { from: "08:00", to: "10:30" }, null, "other"],
     ["move_file", { from: "a/b.txt", to: "c/d.txt" }, null, "target"],
     ["translate_text", { from: "en", to: "de" }, ["write"], "other"],

@@ -98,7 +98,7 @@ const guests: ReadonlySet<string> = new Set("participants attendees invitees gue
 
 /** Whether `to` is where something ends that has a beginning: a day or an hour, or of what goes to nobody the other side of `from`. */
 function isSpan({ from, to }: JsonObject, told: readonly CallEffect[]): boolean {
-  if (typeof to === "string" && /^\d{4}-\d\d(?:-\d\d)?(?:[T ]\d.*)?$|^\d{1,2}:\d\d(?::\d\d)?$/.test(to)) return true;
+  if (typeof to === "string" && /^\d{4}-\d\d(?:-\d\d)?(?:[T ]\d.*)?$|^\d{1,2}:\d\d(?::\d\d)?$|^(?!$)(?:now|today|yesterday|tomorrow|latest)?\s?(?:[+-]\s?\d{1,4}\s?(?:ms|[smhdwMy]|min|mins|hours?|days?|weeks?))?$/.test(to)) return true;
   return typeof from === "string" && typeof to === "string" && told.length > 0 && !told.some((effect) => addressing.has(effect)) && !to.includes("@");
 }
 

@@ -104,7 +104,8 @@ describe("whose a record is", () => {
 
   it("makes what somebody told of it as good as the record, where it is theirs", () => {
     expect(told({ case_id: "K-1", account_id: "A-5060", messages: [{ text }] }, order)).toBe("trusted trusted untrusted untrusted");
-    expect(told({ from: "Jo <jo@home.example>", text }, { order_id: "W-7701", buyer: { email: "JO@home.example" }, paid: 353 }), "beside it, not above").toBe("untrusted untrusted untrusted untrusted");
+    expect(told({ from: "Jo <jo@home.example>", text }, { order_id: "W-7701", buyer: { email: "JO@home.example" }, paid: 353 }), "in a part that tells whose").toBe("trusted trusted untrusted untrusted");
+    expect(told({ from: "Jo <jo@home.example>", text }, { order_id: "W-7701", driver: { email: "JO@home.example" }, paid: 353 }), "beside it").toBe("untrusted untrusted untrusted untrusted");
     expect(told({ from: "Jo <jo@home.example>", text }, { email: "JO@home.example", orders: [{ order_id: "W-7701", paid: 353 }] }, { email: "jo@home.example" })).toBe("trusted trusted untrusted untrusted");
     expect(told({ account_id: "A-5060", text }, { order_id: "W-7701", account_id: "A-5060", other: "a line with W-7702 in it" }, {})).toBe("trusted untrusted trusted untrusted");
   });

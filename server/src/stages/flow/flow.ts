@@ -18,7 +18,7 @@ import type { PastEvent } from "./past.ts";
 import { Printer, tags, type Tag } from "./print.ts";
 import { SubjectReader } from "./subjects.ts";
 import { kindOfPart, Parts, whole } from "./parts.ts";
-import { taskAsRead, ValueReader, walk } from "./reading.ts";
+import { isAccount, taskAsRead, ValueReader, walk } from "./reading.ts";
 import type { PrintTable } from "./table.ts";
 import { Tracing } from "./tracing.ts";
 import { origin, originOf } from "./values.ts";
@@ -231,7 +231,7 @@ export class Flow {
           const isTrusted = isTurn && !this.#options.written.isFlooded;
           isUntrusted ||= !isTurn && text !== "" && field !== "" && !kindOfPart.test(read.places.at(place)?.field ?? "");
           for (const line of isTrusted ? text.split("\n") : [text]) {
-            code = isTrusted && !this.#repeats(memory, line, (low, high) => isOfTeller(low, high, place)) ? origin.trusted : origin.untrusted;
+            code = isTrusted && ((isContact && isAccount(line)) || !this.#repeats(memory, line, (low, high) => isOfTeller(low, high, place))) ? origin.trusted : origin.untrusted;
             this.#reader.text(line, came);
             if (code === origin.trusted) memory.delegation.line(line, { place, places: read.places, field, action });
           }

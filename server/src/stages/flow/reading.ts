@@ -87,6 +87,9 @@ export class ValueReader {
   }
 }
 
+/** Whether a text is the number of an account alone: in groups it is one value all the same, and no phrase that somebody could have said before. */
+export const isAccount = (text: string): boolean => /^\s*[a-z]{2}\d{2}(?: ?[\da-z]{2,4}){3,8}\s*$/i.test(text);
+
 /** Where a value is told of: below which node. */
 export interface ResultWalk<P> {
   child(place: P, key: string | number): P;

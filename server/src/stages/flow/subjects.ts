@@ -1,4 +1,4 @@
-import type { JsonObject } from "@lanyard/contract";
+import { isObject, type Json, type JsonObject } from "@lanyard/contract";
 import { names, remembered } from "../../base/remembered.ts";
 import { wordSet, wordsOf } from "../../base/extract/words.ts";
 import type { Atoms, Sink } from "./atoms.ts";
@@ -34,10 +34,20 @@ function subjectIn(value: unknown): string | null {
 }
 
 /** Whether a record of this name within another tells more of the one whose that is: `owner`, `billing_contact`; in a list, one of its `contacts`. */
-const tellsMore = remembered(names, (field) => parts.has(wordsOf(field).at(-1) ?? "") || people.has(wordsOf(field).at(-1) ?? ""));
+const tellsMore = remembered(names, (field) => ((words) => parts.has(words.at(-1) ?? "") || (people.has(words.at(-1) ?? "") && (words.length === 1 || words.at(-1) !== "from")))(wordsOf(field))); // `paid_from` is an account
 const ofList = remembered(names, (field) => several.has(wordsOf(field).at(-1) ?? ""));
 const parts = wordSet("owner billing shipping invoicing delivery details profile");
 const several = wordSet("contacts owners admins emails phones");
+
+/** The fields of a record, and those of a part that tells more of the one whose it is: `customer: { id, email }`, where `id` is the customer's. */
+function* fieldsOf(record: JsonObject, isVouched: (field: string) => boolean): Generator<readonly [field: string, value: Json | undefined]> {
+  for (const field of Object.keys(record)) {
+    const value = record[field];
+    if (!isObject(value)) yield [field, value];
+    else if (tellsMore(field) && isVouched(field)) for (const inner of Object.keys(value).slice(0, mostOfPart)) if (isVouched(inner)) yield [keys.has(inner) ? `${field}_${inner}` : inner, value[inner]];
+  }
+}
+const mostOfPart = 32;
 
 const mostOfOne = 8;
 
@@ -54,8 +64,7 @@ export class SubjectReader {
   /** Fingerprints of the subjects that fields of a record name. `isVouched`: the field is the organisation's own word. */
   read(record: JsonObject, isVouched: (field: string) => boolean, directory: PrintTable, put: Sink): void {
     let count = 0;
-    for (const field of Object.keys(record)) {
-      const value = record[field];
+    for (const [field, value] of fieldsOf(record, isVouched)) {
       const subject = saysSubject(field) && isVouched(field) ? subjectIn(value) : null;
       if (subject !== null && this.#isOutside(subject, directory)) {
         const last = this.#lexer.count - 1;
