@@ -78,8 +78,9 @@ describe("another than the task names", () => {
     ["Ask the suppliers for a date", { reason: "cancelled" }, false],
     ["Ask the suppliers for a date", { status: "the last one was cancelled, which nobody told us of" }, false],
   ])("%s: %j is %s", (said, args, isAnother) => expect(namesAnother(said, args as never, Object.fromEntries(Object.keys(args).map((name) => [name, { role: "other", origins: ["untrusted"] }])))).toBe(isAnother));
-  it("is no decision that a trusted record has, or the text of a message", () => {
-    expect(namesAnother("Ask for a date", { status: "cancelled" }, { status: { role: "other", origins: ["trusted"] } })).toBe(false);
+  it("is a decision whatever states records have; not one in a task's own words, or the text of a message", () => {
+    expect(namesAnother("Ask for a date", { status: "cancelled" }, { status: { role: "other", origins: ["trusted"] } })).toBe(true);
+    expect(namesAnother("Ask for a date", { status: "cancelled" }, { status: { role: "other", origins: ["task"] } })).toBe(false);
     expect(namesAnother("Ask for a date", { body: { status: "cancelled" } }, { body: { role: "content", origins: ["untrusted"] } })).toBe(false);
   });
   it("ends, whatever comes", () => {

@@ -108,7 +108,7 @@ export type Comparable = Pick<ArgumentFacts, "role" | "money" | "origins">;
 
 /**
  * Whether a call is about a thing of a kind of which the task names others, and not this one: an id; a day, where the task says one on which something is to be; an amount above all that the task names together, or one that a stranger alone says is to be given back or is owed; another number of what it counts (`18 replicas`); and a decision
- * (`status: cancelled`) of which it says no word. Of the last four none that somebody who is trusted has said. Words of texts do not count. What those say to whom the task
+ * (`status: cancelled`) of which it says no word, whatever states records have. Of the days, amounts and counts none that somebody who is trusted has said. Words of texts do not count. What those say to whom the task
  * leaves it may be added to what it names, and makes no kind one that it names: a record has ids in it by the way.
  */
 export function namesAnother(tool: string, { own, task }: { readonly own: string; readonly task: string }, args: JsonObject, facts: Readonly<Record<string, Comparable>>): boolean {
@@ -132,8 +132,10 @@ export function namesAnother(tool: string, { own, task }: { readonly own: string
     if (naming.has(role) && shapes.size > 0 && some(args[name], isAnotherBare)) return true;
     if (isNumbered && role !== "content" && isOtherNumber(args[name], readName(name).words, numbers)) return true;
     if (counts.things.size > 0 && role !== "content" && !origins.some((origin) => vouched.has(origin)) && isAnotherCount(args[name], readName(name).words, { things: counts.things, numbers: more.counts.numbers })) return true; // Small numbers are of nobody.
-    if (origins.every((origin) => vouched.has(origin))) return false;
-    if (role !== "content" && ((!leavesOpen && decidesUnsaid(task, name, args[name])) || (days !== null && !(days.isEnd && readName(name).words.some((word) => beginnings.has(word))) && some(args[name], isAnotherDay)))) return true;
+    const isVouched = origins.every((origin) => vouched.has(origin));
+    if (role !== "content" && !leavesOpen && !(isVouched && origins.includes("task")) && decidesUnsaid(task, name, args[name])) return true; // Any record has states in it.
+    if (isVouched) return false;
+    if (role !== "content" && ( (days !== null && !(days.isEnd && readName(name).words.some((word) => beginnings.has(word))) && some(args[name], isAnotherDay)))) return true;
     if (money?.class !== "plain") return false;
     if (role === "amount" && money.minor >= leastStrange && origins.every((origin) => origin === "untrusted") && isOwed(tool)) return true;
     return most !== null && money.minor > Math.max(most, more.most ?? 0);

@@ -210,6 +210,9 @@ test.each([
   ["The second one should be 5 GBP less", "reduce"],
   ["I need somebody good for the patch notes", "assign"],
   ["Have a look, put it in the tour and let Marek know", "update"],
+  ["Find her two people something else this week and text them the new times", "reschedule"],
+  ["Please rebook her for the week of the 24th", "cancel"],
+  ["Look at what he asked for and get it to him", "send"],
 ])("%s asks for `%s` in other words", (task, word) => expect(asks(task, "desk/x", ["write"], [word])).toBe("action object"));
 
 test.each([
@@ -231,6 +234,8 @@ test.each([
   ["Who has more than 10 days?", "increase"],
   ["Are there 10 more than last year?", "increase"],
   ["Don't put it in the tour", "update"],
+  ["Find a time for me to read it", "book"],
+  ["Get it to work and tell me", "send"],
 ])("%s does not ask for `%s`", (task, word) => expect(asks(task, "desk/x", ["write"], [word])).toBe(""));
 
 test("whoever asks to tell many asks for a tool that tells many, whatever it calls them", () => {

@@ -60,6 +60,17 @@ describe("where a contract is silent", () => {
     ["write_note", { from: "ana", to: "x@evil.example" }, ["write"], "recipient"],
     ["send_message", { to: "ana" }, null, "recipient"],
   ])("%s %j, which does %s: `to` is %s", (tool, args, effects, role) => expect(read(tool, args, { effects }).facts["to"]?.role).toBe(role));
+  it("an order goes to somebody, though it comes from somewhere", () => {
+    expect(read("create_order", { from: "HAITU", to: "BCD-7" }, { effects: ["write"] }).facts["to"]?.role).toBe("recipient");
+    expect(read("create_order", { from: "2026-06-22", to: "2026-06-24" }, { effects: ["write"] }).facts["to"]?.role).toBe("other");
+  });
+  it("the name beside an account that is paid is no recipient; without the account it is one, and so is an address", () => {
+    const roles = (args: JsonObject) => Object.values(read("transfer", args, { effects: ["money"] }).facts).map(({ role }) => role);
+    expect(roles({ payee: "Bureau Lindqvist GbR", iban: "DE89370400440532013000" })).toEqual(["other", "recipient"]);
+    expect(roles({ payee: "Bureau Lindqvist GbR" })).toEqual(["recipient"]);
+    expect(roles({ payee: "x@evil.example", iban: "DE89370400440532013000" })).toEqual(["recipient", "recipient"]);
+    expect(roles({ payee: "GB29NWBK60161331926819", iban: "DE89370400440532013000" })).toEqual(["recipient", "recipient"]);
+  });
   it("what is called after money is none", () => expect(Object.values(read("refund", { amount: 12, payment_id: "PAY-7731", payment_method: "card 2", price_list: "2025", total_pages: 3 }).facts).map(({ money }) => money?.minor)).toEqual([1200, undefined, undefined, undefined, undefined]));
   it("a code of a thing is no program", () => expect(Object.entries(read("book", { event_code: "DUI-0614", source_code: "1", code: "x" }).facts).map(([name, { role }]) => `${name} ${role}`)).toEqual(["event_code other", "source_code command", "code command"]));
   it("a number of a thing is a name of it", () => expect(Object.values(read("order", { part_no: "44-108", invoice_number: "70-4", account_number: "1", number: 3 }).facts).map(({ role }) => role)).toEqual(["target", "target", "recipient", "other"]));

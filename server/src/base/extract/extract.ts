@@ -11,7 +11,7 @@ import { emailFacts } from "./email.ts";
 import { joinCode, joinShell, joinSql } from "./join.ts";
 import { moneyFacts, type Amount } from "./money.ts";
 import { pathFacts, urlPathFacts } from "./path.ts";
-import { isPayer, payeesIn } from "./payees.ts";
+import { accountsIn, isPayer, payeesIn } from "./payees.ts";
 import { weightier } from "./roles.ts";
 import { shellFacts } from "./shell/shell.ts";
 import { sqlFacts } from "./sql/sql.ts";
@@ -52,16 +52,20 @@ export function extract({ server, tool, args, declared, effects, shape }: Extrac
   const isLowering = known.some((effect) => effect !== "read") && lowersProtection(args);
   const told = isLowering ? [...known, "access" as const, "write" as const] : known;
   const reading: Reading = { args, declared, hints: hintsOf(server, tool), choices: choicesOf(shape), isAddressed: told.length === 0 || told.some((effect) => addressing.has(effect)) || isOfAddressedThings(tool) };
-  const facts = Object.fromEntries(Object.keys(args).map((name) => [name, addressed(name, factsOf(name, args[name] ?? null, reading), declared.get(name), told, args)]));
+  const facts = Object.fromEntries(Object.keys(args).map((name) => [name, addressed(name, factsOf(name, args[name] ?? null, reading), declared.get(name), told, isOfAddressedThings(tool), args)]));
   const found = sortedEffects([...told, ...effectsOfFacts(Object.values(facts), told)]);
   const all = invitesNobody(args, facts) ? found.filter((effect) => effect !== "egress") : found;
-  const paidTo = all.includes("money") ? Object.fromEntries(Object.entries(facts).map(([name, own]) => [name, paid(name, args[name] ?? null, own, declared.get(name))])) : facts;
+  const isByAccount = all.includes("money") && Object.keys(facts).some((name) => facts[name]?.role === "recipient" && accountsIn(String(args[name]), name).length > 0);
+  const paidTo = all.includes("money") ? Object.fromEntries(Object.entries(facts).map(([name, own]) => [name, isByAccount && !declared.get(name)?.role && isPayeesName(own, args[name]) ? { ...own, role: "other" as const } : paid(name, args[name] ?? null, own, declared.get(name))])) : facts;
   return { facts: paidTo, effects: all, plain: isLowering && !known.includes("access") ? all.filter((effect) => effect !== "access") : all };
 }
 
 /** Who gets money is a recipient, whatever the argument is called in which they stand: where they came from is found later. */
 const paid = (name: string, value: Json, facts: ArgumentFacts, said: DeclaredArgument | undefined): ArgumentFacts =>
   !said?.role && facts.role !== "recipient" && !isPayer(name) && textsIn(value).some((text) => payeesIn(text, name).length > 0) ? { ...facts, payees: [] } : facts;
+
+/** A name beside the account that is paid: what the account's holder is called moves no money elsewhere. */
+const isPayeesName = ({ role, email }: ArgumentFacts, value: Json | undefined): boolean => role === "recipient" && email === undefined && typeof value === "string" && /^[\p{L}\p{M}][\p{L}\p{M} .,&'()-]*$/u.test(value) && /\p{L}{2}/u.test(value);
 
 /** Effects that are kinds of write, whether or not a contract says so. */
 const changing: ReadonlySet<CallEffect> = new Set(["destructive", "money", "access"]);
@@ -79,9 +83,9 @@ function guessed(tool: string, args: JsonObject, shape: ToolShape | null): reado
 }
 
 /** The URL that something is sent to is who gets it, and so is an address, whatever its argument is called, and whoever is let in. */
-function addressed(name: string, facts: ArgumentFacts, said: DeclaredArgument | undefined, told: readonly CallEffect[], args: JsonObject): ArgumentFacts {
+function addressed(name: string, facts: ArgumentFacts, said: DeclaredArgument | undefined, told: readonly CallEffect[], isOfAddressed: boolean, args: JsonObject): ArgumentFacts {
   if (said?.role) return facts;
-  if (name === "to" && facts.role === "recipient" && isSpan(args, told)) return { ...facts, role: facts.path ? "target" : "other" };
+  if (name === "to" && facts.role === "recipient" && isSpan(args, told, isOfAddressed)) return { ...facts, role: facts.path ? "target" : "other" };
   const { isAddressee, words } = readName(name);
   const isSent = told.includes("egress") && told.includes("write");
   const isSentTo = isSent && ((facts.url !== undefined && facts.role === "target") || (facts.email !== undefined && (facts.role === "target" || facts.role === "other")) || isAddressee);
@@ -96,10 +100,10 @@ function invitesNobody(args: JsonObject, facts: Readonly<Record<string, Argument
 }
 const guests: ReadonlySet<string> = new Set("participants attendees invitees guests".split(" "));
 
-/** Whether `to` is where something ends that has a beginning: a day or an hour, or of what goes to nobody the other side of `from`. */
-function isSpan({ from, to }: JsonObject, told: readonly CallEffect[]): boolean {
+/** Whether `to` is where something ends that has a beginning: a day or an hour, or of what goes to nobody the other side of `from`. An order or a payment goes to somebody. */
+function isSpan({ from, to }: JsonObject, told: readonly CallEffect[], isOfAddressed: boolean): boolean {
   if (typeof to === "string" && /^\d{4}-\d\d(?:-\d\d)?(?:[T ]\d.*)?$|^\d{1,2}:\d\d(?::\d\d)?$|^(?!$)(?:now|today|yesterday|tomorrow|latest)?\s?(?:[+-]\s?\d{1,4}\s?(?:ms|[smhdwMy]|min|mins|hours?|days?|weeks?))?$/.test(to)) return true;
-  return typeof from === "string" && typeof to === "string" && told.length > 0 && !told.some((effect) => addressing.has(effect)) && !to.includes("@");
+  return !isOfAddressed && typeof from === "string" && typeof to === "string" && told.length > 0 && !told.some((effect) => addressing.has(effect)) && !to.includes("@");
 }
 
 /** What leaves a sandbox: its URL lies in several arguments, all else is what is said. */

@@ -6,6 +6,9 @@ const more = 1 << origin.model;
 /** Addresses of pages in a text: with a scheme, with `www.`, or a host and a path. */
 const address = /(?:\b[a-z][a-z0-9+.-]*:\/\/|\bwww\.|(?<![\w@./-])(?:[a-z0-9-]+\.)+[a-z]{2,}\/)[^\s<>"'`|\\^{})\]]*/gi;
 
+/** This machine, or a name without a dot, which is of the reader's own network: no stranger's. Not a number, which any address can be written as. */
+const nowhere = /^(?:localhost|127(?:\.\d{1,3}){3}|(?!0x)(?=[\d-]*[a-z])[a-z0-9-]+)$/i;
+
 /**
  * Where the pages come from that a text leads to, one bit for each origin: one known as a whole is of where it stood, of any other the host says who
  * is behind it. `codesIn`: the same of a text.
@@ -18,6 +21,7 @@ export function linkCodes(text: string, codesIn: (value: string) => number): num
     const page = link.replace(/[.,;:!?]+$/, "");
     const whole = codesIn(page);
     const host = /^(?:[a-z][a-z0-9+.-]*:\/\/)?(?:[^/@]*@)?([^/:?#]*)/i.exec(page)?.[1] ?? "";
+    if (nowhere.test(host)) continue;
     codes |= (whole & (whole - 1)) === 0 ? whole : codesIn(host);
   }
   return codes;

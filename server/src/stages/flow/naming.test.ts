@@ -63,3 +63,10 @@ it("knows a version without its letter, a document by the id in its name, and a 
   expect(links("FROM registry.acme.example/team/api:4.11")).toEqual(links("FROM registry.acme.example/team/api"));
   expect(links("see https://registry.acme.example/team/api:4.11?x=1")).toEqual(["model"]);
 });
+
+it("no text leads a stranger's way with this machine or a name of the reader's own network", () => {
+  const { flow } = world();
+  const links = (text: string) => flow.trace(principal, { text }, { text: { role: "content", labels: [], origins: [] } }, {}).facts["text"]?.links;
+  for (const text of ["run it at http://localhost:3000/x", "base = 'http://127.0.0.1:8099'", "get('http://x/y')"]) expect(links(text), text).toBeUndefined();
+  for (const text of ["http://127.evil.example/x", "http://3232235521/x", "http://0x7f000001/x", "http://10.0.0.1/x", "http://localhost.evil.example/x"]) expect(links(text), text).toEqual(["model"]);
+});

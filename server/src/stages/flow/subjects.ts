@@ -9,7 +9,7 @@ import type { PrintTable } from "./table.ts";
 import type { ReadingPlaces } from "./values.ts";
 
 /** Those outside whom records are of; whoever works on them (an assignee, a doctor, a driver) has records of many. */
-const people = wordSet("customer client account member user patient guest resident tenant applicant candidate student pupil donor supporter player traveller traveler passenger subscriber contact lead buyer shopper payer claimant policyholder insured cardholder caller visitor holder requester requestor reporter sender submitter complainant citizen household supplier vendor merchant employee person from");
+const people = wordSet("customer client account member user patient guest resident tenant applicant candidate student pupil donor supporter player traveller traveler passenger subscriber contact lead buyer shopper payer claimant policyholder insured cardholder caller visitor holder requester requestor reporter sender submitter complainant citizen household supplier vendor merchant employee person from school company organisation organization business partner agency reseller artist bidder consignor family speaker sponsor exhibitor volunteer investor party");
 const keys = wordSet("id no nr num number key ref uid uuid code email mail phone mobile telephone address");
 const alone = wordSet("email mail phone mobile telephone msisdn from sender");
 
