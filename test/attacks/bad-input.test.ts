@@ -42,6 +42,7 @@ const send = (body: string | Buffer, headers: Record<string, string> = {}, path 
       method: "POST",
       agent: false, // The daemon hangs up on some of these: the next one must not be sent over the same connection.
       headers: {
+        connection: "keep-alive", // Else it would hang up as soon as it has answered, and not let us read why.
         "content-type": "application/json",
         accept: "application/json, text/event-stream",
         authorization: `Bearer ${token}`,
