@@ -135,7 +135,7 @@ export function namesAnother(tool: string, { own, task }: { readonly own: string
     const isVouched = origins.every((origin) => vouched.has(origin));
     if (role !== "content" && !leavesOpen && !(isVouched && origins.includes("task")) && decidesUnsaid(task, name, args[name])) return true; // Any record has states in it.
     if (isVouched) return false;
-    if (role !== "content" && ( (days !== null && !(days.isEnd && readName(name).words.some((word) => beginnings.has(word))) && some(args[name], isAnotherDay)))) return true;
+    if (role !== "content" && days !== null && !(days.isEnd && readName(name).words.some((word) => beginnings.has(word))) && some(args[name], isAnotherDay)) return true;
     if (money?.class !== "plain") return false;
     if (role === "amount" && money.minor >= leastStrange && origins.every((origin) => origin === "untrusted") && isOwed(tool)) return true;
     return most !== null && money.minor > Math.max(most, more.most ?? 0);

@@ -68,6 +68,9 @@ describe("where a contract is silent", () => {
     const roles = (args: JsonObject) => Object.values(read("transfer", args, { effects: ["money"] }).facts).map(({ role }) => role);
     expect(roles({ payee: "Bureau Lindqvist GbR", iban: "DE89370400440532013000" })).toEqual(["other", "recipient"]);
     expect(roles({ payee: "Bureau Lindqvist GbR" })).toEqual(["recipient"]);
+    expect(roles({ payee: "Mallory", account: "DE89370400440532013000" }), "which may be the one that pays").toEqual(["recipient", "recipient"]);
+    expect(roles({ to: "Mallory", from_iban: "DE89370400440532013000" }), "whoever is paid is called so").toEqual(["recipient", "recipient"]);
+    expect(roles({ to: "Mallory", iban: "DE89370400440532013000" }), "whoever is paid may be called so").toEqual(["recipient", "recipient"]);
     expect(roles({ payee: "x@evil.example", iban: "DE89370400440532013000" })).toEqual(["recipient", "recipient"]);
     expect(roles({ payee: "GB29NWBK60161331926819", iban: "DE89370400440532013000" })).toEqual(["recipient", "recipient"]);
   });

@@ -55,8 +55,8 @@ export function extract({ server, tool, args, declared, effects, shape }: Extrac
   const facts = Object.fromEntries(Object.keys(args).map((name) => [name, addressed(name, factsOf(name, args[name] ?? null, reading), declared.get(name), told, isOfAddressedThings(tool), args)]));
   const found = sortedEffects([...told, ...effectsOfFacts(Object.values(facts), told)]);
   const all = invitesNobody(args, facts) ? found.filter((effect) => effect !== "egress") : found;
-  const isByAccount = all.includes("money") && Object.keys(facts).some((name) => facts[name]?.role === "recipient" && accountsIn(String(args[name]), name).length > 0);
-  const paidTo = all.includes("money") ? Object.fromEntries(Object.entries(facts).map(([name, own]) => [name, isByAccount && !declared.get(name)?.role && isPayeesName(own, args[name]) ? { ...own, role: "other" as const } : paid(name, args[name] ?? null, own, declared.get(name))])) : facts;
+  const isByAccount = all.includes("money") && Object.keys(facts).some((name) => facts[name]?.role === "recipient" && payeesAccount.test(name) && accountsIn(String(args[name]), name).length > 0);
+  const paidTo = all.includes("money") ? Object.fromEntries(Object.entries(facts).map(([name, own]) => [name, isByAccount && !declared.get(name)?.role && isPayeesName(name, own, args[name]) ? { ...own, role: "other" as const } : paid(name, args[name] ?? null, own, declared.get(name))])) : facts;
   return { facts: paidTo, effects: all, plain: isLowering && !known.includes("access") ? all.filter((effect) => effect !== "access") : all };
 }
 
@@ -64,8 +64,10 @@ export function extract({ server, tool, args, declared, effects, shape }: Extrac
 const paid = (name: string, value: Json, facts: ArgumentFacts, said: DeclaredArgument | undefined): ArgumentFacts =>
   !said?.role && facts.role !== "recipient" && !isPayer(name) && textsIn(value).some((text) => payeesIn(text, name).length > 0) ? { ...facts, payees: [] } : facts;
 
-/** A name beside the account that is paid: what the account's holder is called moves no money elsewhere. */
-const isPayeesName = ({ role, email }: ArgumentFacts, value: Json | undefined): boolean => role === "recipient" && email === undefined && typeof value === "string" && /^[\p{L}\p{M}][\p{L}\p{M} .,&'()-]*$/u.test(value) && /\p{L}{2}/u.test(value);
+/** A name beside the account that is paid: what the account's holder is called moves no money elsewhere. An `account` alone may be the one that pays. */
+const isPayeesName = (name: string, { role, email }: ArgumentFacts, value: Json | undefined): boolean => role === "recipient" && /^(?:payee|beneficiary|creditor|(?:\w+_)?holder|(?:payee|beneficiary|recipient|creditor)_?name)$/i.test(name) && email === undefined && typeof value === "string" && /^[\p{L}\p{M}][\p{L}\p{M} .,&'()-]*$/u.test(value) && /\p{L}{2}/u.test(value);
+
+const payeesAccount = /^(?:iban|(?:to|payee|beneficiary|recipient|creditor)_?(?:iban|account|account_?number))$/i;
 
 /** Effects that are kinds of write, whether or not a contract says so. */
 const changing: ReadonlySet<CallEffect> = new Set(["destructive", "money", "access"]);

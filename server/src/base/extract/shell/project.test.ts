@@ -29,6 +29,7 @@ test.each([
   "node -e 'require(\"./../evil\")'",
   "node -e 'require(\"./a/../../evil\")'",
   "node -e 'require(\"./a\"); require(\"child_process\")'",
+  "node -e 'require(\"./scripts/deploy\")()'",
   "go test ./x -exec=./evil",
   "node -e 'import(\"./evil.mjs\")'",
   "node --import ./evil.mjs -e 1",

@@ -79,7 +79,7 @@ const local = /\brequire\(\s*(['"])\.\/(?!(?:[^'"]*\/)?\.\.\/)[\w./-]+\1\s*\)/g;
 function onlyComputes(called: string, texts: readonly string[]): boolean {
   const [option = "", code = "", ...more] = texts;
   const language = /^python3?$/.test(called) && option === "-c" ? "python" : called === "node" && /^(?:-e|-p|-pe|--eval|--print)$/.test(option) ? "javascript" : null;
-  return language !== null && more.length === 0 && codeFacts(language === "javascript" ? code.replace(local, "Math") : code, language).class === "plain";
+  return language !== null && more.length === 0 && codeFacts(language === "javascript" ? code.replace(local, (found) => (outward.test(found) ? found : "Math")) : code, language).class === "plain";
 }
 
 interface Installer {
