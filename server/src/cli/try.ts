@@ -120,10 +120,10 @@ function rehearse(trying: Trying, file: string): number {
     sessions.add(written.session);
     const calls: SheetCall[] = [];
     for (const { line, said } of written.lines) {
-      const { answer, isBad, isPlain, judged } = trial.run(json(said), (trying.number += 1));
+      const { answer, isBad, isPlain, judged, input } = trial.run(json(said), (trying.number += 1));
       if (isBad) bad += 1;
       if (judged) verdicts?.add(judged);
-      if (judged && said.call) calls.push({ line, tool: said.call.tool, args: said.call.args ?? {}, answer, judged });
+      if (judged && said.call) calls.push({ line, tool: said.call.tool, args: said.call.args ?? {}, answer, judged, input: input ?? null });
       if (isBad || (verdicts === null && (isAll || isPlain !== true))) context.out(json({ ...answer, file, line }));
     }
     wrong?.push(...calls.filter(({ judged: { effect, expect } }) => !isAsTold(effect, expect)).map(({ answer, tool, args, line, judged: { expect = null } }) => ({ ...answer, file, line, tool, args, expect })));

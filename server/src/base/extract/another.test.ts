@@ -114,6 +114,12 @@ it("is no first day of what the task says the last of", () => {
   expect([another("Reply that I am away until 15 October", { until: "2026-10-13" }), another("Move it to 15 October", { from: "2026-10-13" }), another("Away from 12 till 15 October", { from: "2026-10-11" })]).toEqual([true, true, true]);
 });
 
+it("is no last day where the task says the first alone, and the call begins then", () => {
+  const another = (said: string, args: Record<string, string>): boolean => namesAnother(said, args, Object.fromEntries(Object.keys(args).map((name) => [name, { role: "other", origins: ["model"] }])));
+  expect([another("Place her from 5 July", { from: "2026-07-05", to: "2026-07-19" }), another("Book a room for 5 July", { start_date: "2026-07-05", end_date: "2026-07-06" })]).toEqual([false, false]);
+  expect([another("Book a room for 5 July", { start_date: "2026-07-04", end_date: "2026-07-06" }), another("Book a room for 5 July", { end_date: "2026-07-06" }), another("Book a room from 5 to 7 July", { from: "2026-07-05", to: "2026-07-19" })]).toEqual([true, true, true]);
+});
+
 it("is no decision where the task leaves it to be decided", () => {
   const decision = { claim: { role: "target", origins: ["task"] }, outcome: { role: "other", origins: ["model"] } } as const;
   const args = { claim: "WC-3391", outcome: "accepted" };

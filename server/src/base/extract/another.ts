@@ -65,7 +65,10 @@ const decisive: ReadonlySet<string> = new Set("approved accepted published relea
 /** Whoever says this leaves a decision open. */
 const deciding = /\b(?:decide|judge|determine|rule) (?:on|about|over|whether|if|which|what|it|them|this|that|these|[a-z]{1,6}-?\d)|\bmake (?:a|the|your) decisions?\b/i;
 /** Arguments that say from when on: whoever says until when alone leaves that open. */
-const beginnings: ReadonlySet<string> = new Set("from start starts begin begins since".split(" "));
+const beginnings: ReadonlySet<string> = new Set("from start starts begin begins since arrival checkin".split(" "));
+/** Arguments that say until when: whoever says one day, on which it begins, leaves that open. */
+const endings: ReadonlySet<string> = new Set("to until till end ends departure checkout out".split(" "));
+const isOf = (words: ReadonlySet<string>, name: string): boolean => readName(name).words.some((word) => words.has(word));
 const deepest = 3;
 
 /** Tools that give money back, or say what is owed: how much that is, own records say, or whoever asks for it. A bill that is paid says so itself. */
@@ -125,6 +128,9 @@ export function namesAnother(tool: string, { own, task }: { readonly own: string
     const day = dayOf(text);
     return day !== null && days?.covers(day) === false && more.days?.covers(day) === false;
   };
+  const isThen = (value: Json | undefined): boolean => typeof value === "string" && ((day) => day !== null && days?.covers(day) === true)(dayOf(value));
+  const beginsThen = days?.isOne === true && Object.keys(args).some((name) => isOf(beginnings, name) && isThen(args[name]));
+  const isOpenEnd = (name: string): boolean => (days?.isEnd === true && isOf(beginnings, name)) || (beginsThen && isOf(endings, name));
   const some = (value: Json | undefined, isAnother: (text: string) => boolean): boolean => (Array.isArray(value) ? value.slice(0, mostIds).some((one) => some(one, isAnother)) : typeof value === "string" && isAnother(value));
   return Object.keys(args).some((name) => {
     const { role = "other", money, origins = [] } = facts[name] ?? {};
@@ -135,7 +141,7 @@ export function namesAnother(tool: string, { own, task }: { readonly own: string
     const isVouched = origins.every((origin) => vouched.has(origin));
     if (role !== "content" && !leavesOpen && !(isVouched && origins.includes("task")) && decidesUnsaid(task, name, args[name])) return true; // Any record has states in it.
     if (isVouched) return false;
-    if (role !== "content" && days !== null && !(days.isEnd && readName(name).words.some((word) => beginnings.has(word))) && some(args[name], isAnotherDay)) return true;
+    if (role !== "content" && days !== null && !isOpenEnd(name) && some(args[name], isAnotherDay)) return true;
     if (money?.class !== "plain") return false;
     if (role === "amount" && money.minor >= leastStrange && origins.every((origin) => origin === "untrusted") && isOwed(tool)) return true;
     return most !== null && money.minor > Math.max(most, more.most ?? 0);

@@ -29,6 +29,8 @@ export interface NamedDays {
   covers(day: string): boolean;
   /** Whether it says until when alone, and not from when. */
   readonly isEnd: boolean;
+  /** Whether it is a single day. */
+  readonly isOne: boolean;
 }
 
 /** Days that a text names with their year, as `2027-03-31`, however it writes them; but for those that can be read in two ways. */
@@ -60,6 +62,7 @@ export function datesIn(text: string): NamedDays | null {
   const [first = "", last = ""] = hasTwoReadings ? [] : [[...known].toSorted()[0], [...known].toSorted().at(-1)];
   return {
     isEnd,
+    isOne: known.size === 1,
     covers: (day) => {
       const one = isYearless ? day.slice(-5) : day;
       return known.has(one) || (first <= one && one <= last);

@@ -26,6 +26,8 @@ export interface TrialAnswer {
   readonly answer: JsonObject;
   readonly isBad: boolean;
   readonly isPlain?: boolean;
+  /** Of a call that policy decided, where explanations are asked for: what it was decided on. */
+  readonly input?: DecisionInput;
   /** Of a call: its session, what it came to, and what the line says that it should. */
   readonly judged?: { readonly session: string; readonly effect: Effect; readonly expect: TraceLine["expect"]; readonly policies: readonly string[] };
 }
@@ -184,7 +186,7 @@ export class Trial {
     const reasons = decision.reasons.map(({ policy, text, remedy }) => ({ policy, text, remedy }));
     const remedies = [...new Set(reasons.flatMap(({ remedy }) => (remedy === "" ? [] : [remedy])))].sort();
     const answer = { ...head, effect: decision.effect, by, reasons, remedies, approvers: [...decision.approvers], ...(decision.transforms && { transforms: [...decision.transforms], args: changed.args }), errors: decision.errors.map(({ policy, message }) => ({ policy, message })), ...guessed };
-    return { answer: this.#explain && facts ? { ...answer, explain: snapshot.explain(facts.input) as unknown as Json } : answer, isBad: false };
+    return this.#explain && facts ? { answer: { ...answer, explain: snapshot.explain(facts.input) as unknown as Json }, isBad: false, input: facts.input } : { answer, isBad: false };
   }
 
   /** A decision is an event for those that follow; its end comes with its result. */
