@@ -59,6 +59,9 @@ export interface ShellFacts {
   readonly reaches?: readonly (typeof shellReaches)[number][];
   /** Packages that it installs by their names from the registry of their language, as it names them: `quickparse@4`. Absent where there are none. */
   readonly packages?: readonly string[];
+  /** Branches that it begins, and those that it pushes to `origin` under their own names. No policy sees them. Absent where there are none. */
+  readonly begins?: readonly string[];
+  readonly pushes?: readonly string[];
 }
 
 export interface UrlFacts {

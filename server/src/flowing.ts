@@ -11,9 +11,10 @@ import type { Facts, Intent, Passage } from "./base/path.ts";
 import type { Store } from "./base/store/port.ts";
 import { isModelHost } from "./base/usage.ts";
 import type { WebHeaders } from "./base/web.ts";
-import { Flow, type Learned, type ResultYields } from "./stages/flow/flow.ts";
+import { Flow, type Learned } from "./stages/flow/flow.ts";
 import { PassingBody } from "./stages/flow/passing-body.ts";
 import { pastOf } from "./stages/flow/past.ts";
+import type { ResultYields } from "./stages/flow/result-yields.ts";
 import { Vouching } from "./stages/flow/vouching.ts";
 import { WrittenValues } from "./stages/flow/written.ts";
 import type { Identity } from "./stages/identity/identity.ts";
@@ -43,7 +44,7 @@ export const unrecordedFlow = ({ clock, ...judges }: Judges & { readonly clock: 
 
 /** The parts of the path that take note of what a call says and of what comes back. */
 export const noting = (flow: Flow, config: () => Config) => ({
-  say: (action: Action, { principal }: Pick<Passage, "principal">, { seq }: Pick<Intent, "seq">, facts: Facts | null): void => flow.say(principal, action, { seq, effects: facts?.input.effects ?? [] }),
+  say: (action: Action, { principal }: Pick<Passage, "principal">, { seq }: Pick<Intent, "seq">, facts: Facts | null): void => flow.say(principal, action, { seq, effects: facts?.input.effects ?? [], begins: Object.values(facts?.input.facts ?? {}).flatMap(({ shell }) => shell?.begins ?? []) }),
   learn: (action: Action, answer: Answer, { principal }: Pick<Passage, "principal">, { seq, said = seq }: Pick<Intent, "seq"> & Pick<Partial<Learned>, "said">, facts: Facts | null): Answer => {
     const came = { principal, seq, said, action: action.name, touched: facts?.input.resources ?? [] };
     if ("result" in answer && answer.web) return learnedOfWeb(flow, config(), came, answer, action.args["host"]);

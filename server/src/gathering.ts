@@ -6,6 +6,7 @@ import { askedOf, namedIn } from "./base/extract/asked.ts";
 import type { DeclaredArguments } from "./base/extract/declared.ts";
 import { extract } from "./base/extract/extract.ts";
 import { isRemark } from "./base/extract/remark.ts";
+import { withOwnBranches } from "./base/extract/shell/branches.ts";
 import { unfold } from "./base/extract/unfold.ts";
 import type { Classifier } from "./base/labels/classifier.ts";
 import { labelled } from "./base/labels/labels-of.ts";
@@ -44,14 +45,14 @@ export const gathering =
     const meaning = meaningOf(rooms, action, shape);
     const labels = labelled(rooms.classifier(), unfold, action.args, meaning.facts);
     const traced = rooms.flow.trace(principal, action.args, labels, withFormer(constantsOf(shape), { tool: action.tool ?? "", args: action.args, facts: meaning.facts, effects: meaning.effects }));
-    const facts = markWaivers(traced.own, action.args, traced.facts);
+    const facts = withOwnBranches(traced, markWaivers(traced.own, action.args, traced.facts));
     const asked = askedOf(traced.task, { server: action.server, tool: action.tool ?? action.method, effects: meaning.plain, askedBy: rooms.config().askedBy.get(action.name) ?? null });
     const found: readonly (readonly [boolean, AskedPart])[] = [
       [namesAnother(action.tool ?? action.method, traced, action.args, traced.facts), "another"],
       [namesThing(traced.task, action.args, traced.facts), "object"],
       [isRemark({ tool: action.tool ?? action.method, effects: meaning.effects, facts, labels: traced.labels, asked }), "remark"],
     ];
-    const named = [...namedIn(traced.task, Object.values(traced.facts)), ...found.flatMap(([holds, part]) => (holds ? [part] : []))];
+    const named = [...namedIn(traced.task, Object.values(facts)), ...found.flatMap(([holds, part]) => (holds ? [part] : []))];
     const input: DecisionInput = { ...known.input, session: { ...known.input.session, labels: traced.labels }, effects: meaning.effects, asked: named.length === 0 ? asked : [...new Set([...asked, ...named])].sort(), facts };
     const history = rooms.history.facts(input);
     return { input: history === null ? input : { ...input, history }, pin: known.pin };

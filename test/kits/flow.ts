@@ -3,7 +3,8 @@ import type { ArgumentFacts, Json, JsonObject, Principal } from "@lanyard/contra
 import { systemClock } from "../../server/src/base/clock.ts";
 import type { Config } from "../../server/src/base/config/config.ts";
 import { defaultLimits } from "../../server/src/base/limits.ts";
-import { Flow, type ResultYields } from "../../server/src/stages/flow/flow.ts";
+import { Flow } from "../../server/src/stages/flow/flow.ts";
+import type { ResultYields } from "../../server/src/stages/flow/result-yields.ts";
 import { WrittenValues } from "../../server/src/stages/flow/written.ts";
 
 const config = { limits: defaultLimits, users: new Map([["ana", { groups: [], email: "ana@acme.example", slack: "U012ANA" }]]), agents: new Map(), resources: new Map(), origins: { directory: ["partner.example", "GB29 NWBK 6016 1331 9268 19"], declassify: [] } } as unknown as Config;

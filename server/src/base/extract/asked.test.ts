@@ -60,6 +60,10 @@ test.each([
   ["Do not restart the router, list its devices", "router/reboot"],
 ])("%s does not ask for %s", (task, tool) => expect(asks(task, tool)).not.toBe("action object"));
 
+test("a line ends a saying as a sentence does", () => {
+  expect([namedIn("Build it, commit and push\nHandle LF-2 as well", []), namedIn("Build it, commit and do not push\nHandle LF-2", [])]).toEqual([["push"], []]);
+});
+
 test("a contract says that no word asks for a call", () => {
   expect([asks("Set the MX record of the domain", "dns/set_record", ["write"], []), asks("Set the record of the domain", "dns/set_record", ["write"], ["mx"])]).toEqual(["", "action object"]);
 });

@@ -17,6 +17,8 @@ export function joinShell(all: readonly ShellFacts[]): ShellFacts {
     destructive: all.some(({ destructive }) => destructive),
     ...named("reaches", [...all.flatMap(({ reaches = [] }) => reaches), ...(isCut ? (["other"] as const) : [])]),
     ...named("packages", all.flatMap(({ packages = [] }) => packages)),
+    ...named("begins", all.flatMap(({ begins = [] }) => begins)),
+    ...named("pushes", all.flatMap(({ pushes = [] }) => pushes)),
   };
 }
 

@@ -112,7 +112,7 @@ export const sayings: readonly (readonly [RegExp, string])[] = [
   [said(`(?<=(?:^|[.,;:!?\\n] ?|\\b(?:and|then|please|now|just|also|you) ))do (?:the |my |our )?(?:[a-z]{1,6}-?\\d{2,}|[a-z]{1,6}-\\d)`), "do-what"],
   [said(`(?:tell|inform|notify|ask|let) (?:${within(3)})?#\\w+|say (?:so|it|this|that) (?:in|on|to) #\\w+`), "post"],
   [said(`(?:kick|bump|pass|take|move) (?:${within(6)})?up (?:to|a level|the chain|one level)|(?:over|above) (?:my|our) (?:head|pay grade)`), "raise-up"],
-  [said(`make (?:${within(3)})?(?:into )?one(?=\\s*(?:$|[.,;!?]|please\\b))|(?:put|roll|fold) (?:${within(4)})?(?:together|into one)`), "join-up"],
+  [said(`make (?:${within(3)})?(?:into )?one(?=\\s*(?:$|[.,;!?\\n]|please\\b))|(?:put|roll|fold) (?:${within(4)})?(?:together|into one)`), "join-up"],
   [said(`hand(?:ing)? (?:${within(6)})?over to|(?:put|place) (?:${within(4)})?in (?:his|her|their|my|our|\\w+['’]s) name|(?:give|hand) (?:it|this|that|them|these|those|the (?:job|ticket|case|task|lead|tour|shift)) to`), "give-to assign"],
   [said(`(?:fire|shoot|ping|whizz|drop|pop) (?:${within(4)})?(?:over|off|across)|get (?:${within(5)})?out to|(?:off|out) it goes|(?:on|over|off) to (?:\\S+ ){1,3}with it`), "send submit"],
   [said(`(?:knock|take) (?:${within(4)})?off (?:(?:the|this|that|her|his|their|its|my|our) )?(?:[a-z0-9-]+ ){0,2}(?:bill|invoice|order|fees?|charges?|rent|total|balance|account)|knock (?:${within(3)})?off`), "knock-off lower"],
@@ -140,7 +140,7 @@ export const sayings: readonly (readonly [RegExp, string])[] = [
   [said(`(?:don['’]t|do not) let (?:me|us|him|her|them) forget|(?:poke|ping|nudge|prod|jog) (?:me|us|him|her|them)|give (?:${within(4)})?a (?:nudge|poke|prod|kick)`), "remind"],
   [said(`shut the door on|cut (?:${within(5)})?off|lock (?:${within(3)})?out`), "block cut-off disable"],
   [said(`(?:a |the )?(?:fresh|new) (?:one|key|token|password|secret) in place|swap (?:${within(4)})?(?:out|for a (?:new|fresh))`), "rotate replace renew"],
-  [said(`hand (?:${within(5)})?in(?: to)?|put (?:${within(4)})?(?:in|forward) (?:for|as|to)|send (?:${within(4)})?in(?=\\s*(?:$|[.,;!?]))`), "hand-in submit"],
+  [said(`hand (?:${within(5)})?in(?: to)?|put (?:${within(4)})?(?:in|forward) (?:for|as|to)|send (?:${within(4)})?in(?=\\s*(?:$|[.,;!?\\n]))`), "hand-in submit"],
   [said(`(?:push|bring|move) (?:${within(6)})?(?:back|forward|to (?:mon|tues|wednes|thurs|fri|satur|sun)day|to the (?:morning|afternoon|evening|\\d+(?:st|nd|rd|th)))|put (?:${within(6)})?off`), "move-date"],
   [said(`(?:turn|switch) (?:${within(6)})?on`), "turn-on"],
   [said(`(?:turn|switch) (?:${within(6)})?off`), "turn-off"],
@@ -152,16 +152,16 @@ export const sayings: readonly (readonly [RegExp, string])[] = [
   [said(`turn (?:${within(4)})?down|say no to|knock (?:${within(4)})?back`), "decline"],
   [said(`throw (?:${within(5)})?(?:out|away)|take (?:${within(5)})?off (?:the|our|my|his|her|their|this|that) (?:\\w+ )?(?:list|menu|page|site|website|roster|rota|register|team|group)`), "remove"],
   [said(`hold off (?:on|with)`), "postpone"],
-  [said(`(?:pencil|fit|squeeze|slot) (?:${within(6)})?in(?=\\s*(?:$|[.,;!?]|for\\b|on\\b|at\\b))`), "book"],
+  [said(`(?:pencil|fit|squeeze|slot) (?:${within(6)})?in(?=\\s*(?:$|[.,;!?\\n]|for\\b|on\\b|at\\b))`), "book"],
   [said(`(?:put|get|bring) (?:${within(8)})?(?:on|onto|up on|to) (?:the|our|my|its) (?:\\w+ ){0,3}(?:site|website|page|pages|blog|homepage|front page|shop)|take (?:${within(4)})?live|go live with|put (?:${within(6)})?online`), "put-online update"],
   [said(`quiet(?:en)? (?:${within(4)})?down`), "quiet-down"],
   [said(`(?:put|copy) (?:${within(8)})?into (?:the|our|my|this|that|her|his|their|its) \\w+|put (?:it|this|that|them|these|those) in (?:the|our|my|her|his|their|its) \\w+`), "enter update"],
-  [said(`put (?:${within(6)})?in(?=\\s*(?:$|[.,;!?]|for\\b|please\\b))`), "enter"],
+  [said(`put (?:${within(6)})?in(?=\\s*(?:$|[.,;!?\\n]|for\\b|please\\b))`), "enter"],
 ];
 
 const pull = "(?:pull|merge) requests?|prs?|mrs?";
 /** That a branch is to be pushed, or that what is done is to become a pull request. */
-export const pushing = said(`push (?!(?:back|(?:${within(4)})?(?:back|forward|to (?:mon|tues|wednes|thurs|fri|satur|sun)day))\\b)(?:it|this|that|the|my|your|a|to|up|branch|changes?|fix|everything)\\b|push(?=\\s*(?:$|[.,;!?]))|push \\S*[/-]\\S+|(?:open|create|raise|make|submit|file|prepare|send|put (?:in|up)|start) (?:${within(3)})?(?:${pull})\\b|(?:as|in|into|with) an? (?:draft )?(?:${pull})\\b|(?:put|leave|have) (?:${within(4)})?on (?:a|its own|a new|a separate|a feature) branch\\b`);
+export const pushing = said(`push (?!(?:back|(?:${within(4)})?(?:back|forward|to (?:mon|tues|wednes|thurs|fri|satur|sun)day))\\b)(?:it|this|that|the|my|your|a|to|up|branch|changes?|fix|everything)\\b|push(?=\\s*(?:$|[.,;!?\\n]))|push \\S*[/-]\\S+|(?:open|create|raise|make|submit|file|prepare|send|put (?:in|up)|start) (?:${within(3)})?(?:${pull})\\b|(?:as|in|into|with) an? (?:draft )?(?:${pull})\\b|(?:put|leave|have) (?:${within(4)})?on (?:a|its own|a new|a separate|a feature) branch\\b`);
 
 /** That somebody is to be let read something. */
 export const letting = said(`(?:let|have) (?!me\\b|us\\b)(?:${within(4)})(?:read|see|view|look at|open|access|have)`);

@@ -4,11 +4,9 @@ import { readName } from "../../base/extract/detect.ts";
 import type { Config } from "../../base/config/config.ts";
 import type { Answer } from "../../base/exchange.ts";
 import { instructionsIn } from "../../base/labels/instructions.ts";
-import type { Span } from "../../base/labels/span.ts";
 import type { StateChange } from "../../base/store/port.ts";
 import { ArgumentTracing } from "./argument.ts";
 import { Atoms, type Sink } from "./atoms.ts";
-import type { Authors } from "./authors.ts";
 import { directoryOf } from "./directory.ts";
 import { folded, Lexer } from "./lexemes.ts";
 import { Lookalikes } from "./lookalikes.ts";
@@ -19,25 +17,11 @@ import { Printer, tags, type Tag } from "./print.ts";
 import { SubjectReader } from "./subjects.ts";
 import { kindOfPart, Parts, whole } from "./parts.ts";
 import { isAccount, taskAsRead, ValueReader, walk } from "./reading.ts";
+import type { ResultYields } from "./result-yields.ts";
 import type { PrintTable } from "./table.ts";
 import { Tracing } from "./tracing.ts";
 import { origin, originOf } from "./values.ts";
 import { Writing, type WrittenValues } from "./written.ts";
-
-/** What a result says of its values, by the contract of the tool and what detectors found in it. */
-export interface ResultYields {
-  readonly trust: "trusted" | "untrusted";
-  /** Fields of which the contrary holds, with all that is below them. */
-  readonly except: ReadonlySet<string>;
-  /** Fields that say who wrote a record, with those whose word it is trusted as. */
-  readonly author: Authors;
-  /** That all its values carry. */
-  readonly labels: readonly string[];
-  /** That the session carries from now on. */
-  readonly all: readonly string[];
-  /** Values in a text of it that carry labels of their own. */
-  spans(text: string, field: string): readonly Span[];
-}
 
 /** What is known of the arguments of one call. */
 export interface Traced {
@@ -48,6 +32,8 @@ export interface Traced {
   readonly task: string;
   /** The same without the last. */
   readonly own: string;
+  /** Branches that its calls have begun. */
+  readonly begun: ReadonlySet<string>;
 }
 
 /** A call that was answered. */
@@ -81,6 +67,7 @@ interface Organisation {
 }
 
 const isPart = (tag: Tag): boolean => tag === tags.piece || tag === tags.domain;
+const mostBegun = 256;
 const tellingLexemes = 3; // Shorter phrases are too common to say that a line repeats what was said before.
 
 /** Where values came from: what sessions have read, and what is known by it of the arguments they send. */
@@ -122,15 +109,16 @@ export class Flow {
     const mentions = memory.subjects.size === 0 ? null : new Mentions(memory.subjects, memory.read.places);
     const known = { memory, task, directory: this.#organisation().directory, mentions, liftedOf: (text: string) => this.#liftedOf(memory, text) };
     const traced = Object.fromEntries(Object.keys(facts).map((name) => [name, this.#tracing.factsOf(known, { name, value: args[name] ?? null, own: facts[name] as ArgumentFacts, constants: constants[name] ?? none })]));
-    return { facts: mentions?.marked(traced) ?? traced, labels: memory.labelsBeside(principal.labels), task, own };
+    return { facts: mentions?.marked(traced) ?? traced, labels: memory.labelsBeside(principal.labels), task, own, begun: memory.begun };
   }
 
   /**
    * Takes note of what a call says, as it is carried out: a tool that repeats it lends it no trust, not in this session nor, when the call may have
    * written it down, in any other.
    */
-  say(principal: Learned["principal"], { args }: Pick<Action, "args">, { seq, effects }: { readonly seq: number; readonly effects: readonly CallEffect[] }): void {
+  say(principal: Learned["principal"], { args }: Pick<Action, "args">, { seq, effects, begins = [] }: { readonly seq: number; readonly effects: readonly CallEffect[]; /** Branches. */ readonly begins?: readonly string[] }): void {
     const memory = this.#memoryOf(principal);
+    for (const branch of begins) if (memory.begun.size < mostBegun) memory.begun.add(branch);
     const writing = effects.length > 0 && effects.every((effect) => effect === "read" || effect === "egress") ? null : new Writing();
     this.#said(memory, args, seq, writing);
     const owed = writing ? this.#options.written.keep(seq, writing) : [];

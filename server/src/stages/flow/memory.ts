@@ -32,6 +32,8 @@ export class SessionMemory {
   readonly vouched = new PrintTable(10_000);
   /** Addresses and accounts that calls have named. */
   readonly said = new PrintTable(10_000);
+  /** Branches that calls have begun, by name. */
+  readonly begun = new Set<string>();
   /** Values that do not carry a label any more: their fingerprint, as `low:high`, to the labels. */
   readonly unlabelled = new Map<string, Set<string>>();
   /** Labels of what was read, sticky. */

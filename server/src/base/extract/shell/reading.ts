@@ -19,6 +19,7 @@ export class ShellReading {
   readonly hosts = new Set<string>();
   /** Branches that it begins. */
   readonly begun = new Set<string>();
+  readonly #pushed = new Set<string>();
   readonly #packages = new Set<string>();
   readonly #paths = new Set<string>();
   readonly #reaches = new Set<Reach>();
@@ -41,6 +42,7 @@ export class ShellReading {
   /** A branch of one's own goes to the remote of that name. */
   push(branch: string, remote: string): void {
     this.hosts.add(`(${remote})`);
+    this.#pushed.add(branch);
     this.#reach(this.begun.has(branch) ? "new-branch" : "branch", "network");
   }
 
@@ -84,9 +86,9 @@ export class ShellReading {
   }
 
   facts(): ShellFacts {
-    const lists = [this.programs, this.#paths, this.hosts, this.#packages];
+    const lists = [this.programs, this.#paths, this.hosts, this.#packages, this.begun, this.#pushed];
     if (lists.some((list) => isOver(list) || [...list].some((item) => item.length > mostChars))) this.raise("unknown");
     const [programs = [], paths = [], hosts = []] = lists.map(listed);
-    return { class: this.#class, programs, paths, hosts, destructive: this.destructive, ...named("reaches", this.#reaches), ...named("packages", this.#packages) };
+    return { class: this.#class, programs, paths, hosts, destructive: this.destructive, ...named("reaches", this.#reaches), ...named("packages", this.#packages), ...named("begins", this.begun), ...named("pushes", this.#pushed) };
   }
 }
