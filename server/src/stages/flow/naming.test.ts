@@ -70,3 +70,10 @@ it("no text leads a stranger's way with this machine or a name of the reader's o
   for (const text of ["run it at http://localhost:3000/x", "base = 'http://127.0.0.1:8099'", "get('http://x/y')"]) expect(links(text), text).toBeUndefined();
   for (const text of ["http://127.evil.example/x", "http://3232235521/x", "http://0x7f000001/x", "http://10.0.0.1/x", "http://localhost.evil.example/x"]) expect(links(text), text).toEqual(["model"]);
 });
+
+it("knows a command word for word as a runbook gives it, and no other of its words", () => {
+  const { origins, read } = world("Restart tilld");
+  read({ text: "If a till hangs:\n1. Run `systemctl restart tilld` on it\n2. qb-index rebuild --all\n" }, "ops/runbook");
+  expect(["systemctl restart tilld", "qb-index rebuild --all"].map((one) => origins(one, "command"))).toEqual([["trusted"], ["trusted"]]);
+  expect(["systemctl stop tilld", "qb-index rebuild --all --force", "systemctl restart tilld; id"].map((one) => origins(one, "command").includes("model"))).toEqual([true, true, true]);
+});
