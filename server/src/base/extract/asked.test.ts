@@ -257,8 +257,8 @@ test("a change of a budget is asked for by how much is to go where", () => {
 });
 
 test("who only wants to know asks for no change, whatever else is said", () => {
-  for (const task of ["Who has more of our kegs? I only want to know, write nothing off", "What has she uploaded, and what is missing? I only need a list", "Read the two and pay attention to the fees. Nothing to change, just tell me"]) expect([effectsAsked(task), asks(task, "x/y", ["write"], ["list", "off", "pay", "write"])], task).toEqual([["read"], ""]);
-  for (const task of ["Refund her, I only want to know when it is done", "Cancel it, I just need to know that it is out of the way", "Cancel it and change nothing else"]) expect(effectsAsked(task).some((one) => one !== "read"), task).toBe(true);
+  for (const task of ["Who has more of our kegs? I only want to know, write nothing off", "What has she uploaded, and what is missing? I only need a list", "Read the two and pay attention to the fees. Nothing to change, just tell me", "What has come in about the checkout since Monday? Just a short list for the standup"]) expect([effectsAsked(task), asks(task, "x/y", ["write"], ["list", "off", "pay", "write"])], task).toEqual([["read"], ""]);
+  for (const task of ["Refund her, I only want to know when it is done", "Cancel it, I just need to know that it is out of the way", "Cancel it and change nothing else", "Update the page. Just a short list to Ana, please", "Send Ana just a short list"]) expect(effectsAsked(task).some((one) => one !== "read"), task).toBe(true);
 });
 
 test("`off` is not in every task that has an `of`", () => {

@@ -99,7 +99,7 @@ const withoutVerbs = (asked: string): string => asked.replace(/\p{L}[\p{L}'-]*/g
 const answering = /\b(?:tell|inform|notify|warn) (?:me|us)\b|\blet (?:me|us) know\b/g;
 
 /** Whoever says this asks for no change, whatever else is said. */
-const onlyTells = /\bi (?:only|just) (?:want(?:ed)?|need) (?:to (?:know|compare|see|understand|be prepared|read)\b(?! (?:when|that|once|if|whether) (?:it|she|he|they|this|that|you)\b)|(?:an?|the|your) (?:\w+ )?(?:list|table|summary|overview|opinion|view|answer|figures?|numbers?)\b)|\bnothing (?:to change|needs? (?:to be changed|changing))\b|\bchange nothing\b(?! else\b)|\b(?:just|only) tell me\b/;
+const onlyTells = /\bi (?:only|just) (?:want(?:ed)?|need) (?:to (?:know|compare|see|understand|be prepared|read)\b(?! (?:when|that|once|if|whether) (?:it|she|he|they|this|that|you)\b)|(?:an?|the|your) (?:\w+ )?(?:list|table|summary|overview|opinion|view|answer|figures?|numbers?)\b)|\bnothing (?:to change|needs? (?:to be changed|changing))\b|\bchange nothing\b(?! else\b)|\b(?:just|only) tell me\b|(?:^|[.!?;:\n]\s{0,4})(?:just|only) (?:an?|the) (?:\w+ ){0,2}(?:list|table|summary|overview|gist|figures?|numbers?)\b(?! to\b)/;
 
 /** Whoever says this denies nothing. */
 const reminding = /\b(?:(?:do not|don't|never) (?:forget|hesitate|fail)(?: to)?|without (?:further |any )?delay|not only)\b/g;
