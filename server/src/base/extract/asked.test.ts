@@ -22,6 +22,8 @@ test.each([
   ["Can you retire punch-clock-v1? Then take it offline", "write"],
   ["Nell wants 10% more a day on CMP-3308", "write"],
   ["Offer it to the family who's next in line", "egress write"],
+  ["Please get Lindqvist's invoice paid", "egress money write"],
+  ["Leave a line in #finance", "egress"],
   ["support desk", "read write"],
   ["", "read write"],
 ])("%s: %s", (task, effects) => {
@@ -216,6 +218,8 @@ test.each([
   ["Have a look, put it in the tour and let Marek know", "update"],
   ["Find her two people something else this week and text them the new times", "reschedule"],
   ["Please rebook her for the week of the 24th", "cancel"],
+  ["Please get Lindqvist's invoice INV-26-0418 paid", "pay"],
+  ["Get the new figures sent", "send"],
   ["Look at what he asked for and get it to him", "send"],
 ])("%s asks for `%s` in other words", (task, word) => expect(asks(task, "desk/x", ["write"], [word])).toBe("action object"));
 
@@ -240,6 +244,8 @@ test.each([
   ["Don't put it in the tour", "update"],
   ["Find a time for me to read it", "book"],
   ["Get it to work and tell me", "send"],
+  ["The one that was paid twice", "pay"],
+  ["Don't get it paid", "pay"],
 ])("%s does not ask for `%s`", (task, word) => expect(asks(task, "desk/x", ["write"], [word])).toBe(""));
 
 test("whoever asks to tell many asks for a tool that tells many, whatever it calls them", () => {

@@ -80,7 +80,8 @@ const sayings: readonly (readonly [RegExp, string])[] = [
   [new RegExp(`\\b(?:clear|empty)\\b(?! out\\b)(?=[^.;!?\\n]{1,40}\\b${pile}\\b|(?: [^\\s.;!?]+){0,3} (?:easy|simple|quick|open|unanswered|waiting|pending|urgent) (?:things|stuff|ones|items)\\b)`, "g"), "handle"],
   [/\bget (?=(?:it|this|that|them|these|those|everything|all of it|the lot) (?:done|sorted|fixed|resolved|handled|dealt with|settled|out of the way)\b)/g, "handle "],
   [/(?<=^|[.,;:!?\n] ?|\b(?:and|then|please|now|just|also|you) )do (?=(?:[a-z]{1,6}-?\d{2,}|[a-z]{1,6}-\d)\b)/g, "handle "],
-  [/\b(?:write|put|give)\b(?=[^.;!?\n]{1,80} (?:to|in|into) [#@])|(?<=[\w,;:?] )(?:in)?to (?=#\w)/g, "post "],
+  [/\b(?:write|put|give|leave|drop)\b(?=[^.;!?\n]{1,80} (?:to|in|into) [#@])|(?<=[\w,;:?] )(?:in)?to (?=#\w)/g, "post "],
+  [/\bget (?=(?:[^\s.;!?]+ ){1,6}paid\b)/g, "arrange pay "],
   [/\bget (?=(?:[^\s.;!?]+ ){1,5}(?:done|out to|back to|over to|seen|moved|changed|fixed|sorted|sent|updated|booked|cancelled|replaced|renewed|signed|approved|paid|shipped|delivered)\b)/g, "arrange "],
   [/\bdo (?=(?:what|whatever|as|it all)\b|(?:all )?(?:the|my|his|her|their) (?:\w+ )?(?:things|todos?|tasks|actions|steps|rest)\b)/g, "handle "],
   [/\baddress (?=(?:the|this|these|those|all|any|every|it|them|review|open)\b)/g, "resolve "],
@@ -186,7 +187,8 @@ const readTask: (task: string) => Task = remembered({ most: 256, longest: mostCh
   if (isLook) for (const all of [found, verbs, meant]) all.clear();
   if (pushes) found.add("write").add("egress");
   if (pushes || codes) found.add("exec"); // What is to become a branch is built and tested.
-  const browses = isOf(wide) || (isOf(web) && !address.test(task)) ? (["browse"] as const) : [];
+  const says = (nouns: ReadonlySet<string>): boolean => wordsIn(text).some((word) => nouns.has(word)); // In its own words: `post` stands for others too.
+  const browses = says(wide) || (says(web) && !address.test(task)) ? (["browse"] as const) : [];
   if (isLook) found.add("read");
   const effects = found.size === 0 ? [...browses, "read" as const, "write" as const] : [...browses, ...callEffects.filter((effect) => found.has(effect))].sort();
   const kinds = (of: (stem: string) => readonly number[]): ReadonlySet<number> => new Set([...stems].flatMap((stem) => of(stem)));

@@ -123,6 +123,8 @@ export const sayings: readonly (readonly [RegExp, string])[] = [
   [said(`nope (?:on|to)|out of the running|let (?:him|her|them) down (?:gently|nicely|easy)|say no`), "reject decline"],
   [said(`(?:get|start|set) the ball rolling|kick (?:${within(3)})?off|get (?:${within(3)})?(?:under way|going|off the ground)`), "start kick-off"],
   [said(`(?:back|roll|take) (?:it|this|that|them) (?:back )?out|(?:take|bring|go|put|set|roll) (?:${within(5)})?back(?: to)?(?: (?:what|how|the way|where|as|the (?:last|old|previous|former)))?|undo`), "put-back roll-back undo"],
+  [said(`get (?:${within(6)})?paid`), "pay"],
+  [said(`get (?:${within(6)})?sent`), "send"],
   [said(`rebook`), "book call-off"],
   [said(`find (?:${within(6)})?(?:something else|(?:another|a(?: new|nother)?|some other) (?:slot|time|date|day|appointment|place|room))(?! (?:for|to) (?:me|us) to (?:read|look))`), "book move-date"],
   [said(`nuke`), "wipe erase"],
