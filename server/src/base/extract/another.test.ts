@@ -61,6 +61,7 @@ describe("another than the task names", () => {
     ["Refund her the 45 EUR", "amount", 450, ["trusted"], false],
     ["Refund her the 45 EUR and the 5 EUR for shipping", "amount", 50, ["model"], false],
     ["Refund her", "amount", 450, ["untrusted"], false],
+    ["She gets her fee back less the 60 pounds", "amount", 390, ["model"], false],
   ] as const)("%s: %s %s of %j", (said, name, value, origins, isAnother) => {
     const role = name === "text" ? "content" : name === "amount" ? "amount" : "other";
     const money = typeof value === "number" ? { money: { class: "plain", minor: value * 100, currencies: [] } } as const : {};

@@ -50,8 +50,11 @@ const namesOf = remembered({ most: 64, longest: mostChars }, (task): Named => {
   for (const [whole, kind = ""] of [...text.matchAll(id)].slice(0, mostIds)) ids.set(kind.toLowerCase(), (ids.get(kind.toLowerCase()) ?? new Set()).add(whole.toLowerCase()));
   const amounts = amountsIn(text);
   const bares = (text.match(bare) ?? []).slice(0, mostIds).map((one) => one.toLowerCase());
-  return { ids, shapes: new Set(bares.map(shapeOf)), all: new Set([...bares, ...[...ids.values()].flatMap((ofKind) => [...ofKind])]), days: datesIn(text), most: amounts.length === 0 ? null : amounts.reduce((sum, one) => sum + one, 0), counts: countsIn(text), isNumbered: numbered.test(text), numbers: new Set(text.match(/(?<!\d)\d{1,6}(?!\d)/g) ?? []), leavesOpen: deciding.test(text) };
+  return { ids, shapes: new Set(bares.map(shapeOf)), all: new Set([...bares, ...[...ids.values()].flatMap((ofKind) => [...ofKind])]), days: datesIn(text), most: amounts.length === 0 || deducted.test(text) ? null : amounts.reduce((sum, one) => sum + one, 0), counts: countsIn(text), isNumbered: numbered.test(text), numbers: new Set(text.match(/(?<!\d)\d{1,6}(?!\d)/g) ?? []), leavesOpen: deciding.test(text) };
 });
+
+/** An amount that is taken off another, of which nothing is said. */
+const deducted = /\b(?:less|minus|deduct(?:ing)?|keep(?:ing)?|apart from|except)\b[^.;!?\n]{0,20}?\d/i;
 
 const whole = new RegExp(`^\\s*${id.source}\\s*$`, "i");
 const naming: ReadonlySet<ArgumentFacts["role"]> = new Set(["target", "recipient", "other"]);
