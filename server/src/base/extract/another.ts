@@ -2,8 +2,10 @@ import type { ArgumentFacts, Json, JsonObject } from "@lanyard/contract";
 import { names, remembered } from "../remembered.ts";
 import { saysWord } from "./asked.ts";
 import { readName } from "./detect.ts";
+import { givingBack } from "./effects.ts";
 import { amountsIn, countsIn, datesIn, dayOf, type NamedDays } from "./named-values.ts";
 import { stemOf } from "./stem.ts";
+import { vouched } from "./vouched.ts";
 import { wordsOf } from "./words.ts";
 
 // Whoever names one thing has not asked for another of its kind.
@@ -58,9 +60,6 @@ const deducted = /\b(?:less|minus|deduct(?:ing)?|keep(?:ing)?|apart from|except)
 
 const whole = new RegExp(`^\\s*${id.source}\\s*$`, "i");
 const naming: ReadonlySet<ArgumentFacts["role"]> = new Set(["target", "recipient", "other"]);
-/** Whose word a value is that need not be compared. */
-const vouched: ReadonlySet<string> = new Set(["task", "directory", "trusted"]);
-
 /** Arguments that say what becomes of a thing, by the last word of their names. */
 const outcomes: ReadonlySet<string> = new Set("status state stage action decision outcome resolution verdict disposition phase".split(" "));
 /** What nobody decides by the way. */
@@ -75,7 +74,7 @@ const isOf = (words: ReadonlySet<string>, name: string): boolean => readName(nam
 const deepest = 3;
 
 /** Tools that give money back, or say what is owed: how much that is, own records say, or whoever asks for it. A bill that is paid says so itself. */
-const givesBack: ReadonlySet<string> = new Set("refund refunds reimburse reimbursement repay rebate chargeback credit credits compensate compensation goodwill".split(" "));
+const givesBack: ReadonlySet<string> = new Set([...givingBack, ..."reimbursement credit credits compensate compensation goodwill".split(" ")]);
 const bills: ReadonlySet<string> = new Set("invoice invoices bill bills quote quotes".split(" "));
 const makes: ReadonlySet<string> = new Set("create send issue raise make add draft".split(" "));
 const isOwed = remembered(names, (tool) => {

@@ -156,15 +156,16 @@ interface Task {
 const mostTools = 1000;
 
 const readTask: (task: string) => Task = remembered({ most: 256, longest: mostChars }, (task) => {
-  const text = task.slice(0, mostChars).toLowerCase().replaceAll("’", "'").replace(answering, "show me").replace(reminding, "please");
+  const plain = task.slice(0, mostChars).toLowerCase().replaceAll("’", "'");
+  const text = plain.replace(answering, "show me").replace(reminding, "please");
   const rewritten = sayings.reduce((said, [saying, meaning]) => said.replace(saying, meaning), text);
-  const words = wordsIn(rewritten);
+  const [own, words] = [wordsIn(text), wordsIn(rewritten)];
   const found = new Set<CallEffect>();
   const stemsIn = (all: readonly string[], whole = /^$/): Set<string> => new Set(heard(all).flatMap(([word, isDenied]) => (isDenied ? [] : [word, ...(whole.test(word) ? [] : word.split("-"))].map(stemOf))));
-  const stems = new Set([...stemsIn(wordsIn(text)), ...stemsIn(words)]);
+  const stems = new Set([...stemsIn(own), ...stemsIn(words)]);
   // Who speaks of a merge request has not asked to merge it.
   const meant = new Set([text.replace(requests, "$1-request"), rewritten].flatMap((said) => [...stemsIn(wordsIn(said.replace(question, withoutVerbs)), aRequest)]));
-  const denied = new Set(heard(wordsIn(text)).flatMap(([word, isDenied]) => (isDenied && !stems.has(stemOf(word)) ? [stemOf(word)] : [])));
+  const denied = new Set(heard(own).flatMap(([word, isDenied]) => (isDenied && !stems.has(stemOf(word)) ? [stemOf(word)] : [])));
   const verbs = new Set<number>();
   const addVerb = (word: string): void => verbsLike(stemOf(word)).forEach((row) => verbs.add(row));
   const asking = wordsIn(rewritten.replace(question, "what?"));
@@ -179,17 +180,19 @@ const readTask: (task: string) => Task = remembered({ most: 256, longest: mostCh
   if (auxiliary.test(text)) found.add("read");
   for (const [saying, meant] of idioms) if (saying.test(text)) meant.split(" ").forEach(addVerb);
   if (fileName.test(task)) for (const all of [stems, meant]) all.add(stemOf("file"));
-  const isOf = (nouns: ReadonlySet<string>): boolean => words.some((word) => nouns.has(word));
+  const isOf = (nouns: ReadonlySet<string>, among = words): boolean => among.some((word) => nouns.has(word));
   if ((found.has("write") || found.has("egress")) && isOf(payments)) found.add("money");
   if (found.has("write") && isOf(guests)) found.add("egress");
-  const isLook = onlyTells.test(task.slice(0, mostChars).toLowerCase().replaceAll("’", "'"));
+  const isLook = onlyTells.test(plain);
   const [pushes, codes] = [!isLook && pushing.test(text), !isLook && coding.test(text)];
-  if (isLook) for (const all of [found, verbs, meant]) all.clear();
+  if (isLook) {
+    for (const all of [found, verbs, meant]) all.clear();
+    found.add("read");
+  }
   if (pushes) found.add("write").add("egress");
   if (pushes || codes) found.add("exec"); // What is to become a branch is built and tested.
-  const says = (nouns: ReadonlySet<string>): boolean => wordsIn(text).some((word) => nouns.has(word)); // In its own words: `post` stands for others too.
-  const browses = says(wide) || (says(web) && !address.test(task)) ? (["browse"] as const) : [];
-  if (isLook) found.add("read");
+  // In its own words: `post` stands for others too.
+  const browses = isOf(wide, own) || (isOf(web, own) && !address.test(task)) ? (["browse"] as const) : [];
   const effects = found.size === 0 ? [...browses, "read" as const, "write" as const] : [...browses, ...callEffects.filter((effect) => found.has(effect))].sort();
   const kinds = (of: (stem: string) => readonly number[]): ReadonlySet<number> => new Set([...stems].flatMap((stem) => of(stem)));
   return { effects, stems, denied, meant, things: kinds(thingsOf), doings: kinds(doingsOf), verbs, nouns: kinds(nounsLike), tellsMany: telling.test(text), pushes, codes, lets: letting.test(text), isOpen: [...stems].some((stem) => openDoings.has(stem)), ofTools: new Map() };

@@ -83,3 +83,6 @@ export const sortedEffects = (effects: Iterable<CallEffect>): readonly CallEffec
   const all = new Set(effects);
   return inOrder.filter((effect) => all.has(effect));
 };
+
+/** Words of tools that give money back. */
+export const givingBack: readonly string[] = "refund refunds reimburse repay rebate chargeback".split(" ");

@@ -1,6 +1,7 @@
-import type { ArgumentFacts, AskedPart, CallEffect, ValueOrigin } from "@lanyard/contract";
+import type { ArgumentFacts, AskedPart, CallEffect } from "@lanyard/contract";
 import { readName } from "./detect.ts";
 import { isVerb } from "./effects.ts";
+import { vouched } from "./vouched.ts";
 import { wordsOf } from "./words.ts";
 
 // A word that nobody has to ask for: it only tells something, to those who are known already, and nothing in it is of others or leads anywhere.
@@ -16,7 +17,6 @@ const withheld: ReadonlySet<string> = new Set(["confidential", "internal", "othe
 const own: ReadonlySet<string> = new Set(["internal"]);
 /** After that, whoever wrote it may be who acts. */
 const ordered: ReadonlySet<string> = new Set(["instructions", "impostor"]);
-const named: ReadonlySet<ValueOrigin> = new Set(["task", "directory", "trusted"]);
 /** A task that asks for one of these is work on something, of which those concerned are told. */
 const changes: ReadonlySet<AskedPart> = new Set(["write", "egress", "money", "destructive", "access"]);
 /** Arguments with which more goes out than words. */
@@ -47,14 +47,14 @@ export function isRemark({ tool, effects, facts, labels, asked }: Remark): boole
   const recipients = parts.flatMap(([, { role, origins, payees = [] }]) => [...(role === "recipient" ? origins : []), ...payees]);
   if (recipients.length === 0) return false;
   const isAtHome = recipients.every((one) => one === "directory");
-  if (parts.some(([, part]) => part.labels.some((label) => withheld.has(label) && !(isAtHome && own.has(label))) || part.links?.some((one) => !named.has(one)))) return false;
+  if (parts.some(([, part]) => part.labels.some((label) => withheld.has(label) && !(isAtHome && own.has(label))) || part.links?.some((one) => !vouched.has(one)))) return false;
   if (isAtHome) return true;
-  return telling.has(wordsOf(tool).find(isVerb) ?? "") && asked.some((one) => changes.has(one)) && recipients.every((one) => named.has(one)) && parts.every(([name, part]) => concerns(readName(name).words, part));
+  return telling.has(wordsOf(tool).find(isVerb) ?? "") && asked.some((one) => changes.has(one)) && recipients.every((one) => vouched.has(one)) && parts.every(([name, part]) => concerns(readName(name).words, part));
 }
 
 /** Whether an argument tells no more than words, to a few, and of nothing but what is known. */
 function concerns(words: readonly string[], { role, origins, path, email }: Said): boolean {
   if (path !== undefined || (email?.addresses.length ?? 0) > mostTold) return false;
   if (role === "recipient") return !words.some((word) => audiences.has(word)) || origins.every((one) => one !== "trusted");
-  return (role !== "target" && !words.some((word) => enclosures.has(word))) || origins.every((one) => named.has(one));
+  return (role !== "target" && !words.some((word) => enclosures.has(word))) || origins.every((one) => vouched.has(one));
 }

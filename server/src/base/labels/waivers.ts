@@ -1,4 +1,5 @@
-import type { ArgumentFacts, JsonObject, PathFacts, ValueOrigin } from "@lanyard/contract";
+import type { ArgumentFacts, JsonObject, PathFacts } from "@lanyard/contract";
+import { vouched } from "../extract/vouched.ts";
 import { remembered } from "../remembered.ts";
 import { textsOf } from "./classifier.ts";
 
@@ -31,7 +32,6 @@ const waives = (text: string): boolean => text.length <= longest && waiver.test(
 const taskWaives = remembered({ most: 256, longest }, waives);
 
 const ofPrograms: ReadonlySet<PathFacts["kinds"][number]> = new Set(["source", "settings", "manifest"]);
-const said: ReadonlySet<ValueOrigin> = new Set(["task", "directory", "trusted"]);
 
 /**
  * The facts of a call with the label `waiver` where an argument says that no check is needed, unless the task says so or all of it is the word of somebody who is
@@ -39,7 +39,7 @@ const said: ReadonlySet<ValueOrigin> = new Set(["task", "directory", "trusted"])
  */
 export function markWaivers(task: string, args: JsonObject, facts: Readonly<Record<string, ArgumentFacts>>): Readonly<Record<string, ArgumentFacts>> {
   if (Object.values(facts).some(({ path }) => path?.kinds.some((kind) => ofPrograms.has(kind)))) return facts;
-  const waiving = Object.entries(facts).filter(([name, { origins }]) => origins.some((one) => !said.has(one)) && textsOf(args[name] ?? null, name).some(({ text }) => waives(text)));
+  const waiving = Object.entries(facts).filter(([name, { origins }]) => origins.some((one) => !vouched.has(one)) && textsOf(args[name] ?? null, name).some(({ text }) => waives(text)));
   if (waiving.length === 0 || taskWaives(task)) return facts;
   return { ...facts, ...Object.fromEntries(waiving.map(([name, own]) => [name, { ...own, labels: [...new Set([...own.labels, "waiver"])].sort() }])) };
 }

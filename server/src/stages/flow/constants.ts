@@ -1,4 +1,5 @@
 import { isObject, type ArgumentFacts, type CallEffect, type Json, type JsonObject, type ToolDefinition } from "@lanyard/contract";
+import { givingBack } from "../../base/extract/effects.ts";
 import { wordsOf } from "../../base/extract/words.ts";
 
 const known = new WeakMap<ToolDefinition, Readonly<Record<string, ReadonlySet<string>>>>();
@@ -33,7 +34,7 @@ interface PayingCall {
 }
 
 /** Tools that give money back: whoever paid gets it, if nobody else is named. */
-const givesBack = new Set("refund refunds reimburse return repay rebate void chargeback reverse reversal back".split(" "));
+const givesBack = new Set([...givingBack, ..."return void reverse reversal back".split(" ")]);
 /** Where the money came from. Nothing that somebody sets (`default`, `primary`) and nothing that could be whoever calls (`self`), for these need not be it. */
 const payer = /^(?:original|origin|originating|source|payer|sender|same|unchanged)$/;
 /** No account and nobody is called so. */

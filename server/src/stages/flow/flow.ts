@@ -149,7 +149,8 @@ export class Flow {
 
   /** Somebody says that the session has seen data of these classes. */
   mark(principal: Principal, labels: readonly string[]): void {
-    for (const label of labels) this.#memoryOf(principal).labels.add(label);
+    const memory = this.#memoryOf(principal);
+    for (const label of labels) memory.labels.add(label);
   }
 
   /** The session is over. */
@@ -385,4 +386,5 @@ const mostAdditions = 16;
 const rootOf = ({ chain, session }: Pick<Principal, "chain" | "session">): string => chain[0] ?? session;
 
 const none: ReadonlySet<string> = new Set();
+/** Stands for what came back and nobody has read. */
 const unseen: Answer = { result: {} };

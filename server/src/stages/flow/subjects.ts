@@ -34,7 +34,11 @@ function subjectIn(value: unknown): string | null {
 }
 
 /** Whether a record of this name within another tells more of the one whose that is: `owner`, `billing_contact`; in a list, one of its `contacts`. */
-const tellsMore = remembered(names, (field) => ((words) => parts.has(words.at(-1) ?? "") || (people.has(words.at(-1) ?? "") && (words.length === 1 || words.at(-1) !== "from")))(wordsOf(field))); // `paid_from` is an account
+const tellsMore = remembered(names, (field) => {
+  const words = wordsOf(field);
+  const last = words.at(-1) ?? "";
+  return parts.has(last) || (people.has(last) && (words.length === 1 || last !== "from")); // `paid_from` is an account
+});
 const ofList = remembered(names, (field) => several.has(wordsOf(field).at(-1) ?? ""));
 const parts = wordSet("owner billing shipping invoicing delivery details profile");
 const several = wordSet("contacts owners admins emails phones");

@@ -210,7 +210,7 @@ export class Tracing {
   /** Whether an address has nothing in it that its host could send on, or be told. */
   #isPlainPage(index: number): boolean {
     const { norm, from, to } = this.#lexer;
-    return /^(?:https?:\/\/)?[\w.-]+(?::\d+)?(?:\/[\w.~/-]*(?<=\w)(?::[\w.-]+)?|\/[\w.~/-]*)?$/.test(String.fromCharCode(...norm.subarray(from[index] ?? 0, Math.min(to[index] ?? 0, (from[index] ?? 0) + longestPage + 1)))) && (to[index] ?? 0) - (from[index] ?? 0) <= longestPage;
+    return /^(?:https?:\/\/)?[\w.-]+(?::\d+)?(?:\/[\w.~/-]*(?:(?<=\w):[\w.-]+)?)?$/.test(String.fromCharCode(...norm.subarray(from[index] ?? 0, Math.min(to[index] ?? 0, (from[index] ?? 0) + longestPage + 1)))) && (to[index] ?? 0) - (from[index] ?? 0) <= longestPage;
   }
 
   /** Whether the host of an address vouches for its pages: one of the directory, or one that the task names by itself, and so the site as a whole. Who names one page has named no other. */

@@ -5,10 +5,10 @@ import type { ShellCall } from "./call.ts";
 // command tells them to run anything else. Any other option or word makes them programs that can do anything.
 
 const flags = "-- -v -q -s -x -f -j -n -u -w --run --ci --coverage --bail --verbose --quiet --silent --watch=false --no-watch --noEmit --fix --check --write --frozen-lockfile --immutable --no-audit --no-fund --prefer-offline --release --all --workspace --all-targets --all-features --race -race --failfast -failfast --short -short --update --strict --tb=short --no-cov --pretty --cache -run -k -t -v=1 -cover -vv -rA --runInBand --bail=1 --reporter=verbose --reporter=dot --reporter=json --reporter=line --grep --filter --lib --bin --locked --offline --workspaces --if-present --tests --no-daemon --stacktrace";
-const words = new Set(flags.split(" "));
+const known = new Set(flags.split(" "));
 /** Options that say how often, how long or how many at once. */
 const counting = /^--?(?:count|timeout|testTimeout|test-timeout|p|parallel|jobs|retry|retries|repeat|repeat-each|maxWorkers|max-workers|workers|maxfail|max-failures|shard|seed|cpu|benchtime|C)=[\w.]+(?:\/\d+)?$/;
-const known = { has: (text: string): boolean => words.has(text) || counting.test(text) };
+const isKnown = (text: string): boolean => known.has(text) || counting.test(text);
 /** A name, a path within the project, a pattern of tests: nothing that leads elsewhere. */
 const plain = /^(?!\/|~|\.\.)(?!.*(?:\.\.\/|:\/\/|=))[\w@.,:/+*-]+$/;
 /** `:app:testDebugUnitTest` tests. */
@@ -58,7 +58,7 @@ export function isOfProject({ name: called, words }: ShellCall): boolean {
   const texts = name === "npx" && /^--no(?:-install)?$/.test(all[0] ?? "") ? all.slice(1) : all; // what is not installed is not fetched
   const operands = texts.filter((text) => !text.startsWith("-"));
   const [first, ...others] = operands.map((text) => (name === "gradle" ? (task.exec(text)?.[1] ?? text) : text));
-  if (!texts.every((text) => known.has(text) || plain.test(text)) || texts.some((text) => text.startsWith("-") && !known.has(text))) return false;
+  if (!texts.every((text) => isKnown(text) || plain.test(text)) || texts.some((text) => text.startsWith("-") && !isKnown(text))) return false;
   if (operands.some((text) => outward.test(text))) return false;
   if (allowed !== null && (first === undefined || !allowed.has(first) || texts[0] !== operands[0])) return false;
   return first !== "install" && first !== "i" ? true : others.length === 0; // Packages that are named come from outside.
