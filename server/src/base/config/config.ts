@@ -8,6 +8,7 @@ import type { AlertRules } from "./alerts.ts";
 import type { Budget } from "./budgets.ts";
 import type { CredentialEntry } from "./credentials.ts";
 import type { OwnLabels, YieldsFile } from "./labels.ts";
+import type { ResourceTrust } from "./resource-trust.ts";
 import type { StopRules } from "./stop.ts";
 
 /** lanyard.yaml as the daemon uses it: checked, references resolved, defaults filled in, paths absolute. Immutable. */
@@ -44,8 +45,10 @@ export interface Config {
   readonly notify: ReadonlyMap<string, readonly string[]>;
   /** Contracts by Cedar action id: `<server>/<tool>`. */
   readonly tools: ReadonlyMap<string, ToolContract>;
-  /** What results are, by the name of a server, the Cedar action id of a tool, or the `resourceKey` of what is touched: see `yieldsOf`. */
+  /** What results are, by the name of a server or the Cedar action id of a tool: see `yieldsOf`. */
   readonly yields: ReadonlyMap<string, YieldsFile>;
+  /** Whose word it is what is read in a resource, by its type. */
+  readonly trust: ReadonlyMap<string, ResourceTrust>;
   /** Which tasks ask for calls, by Cedar action id; of tools that are absent their names tell. */
   readonly askedBy: ReadonlyMap<string, AskedBy>;
   /** Data classes beside the built-in ones. */

@@ -5,7 +5,7 @@ import type { AskedBy } from "../extract/asked.ts";
 import type { DeclaredArguments } from "../extract/declared.ts";
 import { declaredArguments } from "./arguments.ts";
 import type { ContractFile } from "./contract-shape.ts";
-import { resourceKey, type YieldsFile } from "./labels.ts";
+import type { YieldsFile } from "./labels.ts";
 import { readyContract, readyContracts } from "./ready.ts";
 import type { ConfigFile } from "./schema.ts";
 import { nearest, type Path, type YamlSource } from "./source.ts";
@@ -111,6 +111,5 @@ export const askedByOfAll = (shape: ConfigFile): ReadonlyMap<string, AskedBy> =>
 export function yieldsOfAll(shape: ConfigFile): ReadonlyMap<string, YieldsFile> {
   const servers = Object.entries(shape.servers ?? {}).map(([name, { yields }]) => [name, yields] as const);
   const tools = [...spoken(shape)].map(([action, { own, ready }]) => [action, own.yields ?? ready.yields] as const);
-  const resources = Object.entries(shape.resources ?? {}).flatMap(([type, entries]) => Object.entries(entries).map(([id, { yields = {} }]) => [resourceKey({ type, id }), yields] as const));
-  return new Map([...servers, ...tools, ...resources].flatMap(([name, yields]) => (yields === undefined ? [] : [[name, yields]])));
+  return new Map([...servers, ...tools].flatMap(([name, yields]) => (yields === undefined ? [] : [[name, yields]])));
 }

@@ -1,6 +1,7 @@
-import { parseJson, type ResourceFact } from "@lanyard/contract";
+import type { ResourceFact } from "@lanyard/contract";
 import { z } from "zod";
 import { patternProblem } from "../labels/patterns.ts";
+import { isTrustedPlace, type ResourceTrust } from "./resource-trust.ts";
 import type { Path } from "./source.ts";
 
 /** What the results of a server or a tool are, as the organisation says. */
@@ -63,56 +64,15 @@ export const ownLabels = ({ patterns = {}, sets = {} }: LabelsFile, absolute: (p
   sets: new Map(Object.entries(sets).map(([name, { file, label }]) => [name, { file: absolute(file), label }])),
 });
 
-/** What a resource is called among those that `yields` speaks of: no server and no tool has such a name. */
-export const resourceKey = ({ type, id }: Pick<ResourceFact, "type" | "id">): string => `${type}::${JSON.stringify(id)}`;
-
-/** Whether a name of resources stands for all that begin so: `/work/*`. `*` alone is every other. */
-export const isBeginning = (id: string): boolean => id.length > 1 && id.endsWith("*");
-
-/** By type, what is said of resources whose names begin so, the longest first. */
-const known = new WeakMap<ReadonlyMap<string, YieldsFile>, ReadonlyMap<string, readonly (readonly [string, YieldsFile])[]>>();
-
-function beginningsIn(yields: ReadonlyMap<string, YieldsFile>): ReadonlyMap<string, readonly (readonly [string, YieldsFile])[]> {
-  let found = known.get(yields);
-  if (found === undefined) {
-    const all = [...yields].flatMap(([key, one]) => {
-      const at = key.indexOf('::"');
-      const id = at < 0 ? "" : (parseJson(key.slice(at + 2)) as string);
-      return isBeginning(id) ? [{ type: key.slice(0, at), one: [placeOf(id.slice(0, -1)) ?? "", one] as const }] : [];
-    });
-    found = new Map([...Map.groupBy(all, ({ type }) => type)].map(([type, ofType]) => [type, ofType.map(({ one }) => one).sort(([a], [b]) => b.length - a.length)]));
-    known.set(yields, found);
-  }
-  return found;
-}
-
-/** A name as it is compared with such beginnings: without regard to case, as a path without what leads nowhere; null where it may lead elsewhere. */
-const placeOf = (id: string): string | null => (/[\\%]|(?:^|\/)\.\.(?:\/|$)/.test(id) ? null : id.toLowerCase().replace(/\/(?:\.?\/)+/g, "/").replace(/^(?:\.?\/)+/, ""));
-
-/** What is said of a resource: by its name, by the longest beginning of it, or of all others. */
-function ofResource(yields: ReadonlyMap<string, YieldsFile>, { type, id }: Pick<ResourceFact, "type" | "id">): YieldsFile | undefined {
-  const own = yields.get(resourceKey({ type, id }));
-  if (own !== undefined) return own;
-  const beginnings = beginningsIn(yields).get(type);
-  if (beginnings !== undefined) {
-    const place = placeOf(id);
-    if (place === null) return undefined;
-    const [, found] = beginnings.find(([beginning]) => place.startsWith(beginning)) ?? [];
-    if (found !== undefined) return found;
-  }
-  return yields.get(resourceKey({ type, id: "*" }));
-}
-
 /**
  * A tool's own words count before its server's, each by itself, and both before those of what a call touches, all of which must be trusted; where all are
  * silent, nothing is trusted. Labels of what is touched are no part of it.
  */
-export function yieldsOf({ yields }: { readonly yields: ReadonlyMap<string, YieldsFile> }, server: string, action: string, touched: readonly ResourceFact[] = []): Yields {
+export function yieldsOf({ yields, trust: places }: { readonly yields: ReadonlyMap<string, YieldsFile>; readonly trust: ReadonlyMap<string, ResourceTrust> }, server: string, action: string, touched: readonly ResourceFact[] = []): Yields {
   const own = yields.get(action);
   const all = yields.get(server);
   const said = own?.trust === undefined && own?.except === undefined && own?.author === undefined ? all : own;
-  const ofTouched = touched.map((resource) => ofResource(yields, resource));
-  const trust = ofTouched.length > 0 && ofTouched.every((one) => one?.trust === "trusted") ? "trusted" : "untrusted";
+  const trust = touched.length > 0 && touched.every((resource) => isTrustedPlace(places, resource)) ? "trusted" : "untrusted";
   const author = new Map(Object.entries(said?.author ?? {}).map(([field, known]) => [field, new Set(known.map((one) => one.toLowerCase()))] as const));
   return { labels: [...new Set(own?.labels ?? all?.labels ?? [])].sort(), trust: said?.trust ?? trust, except: new Set(said?.except ?? []), author };
 }

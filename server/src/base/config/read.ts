@@ -12,7 +12,8 @@ import { credentialEntry, neededBy } from "./credentials.ts";
 import { credentialsIn } from "./environment.ts";
 import { dataFolder, readConfigBytes, tooLarge } from "./file.ts";
 import { hint, tellIssues } from "./issues.ts";
-import { checkLabels, isBeginning, ownLabels } from "./labels.ts";
+import { checkLabels, ownLabels } from "./labels.ts";
+import { isBeginning, resourceTrust } from "./resource-trust.ts";
 import { configShape, knownKeys, type ConfigFile } from "./schema.ts";
 import { stopRules } from "./stop.ts";
 import { yamlSource, type Path, type YamlSource } from "./source.ts";
@@ -212,6 +213,7 @@ function build(shape: ConfigFile, listen: Config["listen"], file: string, hash: 
     notify: new Map(Object.entries(Array.isArray(shape.approvals?.notify) ? { "*": shape.approvals.notify } : (shape.approvals?.notify ?? {}))),
     tools: toolContracts(shape),
     yields: yieldsOfAll(shape),
+    trust: map(shape.resources, resourceTrust),
     askedBy: askedByOfAll(shape),
     labels: ownLabels(shape.labels ?? {}, (path) => resolve(folder, path)),
     undo: { agent: shape.undo?.agent ?? null, by: shape.undo?.by ?? [], contracts: undoContracts(shape) },
