@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { namesAnother as namesAnotherThan, namesThing } from "./another.ts";
 
 type Args = Parameters<typeof namesAnotherThan>;
-const namesAnother = (own: string, args: Args[2], of: Args[3], tool = "x"): boolean => namesAnotherThan(tool, { own, task: own }, args, of);
+const made: ReadonlySet<string> = new Set();
+const namesAnother = (own: string, args: Args[2], of: Args[3], tool = "x"): boolean => namesAnotherThan(tool, { own, task: own, made }, args, of);
 
 const facts = { id: { role: "target", origins: [] }, to: { role: "recipient", origins: [] }, mode: { role: "other", origins: [] }, text: { role: "content", origins: [] } } as const;
 const task = "Reader V-51240 writes of the fee F-77. Waive it, see also FN-O-9912 and RFC-2616, by 2026-05-18.";
@@ -100,7 +101,12 @@ it("is none of what somebody says to whom the task leaves it, but for kinds that
   const named = { id: { role: "target", origins: ["trusted"] } } as const;
   const own = "They took the payment twice, AC-1201. If so give back the second one, as she writes";
   const task = `${own}\ncreated by the retry job, duplicate of INV-88219; see AC-1300`;
-  expect([namesAnotherThan("x", { own, task }, { id: "INV-88277" }, named), namesAnotherThan("x", { own, task }, { id: "AC-1300" }, named), namesAnotherThan("x", { own, task }, { id: "AC-1400" }, named)]).toEqual([false, false, true]);
+  expect([namesAnotherThan("x", { own, task, made }, { id: "INV-88277" }, named), namesAnotherThan("x", { own, task, made }, { id: "AC-1300" }, named), namesAnotherThan("x", { own, task, made }, { id: "AC-1400" }, named)]).toEqual([false, false, true]);
+});
+
+it("is nothing that the session's own calls have made", () => {
+  const sends = (made: readonly string[]): boolean => namesAnotherThan("send", { own: "Make Q-4471 anew", task: "Make Q-4471 anew", made: new Set(made) }, { files: ["Q-4502"] }, { files: { role: "target", origins: ["trusted"] } });
+  expect([sends([]), sends(["to"]), sends(["files"])]).toEqual([true, true, false]);
 });
 
 it("is what a stranger alone says is to be given back or is owed, and no bill that is paid", () => {

@@ -116,7 +116,7 @@ export type Comparable = Pick<ArgumentFacts, "role" | "money" | "origins">;
  * (`status: cancelled`) of which it says no word, whatever states records have. Of the days, amounts and counts none that somebody who is trusted has said. Words of texts do not count. What those say to whom the task
  * leaves it may be added to what it names, and makes no kind one that it names: a record has ids in it by the way.
  */
-export function namesAnother(tool: string, { own, task }: { readonly own: string; readonly task: string }, args: JsonObject, facts: Readonly<Record<string, Comparable>>): boolean {
+export function namesAnother(tool: string, { own, task, made }: { readonly own: string; readonly task: string; readonly made: ReadonlySet<string> }, args: JsonObject, facts: Readonly<Record<string, Comparable>>): boolean {
   const { ids, shapes, days, counts, isNumbered, most, leavesOpen } = namesOf(own);
   const more = namesOf(task);
   const { all, numbers } = more;
@@ -136,8 +136,9 @@ export function namesAnother(tool: string, { own, task }: { readonly own: string
   const some = (value: Json | undefined, isAnother: (text: string) => boolean): boolean => (Array.isArray(value) ? value.slice(0, mostIds).some((one) => some(one, isAnother)) : typeof value === "string" && isAnother(value));
   return Object.keys(args).some((name) => {
     const { role = "other", money, origins = [] } = facts[name] ?? {};
-    if (naming.has(role) && ids.size > 0 && some(args[name], isAnotherId)) return true;
-    if (naming.has(role) && shapes.size > 0 && some(args[name], isAnotherBare)) return true;
+    const isNaming = naming.has(role) && !made.has(name); // What the session's own call has made is what was asked for.
+    if (isNaming && ids.size > 0 && some(args[name], isAnotherId)) return true;
+    if (isNaming && shapes.size > 0 && some(args[name], isAnotherBare)) return true;
     if (isNumbered && role !== "content" && isOtherNumber(args[name], readName(name).words, numbers)) return true;
     if (counts.things.size > 0 && role !== "content" && !origins.some((origin) => vouched.has(origin)) && isAnotherCount(args[name], readName(name).words, { things: counts.things, numbers: more.counts.numbers })) return true; // Small numbers are of nobody.
     const isVouched = origins.every((origin) => vouched.has(origin));

@@ -263,8 +263,8 @@ test("a change of a budget is asked for by how much is to go where", () => {
 });
 
 test("who only wants to know asks for no change, whatever else is said", () => {
-  for (const task of ["Who has more of our kegs? I only want to know, write nothing off", "What has she uploaded, and what is missing? I only need a list", "Read the two and pay attention to the fees. Nothing to change, just tell me", "What has come in about the checkout since Monday? Just a short list for the standup"]) expect([effectsAsked(task), asks(task, "x/y", ["write"], ["list", "off", "pay", "write"])], task).toEqual([["read"], ""]);
-  for (const task of ["Refund her, I only want to know when it is done", "Cancel it, I just need to know that it is out of the way", "Cancel it and change nothing else", "Update the page. Just a short list to Ana, please", "Send Ana just a short list"]) expect(effectsAsked(task).some((one) => one !== "read"), task).toBe(true);
+  for (const task of ["Who has more of our kegs? I only want to know, write nothing off", "What has she uploaded, and what is missing? I only need a list", "Read the two and pay attention to the fees. Nothing to change, just tell me", "What has come in about the checkout since Monday? Just a short list for the standup", "Who leaves, what beds does that write off, what is on the list? Just give me a quick rundown"]) expect([effectsAsked(task), asks(task, "x/y", ["write"], ["list", "off", "pay", "write"])], task).toEqual([["read"], ""]);
+  for (const task of ["I only want to understand it, put a short summary into #payments", "Refund her, I only want to know when it is done", "Cancel it, I just need to know that it is out of the way", "Cancel it and change nothing else", "Update the page. Just a short list to Ana, please", "Send Ana just a short list"]) expect(effectsAsked(task).some((one) => one !== "read"), task).toBe(true);
 });
 
 test("`off` is not in every task that has an `of`", () => {
@@ -277,12 +277,20 @@ test("a question asks for nothing but an answer, and what stands beside it for w
   for (const task of ["Can you pay the invoice?", "How about paying the invoice? Then pay it"]) expect(effectsAsked(task), task).toContain("money");
 });
 
+test("what is simple is just done, and a change that is to get in is merged", () => {
+  expect(["Anything in my mail for today? If it is simple do it for me", "Go through the queue, whatever is easy just do it", "Routine stuff just do, the rest I will"].map((task) => asks(task, "x/y", ["write"], ["handle"]))).toEqual(Array(3).fill("action object"));
+  expect([asks("Look at #1482 and get it in if it is ready", "gh/x", ["write"], ["merge"]), asks("Get it in touch with reality", "gh/x", ["write"], ["merge"])].map((one) => one.includes("object"))).toEqual([true, false]);
+});
+
 test.each([
   ["Fix #1 and open a PR", true],
   ["Open a draft pull request", true],
   ["Fix it and push", true],
   ["Push fix/12 when it is green", true],
   ["As a merge request, please", true],
+  ["main is red, can you sort it out? A PR is fine.", true],
+  ["Bring our client up to it, on a branch.", true],
+  ["Is it on a branch that I know?", false],
   ["Review PR 5", false],
   ["What does the PR do?", false],
   ["Don't push", false],

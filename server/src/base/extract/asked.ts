@@ -84,6 +84,8 @@ const sayings: readonly (readonly [RegExp, string])[] = [
   [/\bget (?=(?:[^\s.;!?]+ ){1,6}paid\b)/g, "arrange pay "],
   [/\bget (?=(?:[^\s.;!?]+ ){1,5}(?:done|out to|back to|over to|seen|moved|changed|fixed|sorted|sent|updated|booked|cancelled|replaced|renewed|signed|approved|paid|shipped|delivered)\b)/g, "arrange "],
   [/\bdo (?=(?:what|whatever|as|it all)\b|(?:all )?(?:the|my|his|her|their) (?:\w+ )?(?:things|todos?|tasks|actions|steps|rest)\b)/g, "handle "],
+  [/\bjust do\b(?= (?:it|so|that|them)\b|\s*[,;.])|\bdo it (?=for me\b)/g, "handle "],
+  [/\bget (?=(?:it|this|that|them|[#!]?\d+) (?:in|landed)\b(?! (?:touch|order|shape|there|the|an?|on|by|time|hand|place)\b))/g, "merge "],
   [/\baddress (?=(?:the|this|these|those|all|any|every|it|them|review|open)\b)/g, "resolve "],
   [/\b(?:make|place|do) (?:an?|the|my|that|this) (?:new )?(?:(reservation|booking)|order|payment|purchase|transfer|donation)\b/g, "pay $1"],
   [joining, "$1 access"],
@@ -100,7 +102,9 @@ const withoutVerbs = (asked: string): string => asked.replace(/\p{L}[\p{L}'-]*/g
 const answering = /\b(?:tell|inform|notify|warn) (?:me|us)\b|\blet (?:me|us) know\b/g;
 
 /** Whoever says this asks for no change, whatever else is said. */
-const onlyTells = /\bi (?:only|just) (?:want(?:ed)?|need) (?:to (?:know|compare|see|understand|be prepared|read)\b(?! (?:when|that|once|if|whether) (?:it|she|he|they|this|that|you)\b)|(?:an?|the|your) (?:\w+ )?(?:list|table|summary|overview|opinion|view|answer|figures?|numbers?)\b)|\bnothing (?:to change|needs? (?:to be changed|changing))\b|\bchange nothing\b(?! else\b)|\b(?:just|only) tell me\b|(?:^|[.!?;:\n]\s{0,4})(?:just|only) (?:an?|the) (?:\w+ ){0,2}(?:list|table|summary|overview|gist|figures?|numbers?)\b(?! to\b)/;
+const onlyTells = /\bi (?:only|just) (?:want(?:ed)?|need) (?:to (?:know|compare|see|understand|be prepared|read)\b(?! (?:when|that|once|if|whether) (?:it|she|he|they|this|that|you)\b)|(?:an?|the|your) (?:\w+ )?(?:list|table|summary|overview|rundown|recap|opinion|view|answer|figures?|numbers?)\b)|\bnothing (?:to change|needs? (?:to be changed|changing))\b|\bchange nothing\b(?! else\b)|\b(?:just|only) tell me\b|(?:^|[.!?;:\n]\s{0,4})(?:just|only) (?:give me |i need )?(?:an?|the|your) (?:\w+ ){0,2}(?:list|table|summary|overview|rundown|recap|gist|figures?|numbers?)\b(?! to\b)/;
+/** What was found out goes to others all the same: `I only want to know why, put it into #ops`. */
+const posting = /\b(?:put|post|drop|send|leave|write)\b[^.;!?\n]{1,80} (?:to|in|into|on) [#@]\w/;
 
 /** Whoever says this denies nothing. */
 const reminding = /\b(?:(?:do not|don't|never) (?:forget|hesitate|fail)(?: to)?|without (?:further |any )?delay|not only)\b/g;
@@ -183,7 +187,7 @@ const readTask: (task: string) => Task = remembered({ most: 256, longest: mostCh
   const isOf = (nouns: ReadonlySet<string>, among = words): boolean => among.some((word) => nouns.has(word));
   if ((found.has("write") || found.has("egress")) && isOf(payments)) found.add("money");
   if (found.has("write") && isOf(guests)) found.add("egress");
-  const isLook = onlyTells.test(plain);
+  const isLook = onlyTells.test(plain) && !posting.test(plain);
   const [pushes, codes] = [!isLook && pushing.test(text), !isLook && coding.test(text)];
   if (isLook) {
     for (const all of [found, verbs, meant]) all.clear();

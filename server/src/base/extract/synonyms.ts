@@ -163,13 +163,13 @@ export const sayings: readonly (readonly [RegExp, string])[] = [
 
 const pull = "(?:pull|merge) requests?|prs?|mrs?";
 /** That a branch is to be pushed, or that what is done is to become a pull request. */
-export const pushing = said(`push (?!(?:back|(?:${within(4)})?(?:back|forward|to (?:mon|tues|wednes|thurs|fri|satur|sun)day))\\b)(?:it|this|that|the|my|your|a|to|up|branch|changes?|fix|everything)\\b|push(?=\\s*(?:$|[.,;!?\\n]))|push \\S*[/-]\\S+|(?:open|create|raise|make|submit|file|prepare|send|put (?:in|up)|start) (?:${within(3)})?(?:${pull})\\b|(?:as|in|into|with) an? (?:draft )?(?:${pull})\\b|(?:put|leave|have) (?:${within(4)})?on (?:a|its own|a new|a separate|a feature) branch\\b`);
+export const pushing = said(`push (?!(?:back|(?:${within(4)})?(?:back|forward|to (?:mon|tues|wednes|thurs|fri|satur|sun)day))\\b)(?:it|this|that|the|my|your|a|to|up|branch|changes?|fix|everything)\\b|push(?=\\s*(?:$|[.,;!?\\n]))|push \\S*[/-]\\S+|(?:open|create|raise|make|submit|file|prepare|send|put (?:in|up)|start) (?:${within(3)})?(?:${pull})\\b|(?:as|in|into|with) an? (?:draft )?(?:${pull})\\b|an? (?:draft )?(?:${pull}) (?:is (?:fine|enough|ok|okay)|will do|would (?:do|be))\\b|on a (?:new |separate |feature )?branch(?=\\s*(?:$|[.,;!?\\n]))|(?:put|leave|have) (?:${within(4)})?on (?:a|its own|a new|a separate|a feature) branch\\b`);
 
 /** That somebody is to be let read something. */
 export const letting = said(`(?:let|have) (?!me\\b|us\\b)(?:${within(4)})(?:read|see|view|look at|open|access|have)`);
 
 /** That code is worked on, so that the work is to be had: on a branch of its own. */
-export const coding = said(`fix|implement|refactor|rewrite|patch|upgrade|bump|migrate|port|bring (?:${within(4)})?in line|(?:get|make|turn) (?:${within(4)})?(?:green|pass|compile|build)(?: again)?`);
+export const coding = said(`fix|implement|refactor|rewrite|patch|upgrade|bump|migrate|port|bring (?:${within(4)})?(?:in line|up to (?:it|date))|(?:get|make|turn) (?:${within(4)})?(?:green|pass|compile|build)(?: again)?`);
 
 /** Row of the verbs with which somebody is told something. */
 export const tellingRow = verbsLike(stemOf("tell"))[0] ?? -1;

@@ -77,3 +77,7 @@ test("letters with blanks between them are words, and short lists of letters are
   expect(unfold("c.h.a.n.g.e.d").at(-1)?.text).toBe("changed");
   for (const text of ["options a b c d are there", "a + b = c", "1. 2. 3.", "U.S.A. and U.K.", "I a m"]) expect(unfold(text)).toHaveLength(1);
 });
+
+test("leaves the number of an account as it is, though it could be decoded", () => {
+  expect(unfold("BE19688414423512")).toHaveLength(1);
+});

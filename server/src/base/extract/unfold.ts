@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { gunzipSync, inflateSync } from "node:zlib";
 import { isObject, parseJson, type Json } from "@lanyard/contract";
+import { mod97 } from "../labels/checksums.ts";
 import { defaultLimits, type Limits } from "../limits.ts";
 
 /** What a text says once encodings are taken off. */
@@ -182,10 +183,13 @@ function stringsIn(text: string): readonly string[] {
   return found.reverse();
 }
 
+/** An IBAN in one word, of the many countries where it is of digits alone: a Belgian one is hexadecimal, too. */
+const isAccount = (digits: string): boolean => /^[A-Z]{2}\d{13,32}$/.test(digits) && mod97(digits.slice(4) + digits.slice(0, 4)) === 1;
+
 /** A run can begin before the encoded text does, since `/` and `-` are digits too: then it is one, two or three digits off. */
 function base64(digits: string, purse: Purse): readonly Found[] {
   const close = digits.replace(/[\r\n]+/g, "");
-  if (close.length < 11) return [];
+  if (close.length < 11 || isAccount(close)) return [];
   for (const skipped of close.length < 24 ? [0] : [0, 1, 2, 3]) {
     const bytes = Buffer.from(skipped === 0 ? close : close.slice(skipped), "base64");
     const packed = inflated(bytes, purse);
@@ -197,6 +201,7 @@ function base64(digits: string, purse: Purse): readonly Found[] {
 }
 
 function hexadecimal(digits: string): readonly Found[] {
+  if (isAccount(digits)) return [];
   for (const skipped of [0, 1]) {
     const text = textOf(Buffer.from(digits.slice(skipped), "hex"));
     if (text !== null) return [["hex", text]];

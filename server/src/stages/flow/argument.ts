@@ -4,6 +4,7 @@ import { accountsIn, payeesIn } from "../../base/extract/payees.ts";
 import { linkCodes, payeeCodes } from "./links.ts";
 import type { SessionMemory } from "./memory.ts";
 import type { Mentions } from "./mentions.ts";
+import { namesSite } from "./named-sites.ts";
 import type { PrintTable } from "./table.ts";
 import { isConstant, isNumeral, isTyped, type TracedLeaf, type Tracing } from "./tracing.ts";
 import { labelsOf, origin, originName, originOf } from "./values.ts";
@@ -128,7 +129,7 @@ export class ArgumentTracing implements TracedLeaf {
       if (this.#role === "other" && singleWord.test(text) && saysWord((this.#known as Known).task, text)) this.#origins |= 1 << origin.task;
       else if (!isConstant(text) && !(this.#constants.has(text) && !(this.#role === "recipient" && isTyped(text)))) {
         this.#trace(text, pointer);
-        this.#links |= linkCodes(text, this.#codesIn);
+        this.#links |= linkCodes(text, this.#codesIn, (host) => namesSite((this.#known as Known).task, host));
         if (this.#role !== "recipient") this.#links |= payeeCodes(accountsIn(text, this.#name), this.#codesIn);
         if (this.#isPaid) this.#payees |= payeeCodes(payeesIn(text, this.#name), this.#codesIn);
       } else if (this.#isMoney && isNumeral(text)) {

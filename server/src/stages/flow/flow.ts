@@ -34,6 +34,8 @@ export interface Traced {
   readonly own: string;
   /** Branches that its calls have begun. */
   readonly begun: ReadonlySet<string>;
+  /** Arguments with nothing in them that the task does not name and that did not come to be by a call of the session's own. */
+  readonly made: ReadonlySet<string>;
 }
 
 /** A call that was answered. */
@@ -69,6 +71,12 @@ interface Organisation {
 const isPart = (tag: Tag): boolean => tag === tags.piece || tag === tags.domain;
 const mostBegun = 256;
 const tellingLexemes = 3; // Shorter phrases are too common to say that a line repeats what was said before.
+
+function madeIn({ made }: SessionMemory, traced: Readonly<Record<string, ArgumentFacts>>): ReadonlySet<string> {
+  if (made.size === 0) return none;
+  const isMade = ({ sources = [], origins }: ArgumentFacts): boolean => !origins.includes("model") && sources.some(({ origin }) => origin !== "task") && sources.every(({ seq, origin }) => origin === "task" || (seq !== null && made.has(seq)));
+  return new Set(Object.keys(traced).filter((name) => isMade(traced[name] as ArgumentFacts)));
+}
 
 /** Where values came from: what sessions have read, and what is known by it of the arguments they send. */
 export class Flow {
@@ -109,7 +117,7 @@ export class Flow {
     const mentions = memory.subjects.size === 0 ? null : new Mentions(memory.subjects, memory.read.places);
     const known = { memory, task, directory: this.#organisation().directory, mentions, liftedOf: (text: string) => this.#liftedOf(memory, text) };
     const traced = Object.fromEntries(Object.keys(facts).map((name) => [name, this.#tracing.factsOf(known, { name, value: args[name] ?? null, own: facts[name] as ArgumentFacts, constants: constants[name] ?? none })]));
-    return { facts: mentions?.marked(traced) ?? traced, labels: memory.labelsBeside(principal.labels), task, own, begun: memory.begun };
+    return { facts: mentions?.marked(traced) ?? traced, labels: memory.labelsBeside(principal.labels), task, own, begun: memory.begun, made: madeIn(memory, traced) };
   }
 
   /**
@@ -120,6 +128,7 @@ export class Flow {
     const memory = this.#memoryOf(principal);
     for (const branch of begins) if (memory.begun.size < mostBegun) memory.begun.add(branch);
     const writing = effects.length > 0 && effects.every((effect) => effect === "read" || effect === "egress") ? null : new Writing();
+    if (writing !== null && memory.changing.size < mostBegun) memory.changing.add(seq);
     this.#said(memory, args, seq, writing);
     const owed = writing ? this.#options.written.keep(seq, writing) : [];
     if (owed.length > 0) this.#owed.set(seq, owed);
@@ -187,6 +196,7 @@ export class Flow {
       memory.delegation.record(record, { place: at, places: read.places, action }, isVouched);
     });
     const isOfTeller = memory.answerTo(said);
+    if (memory.changing.delete(said) && memory.made.size < mostBegun) memory.made.add(seq);
     for (const label of yields.all) memory.labels.add(label);
     let [place, labels, code, isUntrusted, isContact]: [number, number, 3 | 4, boolean, boolean] = [0, 0, origin.untrusted, !trusts && !parts.differ, false];
     if (isUntrusted || (answer === null && parts.differ)) memory.labels.add("untrusted");

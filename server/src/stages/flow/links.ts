@@ -11,9 +11,9 @@ const nowhere = /^(?:localhost|127(?:\.\d{1,3}){3}|(?!0x)(?=[\d-]*[a-z])[a-z0-9-
 
 /**
  * Where the pages come from that a text leads to, one bit for each origin: one known as a whole is of where it stood, of any other the host says who
- * is behind it. `codesIn`: the same of a text.
+ * is behind it. `codesIn`: the same of a text; `isNamed`: whether the task names whoever is at a host.
  */
-export function linkCodes(text: string, codesIn: (value: string) => number): number {
+export function linkCodes(text: string, codesIn: (value: string) => number, isNamed: (host: string) => boolean): number {
   if (!text.includes("/") && !text.includes("www.")) return 0;
   const links = [...text.matchAll(address)];
   let codes = links.length > mostLinks ? more : 0;
@@ -22,7 +22,8 @@ export function linkCodes(text: string, codesIn: (value: string) => number): num
     const whole = codesIn(page);
     const host = /^(?:[a-z][a-z0-9+.-]*:\/\/)?(?:[^/@]*@)?([^/:?#]*)/i.exec(page)?.[1] ?? "";
     if (nowhere.test(host)) continue;
-    codes |= (whole & (whole - 1)) === 0 ? whole : codesIn(host);
+    const found = (whole & (whole - 1)) === 0 ? whole : codesIn(host);
+    codes |= found > 1 << origin.directory && isNamed(host) ? 1 << origin.task : found;
   }
   return codes;
 }

@@ -34,6 +34,9 @@ export class SessionMemory {
   readonly said = new PrintTable(10_000);
   /** Branches that calls have begun, by name. */
   readonly begun = new Set<string>();
+  /** Calls that changed something and have not been answered, and the answers of those that have. */
+  readonly changing = new Set<number>();
+  readonly made = new Set<number>();
   /** Values that do not carry a label any more: their fingerprint, as `low:high`, to the labels. */
   readonly unlabelled = new Map<string, Set<string>>();
   /** Labels of what was read, sticky. */

@@ -77,3 +77,20 @@ it("knows a command word for word as a runbook gives it, and no other of its wor
   expect(["systemctl restart tilld", "qb-index rebuild --all"].map((one) => origins(one, "command"))).toEqual([["trusted"], ["trusted"]]);
   expect(["systemctl stop tilld", "qb-index rebuild --all --force", "systemctl restart tilld; id"].map((one) => origins(one, "command").includes("model"))).toEqual([true, true, true]);
 });
+
+it("knows an environment by what people call it for short, and by its whole name", () => {
+  const { read, origins } = world("Put 2.4.1 on prod, and the preview on staging");
+  read("then development, prodigy and stages");
+  expect(["production", "stage", "prod"].map((one) => origins(one, "target"))).toEqual([["task"], ["task"], ["task"]]);
+  expect(["development", "dev", "prodigy", "stages"].map((one) => origins(one, "target").includes("task"))).toEqual(Array(4).fill(false));
+});
+
+it("knows a link to the site of whom the task names", () => {
+  const purpose = "Deliveries to Marlowe & Finch fail, and Parkside Cycles of Leeds waits. Tell Tom";
+  const { read, flow } = world(purpose);
+  const strange = ["https://marlowefinch.evil.example/in", "https://parksidecycles-pay.example/x", "https://leedswaits.example/b"];
+  read(["https://hooks.marlowefinch.example/in", ...strange].join(" and "));
+  const links = (text: string) => flow.trace({ ...principal, purpose }, { text }, { text: { role: "content", labels: [], origins: [] } }, {}).facts["text"]?.links;
+  for (const text of ["Deliveries to https://hooks.marlowefinch.example/in fail", "Is https://shop.parkside-cycles.example/new up?", "See https://cyclesleeds.example/a"]) expect(links(text), text).toEqual(["task"]);
+  for (const text of strange) expect(links(text), text).toEqual(["untrusted"]);
+});
