@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { gunzipSync, inflateSync } from "node:zlib";
 import { isObject, parseJson, type Json } from "@lanyard/contract";
-import { mod97 } from "../labels/checksums.ts";
+import { isIban } from "../labels/checksums.ts";
 import { defaultLimits, type Limits } from "../limits.ts";
 
 /** What a text says once encodings are taken off. */
@@ -184,7 +184,7 @@ function stringsIn(text: string): readonly string[] {
 }
 
 /** An IBAN in one word, of the many countries where it is of digits alone: a Belgian one is hexadecimal, too. */
-const isAccount = (digits: string): boolean => /^[A-Z]{2}\d{13,32}$/.test(digits) && mod97(digits.slice(4) + digits.slice(0, 4)) === 1;
+const isAccount = (digits: string): boolean => /^[A-Z]{2}\d{13,32}$/.test(digits) && isIban(digits);
 
 /** A run can begin before the encoded text does, since `/` and `-` are digits too: then it is one, two or three digits off. */
 function base64(digits: string, purse: Purse): readonly Found[] {

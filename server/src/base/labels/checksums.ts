@@ -20,7 +20,7 @@ export const luhn = (digits: string): boolean => {
 };
 
 /** ISO 7064 MOD 97-10 over letters and digits, as IBANs have it with their head at the end. */
-export const mod97 = (text: string): number => {
+const mod97 = (text: string): number => {
   let rest = 0;
   for (const letter of text) {
     const value = Number.parseInt(letter, 36);
@@ -28,6 +28,9 @@ export const mod97 = (text: string): number => {
   }
   return rest;
 };
+
+/** Whether an IBAN without blanks has the check digits of its number (ISO 13616). */
+export const isIban = (plain: string): boolean => mod97(plain.slice(4) + plain.slice(0, 4)) === 1;
 
 /** ISO 7064 MOD 11,10. */
 export const mod11and10 = (digits: string): boolean => {

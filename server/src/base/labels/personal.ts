@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import type * as PhoneNumbers from "libphonenumber-js";
-import { luhn, mod97 } from "./checksums.ts";
+import { isIban, luhn } from "./checksums.ts";
 import { nationalIds } from "./national-ids.ts";
 import { around, noSpans, type Span } from "./span.ts";
 
@@ -80,7 +80,7 @@ const iban = /(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){11,30}(?![a-z])/gi;
 const headChars = 4;
 
 /** Account numbers by their country's length and check digits, together or in groups. */
-export const ibansIn = (text: string): readonly Span[] => ibanFormsIn(text).filter(({ plain }) => mod97(plain.slice(4) + plain.slice(0, 4)) === 1).map(({ plain: _plain, ...span }) => span);
+export const ibansIn = (text: string): readonly Span[] => ibanFormsIn(text).filter(({ plain }) => isIban(plain)).map(({ plain: _plain, ...span }) => span);
 
 /** What has the form and the length of a country's account numbers, whether or not its check digits are right. `plain`: without blanks, in capitals. */
 export function ibanFormsIn(text: string): readonly (Span & { readonly plain: string })[] {

@@ -8,8 +8,9 @@ const [dot, hyphen, underscore, space, v, zero, nine] = [0x2e, 0x2d, 0x5f, 0x20,
 const endings: ReadonlySet<string> = new Set("pdf doc docx odt rtf xls xlsx ods csv txt md ppt pptx png jpg jpeg eml ics".split(" "));
 /** Shorter ones could be of anything. */
 const shortestStem = 5;
-/** Environments, as people say them and as systems call them. */
-const environments = [["prod", "production"], ["stage", "staging"], ["dev", "development"]].map((pair) => pair.map((name) => Uint16Array.from(name, (character) => character.charCodeAt(0))));
+const codesOf = (word: string): Uint16Array => Uint16Array.from(word, (character) => character.charCodeAt(0));
+/** Environments, as people say them and as systems call them: each word, and the one that means the same. */
+const environments = ([["prod", "production"], ["stage", "staging"], ["dev", "development"]] as const).flatMap(([short, long]) => [[codesOf(short), codesOf(long)], [codesOf(long), codesOf(short)]] as const);
 
 /** How else a lexeme is written, where another spelling means the same: `martin.gale` is Martin Gale, `v4.3.0` is 4.3.0, `PO-1188.pdf` is about PO-1188. */
 export class Spellings {
@@ -22,11 +23,7 @@ export class Spellings {
     const own = flags[index] ?? 0;
     if (own & (has.at | has.slash | has.scheme) || end - start > longest) return;
     if (!(own & has.digit)) {
-      for (const [short, long] of environments) {
-        if (short === undefined || long === undefined) continue;
-        if (isWord(norm, start, end, short)) put(long, 0, long.length);
-        else if (isWord(norm, start, end, long)) put(short, 0, short.length);
-      }
+      for (const [word, same] of environments) if (isWord(norm, start, end, word)) put(same, 0, same.length);
       const length = this.#name(norm, start, end);
       if (length > 0) put(this.#chars, 0, length);
       return;
