@@ -94,7 +94,7 @@ const stagesOf = (snapshot: Snapshot, history: HistoryStage, record: ReturnType<
   look: () => {},
   vet: () => null,
   decide: (input) => ruled(snapshot, input),
-  ...noted(history, { intend: record.intend, conclude: record.conclude }),
+  ...noted(history, { decided: () => {} }, { intend: record.intend, conclude: record.conclude }),
   claim: () => null,
   unclaim: () => {},
   hold: () => Promise.reject(new Fault("internal", "nothing asks here")),

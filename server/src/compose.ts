@@ -241,7 +241,7 @@ function pathOf({ clock, log, store, live, identity, catalog, decision, approval
     recall: (principal) => flow.recall(principal),
     gather: gathering({ config: () => live.current(), catalog, clock, classifier: labels.classifier, flow, history }),
     decide: (input) => decision.decide(input),
-    ...noted(history, { intend: record.intend, conclude: (endedMs, intent, principal, ...ending) => record.conclude(endedMs, intent, principal, ...ending, flow.owed(intent.seq)) }),
+    ...noted(history, flow, { intend: record.intend, conclude: (endedMs, intent, principal, ...ending) => record.conclude(endedMs, intent, principal, ...ending, flow.owed(intent.seq)) }),
     claim: (principal, action) => approvals.claim(principal, action),
     unclaim: (approval, why) => approvals.unclaim(approval, why),
     hold: (...call) => approvals.hold(...call),

@@ -23,7 +23,7 @@ export interface GatheringRooms {
   readonly config: () => Config;
   readonly clock: Clock;
   readonly classifier: () => Classifier;
-  readonly flow: Pick<Flow, "trace">;
+  readonly flow: Pick<Flow, "trace" | "isHeld">;
   readonly history: Pick<HistoryStage, "facts">;
   readonly catalog: {
     pin(server: string, tool: string): Pick<Pin, "definition" | "refuse">;
@@ -53,7 +53,8 @@ export const gathering =
       [isRemark({ tool: action.tool ?? action.method, effects: meaning.effects, facts, labels: traced.labels, asked }), "remark"],
     ];
     const named = [...namedIn(traced.task, Object.values(facts)), ...found.flatMap(([holds, part]) => (holds ? [part] : []))];
-    const input: DecisionInput = { ...known.input, session: { ...known.input.session, labels: traced.labels }, effects: meaning.effects, asked: named.length === 0 ? asked : [...new Set([...asked, ...named])].sort(), facts };
+    const labelsOfSession = rooms.flow.isHeld(principal, action.digest) ? [...traced.labels, "held"].sort() : traced.labels;
+    const input: DecisionInput = { ...known.input, session: { ...known.input.session, labels: labelsOfSession }, effects: meaning.effects, asked: named.length === 0 ? asked : [...new Set([...asked, ...named])].sort(), facts };
     const history = rooms.history.facts(input);
     return { input: history === null ? input : { ...input, history }, pin: known.pin };
   };

@@ -4,6 +4,7 @@ import type { Log } from "./base/log.ts";
 import type { Store } from "./base/store/port.ts";
 import type { Stages } from "./mediation/stages.ts";
 import type { DecisionStage } from "./stages/decision/stage.ts";
+import type { Flow } from "./stages/flow/flow.ts";
 import { Deadlines } from "./stages/history/deadlines.ts";
 import { HistoryStage } from "./stages/history/history.ts";
 import type { Identity } from "./stages/identity/identity.ts";
@@ -33,9 +34,12 @@ export function remembering({ store, clock, log, limits, decision, identity }: R
  * The steps of the path whose outcome is an event. A decision is noted when it is final, before the first wait after it: no other decision can slip in
  * between. One that could not be recorded after all stays noted: it was refused, and counts as one more.
  */
-export const noted = (history: HistoryStage, { intend, conclude }: Pick<Stages, "intend"> & { conclude(endedMs: number, ...ending: Parameters<Stages["conclude"]>): Promise<void> }): Pick<Stages, "intend" | "conclude"> => ({
+export const noted = (history: HistoryStage, flow: Pick<Flow, "decided">, { intend, conclude }: Pick<Stages, "intend"> & { conclude(endedMs: number, ...ending: Parameters<Stages["conclude"]>): Promise<void> }): Pick<Stages, "intend" | "conclude"> => ({
   intend: async (action, principal, facts, ruling, by, ...rest) => {
-    if (facts && by === "policy") history.decided(facts.input, ruling.decision);
+    if (facts && by === "policy") {
+      history.decided(facts.input, ruling.decision);
+      flow.decided(principal, action.digest, ruling.decision.effect);
+    }
     const intent = await intend(action, principal, facts, ruling, by, ...rest);
     if (facts && by === "policy") history.begun(intent.seq, facts.input, ruling.decision);
     return intent;

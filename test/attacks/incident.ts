@@ -85,9 +85,15 @@ export function run({ domain, task, tools }: Incident, steps: readonly Step[], {
     say({ session: "s", result: { tool, content: result ?? "done" } });
     return effect;
   };
+  /** Whoever is asked says yes. */
+  const agreed = (step: Call): void => {
+    if (call(step, "allow-or-ask") !== "ask") return;
+    say({ session: "s", approve: { groups: ["approvers"] } });
+    call(step, "allow-or-ask");
+  };
   for (const step of steps) {
     if ("stop" in step) call(step.stop, "stopped");
-    else if ("ask" in step) call(step.ask, "allow-or-ask");
+    else if ("ask" in step) agreed(step.ask);
     else if ("loop" in step) outcomes.splice(outcomes.length, 1000, lastOf(step.loop, call, outcomes));
     else call(step, null);
   }

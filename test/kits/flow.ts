@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { ArgumentFacts, Json, JsonObject, Principal } from "@lanyard/contract";
+import type { ArgumentFacts, CallEffect, Json, JsonObject, Principal } from "@lanyard/contract";
 import { systemClock } from "../../server/src/base/clock.ts";
 import type { Config } from "../../server/src/base/config/config.ts";
 import { defaultLimits } from "../../server/src/base/limits.ts";
@@ -35,8 +35,10 @@ export const flowWorld = (purpose = flowPrincipal.purpose) => {
     flow,
     facts,
     origins: (value: Json, role?: ArgumentFacts["role"]) => facts(value, role).origins,
-    read: (content: Json, action = "mail/read", args: JsonObject = {}) => {
-      flow.say(who, { args }, { seq, effects: ["read"] });
+    /** Whether all that an argument names was made by the session's own calls. */
+    isMade: (value: Json) => flow.trace(who, { x: value }, { x: { role: "target", labels: [], origins: [] } }, {}).made.has("x"),
+    read: (content: Json, action = "mail/read", args: JsonObject = {}, effects: readonly CallEffect[] = ["read"]) => {
+      flow.say(who, { args }, { seq, effects });
       flow.learn({ principal: who, seq: seq++, action, touched: [], answer: { result: { content: [{ type: "text", text: typeof content === "string" ? content : JSON.stringify(content) }] } } });
     },
   };

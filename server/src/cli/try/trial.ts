@@ -174,7 +174,10 @@ export class Trial {
     const { decision } = ruling;
     if (decision.effect === "allow" && reservation) session.running.push({ tool, line: Number(head["line"]), reservation, facts });
     else reservation?.[Symbol.dispose]();
-    if (by === "policy" && facts) this.#happened(number, facts.input, decision);
+    if (by === "policy" && facts) {
+      this.#happened(number, facts.input, decision);
+      this.#flow.decided(session.principal, action.digest, decision.effect);
+    }
     if (decision.effect === "ask" && facts) session.asked = { digest: action.digest, action: action.name, approvers: decision.approvers, bound: boundOf(facts, ruling), atMs: this.#clock.nowMs() };
     if (given !== null && (!isGood || isOther)) session.given.delete(action.digest);
     if (decision.effect === "allow") {

@@ -11,7 +11,8 @@ import { labelsOf, origin, originName, originOf } from "./values.ts";
 
 /** A choice, such as of a state. */
 const singleWord = /^[a-z]{3,24}$/i;
-const mostSources = 16;
+/** Of an argument with as many, more may have been left out. */
+export const mostSources = 16;
 const none: ReadonlySet<string> = new Set();
 
 /** What arguments are held against. */

@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import { type Action, type ArgumentFacts, type CallEffect, type JsonObject, type Json, type Principal, type ResourceFact } from "@lanyard/contract";
+import { type Action, type ArgumentFacts, type CallEffect, type Effect, type JsonObject, type Json, type Principal, type ResourceFact } from "@lanyard/contract";
 import { readName } from "../../base/extract/detect.ts";
 import type { Config } from "../../base/config/config.ts";
 import type { Answer } from "../../base/exchange.ts";
@@ -7,9 +7,9 @@ import { instructionsIn } from "../../base/labels/instructions.ts";
 import type { StateChange } from "../../base/store/port.ts";
 import { ArgumentTracing } from "./argument.ts";
 import { Atoms, type Sink } from "./atoms.ts";
-import { directoryOf } from "./directory.ts";
+import { Organisations } from "./directory.ts";
 import { folded, Lexer } from "./lexemes.ts";
-import { Lookalikes } from "./lookalikes.ts";
+import { madeIn } from "./made.ts";
 import { SessionMemory } from "./memory.ts";
 import { Mentions } from "./mentions.ts";
 import type { PastEvent } from "./past.ts";
@@ -18,7 +18,6 @@ import { SubjectReader } from "./subjects.ts";
 import { kindOfPart, Parts, whole } from "./parts.ts";
 import { isAccount, taskAsRead, ValueReader, walk } from "./reading.ts";
 import type { ResultYields } from "./result-yields.ts";
-import type { PrintTable } from "./table.ts";
 import { Tracing } from "./tracing.ts";
 import { origin, originOf } from "./values.ts";
 import { Writing, type WrittenValues } from "./written.ts";
@@ -62,21 +61,9 @@ export interface FlowOptions {
   readonly past: (root: string) => Iterable<PastEvent> | null;
 }
 
-/** What the organisation itself names, and what is meant to be taken for it. */
-interface Organisation {
-  readonly directory: PrintTable;
-  readonly lookalikes: Lookalikes;
-}
-
 const isPart = (tag: Tag): boolean => tag === tags.piece || tag === tags.domain;
 const mostBegun = 256;
 const tellingLexemes = 3; // Shorter phrases are too common to say that a line repeats what was said before.
-
-function madeIn({ made }: SessionMemory, traced: Readonly<Record<string, ArgumentFacts>>): ReadonlySet<string> {
-  if (made.size === 0) return none;
-  const isMade = ({ sources = [], origins }: ArgumentFacts): boolean => !origins.includes("model") && sources.some(({ origin }) => origin !== "task") && sources.every(({ seq, origin }) => origin === "task" || (seq !== null && made.has(seq)));
-  return new Set(Object.keys(traced).filter((name) => isMade(traced[name] as ArgumentFacts)));
-}
 
 /** Where values came from: what sessions have read, and what is known by it of the arguments they send. */
 export class Flow {
@@ -87,7 +74,7 @@ export class Flow {
   readonly #atoms: Atoms;
   readonly #lexer = new Lexer();
   readonly #sessions = new Map<string, SessionMemory>();
-  readonly #organisations = new WeakMap<Config, Organisation>();
+  readonly #organisations: Organisations;
   readonly #owed = new Map<number, readonly StateChange[]>();
   #turn = 0;
 
@@ -96,6 +83,7 @@ export class Flow {
     this.#atoms = new Atoms(new Printer(options.key), this.#lexer);
     this.#reader = new ValueReader(this.#atoms, this.#lexer);
     this.#subjects = new SubjectReader(this.#atoms, this.#lexer);
+    this.#organisations = new Organisations(this.#atoms, this.#lexer);
     this.#tracing = new ArgumentTracing(new Tracing(this.#atoms, this.#lexer));
   }
 
@@ -115,9 +103,9 @@ export class Flow {
     const memory = this.#memoryOf(principal);
     const { own, text: task } = memory.wordingOf(principal.purpose);
     const mentions = memory.subjects.size === 0 ? null : new Mentions(memory.subjects, memory.read.places);
-    const known = { memory, task, directory: this.#organisation().directory, mentions, liftedOf: (text: string) => this.#liftedOf(memory, text) };
+    const known = { memory, task, directory: this.#organisations.of(this.#options.config()).directory, mentions, liftedOf: (text: string) => this.#liftedOf(memory, text) };
     const traced = Object.fromEntries(Object.keys(facts).map((name) => [name, this.#tracing.factsOf(known, { name, value: args[name] ?? null, own: facts[name] as ArgumentFacts, constants: constants[name] ?? none })]));
-    return { facts: mentions?.marked(traced) ?? traced, labels: memory.labelsBeside(principal.labels), task, own, begun: memory.begun, made: madeIn(memory, traced) };
+    return { facts: mentions?.marked(traced) ?? traced, labels: memory.labelsBeside(principal.labels), task, own, begun: memory.begun, made: madeIn(memory.made, traced) };
   }
 
   /**
@@ -162,6 +150,16 @@ export class Flow {
     for (const label of labels) memory.labels.add(label);
   }
 
+  /** Takes note of what policy decided about a call, before any other is decided. */
+  decided(principal: Learned["principal"], digest: string, effect: Effect): void {
+    this.#memoryOf(principal).askedAbout.decided(digest, effect);
+  }
+
+  /** Whether people were asked about another call of the session before this one, which has not gone through since. */
+  isHeld(principal: Learned["principal"], digest: string): boolean {
+    return this.#memoryOf(principal).askedAbout.isBefore(digest);
+  }
+
   /** The session is over. */
   ended(session: string): void {
     this.#sessions.delete(session);
@@ -169,7 +167,7 @@ export class Flow {
 
   #said(memory: SessionMemory, args: JsonObject, seq: number, writing: Writing | null): void {
     const { printer } = this.#atoms;
-    const { directory } = this.#organisation();
+    const { directory } = this.#organisations.of(this.#options.config());
     const asks = memory.asks(seq, args);
     const { isFree } = memory;
     const said: Sink = (tag) => {
@@ -187,7 +185,7 @@ export class Flow {
   #learned(memory: SessionMemory, { seq, said = seq, action, touched, answer }: Learned): void {
     const { read } = memory;
     const { printer } = this.#atoms;
-    const { directory, lookalikes } = this.#organisation();
+    const { directory, lookalikes } = this.#organisations.of(this.#options.config());
     const yields = this.#options.yieldsOf(action, touched, answer ?? unseen);
     const trusts = yields.trust === "trusted";
     const parts = new Parts(yields, read.places, (record, at, isVouched) => {
@@ -255,7 +253,7 @@ export class Flow {
   /** Whether a line of a trusted result repeats what the model or something untrusted has said, here or where it was written down: then it vouches for none of it. */
   #repeats(memory: SessionMemory, line: string, isOfTeller: (low: number, high: number) => boolean): boolean {
     const { printer } = this.#atoms;
-    const { directory } = this.#organisation();
+    const { directory } = this.#organisations.of(this.#options.config());
     let repeats = false;
     this.#reader.text(line, (tag) => {
       if (repeats || (tag !== tags.phrase && tag !== tags.shingle)) return;
@@ -295,17 +293,6 @@ export class Flow {
     this.#atoms.phrase(0, this.#lexer.count - 1, look);
     if (lifted.size === 0) this.#atoms.account(0, this.#lexer.count - 1, look);
     return lifted;
-  }
-
-  /** Worked out once for each configuration. */
-  #organisation(): Organisation {
-    const config = this.#options.config();
-    let known = this.#organisations.get(config);
-    if (!known) {
-      known = { directory: directoryOf(config, this.#atoms, this.#lexer), lookalikes: new Lookalikes(config) };
-      this.#organisations.set(config, known);
-    }
-    return known;
   }
 
   #memoryOf(principal: Learned["principal"]): SessionMemory {
@@ -361,6 +348,7 @@ export class Flow {
     if (event.kind === "task") this.#addedTask(memory, event.text);
     else if (event.kind === "vouch") this.#vouched(memory, event.value, event.label);
     else if (event.kind === "mark") event.labels.forEach((label) => memory.labels.add(label));
+    else if (event.kind === "decided") memory.askedAbout.decided(event.digest, event.effect);
     else if (event.kind === "said") this.#said(memory, event.args, event.seq, null);
     else {
       this.#learned(memory, { principal: { session: root, chain: [], purpose: "", labels: [] }, seq: event.seq, action: event.action, touched: event.input?.resources ?? [], answer: event.answer });

@@ -1,6 +1,7 @@
 import type { JsonObject, ValueSource } from "@lanyard/contract";
 import type { PastEvent } from "./past.ts";
 import { Delegation } from "./delegation.ts";
+import { AskedAbout } from "./asked-about.ts";
 import { MetDomains } from "./lookalikes.ts";
 import { NamedSources } from "./named-source.ts";
 import { Subjects } from "./subjects.ts";
@@ -37,6 +38,7 @@ export class SessionMemory {
   /** Calls that changed something and have not been answered, and the answers of those that have. */
   readonly changing = new Set<number>();
   readonly made = new Set<number>();
+  readonly askedAbout = new AskedAbout();
   /** Values that do not carry a label any more: their fingerprint, as `low:high`, to the labels. */
   readonly unlabelled = new Map<string, Set<string>>();
   /** Labels of what was read, sticky. */

@@ -1,4 +1,4 @@
-import { isObject, webServer, type DecisionInput, type Json, type JsonObject, type LedgerRecord } from "@lanyard/contract";
+import { isObject, webServer, type DecisionInput, type Effect, type Json, type JsonObject, type LedgerRecord } from "@lanyard/contract";
 import type { Answer } from "../../base/exchange.ts";
 import type { Store } from "../../base/store/port.ts";
 
@@ -7,10 +7,12 @@ export type PastEvent =
   | { readonly kind: "task"; readonly text: string }
   | { readonly kind: "vouch"; readonly value: string; readonly label: string | null }
   | { readonly kind: "mark"; readonly labels: readonly string[] }
+  | { readonly kind: "decided"; readonly digest: string; readonly effect: Effect }
   | { readonly kind: "said"; readonly seq: number; readonly action: string; readonly args: JsonObject }
   /** `answer` null: something came back that is not kept. `labels`: of the session then, where they are on record. */
   | { readonly kind: "read"; readonly seq: number; readonly action: string; readonly input: DecisionInput | null; readonly answer: Answer | null; readonly labels: readonly string[] };
 
+type DecisionRecord = Extract<LedgerRecord, { type: "decision" }>;
 type Reads = Pick<Store, "entries" | "outcomeOf" | "unseal">;
 
 const mostCalls = 10_000;
@@ -37,9 +39,14 @@ function eventsOf(store: Reads, record: LedgerRecord): PastEvent[] {
     return value === null ? [] : [{ kind: "vouch", value, label: record.label }];
   }
   if (record.type === "data.mark") return [{ kind: "mark", labels: record.labels }];
-  if (record.type !== "decision" || record.effect !== "allow") return [];
-  const { seq, action } = record;
-  const unsealed = record.payload === null ? null : (store.unseal(record.payload)?.value ?? null);
+  if (record.type !== "decision") return [];
+  const decided: PastEvent[] = record.by === "policy" ? [{ kind: "decided", digest: record.digest, effect: record.effect }] : [];
+  return [...decided, ...callOf(store, record)];
+}
+
+function callOf(store: Reads, { seq, action, effect, payload }: DecisionRecord): PastEvent[] {
+  if (effect !== "allow") return [];
+  const unsealed = payload === null ? null : (store.unseal(payload)?.value ?? null);
   const input = (isObject(unsealed) ? unsealed["input"] : null) as DecisionInput | null | undefined;
   if (!input) return [];
   const isWeb = action.startsWith(`${webServer}/`);
