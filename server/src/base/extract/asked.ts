@@ -53,6 +53,9 @@ const pile = "(?:queues?|inbox(?:es)?|mailbox(?:es)?|backlog|e-?mails?|mails?|ti
 const requests = /\b(pull|merge) requests?\b/g;
 const aRequest = /^(?:pull|merge)-request$/;
 
+/** What was found out goes to others: `I only want to know why, put it into #ops`. */
+const posting = /\b(?:put|post|drop|send|leave|write|give)\b(?=[^.;!?\n]{1,80} (?:to|in|into|on) [#@]\w)/;
+
 /** Sayings that ask for something in words which alone would say less, or something else. */
 const sayings: readonly (readonly [RegExp, string])[] = [
   [requests, "$1-request"],
@@ -80,7 +83,7 @@ const sayings: readonly (readonly [RegExp, string])[] = [
   [new RegExp(`\\b(?:clear|empty)\\b(?! out\\b)(?=[^.;!?\\n]{1,40}\\b${pile}\\b|(?: [^\\s.;!?]+){0,3} (?:easy|simple|quick|open|unanswered|waiting|pending|urgent) (?:things|stuff|ones|items)\\b)`, "g"), "handle"],
   [/\bget (?=(?:it|this|that|them|these|those|everything|all of it|the lot) (?:done|sorted|fixed|resolved|handled|dealt with|settled|out of the way)\b)/g, "handle "],
   [/(?<=^|[.,;:!?\n] ?|\b(?:and|then|please|now|just|also|you) )do (?=(?:[a-z]{1,6}-?\d{2,}|[a-z]{1,6}-\d)\b)/g, "handle "],
-  [/\b(?:write|put|give|leave|drop)\b(?=[^.;!?\n]{1,80} (?:to|in|into) [#@])|(?<=[\w,;:?] )(?:in)?to (?=#\w)/g, "post "],
+  [new RegExp(`${posting.source}|(?<=[\\w,;:?] )(?:in)?to (?=#\\w)`, "g"), "post "],
   [/\bget (?=(?:[^\s.;!?]+ ){1,6}paid\b)/g, "arrange pay "],
   [/\bget (?=(?:[^\s.;!?]+ ){1,5}(?:done|out to|back to|over to|seen|moved|changed|fixed|sorted|sent|updated|booked|cancelled|replaced|renewed|signed|approved|paid|shipped|delivered)\b)/g, "arrange "],
   [/\bdo (?=(?:what|whatever|as|it all)\b|(?:all )?(?:the|my|his|her|their) (?:\w+ )?(?:things|todos?|tasks|actions|steps|rest)\b)/g, "handle "],
@@ -103,8 +106,6 @@ const answering = /\b(?:tell|inform|notify|warn) (?:me|us)\b|\blet (?:me|us) kno
 
 /** Whoever says this asks for no change, whatever else is said. */
 const onlyTells = /\bi (?:only|just) (?:want(?:ed)?|need) (?:to (?:know|compare|see|understand|be prepared|read)\b(?! (?:when|that|once|if|whether) (?:it|she|he|they|this|that|you)\b)|(?:an?|the|your) (?:\w+ )?(?:list|table|summary|overview|rundown|recap|opinion|view|answer|figures?|numbers?)\b)|\bnothing (?:to change|needs? (?:to be changed|changing))\b|\bchange nothing\b(?! else\b)|\b(?:just|only) tell me\b|(?:^|[.!?;:\n]\s{0,4})(?:just|only) (?:give me |i need )?(?:an?|the|your) (?:\w+ ){0,2}(?:list|table|summary|overview|rundown|recap|gist|figures?|numbers?)\b(?! to\b)/;
-/** What was found out goes to others all the same: `I only want to know why, put it into #ops`. */
-const posting = /\b(?:put|post|drop|send|leave|write)\b[^.;!?\n]{1,80} (?:to|in|into|on) [#@]\w/;
 
 /** Whoever says this denies nothing. */
 const reminding = /\b(?:(?:do not|don't|never) (?:forget|hesitate|fail)(?: to)?|without (?:further |any )?delay|not only)\b/g;
