@@ -1,6 +1,7 @@
 import { callEffects, type ArgumentFacts, type AskedPart, type CallEffect, type PathFacts } from "@lanyard/contract";
 import { isVerb } from "./effects.ts";
 import { doingsOf, generalWords, openDoings, plainDoings, thingsOf, toolsThingsOf } from "./kinds-of-things.ts";
+import { currencyNames } from "./money.ts";
 import { remembered } from "../remembered.ts";
 import { stemOf } from "./stem.ts";
 import { isNamedBy } from "./sql/secrets.ts";
@@ -45,7 +46,7 @@ const reach = 4;
 const mostChars = 20_000;
 
 /** An amount of money, or of what is spent day by day. */
-const sum = "(?:[$€£]\\s?\\d[\\d.,]* ?|\\d[\\d.,]* ?(?:[$€£]|(?:eur|usd|gbp|chf|euros?|dollars?|pounds?|francs?)\\b) ?|\\d[\\d.,]* (?=(?:a|per) (?:day|week|month)|daily))(?:(?:(?:a|per) (?:day|week|month)|daily) ?)?";
+const sum = `(?:[$€£]\\s?\\d[\\d.,]* ?|\\d[\\d.,]* ?(?:[$€£]|${currencyNames}\\b) ?|\\d[\\d.,]* (?=(?:a|per) (?:day|week|month)|daily))(?:(?:(?:a|per) (?:day|week|month)|daily) ?)?`;
 
 /** Where what is to be worked through lies. */
 const pile = "(?:queues?|inbox(?:es)?|mailbox(?:es)?|backlog|e-?mails?|mails?|tickets?|requests?|cases|chats?|enquiries|inquiries)";
@@ -60,7 +61,7 @@ const posting = /\b(?:put|post|drop|send|leave|write|give)\b(?=[^.;!?\n]{1,80} (
 const sayings: readonly (readonly [RegExp, string])[] = [
   [requests, "$1-request"],
   [/\btop up\b/g, "top-up"],
-  [/\b(?:send|give|wire)\b(?=[^.;!?\n]{0,30}(?:[$€£]\s?\d|\d[\d.,]*\s?(?:[$€£]|(?:eur|usd|gbp|chf|jpy|euros?|dollars?|pounds?|francs?|eth|btc|sol|usdc|usdt)\b)))/g, "send pay "],
+  [new RegExp(`\\b(?:send|give|wire)\\b(?=[^.;!?\\n]{0,30}(?:[$€£]\\s?\\d|\\d[\\d.,]*\\s?(?:[$€£]|(?:${currencyNames}|eth|btc|sol|usdc|usdt)\\b)))`, "g"), "send pay "],
   [/\b(?:send|give|wire|transfer|move)\b(?=(?: [^\s.;!?\d]+){1,3} \d[\d.,]*(?= (?:from|for|to|so|as|by|please|today|tomorrow|now|and|until|before)\b|\s*(?:$|[.,;!?\n]))[^.;!?\n]{0,60}\b(?:accounts?|savings|iban|wallet)\b)/g, "send pay "],
   [/\btell (?!me\b|us\b)/g, "inform "],
   [/\blet (?!me\b|us\b)(?=[^.;!?\n]{1,60} know\b)/g, "inform "],

@@ -11,6 +11,9 @@ const symbols: ReadonlyMap<string, string> = new Map(Object.entries({ "€": "EU
 export const currencyDigits = (currency: string): number => digits.get(currency) ?? 2;
 const codes: ReadonlySet<string> = new Set(Intl.supportedValuesOf("currency"));
 
+/** How texts name a currency behind or before an amount, as a part of a pattern: in lower case; signs are `[$€£]`. */
+export const currencyNames = "(?:eur|usd|gbp|chf|jpy|sek|nok|dkk|pln|euros?|dollars?|pounds?|francs?)";
+
 /** An amount as it stands in an argument, and the currency that the argument's contract or a neighbour of it says; empty where none does. */
 export interface Amount {
   readonly value: Json;

@@ -1,3 +1,4 @@
+import { currencyNames } from "./money.ts";
 import { stemOf } from "./stem.ts";
 
 // Days, amounts and counts as people write them in a task.
@@ -94,8 +95,7 @@ function daysOf(form: number, [a, b, c, d]: readonly (string | undefined)[]): st
 export const dayOf = (value: string): string | null => (value.length > 40 ? null : (/^\s*(\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01]))(?:[T ]\d{2}:\d{2}\S{0,24})?\s*$/.exec(value)?.[1] ?? null));
 
 const number = "(\\d{1,3}(?:[.,' ]\\d{3})+(?:[.,]\\d{1,2})?|\\d+(?:[.,]\\d+)?)\\s?(k|m)?";
-const currency = "(?:eur|usd|gbp|chf|jpy|sek|nok|dkk|pln|euros?|dollars?|pounds?|francs?)";
-const written: readonly RegExp[] = [new RegExp(`(?:[$€£]|\\b${currency})\\s?${number}(?![\\w%])`, "gi"), new RegExp(`(?<![\\w.,])${number}\\s?(?:[$€£]|${currency}\\b)`, "gi")];
+const written: readonly RegExp[] = [new RegExp(`(?:[$€£]|\\b${currencyNames})\\s?${number}(?![\\w%])`, "gi"), new RegExp(`(?<![\\w.,])${number}\\s?(?:[$€£]|${currencyNames}\\b)`, "gi")];
 
 /** The amounts of money that a text names, in 1/100. */
 export function amountsIn(text: string): number[] {

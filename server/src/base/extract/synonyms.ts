@@ -1,3 +1,4 @@
+import { currencyNames } from "./money.ts";
 import { stemOf } from "./stem.ts";
 
 // Words that ask for the same: a contract that lists one of a row under `asked_by` means all of it. Rows are narrow, for whatever stands in one of them
@@ -91,7 +92,7 @@ const within = (words: number): string => `(?:[^\\s.;!?]+ ){1,${words}}`;
 const denied = "(?<!(?:\\bnot|n't|\\bnever|\\bwithout|\\bno need to|\\binstead of) (?:[^\\s.;!?]+ ){0,3})";
 const said = (saying: string): RegExp => new RegExp(`${denied}\\b(?:${saying})(?![\\w-])`);
 /** `10% more`, `5 GBP less`; not `more than 5`. */
-export const somuch = (which: string): string => `\\d[\\d.,]* ?(?:%|percent|euros?|eur|pounds?|gbp|dollars?|usd)? ?${which}\\b(?! than\\b)`;
+export const somuch = (which: string): string => `\\d[\\d.,]* ?(?:%|percent|${currencyNames})? ?${which}\\b(?! than\\b)`;
 /** Sayings of several words that are verbs of a row. */
 export const sayings: readonly (readonly [RegExp, string])[] = [
   [said(`(?:send|ship|take|bring|give) (?:${within(6)})?back`), "send-back"],
