@@ -13,12 +13,12 @@ import { wordsOf } from "./words.ts";
 
 const rows: readonly (readonly [readonly CallEffect[], string])[] = [
   [["read"], "what who whom whose when where why which how whether wonder wondering curious show list find search look lookup check read see view get fetch tell me summarise summarize summary explain describe compare count review analyse analyze inspect identify determine calculate compute verify confirm monitor watch research investigate query open download browse translate rank report give know recommend suggest answer was ist sind welche wie wann wo zeige fasse"],
-  [["write"], "into reallocate scale resize create add update change edit write fix set save schedule reschedule move rename copy file archive mark make build implement refactor upgrade configure merge modify append draft prepare record note log register generate organise organize sort label tag assign care deal turn enable disable activate deactivate play like follow star rate retire redirect unpublish unlist hide waive allocate appoint swap exchange improve complete finish migrate format replace put insert import sync plan arrange approve reject accept decline remember correct patch bump store convert adjust increase decrease lower raise extend renew switch log apply enter fill adapt extract rewrite reorganise tidy erstelle ändere schreibe trage lege aktualisiere"],
-  [["write", "egress"], "offer work solve handle process manage resolve close triage commit schedule arrange plan upload push deploy release submit hand deliver export comment reply respond answer pull-request merge-request"],
-  [["egress"], "send forward share post publish notify inform invite ask remind contact announce tweet broadcast message email e-mail mail text dm ping call pass sende schicke teile antworte lade"],
-  [["money"], "pay transfer buy purchase order refund reimburse donate tip settle deposit withdraw wire checkout book reserve rent subscribe invest trade swap sell repay reallocate renew top-up bezahle zahle überweise kaufe bestelle buche reserviere"],
-  [["destructive"], "delete remove cancel drop clear clean purge erase wipe uninstall terminate kill prune unsubscribe revoke reset empty discard truncate shutdown tidy deprovision decommission lösche entferne storniere kündige"],
-  [["write", "exec"], "run execute build test install start restart launch compile debug fix upgrade deploy implement refactor lint benchmark führe"],
+  [["write"], "into reallocate scale resize create add update change edit write fix set save schedule reschedule move rename copy file archive mark make build implement refactor upgrade configure merge modify append draft prepare record note log register generate organise organize sort label tag assign care deal turn enable disable activate deactivate play like follow star rate retire redirect unpublish unlist hide waive allocate appoint swap exchange improve cut trim shift complete finish migrate format replace put insert import sync plan arrange approve reject accept decline remember correct patch bump store convert adjust increase decrease lower raise extend renew switch log apply enter fill adapt extract rewrite reorganise tidy repair mend reassign reopen flag void downgrade acknowledge ack revert rollback resume pause prolong reactivate reroute refresh toggle amend translate backfill reload moderate suppress silence mute snooze unmute postpone substitute reissue dispatch stop hold freeze erstelle ändere schreibe trage lege aktualisiere"],
+  [["write", "egress"], "offer work solve handle process manage resolve close triage commit schedule arrange plan upload push deploy release submit hand deliver export comment reply respond answer escalate propose redeliver resend distribute pull-request merge-request"],
+  [["egress"], "send forward share post publish notify inform invite ask remind contact announce tweet broadcast message email e-mail mail text dm ping call phone pass thank apologise apologize welcome sende schicke teile antworte lade"],
+  [["money"], "pay transfer buy purchase order refund reimburse donate tip settle deposit withdraw wire checkout book reserve rent subscribe invest trade swap sell repay compensate remit disburse credit reorder restock replenish reallocate renew top-up bezahle zahle überweise kaufe bestelle buche reserviere"],
+  [["destructive"], "delete remove cancel drop clear clean purge erase wipe uninstall terminate kill prune unsubscribe revoke reset empty discard truncate shutdown tidy deprovision decommission offboard scrap lösche entferne storniere kündige"],
+  [["write", "exec"], "run execute build test install start restart launch compile debug fix upgrade deploy implement refactor lint benchmark rerun retry rebuild redeploy führe"],
 ];
 /** Of access it is asked by its nouns too, wherever they stand. */
 const access = new Set("grant share invite unlock authorize authorise delegate whitelist allowlist promote disable deactivate disarm unprotect unblock suspend expose access permission permissions role roles collaborator collaborators admin admins administrator owner owners ownership visibility public protection firewall alarm alarms camera cameras lock locks door doors gate gates garage safe password passwords passcode pin mfa two-factor guest guests credential credentials key keys onboard spender allowance trust".split(" "));
@@ -32,7 +32,7 @@ const byWord: ReadonlyMap<string, ReadonlySet<CallEffect>> = rows.reduce((map, [
 /** What makes the word behind it a noun. */
 const before = new Set("the a an this that these those my your our their his her its last latest new recent first next each every all any some no open from in of by per about for with on is are was were by-id more other which what whose unread incoming price weekly daily monthly old current existing unit integration".split(" "));
 /** Nouns that say what a change or a message is of: whoever asks to adjust the rent or to send the difference asks for a payment. */
-const payments = new Set("rent payment payments spent paid vat fee fees price prices refund refunds salary debt deposit installment instalment donation".split(" "));
+const payments = new Set("rent payment payments spent paid vat fee fees price prices refund refunds salary debt deposit installment instalment donation credit compensation goodwill payout".split(" "));
 const guests = new Set("participant participants attendee attendees invitee invitees guest guests".split(" "));
 /** What addresses that are found are followed for; those of the second kind also where the task names an address itself. */
 const web = new Set("article web website site page webpage link url blog online internet browse google search news docs documentation compare paper reference source wiki post".split(" "));
@@ -48,6 +48,9 @@ const mostChars = 20_000;
 /** An amount of money, or of what is spent day by day. */
 const sum = `(?:[$€£]\\s?\\d[\\d.,]* ?|\\d[\\d.,]* ?(?:[$€£]|${currencyNames}\\b) ?|\\d[\\d.,]* (?=(?:a|per) (?:day|week|month)|daily))(?:(?:(?:a|per) (?:day|week|month)|daily) ?)?`;
 
+/** A word, with the blank behind it, that begins no other clause. */
+const phrase = "(?:(?!(?:if|when|once|until|and|or|so)\\b)[^\\s.,;!?]+ )";
+
 /** Where what is to be worked through lies. */
 const pile = "(?:queues?|inbox(?:es)?|mailbox(?:es)?|backlog|e-?mails?|mails?|tickets?|requests?|cases|chats?|enquiries|inquiries)";
 
@@ -60,11 +63,23 @@ const posting = /\b(?:put|post|drop|send|leave|write|give)\b(?=[^.;!?\n]{1,80} (
 /** Sayings that ask for something in words which alone would say less, or something else. */
 const sayings: readonly (readonly [RegExp, string])[] = [
   [requests, "$1-request"],
-  [/\btop up\b/g, "top-up"],
+  [/\btop (?:[^\s.;!?]+ ){0,4}up\b/g, "top-up"],
+  [/\bissue (?=(?:the|an?|new|another|her|him|them|it|those|these|everyone|all)\b)/g, "create "],
+  [new RegExp(`\\b(?:give|claim) (?=${phrase}{0,5}back\\b)`, "g"), "refund "],
+  [new RegExp(`\\bget (?=${phrase}{1,8}on order\\b)`, "g"), "order "],
+  [/\bkey (?=(?:[^\s.;!?]+ ){1,4}in\b)/g, "enter "],
+  [new RegExp(`\\bget (?=${phrase}{1,5}(?:running|working|going)(?: again)?\\b)|\\b(?:put|make) (?=${phrase}{1,5}right\\b(?! (?:away|now|after|before)\\b))`, "g"), "fix "],
+  [new RegExp(`\\bget (?=${phrase}{1,6}ready\\b)`, "g"), "prepare "],
+  [new RegExp(`\\bbring (?=${phrase}{1,8}(?:up to date|in line)\\b)`, "g"), "update "],
+  [new RegExp(`\\b(?:take|knock) (?=${sum}(?:[^\\s.;!?]+ ){0,3}off\\b)`, "g"), "credit "],
+  [/\bleave (?=[^.;!?\n]{1,60} (?:on|in) (?:the|its|their|his|her|that|this) (?:ticket|issue|thread|pr|pull-request|case|topic)\b)/g, "comment "],
+  [/(?<=^|[.;:!?\n] ?|\b(?:please|and|then|to) )(?:invoice|bill) (?=\w)/g, "bill pay "],
+  [/\b(?:do|make) (?=(?:the|my|our|these|those|this|all) (?:[^\s.;!?]+ ){0,4}(?:payments|payouts|refunds|transfers|orders|bookings)\b)/g, "pay "],
   [new RegExp(`\\b(?:send|give|wire)\\b(?=[^.;!?\\n]{0,30}(?:[$€£]\\s?\\d|\\d[\\d.,]*\\s?(?:[$€£]|(?:${currencyNames}|eth|btc|sol|usdc|usdt)\\b)))`, "g"), "send pay "],
   [/\b(?:send|give|wire|transfer|move)\b(?=(?: [^\s.;!?\d]+){1,3} \d[\d.,]*(?= (?:from|for|to|so|as|by|please|today|tomorrow|now|and|until|before)\b|\s*(?:$|[.,;!?\n]))[^.;!?\n]{0,60}\b(?:accounts?|savings|iban|wallet)\b)/g, "send pay "],
   [/\btell (?!me\b|us\b)/g, "inform "],
   [/\blet (?!me\b|us\b)(?=[^.;!?\n]{1,60} know\b)/g, "inform "],
+  [/\bconfirm (?=(?:(?:it|this|that|everything|the \w+) )?(?:to|with) (?!me\b|us\b)[a-z])/g, "inform "],
   [/\bkeep (?=[^.;!?\n]{1,60} (?:informed|posted|updated|in the loop)\b)/g, "inform "],
   [/\b(?:get back to|write back|write to|(?:drop|send|shoot) [^.;!?\n]{1,20} a (?:line|note|message|word)|get in touch with|reach out to|(?:chase|nudge)(?! me\b| us\b))\b/g, "message "],
   [/\bgive (?!me\b|us\b)(?=[^.;!?\n]{1,30} a (?:heads[- ]up|nudge|shout)\b)|\b(?:warn|brief) (?!me\b|us\b)|\bspread the word\b/g, "inform "],
@@ -140,6 +155,8 @@ interface Task {
   readonly denied: ReadonlySet<string>;
   /** Of its stems those that can ask for something: no verb of a question. */
   readonly meant: ReadonlySet<string>;
+  /** Of these, such as stand there as they are, and neither as participles nor as gerunds. */
+  readonly imperatives: ReadonlySet<string>;
   readonly things: ReadonlySet<number>;
   readonly doings: ReadonlySet<number>;
   /** It asks to tell something to many, whoever they are called. */
@@ -171,6 +188,7 @@ const readTask: (task: string) => Task = remembered({ most: 256, longest: mostCh
   const stems = new Set([...stemsIn(own), ...stemsIn(words)]);
   // Who speaks of a merge request has not asked to merge it.
   const meant = new Set([text.replace(requests, "$1-request"), rewritten].flatMap((said) => [...stemsIn(wordsIn(said.replace(question, withoutVerbs)), aRequest)]));
+  const imperatives = new Set(heard(wordsIn(rewritten.replace(question, "?"))).flatMap(([word, isDenied]) => (isDenied || /(?:ed|ing)$/.test(word) || participles.has(word) ? [] : [stemOf(word)])));
   const denied = new Set(heard(own).flatMap(([word, isDenied]) => (isDenied && !stems.has(stemOf(word)) ? [stemOf(word)] : [])));
   const verbs = new Set<number>();
   const addVerb = (word: string): void => verbsLike(stemOf(word)).forEach((row) => verbs.add(row));
@@ -184,7 +202,12 @@ const readTask: (task: string) => Task = remembered({ most: 256, longest: mostCh
     for (const effect of isNoun ? (["read"] as const) : effects) if (!isDenied || effect === "read") found.add(effect);
   }
   if (auxiliary.test(text)) found.add("read");
-  for (const [saying, meant] of idioms) if (saying.test(text)) meant.split(" ").forEach(addVerb);
+  const told = text.replace(question, "what?");
+  for (const [saying, meant] of idioms) {
+    if (!saying.test(text)) continue;
+    meant.split(" ").forEach(addVerb);
+    if (saying.test(told)) for (const word of meant.split(" ")) for (const effect of byWord.get(word) ?? []) found.add(effect);
+  }
   if (fileName.test(task)) for (const all of [stems, meant]) all.add(stemOf("file"));
   const isOf = (nouns: ReadonlySet<string>, among = words): boolean => among.some((word) => nouns.has(word));
   if ((found.has("write") || found.has("egress")) && isOf(payments)) found.add("money");
@@ -192,7 +215,7 @@ const readTask: (task: string) => Task = remembered({ most: 256, longest: mostCh
   const isLook = onlyTells.test(plain) && !posting.test(plain);
   const [pushes, codes] = [!isLook && pushing.test(text), !isLook && coding.test(text)];
   if (isLook) {
-    for (const all of [found, verbs, meant]) all.clear();
+    for (const all of [found, verbs, meant, imperatives]) all.clear();
     found.add("read");
   }
   if (pushes) found.add("write").add("egress");
@@ -201,7 +224,7 @@ const readTask: (task: string) => Task = remembered({ most: 256, longest: mostCh
   const browses = isOf(wide, own) || (isOf(web, own) && !address.test(task)) ? (["browse"] as const) : [];
   const effects = found.size === 0 ? [...browses, "read" as const, "write" as const] : [...browses, ...callEffects.filter((effect) => found.has(effect))].sort();
   const kinds = (of: (stem: string) => readonly number[]): ReadonlySet<number> => new Set([...stems].flatMap((stem) => of(stem)));
-  return { effects, stems, denied, meant, things: kinds(thingsOf), doings: kinds(doingsOf), verbs, nouns: kinds(nounsLike), tellsMany: telling.test(text), pushes, codes, lets: letting.test(text), isOpen: [...stems].some((stem) => openDoings.has(stem)), ofTools: new Map() };
+  return { effects, stems, denied, meant, imperatives, things: kinds(thingsOf), doings: kinds(doingsOf), verbs, nouns: kinds(nounsLike), tellsMany: telling.test(text), pushes, codes, lets: letting.test(text), isOpen: [...stems].some((stem) => openDoings.has(stem)), ofTools: new Map() };
 });
 
 /**
@@ -300,7 +323,9 @@ function askedAnew(task: Task, { server, tool, effects, askedBy }: AskedCall): r
   const isNamed = namesObject(task, place, words) || (task.tellsMany && words.some((word) => verbsLike(stemOf(word)).includes(tellingRow)) && audiences.has(stemOf(words.at(-1) ?? "")));
   const isDone = shares || asksToDo(task, words, effects);
   if (askedBy !== null && !(isDone && isNamed && (!effects.includes("egress") || givesSomething(task)))) return task.effects;
-  const found: readonly (readonly [boolean, AskedPart])[] = [[shares && !task.effects.includes("access"), "access"], [shares && !task.effects.includes("egress"), "egress"], [isDone, "action"], [isNamed, "object"]];
+  // Whoever names both has asked for the change, whatever it is called. What reaches others, pays, deletes or opens something is asked for in words of its own.
+  const isChange = isDone && isNamed && words.some((word) => isVerb(word) && isAskedFor(task, stemOf(word))) && effects.includes("write") && effects.every((effect) => effect === "read" || effect === "write") && !task.effects.includes("write");
+  const found: readonly (readonly [boolean, AskedPart])[] = [[isChange, "write"], [shares && !task.effects.includes("access"), "access"], [shares && !task.effects.includes("egress"), "egress"], [isDone, "action"], [isNamed, "object"]];
   return [...task.effects, ...found.flatMap(([holds, part]) => (holds ? [part] : []))].sort();
 }
 
@@ -310,6 +335,9 @@ const givesSomething = ({ effects, stems, lets }: Task): boolean => effects.incl
 /** Whether a task has a word, or one that stands for it. */
 const isMeant = ({ meant, verbs, nouns }: Task, stem: string): boolean =>
   (meant.has(stem) && !isRead(stem)) || verbsLike(stem).some((row) => verbs.has(row)) || nounsLike(stem).some((row) => nouns.has(row));
+
+/** Whether a task says a doing as what is to be done: not that it was, nor that it is being done, nor in a question. */
+const isAskedFor = ({ imperatives }: Task, stem: string): boolean => imperatives.has(stem) || doingsOf(stem).some((kind) => [...imperatives].some((one) => doingsOf(one).includes(kind)));
 
 /** Whether a task has a tool's own words: its verb, and what it is done to. */
 const namesTool = ({ stems }: Task, server: readonly string[], words: readonly string[]): boolean => {
@@ -334,11 +362,12 @@ const changes = callEffects.filter((effect) => effect !== "read");
 const outward = new Set("merge approve accept sign authorize publish tweet deploy subscribe connect link install share invite grant transfer".split(" ").map(stemOf));
 
 /** Whether a task names what such a tool changes: the last thing in its name, which the others are of. */
-function namesObject({ stems, things }: Task, server: readonly string[], words: readonly string[]): boolean {
+function namesObject({ stems, things, verbs }: Task, server: readonly string[], words: readonly string[]): boolean {
   const isNamed = (word: string): boolean => stems.has(stemOf(word)) || toolsThingsOf(stemOf(word)).some((kind) => things.has(kind));
   const at = words.findIndex((word) => isVerb(word));
   const rest = words.filter((word, index) => index !== at && !generalWords.has(word) && !server.includes(word));
   const head = rest.at(-1);
   if (head !== undefined) return isNamed(head);
-  return at >= 0 && (stems.has(stemOf(words[at] ?? "")) || doingsOf(stemOf(words[at] ?? "")).length > 0 || server.some(isNamed));
+  const doing = stemOf(words[at] ?? "");
+  return at >= 0 && (stems.has(doing) || doingsOf(doing).length > 0 || verbsLike(doing).some((row) => verbs.has(row)) || server.some(isNamed));
 }

@@ -76,6 +76,7 @@ describe("where a contract is silent", () => {
   });
   it("what is called after money is none", () => expect(Object.values(read("refund", { amount: 12, payment_id: "PAY-7731", payment_method: "card 2", price_list: "2025", total_pages: 3 }).facts).map(({ money }) => money?.minor)).toEqual([1200, undefined, undefined, undefined, undefined]));
   it("a code of a thing is no program", () => expect(Object.entries(read("book", { event_code: "DUI-0614", source_code: "1", code: "x" }).facts).map(([name, { role }]) => `${name} ${role}`)).toEqual(["event_code other", "source_code command", "code command"]));
+  it("how far something goes is nobody who gets it", () => expect(Object.entries(read("update", { date_to: "2026-01-02", to_time: "08:00", valid_to: "x", to_address: "a@b.example", mail_to: "c" }).facts).map(([name, { role }]) => `${name} ${role}`)).toEqual(["date_to other", "to_time other", "valid_to other", "to_address recipient", "mail_to recipient"]));
   it("a number of a thing is a name of it", () => expect(Object.values(read("order", { part_no: "44-108", invoice_number: "70-4", account_number: "1", number: 3 }).facts).map(({ role }) => role)).toEqual(["target", "target", "recipient", "other"]));
   it("the escapes of a URL are part of it", () => expect(read("x", { page: "https://docs.example.com/a%20b" }).facts["page"]).toMatchObject({ url: { class: "public" }, encodings: ["percent"] }));
 

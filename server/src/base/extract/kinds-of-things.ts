@@ -13,7 +13,7 @@ document doc docs file page wiki sheet spreadsheet report paper text memo note n
 ticket issue case task todo story bug request card chore question enquiry inquiry problem complaint todos
 pull-request pull request pr merge-request mr branch change patch diff commit code push review merge release
 code file repo repository project bug fix implement refactor function script test route endpoint module component class api feature build compile lint upgrade migrate dependency typo readme changelog docs source import error type migration commit service app develop develop program route endpoint
-payment pay transaction transfer money invoice bill rent fee bank fund refund salary debt amount deposit reimburse reimbursement wire remit send spend split subscription price difference vat payout settle
+payment pay transaction transfer money invoice bill rent fee bank fund refund salary debt amount deposit reimburse reimbursement wire remit send spend split subscription price difference vat payout settle supplier vendor
 order purchase buy cart basket checkout shop grocery groceries item product need kettle wishlist reorder
 booking reservation book reserve table room hotel flight seat trip stay car rental travel journey train ticket accommodation restaurant itinerary
 customer client contact lead person employee staff member colleague account profile subscriber guest patient tenant student user
@@ -53,8 +53,8 @@ credit voucher goodwill compensation
 /** Verbs of tools that change something, by what they do; whoever's task has a word of the row asks for it. */
 const doings = `
 merge
-approve accept confirm sign authorize authorise greenlight ok allow
-reject decline refuse dismiss deny
+approve accept confirm sign authorize authorise greenlight ok allow decide
+reject decline refuse dismiss deny decide
 close resolve complete finish done acknowledge ack solve fix archive mark handled
 open reopen raise report create submit file
 start run launch trigger restart reboot resume play begin execute build turn enable activate boot switch test put rerun retry
@@ -74,7 +74,7 @@ export download backup extract dump
 scale resize grow increase raise replicas decrease shrink
 rotate renew
 push commit deploy upload branch merge-request pull-request pr implement fix
-commit push fix implement branch change pull-request pr
+commit push fix implement branch change patch bump edit rename correct repair pull-request pr
 lock close shut secure
 play listen music hear put song calm
 issue refund give credit create

@@ -16,6 +16,9 @@ const suffixes = new Set(["id", "ids", "number", "no", "name", "names", "list", 
 const languages = new Set("source program python py javascript js typescript ts node sql shell bash script r ruby java cell test html css notebook kernel sandbox the my new".split(" "));
 const leading = new Set<string>(["recipient", "recipients", "to", "cc", "bcc", "iban", "account", "payee", "beneficiary", "webhook", "channel", "attendee", "participant", "receiver", "assignee", "reviewer", "invitee", "callback", "amount", "sql"]);
 
+/** Of what `to` says how far it goes, and not to whom: `date_to`, `to_time`, `valid_to`. */
+const spans = new Set("date dates time times day days week month year hour hours valid range period line row page version".split(" "));
+
 /** Worst last: what an object is for that has several of them in it. */
 const order: readonly ArgumentRole[] = ["other", "content", "target", "command", "amount", "recipient"];
 
@@ -23,6 +26,7 @@ export function roleOfName(words: readonly string[]): ArgumentRole {
   const last = words.at(-1);
   if (last === undefined) return "other";
   const before = words.at(-2);
+  if (words.length > 1 && words.includes("to") && words.some((word) => spans.has(word))) return "other";
   if (before !== undefined && leading.has(before) && suffixes.has(last)) return byWord.get(before) ?? "other";
   if (words.length > 1 && (words[0] === "recipient" || words[0] === "to")) return "recipient";
   if (before !== undefined && !byWord.has(before) && (last === "no" || last === "number")) return "target"; // `part_no`

@@ -11,11 +11,11 @@ post announce
 handle process triage manage help deal-with take-on sort-out work-off look-after go-through set-up do-what
 book reserve rebook
 rent hire
-cancel call-off
+cancel call-off scrap
 delete remove erase
-refund reimburse
-pay settle
-buy purchase order reorder
+refund reimburse repay compensate
+pay settle remit disburse
+buy purchase order reorder restock replenish
 return send-back
 reschedule postpone move-date
 move shift reallocate
@@ -23,7 +23,7 @@ reject decline refuse deny
 approve accept greenlight
 publish put-online
 update edit amend revise change
-correct fix
+correct fix repair mend
 raise increase
 discount credit knock-off
 lower reduce decrease cut
@@ -41,7 +41,7 @@ acknowledge ack
 extend prolong renew
 invite ask-along
 escalate raise-up
-merge combine join-up squash
+merge combine join-up squash land
 revert undo rollback roll-back restore put-back reverse
 void reverse undo
 bill invoice
@@ -88,7 +88,7 @@ const read: ReadonlySet<string> = new Set("mail email e-mail message dm".split("
 /** Rows of nouns that a stem stands in. */
 export const nounsLike = (stem: string): readonly number[] => byNoun.get(stem) ?? none;
 
-const within = (words: number): string => `(?:[^\\s.;!?]+ ){1,${words}}`;
+const within = (words: number): string => `(?:[^\\s.,;!?]+ ){1,${words}}`;
 const denied = "(?<!(?:\\bnot|n't|\\bnever|\\bwithout|\\bno need to|\\binstead of) (?:[^\\s.;!?]+ ){0,3})";
 const said = (saying: string): RegExp => new RegExp(`${denied}\\b(?:${saying})(?![\\w-])`);
 /** `10% more`, `5 GBP less`; not `more than 5`. */
