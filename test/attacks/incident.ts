@@ -77,7 +77,7 @@ export function run({ domain, task, tools }: Incident, steps: readonly Step[], {
   say({ session: "s", open: { agent: "agent", on_behalf_of: "ana", task } });
   const outcomes: TriedCall[] = [];
   const call = ([tool, args, result]: Call, expect: TriedCall["expect"]): Effect => {
-    const answer = say({ session: "s", call: { tool, args } });
+    const answer = say({ session: "s", call: { tool, args }, ...(expect && { expect }) });
     const effect = (answer["effect"] ?? "deny") as Effect;
     const reasons = (answer["reasons"] ?? []) as { policy: string }[];
     const errors = (answer["errors"] ?? []) as { policy: string; message: string }[];
@@ -85,15 +85,9 @@ export function run({ domain, task, tools }: Incident, steps: readonly Step[], {
     say({ session: "s", result: { tool, content: result ?? "done" } });
     return effect;
   };
-  /** Whoever is asked says yes. */
-  const agreed = (step: Call): void => {
-    if (call(step, "allow-or-ask") !== "ask") return;
-    say({ session: "s", approve: { groups: ["approvers"] } });
-    call(step, "allow-or-ask");
-  };
   for (const step of steps) {
     if ("stop" in step) call(step.stop, "stopped");
-    else if ("ask" in step) agreed(step.ask);
+    else if ("ask" in step) call(step.ask, "allow-or-ask");
     else if ("loop" in step) outcomes.splice(outcomes.length, 1000, lastOf(step.loop, call, outcomes));
     else call(step, null);
   }

@@ -17,8 +17,8 @@ export interface TrialSession extends Session {
   /** Calls that were allowed and of which no line has told the result, by their tool. */
   running: { readonly tool: string; readonly line: number; readonly reservation: Reservation; readonly facts: Facts | null }[];
   readonly parent: TrialSession | null;
-  /** Digest and name of the call that was asked for last, and whom. */
-  asked: { readonly digest: string; readonly action: string; readonly approvers: readonly string[]; readonly bound: Bound; readonly atMs: number } | null;
+  /** Digest and name of the call that was asked for last, and whom. `isMeant`: the trace says that it is to go through. */
+  asked: { readonly digest: string; readonly action: string; readonly approvers: readonly string[]; readonly bound: Bound; readonly atMs: number; readonly isMeant: boolean } | null;
   /** What was approved and not made since, by the call's digest: good for these policies and changes, and until then, as at the daemon. */
   readonly given: Map<string, TrialApproval>;
 }

@@ -86,7 +86,7 @@ export class Trial {
     this.#atMs = line.at === undefined ? null : Date.parse(line.at);
     const head: JsonObject = line.session === undefined ? { line: number } : { line: number, session: line.session };
     try {
-      if (line.call) return judged(this.#call(head, line.session ?? "", number, line.call), line);
+      if (line.call) return judged(this.#call(head, line.session ?? "", number, { ...line.call, expect: line.expect }), line);
       const said = this.#other(line, line.session ?? "", number);
       return { answer: { ...head, ...said }, isBad: false, isPlain: said["result"] !== "withheld" };
     } catch (error) {
@@ -138,7 +138,7 @@ export class Trial {
   }
 
   /** A call is answered with an effect whatever is wrong with it: what cannot be decided is denied. */
-  #call(head: JsonObject, name: string, number: number, { tool, args = {}, approvals = [] }: NonNullable<TraceLine["call"]>): TrialAnswer {
+  #call(head: JsonObject, name: string, number: number, { tool, args = {}, approvals = [], expect }: NonNullable<TraceLine["call"]> & Pick<TraceLine, "expect">): TrialAnswer {
     const session = this.#sessions.get(name);
     if (!session) return { answer: { ...head, ...denied("unauthenticated", unopened(name)), error: unopened(name) }, isBad: true };
     const guessed = this.#guesser?.meet(tool, args) === true && { guessed: true };
@@ -178,7 +178,7 @@ export class Trial {
       this.#happened(number, facts.input, decision);
       this.#flow.decided(session.principal, action.digest, decision.effect);
     }
-    if (decision.effect === "ask" && facts) session.asked = { digest: action.digest, action: action.name, approvers: decision.approvers, bound: boundOf(facts, ruling), atMs: this.#clock.nowMs() };
+    if (decision.effect === "ask" && facts) session.asked = { digest: action.digest, action: action.name, approvers: decision.approvers, bound: boundOf(facts, ruling), atMs: this.#clock.nowMs(), isMeant: expect === "allow" || expect === "allow-or-ask" };
     if (given !== null && (!isGood || isOther)) session.given.delete(action.digest);
     if (decision.effect === "allow") {
       session.given.delete(action.digest); // good for one call
@@ -207,6 +207,8 @@ export class Trial {
     const answer: Answer = { result: { content: blocks, ...(structuredContent && { structuredContent }), ...(isError !== undefined && { isError }) } };
     const at = session.running.findIndex((call) => call.tool === tool);
     const ended = at < 0 ? [] : session.running.splice(at, 1);
+    const { asked } = session;
+    if (asked?.isMeant && asked.action === tool) this.#flow.decided(session.principal, asked.digest, "allow"); // Whoever wrote what came back of it means that people said yes.
     for (const { reservation } of ended) reservation.settle({ status: isError === true ? "failed" : "done", answer, durationUs: 0 });
     try {
       const action = actionOf(tool, {});

@@ -33,7 +33,8 @@ forbid (principal, action in Action::"money", resource) when { context.input.cen
 @id("pay.day") @reason("Not at night.") forbid (principal, action == Action::"bank/pay", resource) unless { context.now.toTime() >= duration("8h") };
 @id("look") permit (principal, action in Action::"read", resource);
 @id("look.secret") forbid (principal, action, resource is Account) when { resource.labels.contains("secret") };
-@id("labelled") forbid (principal, action, resource) when { context.session.labels.contains("secret") };`;
+@id("labelled") forbid (principal, action, resource) when { context.session.labels.contains("secret") };
+@id("held") forbid (principal, action == Action::"bank/pay", resource) when { context.input has cents && context.input.cents == 77 && context.session.labels.contains("held") };`;
 
 const world = (): TrialWorld => new TrialWorld({ config: parseConfig(new TextEncoder().encode(yaml), join(folder, "lanyard.yaml")), ground: null, named: false, policies: [{ file: "p.cedar", text: cedar }] });
 const definitions = { bank: [{ name: "pay", inputSchema: { type: "object", properties: { cents: { type: "integer" } }, required: ["cents"] } }, { name: "look", inputSchema: { type: "object", properties: { account: { type: "string" } } } }] };
@@ -52,6 +53,21 @@ const trial = (explain = false): ((line: unknown) => JsonObject) => {
 const pay = (cents: unknown, more: object = {}): object => ({ session: "s", call: { tool: "bank/pay", args: { cents }, ...more } });
 
 describe("a trace", () => {
+  it("has a session held from a question on, until its call goes through or is said to be meant", () => {
+    const after = (...lines: readonly object[]): unknown => {
+      const run = trial();
+      for (const line of lines) run(line);
+      return run(pay(77))["effect"];
+    };
+    const came = { session: "s", result: { tool: "bank/pay", content: "paid" } };
+    expect(after(pay(10_001))).toBe("deny");
+    expect(after(pay(10_001), came)).toBe("deny");
+    expect(after({ ...pay(10_001), expect: "stopped" }, came)).toBe("deny");
+    expect(after(pay(10_001), { session: "s", approve: { groups: ["leads"] } }, pay(10_001))).toBe("allow");
+    for (const expected of ["allow", "allow-or-ask"]) expect(after({ ...pay(10_001), expect: expected }, came), expected).toBe("allow");
+    expect(after({ ...pay(10_001), expect: "allow" }), "nothing came back").toBe("deny");
+  });
+
   it("is answered line by line", () => {
     const run = trial();
     expect(run(pay(1))).toEqual({ line: 3, session: "s", effect: "allow", by: "policy", reasons: [{ policy: "pay", text: "", remedy: "" }], remedies: [], approvers: [], errors: [] });
