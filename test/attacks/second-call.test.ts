@@ -54,7 +54,12 @@ async function session(parent?: string) {
     const request = card?.requests.find(({ session: of }) => of === id);
     return lea().call("approval_decide", { at: { id: request?.id ?? "" }, body: { verdict, digest: card?.digest ?? "" } });
   };
-  return { token, pay: (to: string) => call("pay", to), send: (to: string) => call("send", to), answer };
+  const decisions = async (): Promise<unknown[]> => {
+    const found: unknown[] = [];
+    for await (const { seq } of world.operator().lines<JsonObject>("log", { query: { session: id, type: "decision" } })) found.push(seq);
+    return found;
+  };
+  return { token, decisions, pay: (to: string) => call("pay", to), send: (to: string) => call("send", to), answer };
 }
 
 test("while people are asked about one call, others of the session are asked about too, and no other session's; when they have said yes, they are not", async () => {
@@ -74,6 +79,9 @@ test("when they have said no, the session stays held, also after a crash, and ea
   expect(await s.pay("mallory")).toEqual(pending);
   await s.answer("mallory", "deny");
   expect(await s.send("after the no")).toEqual(pending);
+  const [asked, held] = await s.decisions();
+  expect(await world.operator().call("explain", { at: { ref: String(asked) } })).toMatchObject({ held_by: null });
+  expect(await world.operator().call("explain", { at: { ref: String(held) } })).toMatchObject({ held_by: asked });
   await daemon.kill();
   daemon = await DaemonProcess.start(world);
   expect(await s.send("after the crash")).toEqual(pending);

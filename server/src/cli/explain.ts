@@ -31,6 +31,8 @@ interface Explanation {
   readonly beside?: JsonObject | null;
   readonly input_state?: string;
   readonly history?: readonly { readonly question: string; readonly calls: readonly number[] }[];
+  /** The entry of an earlier call that people were asked about and that held the session. */
+  readonly held_by?: number | null;
   /** The calls whose results values of the arguments came from; the address is that of a request that left a sandbox. */
   readonly sources?: readonly { readonly seq: number; readonly action: string; readonly address: string }[];
   readonly approval?: readonly LedgerRecord[];
@@ -84,6 +86,7 @@ function decisionLines(record: DecisionRecord, explained: Explanation, row: Row,
     ...meaningLines(explained.input).map(([label, text]) => row(label, text)),
     row("facts", explained.input ? `${brief(besides(explained.input), 2000)} — ${explained.input_state}` : (explained.input_state ?? "")),
     ...historyLines(explained, row),
+    ...(explained.held_by ? [row("held by", `entry ${explained.held_by}: people had been asked about it, and it had not gone through`)] : []),
     ...originLines(explained, row),
     row("bundle", record.bundle ?? "none was asked"),
     ...(record.tool ? [row("tool", `definition ${record.tool}`)] : []),

@@ -1,7 +1,9 @@
 import { isObject, webServer, type DecisionInput, type Json, type JsonObject, type LedgerRecord } from "@lanyard/contract";
 import type { PolicyExplanation, Snapshot } from "@lanyard/policy";
 import { addressIn } from "../../base/web.ts";
+import { heldBy } from "../../stages/flow/past.ts";
 import { meantCalls } from "../../stages/history/meant-calls.ts";
+import { RecordedRoots } from "../../stages/history/roots.ts";
 import type { Rooms } from "./rooms.ts";
 
 type DecisionRecord = Extract<LedgerRecord, { type: "decision" }>;
@@ -30,6 +32,7 @@ async function explainDecision(rooms: Rooms, record: DecisionRecord): Promise<Js
     input,
     beside: unsealed ? ((unsealed.value as JsonObject)["beside"] ?? null) : null,
     history: decided ? await historyOf(rooms, record, decided, input as unknown as DecisionInput) : [],
+    held_by: heldFor(rooms, record, input as unknown as DecisionInput | null),
     sources: sourcesOf(rooms, input as unknown as DecisionInput | null),
     input_state: record.payload === null ? "never gathered" : unsealed ? stateOf(rooms, record, unsealed) : "erased",
     approval: record.approval ? approvalOf(rooms, record.approval, record.seq) : requestOf(rooms, record),
@@ -54,6 +57,12 @@ async function historyOf(rooms: Rooms, { seq, policies }: DecisionRecord, decide
   if (told.length === 0) return [];
   const calls = await meantCalls(rooms, decided, seq, input, told);
   return told.map(({ id, text }) => ({ question: text, answer: answers[id] ?? null, calls: [...(calls.get(id) ?? [])] })) as unknown as Json;
+}
+
+/** The call about which people had been asked and which held the session; null where none did. */
+function heldFor({ store }: Rooms, record: DecisionRecord, input: DecisionInput | null): number | null {
+  if (!input?.session.labels?.includes("held")) return null;
+  return heldBy(store, new RecordedRoots(store).ofCall(input, record.seq), record);
 }
 
 /** The calls whose results values of the arguments came from. */

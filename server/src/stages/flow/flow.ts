@@ -157,7 +157,7 @@ export class Flow {
 
   /** Whether people were asked about another call of the session before this one, which has not gone through since. */
   isHeld(principal: Learned["principal"], digest: string): boolean {
-    return this.#memoryOf(principal).askedAbout.isBefore(digest);
+    return this.#memoryOf(principal).askedAbout.before(digest) !== null;
   }
 
   /** The session is over. */

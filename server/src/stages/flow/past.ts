@@ -1,6 +1,7 @@
 import { isObject, webServer, type DecisionInput, type Effect, type Json, type JsonObject, type LedgerRecord } from "@lanyard/contract";
 import type { Answer } from "../../base/exchange.ts";
 import type { Store } from "../../base/store/port.ts";
+import { AskedAbout } from "./asked-about.ts";
 
 /** What happened in a session and its children, as it is on record. */
 export type PastEvent =
@@ -19,14 +20,26 @@ const mostCalls = 10_000;
 
 /** The past of one root session, in its order, read off the ledger as it is taken; null when it is more than can be looked through. */
 export function pastOf(store: Reads, root: string): Iterable<PastEvent> | null {
+  const records = recordsOf(store, root, ["decision", "session.task", "flow.declassify", "data.mark"]);
+  return records && records.values().flatMap((record) => eventsOf(store, record));
+}
+
+/** The entry of the call because of which another one, decided as entry `seq`, found its session held; null when nobody can tell. */
+export function heldBy(store: Reads, root: string, { seq: before, digest }: Pick<DecisionRecord, "seq" | "digest">): number | null {
+  const calls = new AskedAbout();
+  for (const record of recordsOf(store, root, ["decision"]) ?? []) if (record.seq < before && record.type === "decision" && record.by === "policy") calls.decided(record.digest, record.effect, record.seq);
+  return calls.before(digest);
+}
+
+/** Of a root session and those below it, by seq; null when there are too many. */
+function recordsOf(store: Reads, root: string, types: readonly LedgerRecord["type"][]): LedgerRecord[] | null {
   const opened = store.entries({ session: root, types: ["session.open"], limit: 1 })[0];
   if (opened?.type !== "session.open") return [];
   const own = new Set([root]);
   const opens = store.entries({ from: opened.seq + 1, types: ["session.open"], agent: opened.agent, limit: mostCalls });
   for (const record of opens) if (record.type === "session.open" && record.parent !== null && own.has(record.parent)) own.add(record.session);
-  const records = [...own].flatMap((session) => store.entries({ session, types: ["decision", "session.task", "flow.declassify", "data.mark"], limit: mostCalls }));
-  if (opens.length >= mostCalls || records.length >= mostCalls) return null;
-  return records.sort((a, b) => a.seq - b.seq).values().flatMap((record) => eventsOf(store, record));
+  const records = [...own].flatMap((session) => store.entries({ session, types, limit: mostCalls }));
+  return opens.length >= mostCalls || records.length >= mostCalls ? null : records.sort((a, b) => a.seq - b.seq);
 }
 
 function eventsOf(store: Reads, record: LedgerRecord): PastEvent[] {
