@@ -20,10 +20,10 @@ export type ArgumentRole = (typeof argumentRoles)[number];
 export const sqlClasses = ["none", "read", "write", "schema", "admin", "unknown"] as const;
 export const shellClasses = ["none", "read", "write", "build", "network", "exec", "unknown"] as const;
 /**
- * How commands reach out. `look`: a service is asked for what it has, at the place of its own configuration; `branch`: a branch of one's own goes under its name to the repository that the work came from; `new-branch`: one that the
+ * How commands reach out. `look`: a service is asked for what it has, at the place of its own configuration; `get`: what stands at an address is fetched, and nothing is sent there or kept; `branch`: a branch of one's own goes under its name to the repository that the work came from; `new-branch`: one that the
  * command or its session has begun, or that the task names; `package`: packages that are named are installed; `other`: anything else.
  */
-export const shellReaches = ["look", "branch", "new-branch", "package", "other"] as const;
+export const shellReaches = ["look", "get", "branch", "new-branch", "package", "other"] as const;
 export const urlClasses = ["none", "public", "private", "unknown"] as const;
 export const plainClasses = ["none", "plain", "unknown"] as const;
 export const codeClasses = ["none", "plain", "network", "exec", "unknown"] as const;

@@ -104,6 +104,12 @@ it("is none of what somebody says to whom the task leaves it, but for kinds that
   expect([namesAnotherThan("x", { own, task, made }, { id: "INV-88277" }, named), namesAnotherThan("x", { own, task, made }, { id: "AC-1300" }, named), namesAnotherThan("x", { own, task, made }, { id: "AC-1400" }, named)]).toEqual([false, false, true]);
 });
 
+it("is another version, of which no record says anything", () => {
+  const another = (said: string, args: Record<string, string>, origin: "untrusted" | "model" | "trusted" = "untrusted"): boolean => namesAnother(said, args, Object.fromEntries(Object.keys(args).map((name) => [name, { role: "other", origins: [origin] }])));
+  expect([another("Make 7.4.2 stable", { version: "7.4.2-1" }), another("Ship v2.8.0", { tag: "v2.8.1" }, "model"), another("Bump it to 3.0.0-rc.1", { version: "3.0.0" })]).toEqual([true, true, true]);
+  expect([another("Make 7.4.2 stable", { version: "v7.4.2" }), another("Ship v2.8.0.", { tag: "2.8.0" }), another("Roll 7.4.2 back", { version: "7.4.1" }, "trusted"), another("Look at 10.0.0.1", { host: "10.0.0.2" }), another("Ship it", { version: "7.4.1" }), another("Make 7.4.2 stable", { version: "latest" })]).toEqual([false, false, false, false, false, false]);
+});
+
 it("is nothing that the session's own calls have made", () => {
   const sends = (made: readonly string[]): boolean => namesAnotherThan("send", { own: "Make Q-4471 anew", task: "Make Q-4471 anew", made: new Set(made) }, { files: ["Q-4502"] }, { files: { role: "target", origins: ["trusted"] } });
   expect([sends([]), sends(["to"]), sends(["files"])]).toEqual([true, true, false]);

@@ -37,9 +37,17 @@ interface Named {
   readonly isNumbered: boolean;
   /** All numbers in it. */
   readonly numbers: ReadonlySet<string>;
+  /** Versions of three numbers or more, as they stand, without the `v` before them. */
+  readonly versions: ReadonlySet<string>;
   /** Whether it leaves a decision open. */
   readonly leavesOpen: boolean;
 }
+
+/** `v2.8.0`, `7.4.2-1`, `3.0.0-rc.1`; no address. */
+const version = /(?<![\w.-])v?(\d{1,5}(?:\.\d{1,6}){2,3}(?:[-+][0-9a-z.-]*[0-9a-z])?)(?![\w-]|\.\d)/gi;
+const wholeVersion = new RegExp(`^\\s*${version.source}\\s*$`, "i");
+/** Arguments that say which version of a thing is meant. */
+const versionNames: ReadonlySet<string> = new Set("version tag ref release revision build".split(" "));
 
 /** What has a number in a list, and no other id. */
 const numbered = /(?:\b(?:prs?|pull[ -]requests?|mrs?|merge[ -]requests?|issues?|tickets?|bugs?)\s+(?:no\.? |number )?#?|(?<![\w&])#)\d{1,6}\b/i;
@@ -52,7 +60,7 @@ const namesOf = remembered({ most: 64, longest: mostChars }, (task): Named => {
   for (const [whole, kind = ""] of [...text.matchAll(id)].slice(0, mostIds)) ids.set(kind.toLowerCase(), (ids.get(kind.toLowerCase()) ?? new Set()).add(whole.toLowerCase()));
   const amounts = amountsIn(text);
   const bares = (text.match(bare) ?? []).slice(0, mostIds).map((one) => one.toLowerCase());
-  return { ids, shapes: new Set(bares.map(shapeOf)), all: new Set([...bares, ...[...ids.values()].flatMap((ofKind) => [...ofKind])]), days: datesIn(text), most: amounts.length === 0 || deducted.test(text) ? null : amounts.reduce((sum, one) => sum + one, 0), counts: countsIn(text), isNumbered: numbered.test(text), numbers: new Set(text.match(/(?<!\d)\d{1,6}(?!\d)/g) ?? []), leavesOpen: deciding.test(text) };
+  return { ids, shapes: new Set(bares.map(shapeOf)), all: new Set([...bares, ...[...ids.values()].flatMap((ofKind) => [...ofKind])]), days: datesIn(text), most: amounts.length === 0 || deducted.test(text) ? null : amounts.reduce((sum, one) => sum + one, 0), counts: countsIn(text), isNumbered: numbered.test(text), numbers: new Set(text.match(/(?<!\d)\d{1,6}(?!\d)/g) ?? []), versions: new Set([...text.matchAll(version)].slice(0, mostIds).map(([, one = ""]) => one.toLowerCase())), leavesOpen: deciding.test(text) };
 });
 
 /** An amount that is taken off another, of which nothing is said. */
@@ -112,17 +120,21 @@ export function namesThing(task: string, args: JsonObject, facts: Readonly<Recor
 export type Comparable = Pick<ArgumentFacts, "role" | "money" | "origins">;
 
 /**
- * Whether a call is about a thing of a kind of which the task names others, and not this one: an id; a day, where the task says one on which something is to be; an amount above all that the task names together, or one that a stranger alone says is to be given back or is owed; another number of what it counts (`18 replicas`); and a decision
- * (`status: cancelled`) of which it says no word, whatever states records have. Of the days, amounts and counts none that somebody who is trusted has said. Words of texts do not count. What those say to whom the task
+ * Whether a call is about a thing of a kind of which the task names others, and not this one: an id; a day, where the task says one on which something is to be; an amount above all that the task names together, or one that a stranger alone says is to be given back or is owed; another number of what it counts (`18 replicas`); another version; and a decision
+ * (`status: cancelled`) of which it says no word, whatever states records have. Of the days, amounts, counts and versions none that somebody who is trusted has said. Words of texts do not count. What those say to whom the task
  * leaves it may be added to what it names, and makes no kind one that it names: a record has ids in it by the way.
  */
 export function namesAnother(tool: string, { own, task, made }: { readonly own: string; readonly task: string; readonly made: ReadonlySet<string> }, args: JsonObject, facts: Readonly<Record<string, Comparable>>): boolean {
-  const { ids, shapes, days, counts, isNumbered, most, leavesOpen } = namesOf(own);
+  const { ids, shapes, days, counts, isNumbered, most, versions, leavesOpen } = namesOf(own);
   const more = namesOf(task);
   const { all, numbers } = more;
   const isAnotherId = (text: string): boolean => {
     const named = ids.get(whole.exec(text)?.[1]?.toLowerCase() ?? "");
     return named !== undefined && !all.has(plain(text));
+  };
+  const isAnotherVersion = (text: string): boolean => {
+    const [, one] = wholeVersion.exec(text) ?? [];
+    return one !== undefined && !more.versions.has(one.toLowerCase());
   };
   const stands = (shape: string): boolean => Object.values(args).some((value) => typeof value === "string" && shapeOf(value) === shape && all.has(plain(value)));
   const isAnotherBare = (text: string): boolean => wholeBare.test(text) && shapes.has(shapeOf(text)) && !all.has(plain(text)) && !stands(shapeOf(text));
@@ -144,6 +156,7 @@ export function namesAnother(tool: string, { own, task, made }: { readonly own: 
     const isVouched = origins.every((origin) => vouched.has(origin));
     if (role !== "content" && !leavesOpen && !(isVouched && origins.includes("task")) && decidesUnsaid(task, name, args[name])) return true; // Any record has states in it.
     if (isVouched) return false;
+    if (role !== "content" && versions.size > 0 && readName(name).words.some((word) => versionNames.has(word)) && some(args[name], isAnotherVersion)) return true;
     if (role !== "content" && days !== null && !isOpenEnd(name) && some(args[name], isAnotherDay)) return true;
     if (money?.class !== "plain") return false;
     if (role === "amount" && money.minor >= leastStrange && origins.every((origin) => origin === "untrusted") && isOwed(tool)) return true;

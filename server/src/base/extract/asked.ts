@@ -103,6 +103,7 @@ const sayings: readonly (readonly [RegExp, string])[] = [
   [/\bget (?=(?:[^\s.;!?]+ ){1,6}paid\b)/g, "arrange pay "],
   [/\bget (?=(?:[^\s.;!?]+ ){1,5}(?:done|out to|back to|over to|seen|moved|changed|fixed|sorted|sent|updated|booked|cancelled|replaced|renewed|signed|approved|paid|shipped|delivered)\b)/g, "arrange "],
   [/\bdo (?=(?:what|whatever|as|it all)\b|(?:all )?(?:the|my|his|her|their) (?:\w+ )?(?:things|todos?|tasks|actions|steps|rest)\b)/g, "handle "],
+  [/\bdo the needful\b|\bdo (?=(?:what(?:ever)? is|what's) (?:needed|necessary|required)\b)/g, "handle "],
   [/\bjust do\b(?= (?:it|so|that|them)\b|\s*[,;.])|\bdo it (?=for me\b)/g, "handle "],
   [/\bget (?=(?:it|this|that|them|[#!]?\d+) (?:in|landed)\b(?! (?:touch|order|shape|there|the|an?|on|by|time|hand|place)\b))/g, "merge "],
   [/\baddress (?=(?:the|this|these|those|all|any|every|it|them|review|open)\b)/g, "resolve "],

@@ -63,8 +63,9 @@ export function effectsOfFacts(facts: Iterable<ArgumentFacts>, otherwise: readon
     }
     if (shell) {
       found.add("exec");
-      const onlyLooks = shell.class === "network" && shell.reaches?.every((one) => one === "look") === true;
-      if (shell.class !== "read" && shell.class !== "build" && !onlyLooks) found.add("write");
+      const isAll = (...ways: readonly string[]): boolean => shell.class === "network" && shell.reaches?.every((one) => ways.includes(one)) === true;
+      const onlyLooks = isAll("look");
+      if (shell.class !== "read" && shell.class !== "build" && !isAll("look", "get")) found.add("write");
       if ((shell.class === "network" || shell.hosts.length > 0) && !onlyLooks) found.add("egress");
       if (shell.destructive) found.add("destructive");
     }

@@ -365,10 +365,10 @@ function digitsIn(norm: Uint16Array, from: number, to: number): number {
   return count;
 }
 
-/** What no one could have steered: nothing, a word for true or false, a number below three digits. */
+/** What no one could have steered: nothing, a word for true or false, a number below three digits, the folder that one is in. */
 export const isConstant = (text: string): boolean => {
   const bare = text.trim();
-  return bare.length <= longestConstant && /^(?:true|false|null|[-+]?(?:\d{1,2}|\d?[.,]\d{1,2}|\d[.,]\d))?$/i.test(bare);
+  return bare.length <= longestConstant && /^(?:true|false|null|\.\/?|[-+]?(?:\d{1,2}|\d?[.,]\d{1,2}|\d[.,]\d))?$/i.test(bare);
 };
 const longestConstant = 5;
 /** A number of those that is more than nothing. */

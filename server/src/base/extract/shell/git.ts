@@ -11,7 +11,7 @@ const walking =
 
 /** Subcommands that only tell, with the options that keep to it. Abbreviations are not known. */
 const telling: ReadonlyMap<string, OptionSpec> = new Map([
-  ...["log", "diff", "show", "shortlog", "rev-list", "whatchanged", "diff-tree", "diff-index", "diff-files"].map((name) => [name, spec("pusnerwbziacRm123456789:nULSGM", walking)] as const),
+  ...["log", "diff", "show", "shortlog", "rev-list", "whatchanged", "diff-tree", "diff-index", "diff-files"].map((name) => [name, spec("pusnerwbziacRm0123456789:nULSGM", walking)] as const),
   ["status", spec("sbuvz", "short branch porcelain porcelain= long untracked-files untracked-files= ignored verbose show-stash")],
   ["rev-parse", spec("q", "abbrev-ref show-toplevel short short= verify git-dir is-inside-work-tree git-common-dir absolute-git-dir show-prefix symbolic symbolic-full-name is-bare-repository show-cdup quiet")],
   ["ls-files", spec("comdszutkv", "others cached modified deleted exclude-standard stage unmerged error-unmatch full-name ignored exclude=")],

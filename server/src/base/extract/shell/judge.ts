@@ -1,6 +1,7 @@
 import type { ShellCall } from "./call.ts";
 import { special } from "./special.ts";
 import { hostOf, pathIn, urlsIn } from "./hosts.ts";
+import { onlyGets } from "./getting.ts";
 import { onlyLooks } from "./looking.ts";
 import { parseOptions, type ParsedOptions } from "./options.ts";
 import { isOfProject, packagesOf } from "./project.ts";
@@ -36,6 +37,7 @@ export function judge(call: ShellCall): void {
 
 function listedProgram(call: ShellCall, program: ShellProgram): void {
   const { reading, words } = call;
+  if (onlyGets(call)) return;
   const parsed = parseOptions(words, program);
   reading.raise(program.class);
   if (program.destructive || parsed.options.has("--delete")) reading.destructive = true;

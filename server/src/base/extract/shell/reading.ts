@@ -52,6 +52,12 @@ export class ShellReading {
     this.#reach("look", "network");
   }
 
+  /** What stands at an address of this host is fetched. */
+  get(host: string): void {
+    this.hosts.add(host);
+    this.#reach("get", "network");
+  }
+
   /** These packages are installed. */
   install(packages: readonly string[]): void {
     for (const one of packages) this.#packages.add(one);

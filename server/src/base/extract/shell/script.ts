@@ -11,8 +11,8 @@ const mostDepth = 200;
 /** Programs that let through what they are fed while they have no more operands than these. */
 const passing = new Map([...["sort", "uniq", "head", "tail"].map((name) => [name, 0] as const), ["grep", 1] as const]);
 
-/** Variables that change how programs look, not what they do. */
-const harmlessVariables = /^([a-z]\w*|LC_\w+|LANG|TZ|NO_COLOR|FORCE_COLOR|TERM|COLUMNS|LINES|CI|NODE_ENV|DEBUG|VERBOSE)$/;
+/** Variables that change how programs look, not what they do. Names in lower case are of the script alone, but for those that say through whom others are reached, or what `npm` does. */
+const harmlessVariables = /^(?!\w*_proxy$|npm_)([a-z]\w*|LC_\w+|LANG|TZ|NO_COLOR|FORCE_COLOR|TERM|COLUMNS|LINES|CI|NODE_ENV|DEBUG|VERBOSE)$/;
 
 interface Place {
   readonly reading: ShellReading;
