@@ -3,6 +3,7 @@ import { Fault, type Json, type Registry } from "@lanyard/contract";
 import { actionsOf, resourceTypesOf, schemaOf, type ActionShape, type CedarSchema, type ToolSet } from "../schema/schema.ts";
 import type { Note } from "../schema/shape.ts";
 import { factWarnings } from "./facts-lint.ts";
+import { hiddenParts, hiddenWarnings } from "./hidden.ts";
 import { Memory } from "./memory.ts";
 import type { PolicyProblem } from "./problem.ts";
 import { flawAt, problemIn, readPolicy, type Meaning, type Reading } from "./reading.ts";
@@ -85,10 +86,11 @@ export const compile = (source: Source, memory: CompilerMemory = newMemory(), pr
   if (errors.length > bounds.errors) return refused();
   refuseDuplicates(written, errors);
   const names = namesOf(source.registry, source.servers);
+  const hidden = hiddenParts(notes);
   for (const { chunk, text, meaning } of written) {
     errors.push(...tierObjections(chunk.file.file, meaning, source.registry).map((objection) => problemIn(chunk, flawAt(text, objection))));
     errors.push(...checkTemporal(meaning, world).map((flaw) => problemIn(chunk, flaw)));
-    warnings.push(...[...unmatched(meaning, names, world), ...factWarnings(meaning)].map((objection) => problemIn(chunk, flawAt(text, objection))));
+    warnings.push(...[...unmatched(meaning, names, world), ...factWarnings(meaning), ...hiddenWarnings(meaning, hidden)].map((objection) => problemIn(chunk, flawAt(text, objection))));
   }
   const verdicts = guarded(written, () => validateAll(written, world, memory.verdicts, (done) => progress(Math.floor((chunks.length + done) / 2), chunks.length)));
   verdicts.forEach((verdict, index) => {
