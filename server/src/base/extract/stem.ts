@@ -2,13 +2,13 @@ import { remembered } from "../remembered.ts";
 
 const endings: readonly (readonly [RegExp, string])[] = [
   [/'s?$/, ""],
-  [/(?:ization|isation)$/, "ize"],
-  [/(?<=[a-z]{3})(?:ations?|ions?|ments?|ings?|ness)$/, ""],
   [/(?<=[a-z]{2})ies$/, "y"],
   [/(?<=(?:s|x|z|ch|sh))es$/, "e"],
+  [/(?<=[a-z]{2}[^s'u])s$/, ""], // Before what else ends a word: the `s` of `closed` is its own.
+  [/(?:ization|isation)$/, "ize"],
+  [/(?<=[a-z]{3})(?:ation|ion|ment|ing|ness)$/, ""],
   [/(?<=[a-z]{3})ied$/, "y"],
   [/(?<=[a-z]{2}[^e])ed$/, ""],
-  [/(?<=[a-z]{2}[^s'u])s$/, ""],
   [/(?<=[a-z]{2})(?:e|y|i)$/, ""],
 ];
 
