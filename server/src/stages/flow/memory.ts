@@ -1,7 +1,7 @@
 import type { JsonObject, ValueSource } from "@lanyard/contract";
-import type { PastEvent } from "./past.ts";
-import { Delegation } from "./delegation.ts";
 import { AskedAbout } from "./asked-about.ts";
+import { Delegation } from "./delegation.ts";
+import type { PastEvent } from "./past.ts";
 import { MetDomains } from "./lookalikes.ts";
 import { NamedSources } from "./named-source.ts";
 import { Subjects } from "./subjects.ts";
