@@ -30,7 +30,7 @@ export interface Card extends JsonObject {
   requests: { id: string; session: string; of: number; expires_at_ms: number }[];
 }
 
-/** A real daemon whose policies ask people about a bank: `pay` asks `leads`, `close` asks `2 of sre`. `bot` acts for `ben`, and `rob` runs it. */
+/** A real daemon whose policies ask people about a bank: `pay` asks `leads`, `close` asks `2 of sre`, `send` asks nobody. `bot` acts for `ben`, and `rob` runs it. */
 export class Asking implements AsyncDisposable {
   readonly bank: Rogue;
   readonly world: World;
@@ -43,10 +43,11 @@ export class Asking implements AsyncDisposable {
     this.#daemon = daemon;
   }
 
-  static async open(): Promise<Asking> {
+  /** `more`: policies beside those. */
+  static async open(more = ""): Promise<Asking> {
     const schema = { type: "object", properties: { to: { type: "string" }, note: { type: "string" } } };
-    const bank = await rogue({ tools: [{ name: "pay", inputSchema: schema }, { name: "close", inputSchema: schema }], label: "bank" });
-    const world = new World({ yaml: yaml(bank.url), policies: { "p.cedar": asking } });
+    const bank = await rogue({ tools: [{ name: "pay", inputSchema: schema }, { name: "close", inputSchema: schema }, { name: "send", inputSchema: schema }], label: "bank" });
+    const world = new World({ yaml: yaml(bank.url), policies: { "p.cedar": asking + more } });
     const stage = new Asking(bank, world, await DaemonProcess.start(world));
     await approveCatalog(world.operator(), "bank");
     for (const name of ["ben", "lea", "lou", "rob", "sam", "sue", "cleo"]) await stage.#issue("user", name);
@@ -80,7 +81,7 @@ export class Asking implements AsyncDisposable {
   }
 
   /** What the agent reads. */
-  async call(token: string, tool: "pay" | "close", args: Record<string, unknown>): Promise<string> {
+  async call(token: string, tool: "pay" | "close" | "send", args: Record<string, unknown>): Promise<string> {
     const { body } = await callTool(this.url, token, tool, args);
     return (body.result?.content ?? []).map(({ text }) => text).join("\n") || (body.error?.message ?? "");
   }

@@ -3,7 +3,7 @@ import { Fault, type Json, type Registry } from "@lanyard/contract";
 import { actionsOf, resourceTypesOf, schemaOf, type ActionShape, type CedarSchema, type ToolSet } from "../schema/schema.ts";
 import type { Note } from "../schema/shape.ts";
 import { factWarnings } from "./facts-lint.ts";
-import { hiddenParts, hiddenWarnings } from "./hidden.ts";
+import { hiddenParts, hiddenWarnings, type HiddenParts } from "./hidden.ts";
 import { Memory } from "./memory.ts";
 import type { PolicyProblem } from "./problem.ts";
 import { flawAt, problemIn, readPolicy, type Meaning, type Reading } from "./reading.ts";
@@ -39,6 +39,7 @@ export interface CompilerMemory {
 interface Footing {
   readonly actions: readonly ActionShape[];
   readonly notes: readonly Note[];
+  readonly hidden: HiddenParts;
   readonly world: ActionWorld;
   /** By the actions that no catalog knows. */
   readonly schemas: Memory<CedarSchema>;
@@ -70,7 +71,7 @@ export type Progress = (done: number, total: number) => void;
  * action, and when the parser breaks on a policy: this thread is then of no more use.
  */
 export const compile = (source: Source, memory: CompilerMemory = newMemory(), progress: Progress = () => {}): Compiled => {
-  const { actions, notes, world, schemas } = footingOf(source, memory);
+  const { actions, notes, hidden, world, schemas } = footingOf(source, memory);
   const files = source.policies.map(({ file, text }) => ({ file, text: text.toWellFormed() })).sort((left, right) => (left.file < right.file ? -1 : 1));
   const errors: PolicyProblem[] = [];
   const warnings: PolicyProblem[] = [];
@@ -86,7 +87,6 @@ export const compile = (source: Source, memory: CompilerMemory = newMemory(), pr
   if (errors.length > bounds.errors) return refused();
   refuseDuplicates(written, errors);
   const names = namesOf(source.registry, source.servers);
-  const hidden = hiddenParts(notes);
   for (const { chunk, text, meaning } of written) {
     errors.push(...tierObjections(chunk.file.file, meaning, source.registry).map((objection) => problemIn(chunk, flawAt(text, objection))));
     errors.push(...checkTemporal(meaning, world).map((flaw) => problemIn(chunk, flaw)));
@@ -119,7 +119,7 @@ const leavesIn = (policies: readonly Policy[]): Pick<HistoryLeaf, "id" | "type">
 const footingOf = ({ servers, tools, registry }: Source, memory: CompilerMemory): Footing =>
   recalled(memory.footings, [servers, tools, registry?.resources] as const, () => {
     const { actions, notes } = actionsOf({ servers, tools });
-    return { actions, notes, world: openWorld(actions, resourceTypesOf(actions, registry)), schemas: new Memory(remembered.schemas) };
+    return { actions, notes, hidden: hiddenParts(notes), world: openWorld(actions, resourceTypesOf(actions, registry)), schemas: new Memory(remembered.schemas) };
   });
 
 const recalled = <K, V>(memory: Memory<V>, key: K, make: (key: K) => V): V => {

@@ -1,4 +1,4 @@
-import type { Note } from "../schema/shape.ts";
+import { hides, type Note } from "../schema/shape.ts";
 import type { Objection } from "./lint.ts";
 import type { Meaning } from "./reading.ts";
 
@@ -7,7 +7,7 @@ export type HiddenParts = ReadonlyMap<string, ReadonlySet<string>>;
 
 export const hiddenParts = (notes: readonly Note[]): HiddenParts => {
   const found = new Map<string, Set<string>>();
-  for (const { action, at, text } of notes) if (text.endsWith("policy cannot see it")) found.set(action, (found.get(action) ?? new Set()).add(at));
+  for (const { action, at, text } of notes) if (text.endsWith(hides)) found.set(action, (found.get(action) ?? new Set()).add(at));
   return found;
 };
 

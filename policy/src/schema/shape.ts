@@ -40,6 +40,9 @@ export interface Note {
   readonly text: string;
 }
 
+/** How a note ends that says that policy is not shown a value at all. */
+export const hides = "policy cannot see it";
+
 /** Keys by which Cedar's JSON marks entities and extension values; as names of arguments they never reach it. */
 export const reservedKeys: ReadonlySet<string> = new Set(["__entity", "__extn", "__expr"]);
 
@@ -90,7 +93,7 @@ const read = (reader: Reader, schema: Json, at: string, depth: number): Reading 
   reader.nodes += 1;
   if (reader.nodes > bounds.nodes) return opaque;
   if (depth > bounds.depth) {
-    reader.note(at, "nested too deeply; policy cannot see it");
+    reader.note(at, `nested too deeply; ${hides}`);
     return opaque;
   }
   for (const key of ["if", "dependentSchemas"]) if (Object.hasOwn(schema, key)) reader.note(`${at}/${key}`, "a conditional part of the schema is not read; policy cannot see what only it declares");
@@ -124,7 +127,7 @@ const readReference = (reader: Reader, reference: string, at: string, depth: num
     reader.references = before;
     return reading;
   }
-  reader.note(at, "a `$ref` that leads nowhere in this schema; policy cannot see it");
+  reader.note(at, `a \`$ref\` that leads nowhere in this schema; ${hides}`);
   return opaque;
 };
 
@@ -171,19 +174,19 @@ const readType = (reader: Reader, schema: JsonObject, type: string, at: string, 
     case "object":
       return readObject(reader, schema, at, depth);
     default:
-      reader.note(at, "has an unknown type; policy cannot see it");
+      reader.note(at, `has an unknown type; ${hides}`);
       return opaque;
   }
 };
 
 const readArray = (reader: Reader, schema: JsonObject, at: string, depth: number): Reading => {
   if (schema["items"] === undefined || Array.isArray(schema["items"]) || schema["prefixItems"] !== undefined) {
-    reader.note(at, "an array without one type for all its items; policy cannot see it");
+    reader.note(at, `an array without one type for all its items; ${hides}`);
     return unseen;
   }
   const item = read(reader, schema["items"], `${at}/items`, depth + 1);
   if (item.shape === null || item.nullable) {
-    reader.note(at, "an array whose items policy cannot see, or that may be null; policy cannot see it");
+    reader.note(at, `an array whose items policy cannot see, or that may be null; ${hides}`);
     return unseen;
   }
   reader.note(at, "an array is a Set: its order and its duplicates are lost to policy");
@@ -198,18 +201,18 @@ const readObject = (reader: Reader, schema: JsonObject, at: string, depth: numbe
     reader.note(at, "arguments beyond those named are accepted by the tool; policy cannot see them");
   }
   if (names.length === 0 && at !== "") {
-    if (schema["additionalProperties"] !== false) reader.note(at, "an object without named fields; policy cannot see it");
+    if (schema["additionalProperties"] !== false) reader.note(at, `an object without named fields; ${hides}`);
     return unseen;
   }
   const fields: Field[] = [];
   for (const name of names) {
     const place = `${at}/properties/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`;
     if (reservedKeys.has(name) || !name.isWellFormed()) {
-      reader.note(place, "has a name that Cedar keeps for itself; policy cannot see it");
+      reader.note(place, `has a name that Cedar keeps for itself; ${hides}`);
       continue;
     }
     const { shape, nullable } = read(reader, properties[name] ?? null, place, depth + 1);
-    if (shape === null) reader.note(place, "no type that Cedar has; policy cannot see it");
+    if (shape === null) reader.note(place, `no type that Cedar has; ${hides}`);
     else fields.push({ name, shape, required: required.has(name) && !nullable });
   }
   return seen({ kind: "record", fields });
@@ -266,7 +269,7 @@ const allOf = (readings: readonly Reading[], note: (text: string) => void): Read
     return { shape: merged, nullable };
   }
   if (shapes.every((shape) => JSON.stringify(shape) === JSON.stringify(first))) return { shape: first, nullable };
-  note("two parts of the schema disagree on its type; policy cannot see it");
+  note(`two parts of the schema disagree on its type; ${hides}`);
   return opaque;
 };
 

@@ -189,12 +189,13 @@ const readTask: (task: string) => Task = remembered({ most: 256, longest: mostCh
   const stems = new Set([...stemsIn(own), ...stemsIn(words)]);
   // Who speaks of a merge request has not asked to merge it.
   const meant = new Set([text.replace(requests, "$1-request"), rewritten].flatMap((said) => [...stemsIn(wordsIn(said.replace(question, withoutVerbs)), aRequest)]));
-  const imperatives = new Set(heard(wordsIn(rewritten.replace(question, "?"))).flatMap(([word, isDenied]) => (isDenied || /(?:ed|ing)$/.test(word) || participles.has(word) ? [] : [stemOf(word)])));
   const denied = new Set(heard(own).flatMap(([word, isDenied]) => (isDenied && !stems.has(stemOf(word)) ? [stemOf(word)] : [])));
   const verbs = new Set<number>();
   const addVerb = (word: string): void => verbsLike(stemOf(word)).forEach((row) => verbs.add(row));
   const asking = wordsIn(rewritten.replace(question, "what?"));
-  for (const [at, [word, isDenied]] of heard(asking).entries()) {
+  const askingHeard = heard(asking);
+  const imperatives = new Set(askingHeard.flatMap(([word, isDenied]) => (isDenied || /(?:ed|ing)$/.test(word) || participles.has(word) ? [] : [stemOf(word)])));
+  for (const [at, [word, isDenied]] of askingHeard.entries()) {
     if (access.has(word) && !isDenied) found.add("access");
     const isNoun = before.has(asking[at - 1] ?? "") || asking[at + 1] === "nothing";
     if (!isDenied && (!isNoun || asking[at - 1] === "by")) addVerb(word); // `by mail`

@@ -17,8 +17,8 @@ export function onlyGets({ name, words, reading }: ShellCall): boolean {
   const output = values.filter(({ option }) => option === "-O" || option === "--output-document");
   const isPrinted = name === "curl" || (output.length === 1 && output[0]?.value.text === "-");
   if (!known || !isPrinted || operands.length === 0 || !operands.every(({ text }) => /^https?:\/\/[^\s{}[\]]+$/i.test(text))) return false;
-  const hosts = operands.map(hostOf);
-  if (hosts.some((host) => host === null)) return false;
-  for (const host of hosts) if (host !== null) reading.get(host);
+  const hosts = operands.flatMap((operand) => hostOf(operand) ?? []);
+  if (hosts.length < operands.length) return false;
+  for (const host of hosts) reading.get(host);
   return true;
 }
