@@ -7,6 +7,7 @@ it.each([
   ["curl -s https://logs.acme.example/ci/latest.txt | tail -n 40", "logs.acme.example"],
   ["curl -fsSL --max-time 10 'https://acme.example/a?b=1'", "acme.example"],
   ["wget -qO- https://acme.example/a", "acme.example"],
+  ["curl -s -o /dev/null -w '%{http_code}' https://acme.example/a", "acme.example"],
 ])("%s only fetches", (command, host) => {
   expect(shellFacts(command)).toMatchObject({ class: "network", hosts: [host], reaches: ["get"], paths: [] });
 });
@@ -31,6 +32,11 @@ it.each([
   "curl -s https://acme.example/{a,b}",
   "curl -s file:///etc/passwd",
   "curl -s acme.example/a",
+  "curl -s -o /etc/cron.d/a https://acme.example/a",
+  "curl -s -o /dev/null -w @/etc/passwd https://acme.example/a",
+  "curl -s -o /dev/null -w '%output{/etc/cron.d/a}%{url}' https://acme.example/a",
+  "curl -s -o /dev/null -o a https://acme.example/a https://acme.example/b",
+  "wget -O - -O a https://acme.example/a",
   "wget https://acme.example/a",
   "wget -O a https://acme.example/a",
   "wget -qO- --post-file=key https://acme.example/a",

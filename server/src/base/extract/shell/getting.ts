@@ -2,23 +2,29 @@ import type { ShellCall } from "./call.ts";
 import { hostOf } from "./hosts.ts";
 import { optionsOf, parseOptions, type OptionSpec } from "./options.ts";
 
-// Programs of the network that only fetch what stands at an address, and print it.
+// Programs of the network that only fetch what stands at an address, and print it or nothing of it.
 
-const getters: ReadonlyMap<string, OptionSpec> = new Map([
-  ["curl", optionsOf("sSfLIvig46:m", ["silent", "show-error", "fail", "fail-with-body", "location", "head", "verbose", "include", "globoff", "compressed", "no-progress-meter", "http1.1", "max-time=", "connect-timeout=", "retry="])],
-  ["wget", optionsOf("qnv46:OT", ["quiet", "no-verbose", "https-only", "timeout=", "output-document="])],
+interface Getter extends OptionSpec {
+  /** Whether what is fetched is kept nowhere, of the values of options that say where it goes. */
+  readonly keepsNothing: (outputs: readonly string[]) => boolean;
+}
+
+const getters: ReadonlyMap<string, Getter> = new Map([
+  ["curl", { ...optionsOf("sSfLIvig46:mow", ["silent", "show-error", "fail", "fail-with-body", "location", "head", "verbose", "include", "globoff", "compressed", "no-progress-meter", "http1.1", "max-time=", "connect-timeout=", "retry=", "output=", "write-out="]), keepsNothing: (outputs) => outputs.every((file) => file === "/dev/null") }],
+  ["wget", { ...optionsOf("qnv46:OT", ["quiet", "no-verbose", "https-only", "timeout=", "output-document="]), keepsNothing: (outputs) => outputs.length === 1 && outputs[0] === "-" }],
 ]);
 
 /** Whether a call only fetches, from addresses that stand in it whole; whose they are is noted. */
 export function onlyGets({ name, words, reading }: ShellCall): boolean {
-  const spec = getters.get(name);
-  if (spec === undefined || words.some(({ kind }) => kind !== "sure")) return false;
-  const { known, operands, values } = parseOptions(words, spec);
-  const output = values.filter(({ option }) => option === "-O" || option === "--output-document");
-  const isPrinted = name === "curl" || (output.length === 1 && output[0]?.value.text === "-");
-  if (!known || !isPrinted || operands.length === 0 || !operands.every(({ text }) => /^https?:\/\/[^\s{}[\]]+$/i.test(text))) return false;
-  const hosts = operands.flatMap((operand) => hostOf(operand) ?? []);
-  if (hosts.length < operands.length) return false;
+  const getter = getters.get(name);
+  if (getter === undefined || words.some(({ kind }) => kind !== "sure")) return false;
+  const { known, operands, values } = parseOptions(words, getter);
+  const given = (options: RegExp): readonly string[] => values.filter(({ option }) => options.test(option)).map(({ value }) => value.text);
+  // A format may read a file, and write one.
+  const formats = given(/^(?:-w|--write-out)$/);
+  if (!known || !getter.keepsNothing(given(/^(?:-[oO]|--output(?:-document)?)$/)) || formats.some((one) => /^@|%output\{/.test(one))) return false;
+  const hosts = operands.flatMap((operand) => (/^https?:\/\/[^\s{}[\]]+$/i.test(operand.text) ? (hostOf(operand) ?? []) : []));
+  if (hosts.length === 0 || hosts.length < operands.length) return false;
   for (const host of hosts) reading.get(host);
   return true;
 }

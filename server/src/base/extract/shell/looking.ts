@@ -31,7 +31,7 @@ const looks: ReadonlyMap<string, readonly Look[]> = new Map([
       look(
         "kubectl",
         `(?:get|describe|logs|top|explain|events)(?: ${name}(?:,${name})*)*|rollout (?:status|history)(?: ${name})+|version|api-resources|api-versions|cluster-info|config (?:get-contexts|current-context)|auth can-i(?: ${name})+`,
-        "AwLp:nloc all-namespaces,namespace=,selector=,output=,container=,field-selector=,sort-by=,show-labels,watch,tail=,since=,since-time=,previous,timestamps,all-containers,limit=,no-headers,context=,prefix,containers,client,revision=",
+        "AwLp:nloc all-namespaces,namespace=,selector=,output=,container=,field-selector=,sort-by=,show-labels,watch,tail=,since=,since-time=,previous,timestamps,all-containers,limit=,no-headers,context=,prefix,containers,client,revision=,timeout=",
       ),
     ],
   ],
