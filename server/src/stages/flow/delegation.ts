@@ -9,6 +9,9 @@ import type { ReadingPlaces } from "./values.ts";
 const leaving = /\b(?:asks?|asked|wants?|wanted|writes?|wrote|written|says?|said|lists?|listed|left|requests?|requested|describes?|described|sent|tells?|told|mentions?|mentioned|instructions?|according|per|see|as in|from (?:his|her|their))\b|(?:'s|’s|his|her|their) (?:e-?mail|mail|message|note|list|ticket|request|post|wishes)\b/iu;
 /** or to a thing of this kind that says what is to be done, if it is to be followed or worked off. */
 const following = /\b(?:as|per|according|follow|handle|clear|work (?:through|off)|go (?:through|over)|sort out|deal with|take care of|finish|complete|carry out|do)\b/iu;
+/** or to a thing that is to be done itself: `do T-3412`, `T-3412 please`. */
+const id = String.raw`\b(?=[\p{L}-]{0,16}\d)\p{L}[\p{L}\p{N}-]{3,32}`;
+const taking = new RegExp(String.raw`\b(?:do|handle|take(?: care of| on)?|pick up|finish|settle|see to|carry out|complete|sort(?: out)?|deal with|process|fulfil|resolve|implement|work on|please)[,:]? (?:\p{L}+ ){0,2}${id}|${id},? please\b`, "iu");
 const kinds = wordSet("note memo handover sheet checklist runbook playbook log todo instruction procedure minute queue brief briefing agenda step exception point item entry diary card");
 /** Who wrote it, by the names of fields. */
 const byWhom = wordSet("by author from sender writer user owner origin creator reporter requester assignee name");
@@ -41,7 +44,7 @@ export class Delegation {
     this.#task = task.toLowerCase();
     this.#words = new Set(task.toLowerCase().split(/[^\p{L}\p{N}_-]+/u).map((word) => word.replace(/^-+|-+$/g, "")));
     this.#kinds = following.test(task) ? new Set([...this.#words].map(singular).filter((word) => kinds.has(word))) : new Set();
-    this.#isLeft = this.#kinds.size > 0 || leaving.test(task);
+    this.#isLeft = this.#kinds.size > 0 || leaving.test(task) || taking.test(task);
   }
 
   /** A call asks for something: for a file or an id, perhaps, that the task names. */

@@ -51,11 +51,11 @@ describe("what a task leaves to somebody", () => {
     expect(added(task, (at) => at.read(mail, "inbox/read"))).toEqual(["Refund TR-770310 and tell them"]);
   });
 
-  it.each(["Summarise my mail", "Send Yaw the report", "Do what Lotte asks in her mail", "Do what is asked in m-33911", "Yaw"])("is nothing where it is left to nobody, or to another: %s", (task) => {
+  it.each(["Summarise my mail", "Send Yaw the report", "Do what Lotte asks in her mail", "Do what is asked in m-33911", "Yaw", "Move m-3391 to the archive", "Summarise m-3391", "Do it on 2026-11-20"])("is nothing where it is left to nobody, or to another: %s", (task) => {
     expect(added(task, (at) => at.read(mail, "inbox/read"))).toEqual([]);
   });
 
-  it.each(["Do what Mikkel asks in the note of ticket T-9034", "Handle T-9034 as its notes say", "See T-9034", "Do what aagaard wants"])("is what stands in a part that is ours, and not beside it: %s", (task) => {
+  it.each(["Do what Mikkel asks in the note of ticket T-9034", "Handle T-9034 as its notes say", "See T-9034", "Do what aagaard wants", "Do T-9034", "Handle ticket T-9034", "T-9034 please, before lunch", "Please T-9034: they wait"])("is what stands in a part that is ours, and not beside it: %s", (task) => {
     expect(added(task, notes(ticket))).toEqual(["Raise the limit to 120 and open a pull request"]);
   });
 
