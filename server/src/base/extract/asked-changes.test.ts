@@ -29,6 +29,17 @@ test.each([
   ["Bring the page up to date", "write"],
   ["Mend the draft", "write"],
   ["Freeze it", "write"],
+  ["Freeze her card", "access"],
+  ["Issue the passes for the crew", "egress"],
+  ["R-3318 is signed off, issue it to the people it should go to", "egress"],
+  ["Get those people their door codes", "egress"],
+  ["Get the floor plans and the egress calculation over to them", "egress"],
+  ["Ship v2.8.0, please", "egress"],
+  ["Can you get those fees out today?", "money"],
+  ["Can you get her back in and close it off?", "access"],
+  ["Can you set him up in the volunteer system?", "access"],
+  ["Book the plain extra orders", "write"],
+  ["Would you put it through?", "write"],
 ] as const)("%s asks for %s", (task, effect) => {
   expect(effectsAsked(task)).toContain(effect);
 });
@@ -42,6 +53,9 @@ test.each([
   ["What is the issue about?", "write"],
   ["Is it ready? When does it get going?", "write"],
   ["Who brings the page up to date?", "write"],
+  ["Which card did they freeze?", "access"],
+  ["Get me the fees that went out", "money"],
+  ["What is the book about?", "write"],
 ] as const)("%s does not ask for %s", (task, effect) => {
   expect(effectsAsked(task)).not.toContain(effect);
 });

@@ -13,7 +13,7 @@ import { wordsOf } from "./words.ts";
 
 const rows: readonly (readonly [readonly CallEffect[], string])[] = [
   [["read"], "what who whom whose when where why which how whether wonder wondering curious show list find search look lookup check read see view get fetch tell me summarise summarize summary explain describe compare count review analyse analyze inspect identify determine calculate compute verify confirm monitor watch research investigate query open download browse translate rank report give know recommend suggest answer was ist sind welche wie wann wo zeige fasse"],
-  [["write"], "into reallocate scale resize create add update change edit write fix set save schedule reschedule move rename copy file archive mark make build implement refactor upgrade configure merge modify append draft prepare record note log register generate organise organize sort label tag assign care deal turn enable disable activate deactivate play like follow star rate retire redirect unpublish unlist hide waive allocate appoint swap exchange improve cut trim shift complete finish migrate format replace put insert import sync plan arrange approve reject accept decline remember correct patch bump store convert adjust increase decrease lower raise extend renew switch log apply enter fill adapt extract rewrite reorganise tidy repair mend reassign reopen flag void downgrade acknowledge ack revert rollback resume pause prolong reactivate reroute refresh toggle amend translate backfill reload moderate suppress silence mute snooze unmute postpone substitute reissue dispatch stop hold freeze erstelle ändere schreibe trage lege aktualisiere"],
+  [["write"], "book into reallocate scale resize create add update change edit write fix set save schedule reschedule move rename copy file archive mark make build implement refactor upgrade configure merge modify append draft prepare record note log register generate organise organize sort label tag assign care deal turn enable disable activate deactivate play like follow star rate retire redirect unpublish unlist hide waive allocate appoint swap exchange improve cut trim shift complete finish migrate format replace put insert import sync plan arrange approve reject accept decline remember correct patch bump store convert adjust increase decrease lower raise extend renew switch log apply enter fill adapt extract rewrite reorganise tidy repair mend reassign reopen flag void downgrade acknowledge ack revert rollback resume pause prolong reactivate reroute refresh toggle amend translate backfill reload moderate suppress silence mute snooze unmute postpone substitute reissue dispatch stop hold freeze erstelle ändere schreibe trage lege aktualisiere"],
   [["write", "egress"], "offer work solve handle process manage resolve close triage commit schedule arrange plan upload push deploy release submit hand deliver export comment reply respond answer escalate propose redeliver resend distribute pull-request merge-request"],
   [["egress"], "send forward share post publish notify inform invite ask remind contact announce tweet broadcast message email e-mail mail text dm ping call phone pass thank apologise apologize welcome sende schicke teile antworte lade"],
   [["money"], "pay transfer buy purchase order refund reimburse donate tip settle deposit withdraw wire checkout book reserve rent subscribe invest trade swap sell repay compensate remit disburse credit reorder restock replenish reallocate renew top-up bezahle zahle überweise kaufe bestelle buche reserviere"],
@@ -64,6 +64,13 @@ const posting = /\b(?:put|post|drop|send|leave|write|give)\b(?=[^.;!?\n]{1,80} (
 const sayings: readonly (readonly [RegExp, string])[] = [
   [requests, "$1-request"],
   [/\btop (?:[^\s.;!?]+ ){0,4}up\b/g, "top-up"],
+  [/\bissue (?=[^.;!?\n]{0,40}\b(?:permits?|pass(?:es)?|certificates?|licen[cs]es?|letters?|vouchers?|reports?|statements?|badges?)\b|(?:it|them|these|those|this|that) to\b)/g, "create deliver "],
+  [/\bship (?=(?:v(?:ersion)? ?)?\d+\.\d)/g, "release "],
+  [/\b(?:freeze|unfreeze) (?=(?:it|her|his|their|the|that|this|my)\b)/g, "suspend hold "],
+  [/\bset (?:her|him|these people|the new (?:starters?|joiners?|hires?)) up\b|\bset up (?:her|him)\b/g, "onboard set up"],
+  [/\bget (?:her|him|them|[a-z]+|[a-z]+ [a-z]+) back in(?=\s*(?:$|[.,;!?\n]|and\b|please\b|to (?:her|his|their|the)\b))/g, "unlock access"],
+  [/\bget (?=(?:her|him|them|(?:the|those|these|our) (?:[^\s.;!?]+ ){0,2}(?:people|guests?|customers?|patients?|tenants?|members?|visitors?)) (?:her|his|their|the|an?) )/g, "send "],
+  [new RegExp(`\\bget (?=${phrase}{1,5}(?:fees?|payments?|wages|salaries|money|rent|refunds?) out\\b)`, "g"), "pay "],
   [/\bissue (?=(?:the|an?|new|another|her|him|them|it|those|these|everyone|all)\b)/g, "create "],
   [new RegExp(`\\b(?:give|claim) (?=${phrase}{0,5}back\\b)`, "g"), "refund "],
   [new RegExp(`\\bget (?=${phrase}{1,8}on order\\b)`, "g"), "order "],
@@ -101,7 +108,7 @@ const sayings: readonly (readonly [RegExp, string])[] = [
   [/(?<=^|[.,;:!?\n] ?|\b(?:and|then|please|now|just|also|you) )do (?=(?:[a-z]{1,6}-?\d{2,}|[a-z]{1,6}-\d)\b)/g, "handle "],
   [new RegExp(`${posting.source}|(?<=[\\w,;:?] )(?:in)?to (?=#\\w)`, "g"), "post "],
   [/\bget (?=(?:[^\s.;!?]+ ){1,6}paid\b)/g, "arrange pay "],
-  [/\bget (?=(?:[^\s.;!?]+ ){1,5}(?:done|out to|back to|over to|seen|moved|changed|fixed|sorted|sent|updated|booked|cancelled|replaced|renewed|signed|approved|paid|shipped|delivered)\b)/g, "arrange "],
+  [/\bget (?=(?:[^\s.;!?]+ ){1,9}(?:out to|back to|over to|across to)\b|(?:[^\s.;!?]+ ){1,5}(?:done|seen|moved|changed|fixed|sorted|sent|updated|booked|cancelled|replaced|renewed|signed|approved|paid|shipped|delivered)\b)/g, "arrange "],
   [/\bdo (?=(?:what|whatever|as|it all)\b|(?:all )?(?:the|my|his|her|their) (?:\w+ )?(?:things|todos?|tasks|actions|steps|rest)\b)/g, "handle "],
   [/\bdo the needful\b|\bdo (?=(?:what(?:ever)? is|what's) (?:needed|necessary|required)\b)/g, "handle "],
   [/\bjust do\b(?= (?:it|so|that|them)\b|\s*[,;.])|\bdo it (?=for me\b)/g, "handle "],

@@ -42,7 +42,7 @@ const patterns: Readonly<Record<Exclude<PathKind, "hidden">, string>> = {
   settings: "*.json *.jsonc *.json5 *.yml *.yaml *.toml *.ini *.cfg *.conf *.properties .env .env.* *.env",
   // What people write programs in.
   source: "*.ts *.tsx *.js *.jsx *.mts *.cts *.mjs *.cjs *.vue *.svelte *.py *.go *.rs *.rb *.java *.kt *.kts *.cs *.php *.swift *.scala *.c *.h *.cc *.cpp *.hpp *.sql *.css *.scss *.less *.html *.htm *.sh *.bash *.ps1 *.lua *.r *.tf",
-  system: "/etc/ /bin/ /sbin/ /boot/ /dev/ /lib/ /lib32/ /lib64/ /proc/ /root/ /run/ /sys/ /usr/ /var/lib/ /var/run/ /var/spool/ /var/log/ /var/db/ /library/ /system/ /private/etc/ /private/var/db/ ?:/windows/ ?:/program?files/ ?:/program?files?(x86)/ ?:/programdata/",
+  system: "/etc/ /bin/ /sbin/ /boot/ /dev/ /lib/ /lib32/ /lib64/ /proc/ /root/ /run/ /sys/ /usr/ /var/lib/ /var/run/ /var/spool/ /var/log/ /var/db/ /library/application?support/ /library/audio/ /library/extensions/ /library/frameworks/ /library/internet?plug-ins/ /library/keychains/ /library/launchagents/ /library/launchdaemons/ /library/preferences/ /library/privilegedhelpertools/ /library/quicklook/ /library/scripts/ /library/security/ /library/startupitems/ /library/systemextensions/ /system/ /private/etc/ /private/var/db/ ?:/windows/ ?:/program?files/ ?:/program?files?(x86)/ ?:/programdata/",
   temporary: "/tmp/ /var/tmp/ /dev/shm/ /private/tmp/ /var/folders/ appdata/local/temp/",
 };
 /** Of the patterns above, what is no secret: these are there to be copied and filled in. */

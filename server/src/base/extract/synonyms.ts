@@ -52,6 +52,7 @@ wipe erase
 block cut-off isolate quarantine ban disconnect
 remind nudge
 submit file lodge hand-in
+ship dispatch
 renew reorder same-again
 hide unpublish unlist take-down
 collect pickup fetch
@@ -155,6 +156,9 @@ export const sayings: readonly (readonly [RegExp, string])[] = [
   [said(`turn (?:${within(4)})?down|say no to|knock (?:${within(4)})?back`), "decline"],
   [said(`throw (?:${within(5)})?(?:out|away)|take (?:${within(5)})?off (?:the|our|my|his|her|their|this|that) (?:\\w+ )?(?:list|menu|page|site|website|roster|rota|register|team|group)`), "remove"],
   [said(`hold off (?:on|with)`), "postpone"],
+  [said(`put (?!(?:me|us|him|her)\\b)(?:${within(5)})?through(?! to\\b)`), "submit approve"],
+  [said(`put (?:her|him|them) in (?:with|for|on|at)`), "book"],
+  [said(`(?:send|get) (?:${within(3)})?(?:off|out)(?! of\\b)`), "dispatch"],
   [said(`(?:pencil|fit|squeeze|slot) (?:${within(6)})?in(?=\\s*(?:$|[.,;!?\\n]|for\\b|on\\b|at\\b))`), "book"],
   [said(`(?:put|get|bring) (?:${within(8)})?(?:on|onto|up on|to) (?:the|our|my|its) (?:\\w+ ){0,3}(?:site|website|page|pages|blog|homepage|front page|shop)|take (?:${within(4)})?live|go live with|put (?:${within(6)})?online`), "put-online update"],
   [said(`quiet(?:en)? (?:${within(4)})?down`), "quiet-down"],
