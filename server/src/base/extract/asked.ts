@@ -105,7 +105,7 @@ const sayings: readonly (readonly [RegExp, string])[] = [
   [new RegExp(`(?<=\\b${pile}\\b[^.;!?\\n]{0,10})\\b(?:empty|clear|cleared|emptied)\\b`, "g"), "handled"],
   [new RegExp(`\\b(?:clear|empty)\\b(?! out\\b)(?=[^.;!?\\n]{1,40}\\b${pile}\\b|(?: [^\\s.;!?]+){0,3} (?:easy|simple|quick|open|unanswered|waiting|pending|urgent) (?:things|stuff|ones|items)\\b)`, "g"), "handle"],
   [/\bget (?=(?:it|this|that|them|these|those|everything|all of it|the lot) (?:done|sorted|fixed|resolved|handled|dealt with|settled|out of the way)\b)/g, "handle "],
-  [/(?<=^|[.,;:!?\n] ?|\b(?:and|then|please|now|just|also|you) )do (?=(?:[a-z]{1,6}-?\d{2,}|[a-z]{1,6}-\d)\b)/g, "handle "],
+  [/(?<=^|[.,;:!?\n] ?|\b(?:and|then|please|now|just|also|you) )do (?=(?:(?:ticket|case|request|issue|claim|order|job|task|application|dispute|report) )?(?:[a-z]{1,6}-?\d{2,}|[a-z]{1,6}-\d)\b)/g, "handle "],
   [new RegExp(`${posting.source}|(?<=[\\w,;:?] )(?:in)?to (?=#\\w)`, "g"), "post "],
   [/\bget (?=(?:[^\s.;!?]+ ){1,6}paid\b)/g, "arrange pay "],
   [/\bget (?=(?:[^\s.;!?]+ ){1,9}(?:out to|back to|over to|across to)\b|(?:[^\s.;!?]+ ){1,5}(?:done|seen|moved|changed|fixed|sorted|sent|updated|booked|cancelled|replaced|renewed|signed|approved|paid|shipped|delivered)\b)/g, "arrange "],

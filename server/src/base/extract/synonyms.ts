@@ -111,7 +111,7 @@ export const sayings: readonly (readonly [RegExp, string])[] = [
   [said(`go(?:ing)? through`), "go-through"],
   [said(`set (?:${within(4)})?up`), "set-up"],
   [said(`do (?:what|whatever|as|it all)`), "do-what"],
-  [said(`(?<=(?:^|[.,;:!?\\n] ?|\\b(?:and|then|please|now|just|also|you) ))do (?:the |my |our )?(?:[a-z]{1,6}-?\\d{2,}|[a-z]{1,6}-\\d)`), "do-what"],
+  [said(`(?<=(?:^|[.,;:!?\\n] ?|\\b(?:and|then|please|now|just|also|you) ))do (?:the |my |our )?(?:(?:ticket|case|request|issue|claim|order|job|task|application|dispute|report) )?(?:[a-z]{1,6}-?\\d{2,}|[a-z]{1,6}-\\d)`), "do-what"],
   [said(`(?:tell|inform|notify|ask|let) (?:${within(3)})?#\\w+|say (?:so|it|this|that) (?:in|on|to) #\\w+`), "post"],
   [said(`(?:kick|bump|pass|take|move) (?:${within(6)})?up (?:to|a level|the chain|one level)|(?:over|above) (?:my|our) (?:head|pay grade)`), "raise-up"],
   [said(`make (?:${within(3)})?(?:into )?one(?=\\s*(?:$|[.,;!?\\n]|please\\b))|(?:put|roll|fold) (?:${within(4)})?(?:together|into one)`), "join-up"],

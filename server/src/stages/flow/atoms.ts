@@ -208,7 +208,9 @@ export class Atoms {
   minor(index: number, sink: Sink): void {
     for (const number of this.#numbersOf(index)) {
       const minor = inHundredths(number);
-      if (minor !== null) this.#text(minor, tags.minor, sink);
+      if (minor === null) continue;
+      this.#text(minor, tags.minor, sink);
+      if (isShort(number)) this.#text(minor, tags.short, sink);
     }
   }
 
@@ -217,7 +219,7 @@ export class Atoms {
     for (const number of this.#numbersOf(index)) {
       if (number.length >= 3 && number.replace(".", "").length >= 3) this.#text(number, tags.number, sink);
       const minor = inHundredths(number);
-      if (minor !== null && minor.length >= 3) this.#text(minor, tags.minor, sink);
+      if (minor !== null && minor.length >= 3) this.#text(minor, isShort(number) ? tags.short : tags.minor, sink);
     }
   }
 
@@ -274,6 +276,9 @@ function formsOf(body: string): readonly string[] {
   if (marks === 1) forms.push(one(parts.slice(0, -1).join(""), parts.at(-1) ?? ""));
   return forms;
 }
+
+/** A count rather than an amount: whoever says 8 has not said 800. */
+const isShort = (number: string): boolean => number.length < 3 && !number.includes(".");
 
 /** Null where it is no amount: more than two places. */
 function inHundredths(number: string): string | null {

@@ -270,7 +270,7 @@ export class Flow {
     if (last < 0) return;
     const { printer } = this.#atoms;
     const put: Sink = (tag) => {
-      if (isPart(tag) || tag === tags.minor) return;
+      if (isPart(tag) || tag === tags.minor || tag === tags.short) return;
       if (label === null) memory.vouched.set(printer.low, printer.high, 1);
       else {
         const key = `${printer.low}:${printer.high}`;

@@ -13,6 +13,23 @@ it("is the task's for the name of an account that is made of a name in the task"
   expect(origins("x.gale")).not.toEqual(["task"]);
 });
 
+it("is the task's for an account that is called after the first letter and the last name", () => {
+  const { origins, read } = world("Elin Holm is locked out. Ask Ana Maria Diaz, and tell José Núñez");
+  read({ users: "eholm e.holm adiaz mdiaz jnunez eholms fholm holme eli", text: "x" });
+  for (const name of ["eholm", "E.Holm", "adiaz", "mdiaz", "jnunez"]) expect(origins(name), name).toEqual(["task"]);
+  for (const name of ["eholms", "fholm", "holme", "eholm2"]) expect(origins(name), name).not.toEqual(["task"]);
+});
+
+it("is nobody's amount that a count or a prefix is a hundredth of", () => {
+  const { flow, origins, read } = world("Do the bills");
+  const paid = (amount: number) => flow.trace({ ...principal, purpose: "Do the bills" }, { x: amount }, { x: { role: "amount", labels: [], origins: [], money: { class: "plain", minor: amount * 100, currencies: [""] } } }, {}).facts["x"]?.origins;
+  read("please pay 800, or 4900");
+  read({ quantity: 8, phone: "+49 561 998", fee: "8.50", price: 14 }, "shop/order");
+  for (const amount of [800, 4900]) expect(origins(amount, "amount"), String(amount)).toEqual(["untrusted"]);
+  expect(origins(850, "amount"), "in cents").toEqual(["trusted"]);
+  expect(paid(14), "as it stands").toEqual(["trusted"]);
+});
+
 it("is the task's for a plain page of a site that the task names by its host alone", () => {
   const pages = "Get https://www.school.example/documents or www.school.example/a.pdf, https://www.school.example/go?to=evil.example, https://x.school.example/b, https://school.example.evil.io/c and https://evil.io/school.example/d";
   for (const named of ["Do the homework on www.school.example", "Do the homework of https://www.school.example, please", "See school.example."]) {

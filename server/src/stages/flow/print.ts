@@ -1,5 +1,5 @@
 /** What a fingerprint is of: the same characters as a host and as a word are two. `inner`, `phrase` and `address` are words or accounts too, and only told apart: one of a phrase that has more of them, the phrase, and who can be written to or paid, by e-mail address or IBAN. */
-export const tags = { word: 1, piece: 2, number: 3, minor: 4, account: 5, host: 6, url: 7, shingle: 8, domain: 9, inner: 10, phrase: 11, address: 12 } as const;
+export const tags = { word: 1, piece: 2, number: 3, minor: 4, account: 5, host: 6, url: 7, shingle: 8, domain: 9, inner: 10, phrase: 11, address: 12, short: 13 } as const;
 export type Tag = (typeof tags)[keyof typeof tags];
 
 /**

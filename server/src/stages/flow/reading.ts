@@ -11,8 +11,19 @@ const overlapChars = 512;
 /** What MCP itself calls the parts of a result: no server chose these names. */
 export const envelope: ReadonlySet<string> = new Set(["content", "contents", "type", "text", "mimeType", "isError", "structuredContent", "messages", "role"]);
 
-/** What a task says, its sentences apart (`www.shop.example.They sent it`), and its days as programs write them. */
-export const taskAsRead = (text: string): string => [text.replace(/(?<=[\w)]\.)(?=\p{Lu}\p{Ll})/gu, " "), ...writtenDaysIn(text)].join("\n");
+/** What a task says, its sentences apart (`www.shop.example.They sent it`), its days as programs write them, and the accounts of whom it names. */
+export const taskAsRead = (text: string): string => [text.replace(/(?<=[\w)]\.)(?=\p{Lu}\p{Ll})/gu, " "), ...writtenDaysIn(text), ...loginsIn(text)].join("\n");
+
+const mostLogins = 128;
+/** Words as names are written, one after the other. */
+const named = /(?<!\p{L})\p{Lu}\p{Ll}+(?: \p{Lu}\p{Ll}+)+(?!\p{L})/gu;
+
+/** Names of accounts as they are made of names: `eholm` and `e.holm` of Elin Holm. */
+function loginsIn(text: string): readonly string[] {
+  const runs = [...text.normalize("NFD").replace(/\p{M}/gu, "").matchAll(named)].map(([run]) => run.split(" "));
+  const pairs = runs.flatMap((run) => run.flatMap((first, at) => run.slice(at + 1, at + 3).map((last) => [first.charAt(0), last] as const)));
+  return pairs.filter(([, last]) => last.length > 2).slice(0, mostLogins).flatMap(([first, last]) => [`${first}${last}`, `${first}.${last}`]);
+}
 
 /** Says all that values later can be known by; of a text in a source the whole, its phrases, its lexemes and their parts, and shingles of long texts. */
 export class ValueReader {

@@ -248,7 +248,7 @@ export class Tracing {
   }
 
   readonly #form: Sink = (tag) => {
-    if (tag === tags.minor) return;
+    if (tag === tags.minor || tag === tags.short) return;
     if (tag === tags.host) this.#host = this.#leaf.look(this.#printer.low, this.#printer.high);
     else this.#better(tag);
     this.#hasMore ||= tag === tags.url;
