@@ -1,6 +1,7 @@
 import { webServer, type Action, type JsonObject, type ResourceFact } from "@lanyard/contract";
 import type { Clock } from "./base/clock.ts";
 import type { Config } from "./base/config/config.ts";
+import { isKnownLookup } from "./stages/flow/known-lookup.ts";
 import { yieldsOf } from "./base/config/labels.ts";
 import type { LiveConfig } from "./base/config/live.ts";
 import type { Answer } from "./base/exchange.ts";
@@ -44,7 +45,7 @@ export const unrecordedFlow = ({ clock, ...judges }: Judges & { readonly clock: 
 
 /** The parts of the path that take note of what a call says and of what comes back. */
 export const noting = (flow: Flow, config: () => Config) => ({
-  say: (action: Action, { principal }: Pick<Passage, "principal">, { seq }: Pick<Intent, "seq">, facts: Facts | null): void => flow.say(principal, action, { seq, effects: facts?.input.effects ?? [], begins: Object.values(facts?.input.facts ?? {}).flatMap(({ shell }) => shell?.begins ?? []) }),
+  say: (action: Action, { principal }: Pick<Passage, "principal">, { seq }: Pick<Intent, "seq">, facts: Facts | null): void => flow.say(principal, action, { seq, effects: facts?.input.effects ?? [], isKnown: isKnownLookup(action.args, facts?.input.facts ?? {}), begins: Object.values(facts?.input.facts ?? {}).flatMap(({ shell }) => shell?.begins ?? []) }),
   learn: (action: Action, answer: Answer, { principal }: Pick<Passage, "principal">, { seq, said = seq }: Pick<Intent, "seq"> & Pick<Partial<Learned>, "said">, facts: Facts | null): Answer => {
     const came = { principal, seq, said, action: action.name, touched: facts?.input.resources ?? [] };
     if ("result" in answer && answer.web) return learnedOfWeb(flow, config(), came, answer, action.args["host"]);

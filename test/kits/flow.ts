@@ -33,6 +33,7 @@ export const flowWorld = (purpose = flowPrincipal.purpose) => {
   const facts = (value: Json, role: ArgumentFacts["role"] = "recipient") => flow.trace(who, { x: value }, { x: { role, labels: [], origins: [] } }, {}).facts["x"] as ArgumentFacts;
   return {
     flow,
+    who,
     facts,
     origins: (value: Json, role?: ArgumentFacts["role"]) => facts(value, role).origins,
     /** Whether all that an argument names was made by the session's own calls. */

@@ -21,6 +21,12 @@ test("what does more than tell is no remark", () => {
   expect(mail({ to: to("trusted") }, { effects: ["write"] })).toBe(false);
 });
 
+test("what has no words in it tells nobody anything: it hands something over", () => {
+  const handed = { recipients: to("directory"), id: { role: "target", origins: ["trusted"], labels: [] } } as const;
+  const call = (tool: string, facts: Remark["facts"]): boolean => isRemark({ tool, effects: ["egress", "write"], facts, labels: ["untrusted"], asked: ["write"] });
+  expect([call("send", handed), call("release_repeat", handed), call("share", handed)]).toEqual([true, false, false]);
+});
+
 test("nor is it once a text has given orders, or where it tells what is another's", () => {
   for (const label of ["instructions", "impostor"]) expect(mail({ to: to("trusted") }, { labels: [label] }), label).toBe(false);
   for (const label of ["confidential", "internal", "others", "secret", "credential", "dictated"]) expect(mail({ to: to("trusted"), body: { ...body, labels: [label] } }), label).toBe(false);

@@ -48,8 +48,9 @@ export function isRemark({ tool, effects, facts, labels, asked }: Remark): boole
   if (recipients.length === 0) return false;
   const isAtHome = recipients.every((one) => one === "directory");
   if (parts.some(([, part]) => part.labels.some((label) => withheld.has(label) && !(isAtHome && own.has(label))) || part.links?.some((one) => !vouched.has(one)))) return false;
-  if (isAtHome) return true;
-  return telling.has(wordsOf(tool).find(isVerb) ?? "") && asked.some((one) => changes.has(one)) && recipients.every((one) => vouched.has(one)) && parts.every(([name, part]) => concerns(readName(name).words, part));
+  const isTold = telling.has(wordsOf(tool).find(isVerb) ?? "");
+  if (isAtHome) return isTold || parts.some(([, { role }]) => role === "content");
+  return isTold && asked.some((one) => changes.has(one)) && recipients.every((one) => vouched.has(one)) && parts.every(([name, part]) => concerns(readName(name).words, part));
 }
 
 /** Whether an argument tells no more than words, to a few, and of nothing but what is known. */

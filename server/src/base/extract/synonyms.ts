@@ -53,6 +53,7 @@ block cut-off isolate quarantine ban disconnect
 remind nudge
 submit file lodge hand-in
 ship dispatch
+release unblock
 renew reorder same-again
 hide unpublish unlist take-down
 collect pickup fetch
@@ -107,6 +108,7 @@ export const sayings: readonly (readonly [RegExp, string])[] = [
   [said(`(?:make|put) (?:it|this|that|things) right`), "sort-out"],
   [said(`sort (?:${within(6)})?out`), "sort-out"],
   [said(`work (?:(?:your|my|our) way )?(?:off|through|on|down)|get through (?:the|my|our|all|this|these|it|them|those)|catch up on (?:the|my|our)`), "work-off"],
+  [said(`(?:get|take) (?:${within(6)})?(?:out of|off) (?:my|our|the) (?:\\w+ ){0,3}(?:queue|list|inbox|mailbox|plate|desk|complaints|tickets|cases|requests|box|way|hands)`), "work-off"],
   [said(`look (?:after|into)|see to`), "look-after"],
   [said(`go(?:ing)? through`), "go-through"],
   [said(`set (?:${within(4)})?up`), "set-up"],
@@ -156,6 +158,7 @@ export const sayings: readonly (readonly [RegExp, string])[] = [
   [said(`turn (?:${within(4)})?down|say no to|knock (?:${within(4)})?back`), "decline"],
   [said(`throw (?:${within(5)})?(?:out|away)|take (?:${within(5)})?off (?:the|our|my|his|her|their|this|that) (?:\\w+ )?(?:list|menu|page|site|website|roster|rota|register|team|group)`), "remove"],
   [said(`hold off (?:on|with)`), "postpone"],
+  [said(`let (?:it|this|that|them|these|those|the (?:mail|message|file|post|order|parcel|package)) through`), "release approve"],
   [said(`put (?!(?:me|us|him|her)\\b)(?:${within(5)})?through(?! to\\b)`), "submit approve"],
   [said(`put (?:her|him|them) in (?:with|for|on|at)`), "book"],
   [said(`(?:send|get) (?:${within(3)})?(?:off|out)(?! of\\b)`), "dispatch"],

@@ -112,11 +112,12 @@ export class Flow {
    * Takes note of what a call says, as it is carried out: a tool that repeats it lends it no trust, not in this session nor, when the call may have
    * written it down, in any other.
    */
-  say(principal: Learned["principal"], { args }: Pick<Action, "args">, { seq, effects, begins = [] }: { readonly seq: number; readonly effects: readonly CallEffect[]; /** Branches. */ readonly begins?: readonly string[] }): void {
+  say(principal: Learned["principal"], { args }: Pick<Action, "args">, { seq, effects, begins = [], isKnown = false }: { readonly seq: number; readonly effects: readonly CallEffect[]; /** Branches. */ readonly begins?: readonly string[]; /** See {@link isKnownLookup}. */ readonly isKnown?: boolean }): void {
     const memory = this.#memoryOf(principal);
     for (const branch of begins) if (memory.begun.size < mostBegun) memory.begun.add(branch);
     const writing = effects.length > 0 && effects.every((effect) => effect === "read" || effect === "egress") ? null : new Writing();
     if (writing !== null && memory.changing.size < mostBegun) memory.changing.add(seq);
+    if (isKnown) memory.known(seq);
     this.#said(memory, args, seq, writing);
     const owed = writing ? this.#options.written.keep(seq, writing) : [];
     if (owed.length > 0) this.#owed.set(seq, owed);
@@ -349,7 +350,10 @@ export class Flow {
     else if (event.kind === "vouch") this.#vouched(memory, event.value, event.label);
     else if (event.kind === "mark") event.labels.forEach((label) => memory.labels.add(label));
     else if (event.kind === "decided") memory.askedAbout.decided(event.digest, event.effect);
-    else if (event.kind === "said") this.#said(memory, event.args, event.seq, null);
+    else if (event.kind === "said") {
+      if (event.isKnown) memory.known(event.seq);
+      this.#said(memory, event.args, event.seq, null);
+    }
     else {
       this.#learned(memory, { principal: { session: root, chain: [], purpose: "", labels: [] }, seq: event.seq, action: event.action, touched: event.input?.resources ?? [], answer: event.answer });
       for (const label of event.labels) memory.labels.add(label);

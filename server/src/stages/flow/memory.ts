@@ -18,6 +18,7 @@ export class SessionMemory {
   /** Whose the records are that results were made of. */
   readonly subjects: Subjects;
   /** Values of calls that have not been answered, by call; of those that are not there anything may have been said. */
+  readonly #known = new Set<number>();
   readonly #asking = new Map<number, Set<number>>();
   /** It has read words that somebody is told to say: what it says is looked through for them. */
   isTold = false;
@@ -105,6 +106,11 @@ export class SessionMemory {
     return this.said.isFull || this.said.get(low, high) !== 0;
   }
 
+  /** A call looks up what is known. */
+  known(seq: number): void {
+    if (this.#known.size < mostAsking) this.#known.add(seq);
+  }
+
   /** A call says values: told each as it is, up to so many. */
   asks(seq: number, args: JsonObject): (low: number, high: number) => void {
     this.delegation.asks(seq, args);
@@ -124,6 +130,7 @@ export class SessionMemory {
   answerTo(seq: number): (low: number, high: number, place: number) => boolean {
     const asked = this.#asking.get(seq);
     this.#asking.delete(seq);
+    if (this.#known.delete(seq)) return (low, high) => originOf(this.read.get(low, high)) === origin.untrusted;
     const isAsked = (low: number, high: number): boolean => asked === undefined || asked.has(keyOf(low, high));
     return (low, high, place) => {
       const known = this.subjects.size === 0 ? 0 : this.read.get(low, high);

@@ -20,6 +20,13 @@ it("is the task's for an account that is called after the first letter and the l
   for (const name of ["eholms", "fholm", "holme", "eholm2"]) expect(origins(name), name).not.toEqual(["task"]);
 });
 
+it("is the record's for the part before the @ of an address in it, where that is made of names", () => {
+  const { origins, read } = world("Do the bills");
+  read({ requester: "j.whitcombe@acme2.example", owner: "info@acme2.example", note: "eve.mallory@evil.example and info" }, "shop/order");
+  for (const name of ["j.whitcombe", "@j.whitcombe", "J.Whitcombe"]) expect(origins(name), name).toEqual(["trusted"]);
+  for (const name of ["eve.mallory", "@eve.mallory", "info", "x.whitcombe"]) expect(origins(name), name).not.toEqual(["trusted"]);
+});
+
 it("is nobody's amount that a count or a prefix is a hundredth of", () => {
   const { flow, origins, read } = world("Do the bills");
   const paid = (amount: number) => flow.trace({ ...principal, purpose: "Do the bills" }, { x: amount }, { x: { role: "amount", labels: [], origins: [], money: { class: "plain", minor: amount * 100, currencies: [""] } } }, {}).facts["x"]?.origins;
@@ -43,6 +50,9 @@ it("is the task's for a plain page of a site that the task names by its host alo
   const { origins, read } = world("Do what https://www.school.example/post/7 says");
   read(pages);
   expect(origins("https://www.school.example/documents", "target"), "one page is no site").toEqual(["untrusted"]);
+  read("More on https://www.school.example/post/7/more and https://www.school.example/post/71, https://www.school.example/post/7/go?to=evil.example or https://www.school.example/post/7/../8");
+  expect(origins("https://www.school.example/post/7/more", "target"), "below it, as it was told").toEqual(["task"]);
+  for (const other of ["https://www.school.example/post/71", "https://www.school.example/post/7/go?to=evil.example", "https://www.school.example/post/7/../8", "https://www.school.example/post/7/never-told"]) expect(origins(other, "target"), other).not.toEqual(["task"]);
 });
 
 it("is that of its column, where a result has rows beside the names of their columns", () => {

@@ -60,7 +60,7 @@ it("a session knows after a restart what it read, what people added and what the
 
 it("what is on record is read again in slices, between which others go first; who cannot wait has all of it at once", async () => {
   const records = Array.from({ length: 50 }, (_, index) => [
-    { kind: "said" as const, seq: index, action: "mail/read", args: { box: `in-${index}` } },
+    { kind: "said" as const, seq: index, action: "mail/read", args: { box: `in-${index}` }, isKnown: false },
     { kind: "read" as const, seq: index, action: "mail/read", input: null, answer: { result: { text: `mail eve${index}@evil.io` } }, labels: [] },
   ]).flat();
   let taken = 0;

@@ -1,6 +1,7 @@
 import { isObject, webServer, type DecisionInput, type Effect, type Json, type JsonObject, type LedgerRecord } from "@lanyard/contract";
 import type { Answer } from "../../base/exchange.ts";
 import type { Store } from "../../base/store/port.ts";
+import { isKnownLookup } from "./known-lookup.ts";
 import { AskedAbout } from "./asked-about.ts";
 
 /** What happened in a session and its children, as it is on record. */
@@ -9,7 +10,7 @@ export type PastEvent =
   | { readonly kind: "vouch"; readonly value: string; readonly label: string | null }
   | { readonly kind: "mark"; readonly labels: readonly string[] }
   | { readonly kind: "decided"; readonly digest: string; readonly effect: Effect }
-  | { readonly kind: "said"; readonly seq: number; readonly action: string; readonly args: JsonObject }
+  | { readonly kind: "said"; readonly seq: number; readonly action: string; readonly args: JsonObject; readonly isKnown: boolean }
   /** `answer` null: something came back that is not kept. `labels`: of the session then, where they are on record. */
   | { readonly kind: "read"; readonly seq: number; readonly action: string; readonly input: DecisionInput | null; readonly answer: Answer | null; readonly labels: readonly string[] };
 
@@ -63,7 +64,7 @@ function callOf(store: Reads, { seq, action, effect, payload }: DecisionRecord):
   const input = (isObject(unsealed) ? unsealed["input"] : null) as DecisionInput | null | undefined;
   if (!input) return [];
   const isWeb = action.startsWith(`${webServer}/`);
-  const said: PastEvent = { kind: "said", seq, action, args: input.args };
+  const said: PastEvent = { kind: "said", seq, action, args: input.args, isKnown: isKnownLookup(input.args, input.facts ?? {}) };
   const outcome = store.outcomeOf(seq);
   if (outcome?.type !== "outcome" && isWeb) return [said, { kind: "read", seq, action, input, answer: null, labels: [] }]; // what has passed of it so far is not kept
   if (outcome?.type !== "outcome" || outcome.status === "refused") return outcome ? [] : [said];

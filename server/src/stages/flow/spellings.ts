@@ -3,7 +3,7 @@ import { has, type Lexer } from "./lexemes.ts";
 /** Parts of a person's name. */
 const mostNames = 4;
 const longest = 40;
-const [dot, hyphen, underscore, space, v, zero, nine] = [0x2e, 0x2d, 0x5f, 0x20, 0x76, 0x30, 0x39];
+const [dot, hyphen, underscore, space, v, zero, nine, at] = [0x2e, 0x2d, 0x5f, 0x20, 0x76, 0x30, 0x39, 0x40];
 /** Of files that are sent and filed: what they are called before it says what is in them. */
 const endings: ReadonlySet<string> = new Set("pdf doc docx odt rtf xls xlsx ods csv txt md ppt pptx png jpg jpeg eml ics".split(" "));
 /** Shorter ones could be of anything. */
@@ -69,3 +69,13 @@ function isVersion(norm: Uint16Array, from: number, to: number): boolean {
 
 /** What is no letter, no digit and no underscore, of ASCII. */
 export const isJoint = (code: number): boolean => code < 0x80 && !((code >= zero && code <= nine) || (code >= 0x61 && code <= 0x7a) || code === underscore);
+
+/** Where a lexeme is an account that is made of names, `j.whitcombe` or `@j.whitcombe`: from and to, without the `@`; nothing where it is none. */
+export function loginIn({ norm, from, to }: Lexer, index: number): readonly [from: number, to: number] {
+  const [start, end] = [from[index] ?? 0, to[index] ?? 0];
+  const isOne = end - start <= longest && /^@?[a-z]+(?:[._-][a-z]+)+$/.test(String.fromCharCode(...norm.subarray(start, end)));
+  return isOne ? [norm[start] === at ? start + 1 : start, end] : [start, start];
+}
+
+/** Whether a path has a part that leads elsewhere than below what stands before it. */
+export const hasDots = (norm: Uint16Array, from: number, to: number): boolean => /\/\.\.?(?:\/|$)/.test(String.fromCharCode(...norm.subarray(from, Math.min(to, from + 2048))));

@@ -3,7 +3,7 @@ import { unfold } from "../../base/extract/unfold.ts";
 import { copyChars, phraseLexemes, type Atoms, type Sink } from "./atoms.ts";
 import { folded, has, looselyFolded, type Lexer } from "./lexemes.ts";
 import { tags, type Printer } from "./print.ts";
-import { isJoint, Spellings } from "./spellings.ts";
+import { hasDots, isJoint, loginIn, Spellings } from "./spellings.ts";
 import { PrintTable } from "./table.ts";
 import { origin, originOf, packed } from "./values.ts";
 
@@ -23,7 +23,7 @@ export interface TracedLeaf {
 const longestText = 262_144;
 const stopWords = "a about all also am an and any are as at be been but by can com did do does each for from had has have he her his how http https i if in into is it its just me more my net no not now of on one or org our out please send she so some than that the their them then there these they this to up us was we were what when which who will with would www you your";
 const unknown = packed(origin.model);
-const dot = 0x2e;
+const [dot, slash] = [0x2e, 0x2f];
 const componentEnds: ReadonlySet<number> = new Set([..."/\\?&=#;:%@"].map((char) => char.charCodeAt(0)));
 /** So many words in a row are said as they were told. */
 const toldLexemes = 4;
@@ -201,10 +201,20 @@ export class Tracing {
     else if (this.#isTyped(first)) this.#forms(first);
     if (first === last && originOf(this.#value) > origin.directory) this.#atDirectory(first);
     if (first === last && (this.#value === 0 || originOf(this.#value) > origin.directory)) this.#spellings.each(this.#lexer, first, this.#spelt);
+    if (first === last && (this.#value === 0 || originOf(this.#value) > origin.trusted)) this.#login(first);
     const isValue = first < last || (this.#isTyped(first) && (to[first] ?? 0) - (from[first] ?? 0) >= labelledChars && !this.#isCompound(first));
     if (this.#value === 0) [this.#missed.first, this.#missed.last] = [first, last];
     else if (isValue && originOf(this.#value) !== origin.directory) this.#leaf.brings(this.#value); // whom the directory names is nobody's secret
     return this.#value;
+  }
+
+  /** `j.whitcombe` and `@j.whitcombe` are of whose address `j.whitcombe@acme.example` a trusted result has. */
+  #login(index: number): void {
+    const [start, end] = loginIn(this.#lexer, index);
+    if (start === end) return;
+    this.#printer.print(this.#lexer.norm, start, end, tags.piece);
+    const value = this.#leaf.look(this.#printer.low, this.#printer.high);
+    if (value !== 0 && originOf(value) <= origin.trusted) this.#value = value;
   }
 
   /** Whether an address has nothing in it that its host could send on, or be told. */
@@ -244,7 +254,19 @@ export class Tracing {
     if (this.#isAmount) this.#atoms.hundredths(index, this.#better);
     const isBetter = this.#value === 0 || originOf(this.#host) < originOf(this.#value);
     if (this.#host !== 0 && isBetter && (!this.#hasMore || (this.#value !== 0 && this.#vouchesForPages(index) && this.#isPlainPage(index)))) this.#value = this.#host;
-    if (this.#value !== 0 && originOf(this.#value) > origin.trusted) this.#value = this.#above(index) || this.#value;
+    if (this.#value !== 0 && originOf(this.#value) > origin.trusted) this.#value = this.#above(index) || this.#below(index) || this.#value;
+  }
+
+  /** For a page that was told, the page that the task names and below which it lies. */
+  #below(index: number): number {
+    const [host, { norm, to }] = [this.#atoms.hostOf(index), this.#lexer];
+    if (!host || host.hasUser || !this.#isPlainPage(index) || hasDots(norm, host.to, to[index] ?? 0)) return 0;
+    for (let end = norm.lastIndexOf(slash, (to[index] ?? 0) - 1); end > host.to; end = norm.lastIndexOf(slash, end - 1)) {
+      this.#printer.print(norm, host.from, end, tags.url);
+      const value = this.#leaf.look(this.#printer.low, this.#printer.high);
+      if (originOf(value) === origin.task) return value;
+    }
+    return 0;
   }
 
   readonly #form: Sink = (tag) => {

@@ -39,6 +39,16 @@ export class ShellReading {
     if (reaching.has(to)) this.#reaches.add("other");
   }
 
+  /** What is read in `part`, by itself. */
+  classOf(part: () => void): ShellClass {
+    const before = this.#class;
+    this.#class = "read";
+    part();
+    const own = this.#class;
+    this.#class = worstClass(shellClasses, [before, own]) as ShellClass;
+    return own;
+  }
+
   /** A branch of one's own goes to the remote of that name. */
   push(branch: string, remote: string): void {
     this.hosts.add(`(${remote})`);
