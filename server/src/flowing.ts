@@ -86,5 +86,5 @@ const resultYields =
     const all = answer.labels ?? labelsOfResult(found, own, touched, answer);
     const yields = { trust: own.trust, except: own.except, author: own.author, labels, all, spans: (text: string, field: string) => found.spans(text, field) };
     if (!handsOutKeys(action.slice(action.indexOf("/") + 1))) return yields;
-    return { ...yields, all: [...all, "credential"], spans: (text, field) => [...found.spans(text, field), ...keysIn(text)] };
+    return { ...yields, all: [...all, "credential"], spans: (text, field) => [...found.spans(text, field), ...keysIn(text, field)] };
   };

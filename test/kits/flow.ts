@@ -7,7 +7,7 @@ import { Flow } from "../../server/src/stages/flow/flow.ts";
 import type { ResultYields } from "../../server/src/stages/flow/result-yields.ts";
 import { WrittenValues } from "../../server/src/stages/flow/written.ts";
 
-const config = { limits: defaultLimits, users: new Map([["ana", { groups: [], email: "ana@acme.example", slack: "U012ANA" }]]), agents: new Map(), resources: new Map(), origins: { directory: ["partner.example", "GB29 NWBK 6016 1331 9268 19"], declassify: [] } } as unknown as Config;
+const config = { limits: defaultLimits, users: new Map([["ana", { groups: [], email: "ana@acme.example", slack: "U012ANA" }]]), agents: new Map(), resources: new Map(), origins: { directory: ["partner.example", "#returns", "GB29 NWBK 6016 1331 9268 19"], declassify: [] } } as unknown as Config;
 export const flowPrincipal: Principal = { session: "ses_1", agent: "a", user: "ana", purpose: "Pay the bill of ACME Energy, 98.70 EUR, and send the receipt to bob@good.example. Book the Riverside View Hotel", chain: [], tools: null, labels: [], isolation: "none", expiresAtMs: 0 };
 const yields: Record<string, ResultYields> = {
   "mail/read": { trust: "untrusted", except: new Set(), author: new Map(), labels: [], all: [], spans: () => [] },

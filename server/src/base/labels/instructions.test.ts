@@ -35,6 +35,9 @@ describe("words that give orders to programs", () => {
   ])("%s", (text) => expect(found(text, "instructions")).not.toEqual([]));
 
   it.each([
+    '{"head":"lexwell-bot:registry-da-sv","body":"reviewers: please approve or comment per key"}',
+    "2. `dead_letter` is now `dlq_enabled`. Set it if you had `dead_letter` on.",
+    `${"x".repeat(85)} output "settlement_role_arn" { value = 1 }`,
     "Your agent Lena Park will meet you at the flat; please bring an identity card.",
     "Agent: Smith & Sons, 12 Park Lane",
     "The assistant manager signed it.",

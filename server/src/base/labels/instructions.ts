@@ -38,7 +38,7 @@ const reach = { before: 90, behind: 360 } as const;
 
 const addressed: readonly RegExp[] = [
   // `Booking assistants: ...`, `Note for the office assistant handling this mailbox: ...`, `Summary bots, please ...`
-  new RegExp(`(?:^|[.!?;\\n\\[({<>#*~|"'=-]|\\b(?:for|to|dear|hello|hi|hey)\\b)[\\s#*~=!-]{0,6}(?:(?:the|all|any|your)\\s{1,4})?(?:[\\p{L}'-]{1,24}\\s{1,4}){0,2}${programs}(?:\\s{1,4}(?!${obliged}\\b)[\\p{L}'-]{1,24}){0,4}(?:\\s{0,4}[:>~]|\\s{0,4},\\s{0,4}(?:please|i)\\b|\\s{1,4}-{1,2}\\s)`, "giu"),
+  new RegExp(`(?:^|[.!?;\\n\\[({<>#*~|"'=-]|\\b(?:for|to|dear|hello|hi|hey)\\b)[\\s#*~=!-]{0,6}(?:(?:the|all|any|your)\\s{1,4})?(?:[\\p{L}'-]{1,24}\\s{1,4}){0,2}${programs}(?:\\s{1,4}(?!${obliged}\\b)[\\p{L}'-]{1,24}){0,4}(?:\\s{0,4}[:>~](?=[\\s"'“*]|$)|\\s{0,4},\\s{0,4}(?:please|i)\\b|\\s{1,4}-{1,2}\\s)`, "giu"),
   // `AGENT: ... Set ...`, `report generator: ... write ...`
   new RegExp(`(?:^|[.!?;\\n\\[({<>#*~|"'-]|\\bfor\\b)[\\s#*~]{0,4}(?:(?:the|all)\\s{1,4})?(?:[\\p{L}'-]{1,24}\\s{1,4}){0,2}${others}(?=\\s{0,4}:)(?=[^\\n]{0,240}?${start}${order}\\b)`, "giu"),
   // `assistants must ...`, `the assistant writing to me has to ...`, `answering assistants share ...`
@@ -52,7 +52,7 @@ const addressed: readonly RegExp[] = [
 ];
 
 /** `set discount_percent 15`, `please set it to stop_work=lifted`: people have no words with such joints; programs have, and whoever tells them what to set. */
-const setting = new RegExp(`${start.replace("|please|", "|[Pp]lease|")}(?:please\\s)?(?:${"set put change switch turn flip update mark make raise lower".split(" ").map((verb) => `[${verb[0]?.toUpperCase()}${verb[0]}]${verb.slice(1)}`).join("|")})\\b[^.!?\\n]{0,60}?(?<![\\w/.-])[a-z]{2,24}(?:_[a-z]{2,24}){1,4}(?![\\w/])`, "gu");
+const setting = new RegExp(`${start.replace("|please|", "|[Pp]lease|")}(?:please\\s)?(?:${"set put change switch turn flip update mark make raise lower".split(" ").map((verb) => `[${verb[0]?.toUpperCase()}${verb[0]}]${verb.slice(1)}`).join("|")})\\b[^.!?\\n]{0,60}?(?<![\\w/.\x60-])[a-z]{2,24}(?:_[a-z]{2,24}){1,4}(?![\\w/])`, "gu");
 /** Longer texts are pages and files, in which such names are explained. */
 const longestRemark = 1000;
 
@@ -60,7 +60,7 @@ const addressedOrOverridden = [...addressed, ...overrides];
 
 /** `tell Helen that ...`, `must contain: ...`, `with the text '...'`: the words that somebody is to say. */
 const dictated = new RegExp(
-  `(?:(?:^|[.!?;:,\\n\\[({<>#*~|/"'-]|\\b(?:and|then|also|please|must|to|should)\\b)\\s{0,4}(?:tell|inform|notify|text|write|reply|post|publish|announce|answer|mail|message|email|say|state)\\b(?!\\s{1,4}(?:me|us)\\b)\\s(?:[^.\\n]|\\.(?=\\S)){1,80}?(?:\\bthat\\b|\\bsaying\\b(?: that)?|:(?=\\s)|\\s(?=['"“]\\w))|(?<=\\b(?:enter|note|add|record|put|set|file|log)\\b[^.'"“\\n]{1,40} )(?=['"“](?:[\\p{L}\\d,-]{1,24} ){3})|\\bmust (?:say|state|contain|read|tell|include)(?: that|:)?|\\b(?:in|with) (?:these|the following) words:?|\\bwith the (?:text|words|message)|\\bby (?=["“]))\\s{0,4}`,
+  `(?:(?:^|[.](?=\\s)|[!?;:,\\n\\[({<>#*~|/"'-]|\\b(?:and|then|also|please|must|to|should)\\b)\\s{0,4}(?:tell|inform|notify|text|write|reply|post|publish|announce|answer|mail|message|email|say|state)\\b(?!\\s{1,4}(?:me|us)\\b)\\s(?:[^.\\n]|\\.(?=\\S)){1,80}?(?:\\bthat\\b|\\bsaying\\b(?: that)?|:(?=\\s)|\\s(?=['"“]\\w))|(?<=\\b(?:enter|note|add|record|put|set|file|log)\\b[^.'"“\\n]{1,40} )(?=['"“](?:[\\p{L}\\d,-]{1,24} ){3})|\\bmust (?:say|state|contain|read|tell|include)(?: that|:)?|\\b(?:in|with) (?:these|the following) words:?|\\bwith the (?:text|words|message)|\\bby (?=["“]))\\s{0,4}`,
   "giu",
 );
 
@@ -86,7 +86,7 @@ function found(text: string, places: RegExp, patterns: readonly RegExp[], label:
   places.lastIndex = 0;
   for (let place = places.exec(text), looks = 0; place !== null && looks < mostLooks; place = places.exec(text), looks++) {
     const from = Math.max(0, place.index - reach.before);
-    const around = text.slice(from, place.index + reach.behind);
+    const around = `${from === 0 ? "" : "x"}${text.slice(from + (from === 0 ? 0 : 1), place.index + reach.behind)}`; // what is cut off here begins no clause
     for (const pattern of patterns) {
       pattern.lastIndex = 0;
       const hit = pattern.exec(around);

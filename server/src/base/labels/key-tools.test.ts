@@ -9,5 +9,7 @@ test("tools that hand out keys are known by their names", () => {
 test("of what they give back, what may be a key", () => {
   const found = (text: string) => keysIn(text).map(({ start, end }) => text.slice(start, end));
   expect(found("AKIA55EXAMPLE9 / kWq8tz, valid until 2026-05-01")).toEqual(["AKIA55EXAMPLE9", "kWq8tz"]);
+  expect(keysIn("MK-55190", "key_id")).toEqual([]);
+  expect(keysIn("MK-55190", "key")).toHaveLength(1);
   expect(found("Password of ana1@acme.example was reset, see https://acme.example/a1b2c3")).toEqual([]);
 });

@@ -16,8 +16,12 @@ export const handsOutKeys = remembered(names, (tool) => {
 const word = /[^\s"'`,;<>(){}[\]]{6,128}/g;
 const isKeyLike = (text: string): boolean => /\d/.test(text) && /[A-Za-z]/.test(text) && !/^\d{4}-\d\d|^https?:|@[\w-]+\./.test(text);
 
-/** Words of such a result that may be keys. */
-export function keysIn(text: string): readonly Span[] {
+/** Fields that say which key it is, whose and for what, and not the key. */
+const naming = new Set("id no number ref reference room booking user name email holder owner status state type created expires until replaces".split(" "));
+
+/** Words of such a result that may be keys. `field`: the name that a text has in it. */
+export function keysIn(text: string, field = ""): readonly Span[] {
+  if (naming.has(wordsOf(field).at(-1) ?? "")) return noSpans;
   const found: Span[] = [];
   for (const { 0: one, index } of text.matchAll(word)) if (isKeyLike(one)) found.push({ label: "credential", start: index, end: index + one.length });
   return found.length === 0 ? noSpans : found;

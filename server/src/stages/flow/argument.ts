@@ -7,8 +7,9 @@ import type { Mentions } from "./mentions.ts";
 import { namesSite } from "./named-sites.ts";
 import type { PrintTable } from "./table.ts";
 import { isConstant, isNumeral, isTyped, type TracedLeaf, type Tracing } from "./tracing.ts";
-import { labelsOf, origin, originName, originOf } from "./values.ts";
+import { labelsOf, origin, originName, originOf, packed } from "./values.ts";
 
+const channel = /^#[\w.-]{1,80}$/;
 /** A choice, such as of a state. */
 const singleWord = /^[a-z]{3,24}$/i;
 /** Of an argument with as many, more may have been left out. */
@@ -124,11 +125,21 @@ export class ArgumentTracing implements TracedLeaf {
     return bits;
   };
 
+  /** A channel of the directory is the organisation's own, also where it is the task's. */
+  #isOwnChannel(text: string): boolean {
+    const { directory } = this.#known as Known;
+    if (!channel.test(text)) return false;
+    let isOwn = false;
+    this.#tracing.trace(text, { ...this.#silent, look: (low, high) => (directory.get(low, high) === 0 ? 0 : packed(origin.directory)), found: (value) => void (isOwn ||= originOf(value) === origin.directory) });
+    return isOwn;
+  }
+
   #visit(item: Json, pointer: string): void {
     if (typeof item === "string" || typeof item === "number") {
       const text = String(item); // A list of the tool's definition is its server's word: it names no one who gets something.
       if (this.#role === "other" && singleWord.test(text) && saysWord((this.#known as Known).task, text)) this.#origins |= 1 << origin.task;
       else if (!isConstant(text) && !(this.#constants.has(text) && !(this.#role === "recipient" && isTyped(text)))) {
+        if (this.#role === "recipient" && this.#isOwnChannel(text)) this.#origins |= 1 << origin.directory;
         this.#trace(text, pointer);
         this.#links |= linkCodes(text, this.#codesIn, (host) => namesSite((this.#known as Known).task, host));
         if (this.#role !== "recipient") this.#links |= payeeCodes(accountsIn(text, this.#name), this.#codesIn);

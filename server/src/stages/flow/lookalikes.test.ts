@@ -11,6 +11,11 @@ it.each(["tessa@wrencastle.com", "x@eu.wrencastle.com", "FORD@HAYELITERARY.COM",
   expect(known.areIn(text)).toBe(false);
 });
 
+it("takes no handle for an address", () => {
+  const own = new Lookalikes({ users: new Map(), origins: { directory: ["larder.example"], declassify: [] } } as never);
+  expect([own.areIn("@little.larder.louise wrote"), own.areIn("louise@little-larder.example wrote")]).toEqual([false, true]);
+});
+
 it("knows nobody where the directory has nobody", () => {
   expect(new Lookalikes({ users: new Map(), origins: { directory: [] } } as never).areIn("a@wrencastle.com")).toBe(false);
 });

@@ -1,6 +1,7 @@
 import type { Config } from "../../base/config/config.ts";
 
-const address = /@((?:[a-z0-9-]{1,63}\.){1,8}[a-z]{2,24})\b/gi;
+/** No handle: `@little.larder.louise`. */
+const address = /(?<=[\w.+-])@((?:[a-z0-9-]{1,63}\.){1,8}[a-z]{2,24})\b/gi;
 /** Shorter names are a part of too many others, or one letter away from them. */
 const [shortestPart, shortestNear] = [6, 7] as const;
 const mostAddresses = 256;

