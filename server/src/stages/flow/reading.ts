@@ -18,11 +18,11 @@ const mostLogins = 128;
 /** Words as names are written, one after the other. */
 const named = /(?<!\p{L})\p{Lu}\p{Ll}+(?: \p{Lu}\p{Ll}+)+(?!\p{L})/gu;
 
-/** Names of accounts as they are made of names: `eholm` and `e.holm` of Elin Holm. */
+/** Names of accounts as they are made of names: `eholm` and `e.holm` of Elin Holm. Shorter ones are of others: `Dear Ana` names no `dana`. */
 function loginsIn(text: string): readonly string[] {
   const runs = [...text.normalize("NFD").replace(/\p{M}/gu, "").matchAll(named)].map(([run]) => run.split(" "));
   const pairs = runs.flatMap((run) => run.flatMap((first, at) => run.slice(at + 1, at + 3).map((last) => [first.charAt(0), last] as const)));
-  return pairs.filter(([, last]) => last.length > 2).slice(0, mostLogins).flatMap(([first, last]) => [`${first}${last}`, `${first}.${last}`]);
+  return pairs.filter(([, last]) => last.length > 3).slice(0, mostLogins).flatMap(([first, last]) => [`${first}${last}`, `${first}.${last}`]);
 }
 
 /** Says all that values later can be known by; of a text in a source the whole, its phrases, its lexemes and their parts, and shingles of long texts. */
