@@ -3,7 +3,7 @@ import { names, remembered } from "../remembered.ts";
 import { saysWord } from "./asked.ts";
 import { readName } from "./detect.ts";
 import { givingBack } from "./effects.ts";
-import { amountsIn, countsIn, datesIn, dayOf, type NamedDays } from "./named-values.ts";
+import { amountsIn, countsIn, datesIn, dayOf, numberedIn, type NamedDays } from "./named-values.ts";
 import { stemOf } from "./stem.ts";
 import { vouched } from "./vouched.ts";
 import { wordsOf } from "./words.ts";
@@ -49,8 +49,6 @@ const wholeVersion = new RegExp(`^\\s*${version.source}\\s*$`, "i");
 /** Arguments that say which version of a thing is meant. */
 const versionNames: ReadonlySet<string> = new Set("version tag ref release revision build".split(" "));
 
-/** What has a number in a list, and no other id. */
-const numbered = /(?:\b(?:prs?|pull[ -]requests?|mrs?|merge[ -]requests?|issues?|tickets?|bugs?)\s+(?:no\.? |number )?#?|(?<![\w&])#)\d{1,6}\b/i;
 /** Arguments that hold such a number. */
 const numberNames: ReadonlySet<string> = new Set("number iid pr pull issue mr ticket bug".split(" "));
 
@@ -60,7 +58,7 @@ const namesOf = remembered({ most: 64, longest: mostChars }, (task): Named => {
   for (const [whole, kind = ""] of [...text.matchAll(id)].slice(0, mostIds)) ids.set(kind.toLowerCase(), (ids.get(kind.toLowerCase()) ?? new Set()).add(whole.toLowerCase()));
   const amounts = amountsIn(text);
   const bares = (text.match(bare) ?? []).slice(0, mostIds).map((one) => one.toLowerCase());
-  return { ids, shapes: new Set(bares.map(shapeOf)), all: new Set([...bares, ...[...ids.values()].flatMap((ofKind) => [...ofKind])]), days: datesIn(text), most: amounts.length === 0 || deducted.test(text) ? null : amounts.reduce((sum, one) => sum + one, 0), counts: countsIn(text), isNumbered: numbered.test(text), numbers: new Set(text.match(/(?<!\d)\d{1,6}(?!\d)/g) ?? []), versions: new Set([...text.matchAll(version)].slice(0, mostIds).map(([, one = ""]) => one.toLowerCase())), leavesOpen: deciding.test(text) };
+  return { ids, shapes: new Set(bares.map(shapeOf)), all: new Set([...bares, ...[...ids.values()].flatMap((ofKind) => [...ofKind])]), days: datesIn(text), most: amounts.length === 0 || deducted.test(text) ? null : amounts.reduce((sum, one) => sum + one, 0), counts: countsIn(text), isNumbered: numberedIn(text).size > 0, numbers: new Set(text.match(/(?<!\d)\d{1,6}(?!\d)/g) ?? []), versions: new Set([...text.matchAll(version)].slice(0, mostIds).map(([, one = ""]) => one.toLowerCase())), leavesOpen: deciding.test(text) };
 });
 
 /** An amount that is taken off another, of which nothing is said. */

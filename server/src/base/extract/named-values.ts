@@ -125,3 +125,9 @@ export function countsIn(text: string): { readonly things: ReadonlySet<string>; 
   for (const [, word] of text.toLowerCase().matchAll(counted[1] as RegExp)) add(word);
   return { things, numbers: new Set((text.match(/(?<![\w.,])\d{1,6}(?![\w]|[.,]\d)/g) ?? []).slice(0, 1000).map(Number)) };
 }
+
+const numbered = /(?:\b(?:prs?|pull[ -]requests?|mrs?|merge[ -]requests?|issues?|tickets?|bugs?)\s+(?:no\.? |number )?#?|(?<!&)#)(\d{1,6})\b/gi;
+const mostNumbered = 64;
+
+/** The numbers of things that a text names by the number that they have in their list, and have no other id: `PR 412`, `issue #7`, `web#702`. */
+export const numberedIn = (text: string): ReadonlySet<string> => new Set([...text.matchAll(numbered)].slice(0, mostNumbered).map(([, number = ""]) => number));

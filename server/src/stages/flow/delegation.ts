@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from "@lanyard/contract";
+import { numberedIn } from "../../base/extract/named-values.ts";
 import { wordSet, wordsOf } from "../../base/extract/words.ts";
 import { address } from "./authors.ts";
 import { date, saysThing } from "./named-source.ts";
@@ -6,7 +7,7 @@ import { whole } from "./parts.ts";
 import type { ReadingPlaces } from "./values.ts";
 
 /** Words with which a task leaves what is to be done to what somebody wrote, */
-const leaving = /\b(?:asks?|asked|wants?|wanted|writes?|wrote|written|says?|said|lists?|listed|left|requests?|requested|describes?|described|sent|tells?|told|mentions?|mentioned|instructions?|according|per|see|as in|from (?:his|her|their))\b|(?:'s|’s|his|her|their) (?:e-?mail|mail|message|note|list|ticket|request|post|wishes)\b/iu;
+const leaving = /\b(?:asks?|asked|wants?|wanted|writes?|wrote|written|says?|said|lists?|listed|left|requests?|requested|describes?|described|sent|tells?|told|mentions?|mentioned|names|named|gave|instructions?|according|per|see|as in|from (?:his|her|their))\b|(?:'s|’s|his|her|their) (?:e-?mail|mail|message|note|list|ticket|request|post|wishes)\b/iu;
 /** or to a thing of this kind that says what is to be done, if it is to be followed or worked off. */
 const following = /\b(?:as|per|according|follow|handle|clear|work (?:through|off)|go (?:through|over)|sort out|deal with|take care of|finish|complete|carry out|do)\b/iu;
 /** or to a thing that is to be done itself: `do T-3412`, `T-3412 please`. */
@@ -15,6 +16,9 @@ const taking = new RegExp(String.raw`\b(?:do|handle|take(?: care of| on)?|pick u
 const kinds = wordSet("note memo handover sheet checklist runbook playbook log todo instruction procedure minute queue brief briefing agenda step exception point item entry diary card");
 /** Who wrote it, by the names of fields. */
 const byWhom = wordSet("by author from sender writer user owner origin creator reporter requester assignee name");
+
+/** Fields that hold the number of a thing in its list. */
+const numbers = wordSet("number iid no pr issue");
 
 const [mostChars, mostNamed] = [16_000, 4096] as const;
 /** Three words and more: what is shorter is a choice that a system made, and not known again when a call has written it. */
@@ -35,6 +39,8 @@ export class Delegation {
   readonly #words: ReadonlySet<string>;
   readonly #kinds: ReadonlySet<string>;
   readonly #isLeft: boolean;
+  /** Of what the task names by its number. */
+  readonly #numbers: ReadonlySet<string>;
   readonly #named = new Set<number>();
   readonly #task: string;
   /** Calls that ask for something the task names. */
@@ -44,6 +50,7 @@ export class Delegation {
     this.#task = task.toLowerCase();
     this.#words = new Set(task.toLowerCase().split(/[^\p{L}\p{N}_-]+/u).map((word) => word.replace(/^-+|-+$/g, "")));
     this.#kinds = following.test(task) ? new Set([...this.#words].map(singular).filter((word) => kinds.has(word))) : new Set();
+    this.#numbers = numberedIn(task);
     this.#isLeft = this.#kinds.size > 0 || leaving.test(task) || taking.test(task);
   }
 
@@ -91,6 +98,7 @@ export class Delegation {
   #isNamedBy(field: string, value: Json | undefined): boolean {
     const words = wordsOf(field);
     if (words.some((word) => this.#kinds.has(singular(word)))) return true;
+    if (numbers.has(words.at(-1) ?? "") && this.#numbers.has(String(value))) return true;
     const said = Array.isArray(value) ? value.slice(0, 16) : [value];
     const isPerson = byWhom.has(words.at(-1) ?? "");
     return said.some((item) => (typeof item === "string" || typeof item === "number") && (this.#isId(String(item)) || (isPerson && this.#isPerson(String(item)))));

@@ -126,3 +126,13 @@ it("knows a link to the site of whom the task names", () => {
   for (const text of ["Deliveries to https://hooks.marlowefinch.example/in fail", "Is https://shop.parkside-cycles.example/new up?", "See https://cyclesleeds.example/a"]) expect(links(text), text).toEqual(["task"]);
   for (const text of strange) expect(links(text), text).toEqual(["untrusted"]);
 });
+
+it("a task leaves it to what it names by its number, where it has no other id", () => {
+  const left = (purpose: string): string => {
+    const { flow, read } = world(purpose);
+    read({ number: 702, title: "wheel", internal: [{ by: "ana", text: "Take datewheel 4.2.1 and open a pull request" }] }, "desk/notes");
+    return flow.trace({ ...principal, purpose }, {}, {}, {}).task;
+  };
+  for (const task of ["Bump it to the version that is named in web#702", "Do what issue 702 says"]) expect(left(task), task).toContain("datewheel");
+  for (const task of ["Bump it to the version that web#7021 says", "See room 702", "Read web#702"]) expect(left(task), task).not.toContain("datewheel");
+});
