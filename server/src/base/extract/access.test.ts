@@ -18,6 +18,7 @@ test.each<[string, JsonObject]>([
 
 test.each<JsonObject>([
   { key: "relay.tls_verify", value: "false" }, { tls_verify: false }, { requireMfa: "off" }, { skip_verification: true }, { insecure: 1 }, { allow_anonymous: "yes" }, { name: "AUTH_REQUIRED", to: 0 }, { firewall: "disabled" },
+  { settings: { two_factor: "off" } }, { env: { AUDIT_LOG: false } }, { changes: [{ policy: { sso_required: "false" } }] }, { spec: { tls: { skip_verify: true } } },
   { setting: "csrf-protection", enabled: false },
 ])("%j lowers what protects, whatever its contract says of the tool", (args) => {
   expect(extract({ server: "s", tool: "put", args, declared: new Map(), effects: ["write"], shape: null }).effects).toEqual(["access", "write"]);
@@ -26,6 +27,7 @@ test.each<JsonObject>([
 
 test.each<JsonObject>([
   { key: "relay.tls_verify", value: "true" }, { tls_verify: true }, { key: "theme", value: "off" }, { text: "please verify that tls is on", draft: false }, { insecure: false }, { skip: 0, take: 10 }, { alarm: "none" }, { verify: "later" },
+  { settings: { two_factor: "on", theme: "off" } }, { changes: [{ notes: "audit is off" }] },
   { skip_intro: true }, { anonymous: false },
 ])("%j does not", (args) => expect(extract({ server: "s", tool: "put", args, declared: new Map(), effects: ["write"], shape: null }).effects).toEqual(["write"]));
 

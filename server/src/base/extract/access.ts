@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from "@lanyard/contract";
+import { isObject, type Json, type JsonObject } from "@lanyard/contract";
 import { names, remembered } from "../remembered.ts";
 import { isVerb } from "./effects.ts";
 import { wordSet, wordsOf } from "./words.ts";
@@ -54,7 +54,7 @@ const isRaising = (value: Json | undefined): boolean => {
 const isGuard = (value: Json | undefined): boolean => saidIn(value).some((word) => guards.has(word));
 
 /** What protects, as settings are called. */
-const protections = wordSet("tls ssl https verify verification auth authentication mfa 2fa encryption encrypted firewall audit auditing csrf xsrf sandbox antivirus protection protected hsts waf interlock");
+const protections = wordSet("tls ssl https verify verification auth authentication mfa 2fa factor sso encryption encrypted firewall audit auditing csrf xsrf sandbox antivirus protection protected hsts waf interlock");
 /** What lets through, as settings are called. */
 const openings = wordSet("insecure anonymous unauthenticated unverified unprotected passwordless");
 const without = wordSet("skip disable disabled bypass ignore no without");
@@ -62,14 +62,27 @@ const isOff = (value: Json | undefined): boolean => value === false || value ===
 const isOn = (value: Json | undefined): boolean => value === true || value === 1 || (typeof value === "string" && /^\s*(?:true|on|yes|1|enabled?)\s*$/i.test(value));
 const isSetting = (words: readonly string[]): boolean => words.length <= 8 && words.some((word) => protections.has(word));
 
+const [deepestSetting, mostSettings] = [8, 2048] as const;
+
+/** What is set in a call: its arguments, and the fields of records in them, so many at most. */
+function* settingsIn(value: Json, depth = 0): Generator<readonly [name: string, value: Json]> {
+  if (depth > deepestSetting) return;
+  if (Array.isArray(value)) for (const item of value) yield* settingsIn(item, depth + 1);
+  else if (isObject(value)) {
+    for (const name of Object.keys(value)) {
+      yield [name, value[name] ?? null];
+      yield* settingsIn(value[name] ?? null, depth + 1);
+    }
+  }
+}
+
 /**
- * Whether the arguments of a call switch off what protects, whatever the call is named: `tls_verify: false`, `skip_verification: true`, or a setting by its name
+ * Whether the arguments of a call switch off what protects, whatever the call is named and however deep it stands: `tls_verify: false`, `skip_verification: true`, `settings: { two_factor: off }`, or a setting by its name
  * beside what it is set to (`key: relay.tls_verify, value: false`).
  */
 export function lowersProtection(args: JsonObject): boolean {
-  const all = Object.entries(args);
-  const isSwitchedOff = all.some(([, value]) => isOff(value));
-  return all.some(([name, value]) => {
+  const isSwitchedOff = Object.values(args).some(isOff);
+  return settingsIn(args).take(mostSettings).some(([name, value]) => {
     const words = wordsOf(name);
     if (isOff(value) ? isSetting(words) : isOn(value) && (words.some((word) => openings.has(word)) || (isSetting(words) && words.some((word) => without.has(word))))) return true;
     return isSwitchedOff && typeof value === "string" && !/\s/.test(value) && isSetting(saidIn(value));
