@@ -5,7 +5,7 @@ import { currencyNames } from "./money.ts";
 import { remembered } from "../remembered.ts";
 import { stemOf } from "./stem.ts";
 import { isNamedBy } from "./sql/secrets.ts";
-import { audiences, coding, isRead, letting, nounsLike, pushing, sayings as idioms, somuch, telling, tellingRow, verbsLike } from "./synonyms.ts";
+import { audiences, coding, isRead, item, letting, nounsLike, pushing, sayings as idioms, somuch, telling, tellingRow, verbsLike } from "./synonyms.ts";
 import { wordsOf } from "./words.ts";
 
 // What a task asks for, by the words of whoever gave it: a call that goes beyond it is one that nobody asked for. Words are all there is to go by, so
@@ -105,7 +105,7 @@ const sayings: readonly (readonly [RegExp, string])[] = [
   [new RegExp(`(?<=\\b${pile}\\b[^.;!?\\n]{0,10})\\b(?:empty|clear|cleared|emptied)\\b`, "g"), "handled"],
   [new RegExp(`\\b(?:clear|empty)\\b(?! out\\b)(?=[^.;!?\\n]{1,40}\\b${pile}\\b|(?: [^\\s.;!?]+){0,3} (?:easy|simple|quick|open|unanswered|waiting|pending|urgent) (?:things|stuff|ones|items)\\b)`, "g"), "handle"],
   [/\bget (?=(?:it|this|that|them|these|those|everything|all of it|the lot) (?:done|sorted|fixed|resolved|handled|dealt with|settled|out of the way)\b)/g, "handle "],
-  [/(?<=^|[.,;:!?\n] ?|\b(?:and|then|please|now|just|also|you) )do (?=(?:(?:ticket|case|request|issue|claim|order|job|task|application|dispute|report) )?(?:[a-z]{1,6}-?\d{2,}|[a-z]{1,6}-\d)\b)/g, "handle "],
+  [new RegExp(`(?<=^|[.,;:!?\\n] ?|\\b(?:and|then|please|now|just|also|you) )do (?=${item}\\b)`, "g"), "handle "],
   [new RegExp(`${posting.source}|(?<=[\\w,;:?] )(?:in)?to (?=#\\w)`, "g"), "post "],
   [/\bget (?=(?:[^\s.;!?]+ ){1,6}paid\b)/g, "arrange pay "],
   [/\bget (?=(?:[^\s.;!?]+ ){1,9}(?:out to|back to|over to|across to)\b|(?:[^\s.;!?]+ ){1,5}(?:done|seen|moved|changed|fixed|sorted|sent|updated|booked|cancelled|replaced|renewed|signed|approved|paid|shipped|delivered)\b)/g, "arrange "],

@@ -90,6 +90,8 @@ const read: ReadonlySet<string> = new Set("mail email e-mail message dm".split("
 /** Rows of nouns that a stem stands in. */
 export const nounsLike = (stem: string): readonly number[] => byNoun.get(stem) ?? none;
 
+/** One thing that is to be done, by its id: `ticket T-3412`. */
+export const item = "(?:(?:ticket|case|request|issue|claim|order|job|task|application|dispute|report) )?(?:[a-z]{1,6}-?\\d{2,}|[a-z]{1,6}-\\d)";
 const within = (words: number): string => `(?:[^\\s.,;!?]+ ){1,${words}}`;
 const denied = "(?<!(?:\\bnot|n't|\\bnever|\\bwithout|\\bno need to|\\binstead of) (?:[^\\s.;!?]+ ){0,3})";
 const said = (saying: string): RegExp => new RegExp(`${denied}\\b(?:${saying})(?![\\w-])`);
@@ -113,7 +115,7 @@ export const sayings: readonly (readonly [RegExp, string])[] = [
   [said(`go(?:ing)? through`), "go-through"],
   [said(`set (?:${within(4)})?up`), "set-up"],
   [said(`do (?:what|whatever|as|it all)`), "do-what"],
-  [said(`(?<=(?:^|[.,;:!?\\n] ?|\\b(?:and|then|please|now|just|also|you) ))do (?:the |my |our )?(?:(?:ticket|case|request|issue|claim|order|job|task|application|dispute|report) )?(?:[a-z]{1,6}-?\\d{2,}|[a-z]{1,6}-\\d)`), "do-what"],
+  [said(`(?<=(?:^|[.,;:!?\\n] ?|\\b(?:and|then|please|now|just|also|you) ))do (?:the |my |our )?${item}`), "do-what"],
   [said(`(?:tell|inform|notify|ask|let) (?:${within(3)})?#\\w+|say (?:so|it|this|that) (?:in|on|to) #\\w+`), "post"],
   [said(`(?:kick|bump|pass|take|move) (?:${within(6)})?up (?:to|a level|the chain|one level)|(?:over|above) (?:my|our) (?:head|pay grade)`), "raise-up"],
   [said(`make (?:${within(3)})?(?:into )?one(?=\\s*(?:$|[.,;!?\\n]|please\\b))|(?:put|roll|fold) (?:${within(4)})?(?:together|into one)`), "join-up"],

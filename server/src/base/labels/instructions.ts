@@ -86,7 +86,8 @@ function found(text: string, places: RegExp, patterns: readonly RegExp[], label:
   places.lastIndex = 0;
   for (let place = places.exec(text), looks = 0; place !== null && looks < mostLooks; place = places.exec(text), looks++) {
     const from = Math.max(0, place.index - reach.before);
-    const around = `${from === 0 ? "" : "x"}${text.slice(from + (from === 0 ? 0 : 1), place.index + reach.behind)}`; // what is cut off here begins no clause
+    const near = text.slice(from, place.index + reach.behind);
+    const around = from === 0 ? near : `x${near.slice(1)}`; // what is cut off here begins no clause
     for (const pattern of patterns) {
       pattern.lastIndex = 0;
       const hit = pattern.exec(around);

@@ -13,7 +13,7 @@ import { madeIn } from "./made.ts";
 import { SessionMemory } from "./memory.ts";
 import { Mentions } from "./mentions.ts";
 import type { PastEvent } from "./past.ts";
-import { Printer, tags, type Tag } from "./print.ts";
+import { isHundredths, Printer, tags, type Tag } from "./print.ts";
 import { SubjectReader } from "./subjects.ts";
 import { kindOfPart, Parts, whole } from "./parts.ts";
 import { isAccount, taskAsRead, ValueReader, walk } from "./reading.ts";
@@ -117,8 +117,7 @@ export class Flow {
     for (const branch of begins) if (memory.begun.size < mostBegun) memory.begun.add(branch);
     const writing = effects.length > 0 && effects.every((effect) => effect === "read" || effect === "egress") ? null : new Writing();
     if (writing !== null && memory.changing.size < mostBegun) memory.changing.add(seq);
-    if (isKnown) memory.known(seq);
-    this.#said(memory, args, seq, writing);
+    this.#said(memory, args, { seq, writing, isKnown });
     const owed = writing ? this.#options.written.keep(seq, writing) : [];
     if (owed.length > 0) this.#owed.set(seq, owed);
   }
@@ -166,10 +165,10 @@ export class Flow {
     this.#sessions.delete(session);
   }
 
-  #said(memory: SessionMemory, args: JsonObject, seq: number, writing: Writing | null): void {
+  #said(memory: SessionMemory, args: JsonObject, { seq, writing, isKnown }: { readonly seq: number; readonly writing: Writing | null; readonly isKnown: boolean }): void {
     const { printer } = this.#atoms;
     const { directory } = this.#organisations.of(this.#options.config());
-    const asks = memory.asks(seq, args);
+    const asks = memory.asks(seq, args, isKnown);
     const { isFree } = memory;
     const said: Sink = (tag) => {
       if (isPart(tag) || tag === tags.inner) return;
@@ -271,7 +270,7 @@ export class Flow {
     if (last < 0) return;
     const { printer } = this.#atoms;
     const put: Sink = (tag) => {
-      if (isPart(tag) || tag === tags.minor || tag === tags.short) return;
+      if (isPart(tag) || isHundredths(tag)) return;
       if (label === null) memory.vouched.set(printer.low, printer.high, 1);
       else {
         const key = `${printer.low}:${printer.high}`;
@@ -350,10 +349,7 @@ export class Flow {
     else if (event.kind === "vouch") this.#vouched(memory, event.value, event.label);
     else if (event.kind === "mark") event.labels.forEach((label) => memory.labels.add(label));
     else if (event.kind === "decided") memory.askedAbout.decided(event.digest, event.effect);
-    else if (event.kind === "said") {
-      if (event.isKnown) memory.known(event.seq);
-      this.#said(memory, event.args, event.seq, null);
-    }
+    else if (event.kind === "said") this.#said(memory, event.args, { seq: event.seq, writing: null, isKnown: event.isKnown });
     else {
       this.#learned(memory, { principal: { session: root, chain: [], purpose: "", labels: [] }, seq: event.seq, action: event.action, touched: event.input?.resources ?? [], answer: event.answer });
       for (const label of event.labels) memory.labels.add(label);

@@ -18,8 +18,9 @@ export class SessionMemory {
   /** Whose the records are that results were made of. */
   readonly subjects: Subjects;
   /** Values of calls that have not been answered, by call; of those that are not there anything may have been said. */
-  readonly #known = new Set<number>();
   readonly #asking = new Map<number, Set<number>>();
+  /** Of such calls those that look up what is known. */
+  readonly #known = new Set<number>();
   /** It has read words that somebody is told to say: what it says is looked through for them. */
   isTold = false;
   /** Words of people: the purpose and what was added to it. */
@@ -106,15 +107,11 @@ export class SessionMemory {
     return this.said.isFull || this.said.get(low, high) !== 0;
   }
 
-  /** A call looks up what is known. */
-  known(seq: number): void {
-    if (this.#known.size < mostAsking) this.#known.add(seq);
-  }
-
-  /** A call says values: told each as it is, up to so many. */
-  asks(seq: number, args: JsonObject): (low: number, high: number) => void {
+  /** A call says values: told each as it is, up to so many. `isKnown`: it looks up what is known. */
+  asks(seq: number, args: JsonObject, isKnown: boolean): (low: number, high: number) => void {
     this.delegation.asks(seq, args);
     this.sources.asks(seq, args);
+    if (isKnown && this.#known.size < mostAsking) this.#known.add(seq);
     const values = new Set<number>();
     if (this.#asking.size >= mostAsking) this.#asking.delete(this.#asking.keys().next().value as number);
     this.#asking.set(seq, values);

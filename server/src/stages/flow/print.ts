@@ -1,6 +1,9 @@
-/** What a fingerprint is of: the same characters as a host and as a word are two. `inner`, `phrase` and `address` are words or accounts too, and only told apart: one of a phrase that has more of them, the phrase, and who can be written to or paid, by e-mail address or IBAN. */
+/** What a fingerprint is of: the same characters as a host and as a word are two. `inner`, `phrase` and `address` are words or accounts too, and only told apart: one of a phrase that has more of them, the phrase, and who can be written to or paid, by e-mail address or IBAN. `minor` and `short` are hundredths: of what is said as an amount, and of what is too short for one. */
 export const tags = { word: 1, piece: 2, number: 3, minor: 4, account: 5, host: 6, url: 7, shingle: 8, domain: 9, inner: 10, phrase: 11, address: 12, short: 13 } as const;
 export type Tag = (typeof tags)[keyof typeof tags];
+
+/** Whether a fingerprint is of a number as the hundredths of an amount, and not as it stands. */
+export const isHundredths = (tag: Tag): boolean => tag === tags.minor || tag === tags.short;
 
 /**
  * Keyed fingerprints of 48 bits over UTF-16 code units (HalfSipHash-1-3): nobody without the key can make two values that share one. The result lies

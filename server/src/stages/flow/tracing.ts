@@ -2,7 +2,7 @@ import { isAscii } from "../../base/compatible.ts";
 import { unfold } from "../../base/extract/unfold.ts";
 import { copyChars, phraseLexemes, type Atoms, type Sink } from "./atoms.ts";
 import { folded, has, looselyFolded, type Lexer } from "./lexemes.ts";
-import { tags, type Printer } from "./print.ts";
+import { isHundredths, tags, type Printer } from "./print.ts";
 import { hasDots, isJoint, loginIn, Spellings } from "./spellings.ts";
 import { PrintTable } from "./table.ts";
 import { origin, originOf, packed } from "./values.ts";
@@ -270,7 +270,7 @@ export class Tracing {
   }
 
   readonly #form: Sink = (tag) => {
-    if (tag === tags.minor || tag === tags.short) return;
+    if (isHundredths(tag)) return;
     if (tag === tags.host) this.#host = this.#leaf.look(this.#printer.low, this.#printer.high);
     else this.#better(tag);
     this.#hasMore ||= tag === tags.url;

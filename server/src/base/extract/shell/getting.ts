@@ -1,8 +1,8 @@
 import type { ShellCall } from "./call.ts";
 import { hostOf } from "./hosts.ts";
-import { optionsOf, parseOptions, type OptionSpec } from "./options.ts";
+import { optionsOf, parseOptions, type OptionSpec, type ParsedOptions } from "./options.ts";
 
-// Programs of the network that only fetch what stands at an address, and print it or nothing of it.
+// Programs of the network that only fetch what stands at an address, and print it or nothing of it, or that only try how a machine is reached.
 
 interface Getter extends OptionSpec {
   /** Whether what is fetched is kept nowhere, of the values of options that say where it goes. */
@@ -23,27 +23,35 @@ const trying: ReadonlyMap<string, OptionSpec> = new Map([
 ]);
 const machine = /^(?:\d{1,3}(?:\.\d{1,3}){3}|(?=.*:)[\da-f:]{3,39})$/i;
 
+/** How a call of one of these programs is to be read; null where it is of none, or not all of it is certain. */
+function parsedBy<S extends OptionSpec>(specs: ReadonlyMap<string, S>, { name, words }: ShellCall): (ParsedOptions & { readonly spec: S }) | null {
+  const spec = specs.get(name);
+  if (spec === undefined || words.some(({ kind }) => kind !== "sure")) return null;
+  const parsed = parseOptions(words, spec);
+  return parsed.known && parsed.operands.length > 0 ? { ...parsed, spec } : null;
+}
+
 /** Whether a call only tries how machines are reached that it names by their numbers: a name would be looked up, and say something to whom it belongs. */
-export function onlyTries({ name, words, reading }: ShellCall): boolean {
-  const spec = trying.get(name);
-  if (spec === undefined || words.some(({ kind }) => kind !== "sure")) return false;
-  const { known, operands, values } = parseOptions(words, spec);
-  if (!known || operands.length === 0 || !operands.every(({ text }) => machine.test(text)) || !values.every(({ value }) => /^\d+(?:\.\d+)?$/.test(value.text))) return false;
-  for (const { text } of operands) reading.look(text);
+export function onlyTries(call: ShellCall): boolean {
+  const parsed = parsedBy(trying, call);
+  if (parsed === null) return false;
+  const { operands, values } = parsed;
+  if (!operands.every(({ text }) => machine.test(text)) || !values.every(({ value }) => /^\d+(?:\.\d+)?$/.test(value.text))) return false;
+  for (const { text } of operands) call.reading.look(text);
   return true;
 }
 
 /** Whether a call only fetches, from addresses that stand in it whole; whose they are is noted. */
-export function onlyGets({ name, words, reading }: ShellCall): boolean {
-  const getter = getters.get(name);
-  if (getter === undefined || words.some(({ kind }) => kind !== "sure")) return false;
-  const { known, operands, values } = parseOptions(words, getter);
+export function onlyGets(call: ShellCall): boolean {
+  const parsed = parsedBy(getters, call);
+  if (parsed === null) return false;
+  const { operands, values, spec } = parsed;
   const given = (options: RegExp): readonly string[] => values.filter(({ option }) => options.test(option)).map(({ value }) => value.text);
   // A format may read a file, and write one.
   const formats = given(/^(?:-w|--write-out)$/);
-  if (!known || !getter.keepsNothing(given(/^(?:-[oO]|--output(?:-document)?)$/)) || formats.some((one) => /^@|%output\{/.test(one))) return false;
+  if (!spec.keepsNothing(given(/^(?:-[oO]|--output(?:-document)?)$/)) || formats.some((one) => /^@|%output\{/.test(one))) return false;
   const hosts = operands.flatMap((operand) => (/^https?:\/\/[^\s{}[\]]+$/i.test(operand.text) ? (hostOf(operand) ?? []) : []));
-  if (hosts.length === 0 || hosts.length < operands.length) return false;
-  for (const host of hosts) reading.get(host);
+  if (hosts.length < operands.length) return false;
+  for (const host of hosts) call.reading.get(host);
   return true;
 }

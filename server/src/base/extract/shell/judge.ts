@@ -19,7 +19,7 @@ export function judge(call: ShellCall): void {
   const { name, words, reading } = call;
   const own = special.get(name);
   if (own) return own(call);
-  if (onlyTries(call)) return;
+  if (onlyGets(call) || onlyTries(call)) return;
   const program = programs.get(name);
   if (program) return listedProgram(call, program);
   if (isOfProject(call)) return reading.raise("build");
@@ -38,7 +38,6 @@ export function judge(call: ShellCall): void {
 
 function listedProgram(call: ShellCall, program: ShellProgram): void {
   const { reading, words } = call;
-  if (onlyGets(call)) return;
   const parsed = parseOptions(words, program);
   reading.raise(program.class);
   if (program.destructive || parsed.options.has("--delete")) reading.destructive = true;
