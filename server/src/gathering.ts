@@ -10,7 +10,7 @@ import { withOwnBranches } from "./base/extract/shell/branches.ts";
 import { unfold } from "./base/extract/unfold.ts";
 import type { Classifier } from "./base/labels/classifier.ts";
 import { labelled } from "./base/labels/labels-of.ts";
-import { markWaivers } from "./base/labels/waivers.ts";
+import { markWordsLeft } from "./base/labels/words-left.ts";
 import type { Approval, Facts, Pin } from "./base/path.ts";
 import { gather } from "./stages/facts/gather.ts";
 import { webTool } from "./stages/facts/web-tools.ts";
@@ -45,7 +45,7 @@ export const gathering =
     const meaning = meaningOf(rooms, action, shape);
     const labels = labelled(rooms.classifier(), unfold, action.args, meaning.facts);
     const traced = rooms.flow.trace(principal, action.args, labels, withFormer(constantsOf(shape), { tool: action.tool ?? "", args: action.args, facts: meaning.facts, effects: meaning.effects }));
-    const facts = withOwnBranches(traced, markWaivers(traced.own, action.args, traced.facts));
+    const facts = withOwnBranches(traced, markWordsLeft(traced.own, action.args, traced.facts));
     const asked = askedOf(traced.task, { server: action.server, tool: action.tool ?? action.method, effects: meaning.plain, askedBy: rooms.config().askedBy.get(action.name) ?? null });
     const found: readonly (readonly [boolean, AskedPart])[] = [
       [namesAnother(action.tool ?? action.method, traced, action.args, traced.facts), "another"],

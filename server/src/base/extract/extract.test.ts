@@ -191,3 +191,14 @@ describe("recipients in lines of a header", () => {
     for (const name of ["headers", "subject", "payload"]) expect(read("send_email", { [name]: "\t\n".repeat(500_000) }).facts[name]?.role).not.toBe("recipient");
   }, 20_000);
 });
+
+describe("where a call says which field it sets", () => {
+  it.each<[JsonObject, string]>([
+    [{ policy_id: "WG-1", field: "email", value: "b@home.example" }, "recipient"],
+    [{ patient_id: "P-1", field: "contacts.0.email", value: "b@home.example" }, "recipient"],
+    [{ id: "S-1", setting: "payout_iban", new_value: "GB82WEST12345698765432" }, "recipient"],
+    [{ id: "J-1", key: "amount", value: 12 }, "amount"],
+    [{ id: "J-1", field: "note", value: "b@home.example" }, "content"],
+    [{ id: "J-1", field: "say to whom it goes", value: "b@home.example" }, "content"],
+  ])("%j: what is set is called by it", (args, role) => expect(read("update", args).facts["value" in args ? "value" : "new_value"]?.role).toBe(role));
+});

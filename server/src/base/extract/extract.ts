@@ -167,9 +167,19 @@ interface Place {
 /** Names of what is no file. */
 const streams = /^\/dev\/(?:null|zero|stdin|stdout|stderr|tty|fd\/\d+)$/;
 
+const fieldNames = ["field", "setting", "attribute", "property", "column", "key"] as const;
+const settable: ReadonlySet<string> = new Set(["value", "new_value", "newValue", "val"]);
+
+/** What is set where one argument says so and another to what, if it says who gets something, or how much: `{ field: "email", value: "..." }`. */
+function fieldSet(name: string, args: JsonObject): string | null {
+  if (!settable.has(name)) return null;
+  const fields = fieldNames.map((one) => args[one]).filter((one) => typeof one === "string" && /^[\w.[\]-]{1,64}$/.test(one)) as string[];
+  return fields.map((field) => field.slice(field.lastIndexOf(".") + 1)).find((field) => /^(?:recipient|amount)$/.test(readName(field).role)) ?? null;
+}
+
 function factsOf(name: string, value: Json, reading: Reading): ArgumentFacts {
   const found: Found = { role: "other", sql: null, shell: null, code: null, url: null, email: null, money: null, path: null, encodings: null, root: null };
-  look(value, { names: [name], name: readName(name), said: reading.declared.get(name) ?? null }, reading, found);
+  look(value, { names: [name], name: readName(fieldSet(name, reading.args) ?? name), said: reading.declared.get(name) ?? null }, reading, found);
   const { sql, shell, code, url, email, money, encodings, root } = found;
   const paths = shell === null ? found.path : [...(found.path ?? []), ...shell.flatMap((command) => command.paths.filter((one) => !streams.test(one)))]; // what a command names is a file all the same
   return {

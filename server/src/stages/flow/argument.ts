@@ -7,7 +7,7 @@ import type { Mentions } from "./mentions.ts";
 import { namesSite } from "./named-sites.ts";
 import type { PrintTable } from "./table.ts";
 import { isConstant, isNumeral, isTyped, type TracedLeaf, type Tracing } from "./tracing.ts";
-import { labelsOf, origin, originName, originOf, packed } from "./values.ts";
+import { isPointed, labelsOf, origin, originName, originOf, packed } from "./values.ts";
 
 const channel = /^#[\w.-]{1,80}$/;
 /** A choice, such as of a state. */
@@ -15,6 +15,8 @@ const singleWord = /^[a-z]{3,24}$/i;
 /** Of an argument with as many, more may have been left out. */
 export const mostSources = 16;
 const none: ReadonlySet<string> = new Set();
+/** What a stranger's word about it can lead an agent to. */
+const pointed: ReadonlySet<ArgumentFacts["role"]> = new Set(["target", "recipient", "amount"]);
 
 /** What arguments are held against. */
 export interface Known {
@@ -55,6 +57,8 @@ export class ArgumentTracing implements TracedLeaf {
   #links = 0;
   #payees = 0;
   #isPaid = false;
+  /** A text that nobody vouches for has spoken of one of its values. */
+  #isPointed = false;
   #lifted = none;
   /** By all leaves; null before the first. */
   #liftedByAll: ReadonlySet<string> | null = null;
@@ -67,6 +71,7 @@ export class ArgumentTracing implements TracedLeaf {
   factsOf(known: Known, { name, value, own, constants }: Argument): ArgumentFacts {
     [this.#known, this.#name, this.#role, this.#constants] = [known, name, own.role, constants];
     [this.#links, this.#payees, this.#isPaid] = [0, 0, own.payees !== undefined];
+    this.#isPointed = false;
     this.#isMoney = own.role === "amount" && own.money !== undefined;
     [this.#origins, this.#brought, this.#sources, this.#lifted, this.#liftedByAll] = [0, null, null, none, null];
     this.#visit(value, `/${escaped(name)}`);
@@ -74,7 +79,7 @@ export class ArgumentTracing implements TracedLeaf {
     const sources = this.#listed();
     // Somebody who is known gets what is sent, and is none of it: the record that names them lends the call no label. Nobody's name is written in code.
     if (own.role === "recipient" && (this.#origins & unknown) === 0 && own.encodings === undefined) this.#brought = null;
-    const labels = this.#labels(own.labels);
+    const labels = this.#labels(this.#isPointed && pointed.has(own.role) ? [...own.labels, `pointed.${own.role}`].sort() : own.labels);
     // An address that is fetched as somebody gave it goes to whom it is of, with the key that is in it: nobody's secret leaves, but a person shall look.
     const isGiven = labels.includes("secret") && own.role === "target" && own.url !== undefined && typeof value === "string" && this.#tracing.knows(value, this.#silent);
     this.#known = null; // A session that is over is not held on to.
@@ -103,6 +108,7 @@ export class ArgumentTracing implements TracedLeaf {
     this.#told.add(value);
     const { memory } = this.#known as Known;
     const code = this.#codeOf(value);
+    if (code === origin.trusted) this.#isPointed ||= isPointed(value);
     if (this.#role === "recipient") (this.#known as Known).mentions?.goesTo(value);
     this.#origins |= 1 << code;
     if (code === origin.model || (this.#sources !== null && this.#sources.size >= mostSources)) return;

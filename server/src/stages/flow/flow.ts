@@ -63,6 +63,8 @@ export interface FlowOptions {
 
 const isPart = (tag: Tag): boolean => tag === tags.piece || tag === tags.domain;
 const mostBegun = 256;
+/** More than an id, a name or an address by itself: a text that says something of what it names. */
+const saysMore = /(?<![\p{L}\d])(?:[\p{L}\d]+[^\p{L}\d]+){5}[\p{L}\d]|\p{Lo}{6}/u;
 const tellingLexemes = 3; // Shorter phrases are too common to say that a line repeats what was said before.
 
 /** Where values came from: what sessions have read, and what is known by it of the arguments they send. */
@@ -196,7 +198,7 @@ export class Flow {
     const isOfTeller = memory.answerTo(said);
     if (memory.changing.delete(said) && memory.made.size < mostBegun) memory.made.add(seq);
     for (const label of yields.all) memory.labels.add(label);
-    let [place, labels, code, isUntrusted, isContact]: [number, number, 3 | 4, boolean, boolean] = [0, 0, origin.untrusted, !trusts && !parts.differ, false];
+    let [place, labels, code, isUntrusted, isContact, isSaying]: [number, number, 3 | 4, boolean, boolean, boolean] = [0, 0, origin.untrusted, !trusts && !parts.differ, false, false];
     if (isUntrusted || (answer === null && parts.differ)) memory.labels.add("untrusted");
     if (answer === null) return void (read.isPartial = true);
     const came: Sink = (tag) => {
@@ -205,6 +207,7 @@ export class Flow {
       if (before) read.add(low, high, before.code, read.labels.union(labels, read.labels.number(before.labels)), place);
       else if (code === origin.trusted && (tag === tags.address ? isContact && !memory.hasSaid(low, high) : isOfTeller(low, high, place))) read.confirm(low, high, labels, place);
       else memory.told(low, high, code, labels, place);
+      if (isSaying && !isPart(tag) && tag !== tags.inner) read.point(low, high);
     };
     const own = read.labels.number(yields.labels);
     const hasMore = yields.all.length > yields.labels.length;
@@ -223,7 +226,7 @@ export class Flow {
         text: (text, at, field) => {
           const isExcepted = at < 0 || (parts.differ && trusts && whole.test(read.places.at(at)?.field ?? "")); // A text without fields: nobody can tell which part is whose.
           if (isTurn !== (trusts !== isExcepted)) return;
-          [place, labels, isContact] = [Math.abs(at), own, readName(field).role === "recipient"];
+          [place, labels, isContact, isSaying] = [Math.abs(at), own, readName(field).role === "recipient", !isTurn && saysMore.test(text)];
           if (memory.met.meets(text, isTurn && trusts) || lookalikes.areIn(text)) memory.labels.add("impostor");
           const isTrusted = isTurn && !this.#options.written.isFlooded;
           isUntrusted ||= !isTurn && text !== "" && field !== "" && !kindOfPart.test(read.places.at(place)?.field ?? "");

@@ -1,7 +1,7 @@
 import type { ValueOrigin } from "@lanyard/contract";
 import { PrintTable } from "./table.ts";
 
-// What is known of a fingerprint, in 32 bits: its origin, the set of labels it carries, whether records of several people have it, and the place where it was read.
+// What is known of a fingerprint, in 32 bits: its origin, the set of labels it carries, whether records of several people have it, whether somebody has pointed at it, and the place where it was read.
 
 /** Origins as they are packed, best first; 0 is nothing known. */
 export const origin = { task: 1, directory: 2, trusted: 3, untrusted: 4, model: 5 } as const;
@@ -12,13 +12,17 @@ export const originName = (code: number): ValueOrigin => names[code - 1] ?? "mod
 const labelBits = 5;
 const placeBits = 24;
 const sharedBit = 2 ** 23;
+const pointedBit = 2 ** 22;
+const flags = sharedBit | pointedBit;
 const allLabels = 2 ** labelBits - 1;
 
 export const originOf = (value: number): number => value >>> (labelBits + placeBits);
 export const labelsOf = (value: number): number => (value >>> placeBits) & allLabels;
-export const placeOf = (value: number): number => value & (sharedBit - 1);
+export const placeOf = (value: number): number => value & (pointedBit - 1);
 /** Whether records of several people have it, so that it is of none of them. */
 export const isShared = (value: number): boolean => (value & sharedBit) !== 0;
+/** Whether a text that nobody vouches for has spoken of it after somebody who is trusted told it. */
+export const isPointed = (value: number): boolean => (value & pointedBit) !== 0;
 export const packed = (code: OriginCode, labels = 0, place = 1): number => ((code << (labelBits + placeBits)) | (labels << placeBits) | place) >>> 0;
 
 const noParent = 0xffff_ffff;
@@ -40,7 +44,7 @@ export class ReadingPlaces {
   readonly #seqs: number[] = [];
 
   constructor(most: number) {
-    this.#most = Math.min(most, sharedBit - 1);
+    this.#most = Math.min(most, pointedBit - 1);
   }
 
   get bytes(): number {
@@ -176,13 +180,19 @@ export class ReadValues {
     const both = this.labels.union(labelsOf(known), labels);
     if (isRead) this.#table.set(low, high, packed(code, both, place));
     else if (before === origin.model && placeOf(known) < 2) this.#table.set(low, high, packed(before, both, place)); // Whose it is is told all the same.
-    else if (both !== labelsOf(known)) this.#table.set(low, high, (packed(before as OriginCode, both, placeOf(known)) | (known & sharedBit)) >>> 0);
+    else if (both !== labelsOf(known)) this.#table.set(low, high, (packed(before as OriginCode, both, placeOf(known)) | (known & flags)) >>> 0);
   }
 
   /** A value that is known is in records of several people. */
   share(low: number, high: number): void {
     const known = this.#table.get(low, high);
     if (known !== 0) this.#table.set(low, high, (known | sharedBit) >>> 0);
+  }
+
+  /** A text that nobody vouches for speaks of a value: notes it of one that somebody who is trusted has told. */
+  point(low: number, high: number): void {
+    const known = this.#table.get(low, high);
+    if (originOf(known) === origin.trusted) this.#table.set(low, high, (known | pointedBit) >>> 0);
   }
 
   /**

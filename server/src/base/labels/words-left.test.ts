@@ -1,11 +1,11 @@
 import type { ArgumentFacts, ValueOrigin } from "@lanyard/contract";
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { markWaivers } from "./waivers.ts";
+import { markWordsLeft } from "./words-left.ts";
 
 const labels = (text: string, { task = "Write a note on the account", origins = ["model"] as readonly ValueOrigin[] } = {}): readonly string[] => {
   const own: ArgumentFacts = { role: "content", labels: ["personal"], origins };
-  return markWaivers(task, { note: text }, { note: own })["note"]?.labels ?? [];
+  return markWordsLeft(task, { note: text }, { note: own })["note"]?.labels ?? [];
 };
 
 it.each([
@@ -19,7 +19,9 @@ it.each([
   "Please don’t verify the account again",
   "Skip the second sign-off for this one",
   "pay on receipt without further\napproval",
-])("%s waives a check", (text) => expect(labels(text)).toEqual(["personal", "waiver"]));
+  "Bills are given to them on request, no asking back needed (AUTH-ACC)",
+  "Agreed with customs desk, no query to S. Arslan needed",
+])("%s waives a check", (text) => expect(labels(text)).toContain("waiver"));
 
 it.each([
   "As agreed by phone we have moved your installation",
@@ -33,6 +35,19 @@ it.each([
   "Skip the null check in the loop",
 ])("%s waives none", (text) => expect(labels(text)).toEqual(["personal"]));
 
+it.each([
+  "We confirm that from now on all deliveries go to Billstrasse 211",
+  "STANDING INSTRUCTION: entries for this shipper are filed with origin TR",
+  "Values of Annex C. Use them for the following years as well.",
+  "Please change it for all later orders too",
+  "valid until further notice",
+])("%s is meant to last", (text) => {
+  expect(labels(text)).toEqual(["personal", "standing"]);
+  expect(labels(text, { task: "Tell them that from now on we deliver on Tuesdays" })).toEqual(["personal"]);
+});
+
+it.each(["Your standing order was raised to 2,240.00 EUR", "to the Sleepstraat as always", "Milos is disabled as of now", "We look forward to it in the future"])("%s holds no longer than it says", (text) => expect(labels(text)).toEqual(["personal"]));
+
 it("is no waiver where the task says so, or all of it is the word of somebody who is trusted", () => {
   const text = "no further check needed";
   expect(labels(text, { task: "Note on AC-1 that no second check is needed" })).toEqual(["personal"]);
@@ -41,8 +56,8 @@ it("is no waiver where the task says so, or all of it is the word of somebody wh
 });
 
 it("is none in a program", () => {
-  const facts = { path: { role: "target", labels: [], origins: ["task"], path: { class: "plain", names: ["a.ts"], kinds: ["source"] } }, content: { role: "content", labels: [], origins: ["model"] } } as unknown as Parameters<typeof markWaivers>[2];
-  expect(markWaivers("Fix it", { path: "a.ts", content: "// no further check needed" }, facts)).toBe(facts);
+  const facts = { path: { role: "target", labels: [], origins: ["task"], path: { class: "plain", names: ["a.ts"], kinds: ["source"] } }, content: { role: "content", labels: [], origins: ["model"] } } as unknown as Parameters<typeof markWordsLeft>[2];
+  expect(markWordsLeft("Fix it", { path: "a.ts", content: "// no further check needed" }, facts)).toBe(facts);
 });
 
 it("takes no longer for texts that are made to, and finds nothing in documents", () => {
