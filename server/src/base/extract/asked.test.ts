@@ -219,6 +219,8 @@ test.each([
   ["Find her two people something else this week and text them the new times", "reschedule"],
   ["Please rebook her for the week of the 24th", "cancel"],
   ["Please get Lindqvist's invoice INV-26-0418 paid", "pay"],
+  ["let Beth look into Correspondence for a fortnight", "share"],
+  ["Noordhout's invoice INV-30417 falls due on Thursday, please make sure it gets paid in time", "pay"],
   ["Get the new figures sent", "send"],
   ["Look at what he asked for and get it to him", "send"],
 ])("%s asks for `%s` in other words", (task, word) => expect(asks(task, "desk/x", ["write"], [word])).toBe("action object"));
@@ -246,6 +248,8 @@ test.each([
   ["Get it to work and tell me", "send"],
   ["The one that was paid twice", "pay"],
   ["Don't get it paid", "pay"],
+  ["Let Beth look into it", "share"],
+  ["Let me see Correspondence", "share"],
 ])("%s does not ask for `%s`", (task, word) => expect(asks(task, "desk/x", ["write"], [word])).toBe(""));
 
 test("whoever asks to tell many asks for a tool that tells many, whatever it calls them", () => {

@@ -107,7 +107,7 @@ const sayings: readonly (readonly [RegExp, string])[] = [
   [/\bget (?=(?:it|this|that|them|these|those|everything|all of it|the lot) (?:done|sorted|fixed|resolved|handled|dealt with|settled|out of the way)\b)/g, "handle "],
   [new RegExp(`(?<=^|[.,;:!?\\n] ?|\\b(?:and|then|please|now|just|also|you) )do (?=${item}\\b)`, "g"), "handle "],
   [new RegExp(`${posting.source}|(?<=[\\w,;:?] )(?:in)?to (?=#\\w)`, "g"), "post "],
-  [/\bget (?=(?:[^\s.;!?]+ ){1,6}paid\b)/g, "arrange pay "],
+  [/\bget (?=(?:[^\s.;!?]+ ){1,6}paid\b)|\b(?:make sure|ensure|see(?: to it)?)(?: that)? (?=(?:[^\s.;!?]+ ){1,6}gets? paid\b)/g, "arrange pay "],
   [/\bget (?=(?:[^\s.;!?]+ ){1,9}(?:out to|back to|over to|across to)\b|(?:[^\s.;!?]+ ){1,5}(?:done|seen|moved|changed|fixed|sorted|sent|updated|booked|cancelled|replaced|renewed|signed|approved|paid|shipped|delivered)\b)/g, "arrange "],
   [/\bdo (?=(?:what|whatever|as|it all)\b|(?:all )?(?:the|my|his|her|their) (?:\w+ )?(?:things|todos?|tasks|actions|steps|rest)\b)/g, "handle "],
   [/\bdo the needful\b|\bdo (?=(?:what(?:ever)? is|what's) (?:needed|necessary|required)\b)/g, "handle "],

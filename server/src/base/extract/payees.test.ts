@@ -15,6 +15,9 @@ test.each<[string, string, readonly string[]]>([
   ["bank account １２３４\u200b５６７８", "body", ["12345678"]],
   ["Your customer account 40217334, order 8841-20177 of 2026-05-12", "body", []],
   ["Call +44 20 7946 0958, ask for room 12", "body", []],
+  ["PK0071883462 has been at hub Boernicke since June", "body", []],
+  ["pk00 scbl 0000 0011 2345 6702, written small", "body", ["PK00SCBL0000001123456702"]],
+  ["GB82 WEST 1234 5698 7654 32 is it", "body", ["GB82WEST12345698765432"]],
   ["commit 5c32d02ab89370400440532013000ff", "body", []],
 ])("%s, in `%s`, names the accounts %j", (text, name, accounts) => expect(accountsIn(text, name)).toEqual(accounts));
 

@@ -1,4 +1,5 @@
 import { compatible, isAscii } from "../compatible.ts";
+import { isIban } from "../labels/checksums.ts";
 import { cardsIn, emailsIn, ibanFormsIn } from "../labels/personal.ts";
 import { unfold } from "./unfold.ts";
 import { wordsOf } from "./words.ts";
@@ -14,6 +15,9 @@ const numbered = /\b(?:bank (?:account|details|number)|account(?: (?:no|number|n
 /** With one blank for whatever parts the groups of a number. */
 const flat = (text: string): string => compatible(text).replace(/[\s.·_/\u2010-\u2015-]+/g, " ");
 
+/** A number with the words behind it, `PK0071883462 has been at`, which has the form of an account's and not its check digits. */
+const isSentence = (written: string, plain: string): boolean => /^[A-Z]{2}/.test(written) && / [a-z]{2,}(?= |$)/.test(written) && !isIban(plain);
+
 /** Numbers of accounts in a text, in the form that one has by itself; what says so may be the name of its argument. */
 export function accountsIn(text: string, name: string): readonly string[] {
   if (isAscii(text) && !/\d/.test(text)) return none;
@@ -22,6 +26,7 @@ export function accountsIn(text: string, name: string): readonly string[] {
   const others: string[] = [];
   let at = 0;
   for (const { plain, start, end } of ibanFormsIn(even)) {
+    if (isSentence(even.slice(start, end), plain)) continue;
     found.push(plain);
     others.push(even.slice(at, start));
     at = end;
