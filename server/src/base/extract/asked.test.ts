@@ -219,6 +219,8 @@ test.each([
   ["Find her two people something else this week and text them the new times", "reschedule"],
   ["Please rebook her for the week of the 24th", "cancel"],
   ["Please get Lindqvist's invoice INV-26-0418 paid", "pay"],
+  ["Please draw up a quote on DEAL-3071 for six pumps", "create"],
+  ["North goes to Marcus, everything else to Ines", "assign"],
   ["let Beth look into Correspondence for a fortnight", "share"],
   ["Noordhout's invoice INV-30417 falls due on Thursday, please make sure it gets paid in time", "pay"],
   ["Get the new figures sent", "send"],
@@ -249,6 +251,8 @@ test.each([
   ["The one that was paid twice", "pay"],
   ["Don't get it paid", "pay"],
   ["Let Beth look into it", "share"],
+  ["The mail that goes to the board", "assign"],
+  ["Who goes to Marcus?", "assign"],
   ["Let me see Correspondence", "share"],
 ])("%s does not ask for `%s`", (task, word) => expect(asks(task, "desk/x", ["write"], [word])).toBe(""));
 

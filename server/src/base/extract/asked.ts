@@ -65,6 +65,8 @@ const sayings: readonly (readonly [RegExp, string])[] = [
   [requests, "$1-request"],
   [/\btop (?:[^\s.;!?]+ ){0,4}up\b/g, "top-up"],
   [/\bissue (?=[^.;!?\n]{0,40}\b(?:permits?|pass(?:es)?|certificates?|licen[cs]es?|letters?|vouchers?|reports?|statements?|badges?)\b|(?:it|them|these|those|this|that) to\b)/g, "create deliver "],
+  [/\bdraw (?=(?:[^\s.;!?]+ ){0,8}up\b)/g, "create "],
+  [/\b(?:goes|go) (?=to (?!(?:me|us|the|an?|it|them|work|press|print|sleep|bed|waste|plan|town)\b)[a-z]+(?=[.,;!?\n]|$| and\b| please\b))/g, "assign "],
   [/\bship (?=(?:v(?:ersion)? ?)?\d+\.\d)/g, "release "],
   [/\b(?:freeze|unfreeze) (?=(?:it|her|his|their|the|that|this|my)\b)/g, "suspend hold "],
   [/\bset (?:her|him|these people|the new (?:starters?|joiners?|hires?)) up\b|\bset up (?:her|him)\b/g, "onboard set up"],

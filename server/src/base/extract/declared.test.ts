@@ -1,3 +1,4 @@
+import type { JsonObject } from "@lanyard/contract";
 import { expect, it } from "vitest";
 import { typedSchema, type DeclaredArgument, type DeclaredArguments } from "./declared.ts";
 
@@ -20,6 +21,11 @@ it("leaves what the server says as it is", () => {
   const scalar = { type: "object", properties: { changes: { type: "string" } } };
   expect(typedSchema(scalar, of({ "changes.mfa": "boolean" }))).toEqual(scalar);
   expect(typedSchema(scalar, undefined)).toBe(scalar);
+});
+
+it("says of what may be anything each kind that a policy can tell apart", () => {
+  const known = typedSchema({ type: "object", properties: { fields: { type: "object" } } }, of({ "fields.address": "any" })) as { properties: { fields: { properties: { address: { anyOf: JsonObject[] } } } } };
+  expect(known.properties.fields.properties.address.anyOf.map(({ type }) => type)).toEqual(["string", "number", "boolean", "object", "array"]);
 });
 
 it("takes any name for a name", () => {

@@ -4,8 +4,8 @@ import { isObject, type ArgumentRole, type JsonObject } from "@lanyard/contract"
 export const argumentKinds = ["sql", "shell", "url", "path", "email", "money", "code", "text"] as const;
 export type ArgumentKind = (typeof argumentKinds)[number];
 
-/** Types that policies can compare, by their names in JSON Schema. */
-export const argumentTypes = ["string", "integer", "number", "boolean"] as const;
+/** Types that policies can compare, by their names in JSON Schema; of `any` they see that it is there, and a text, a number or a truth below its kind. */
+export const argumentTypes = ["string", "integer", "number", "boolean", "any"] as const;
 
 /** What a tool's contract says of one argument, or of what lies in it. */
 export interface DeclaredArgument {
@@ -45,12 +45,16 @@ export function typedSchema(schema: JsonObject, declared: DeclaredArguments | un
 }
 
 function typedAt(schema: JsonObject, [step, ...below]: readonly string[], type: string): JsonObject {
-  if (step === undefined) return saysType(schema) ? schema : { ...schema, type };
+  if (step === undefined) return saysType(schema) ? schema : { ...schema, ...(type === "any" ? whatever : { type }) };
   if (schema["type"] === "array") return { ...schema, items: typedAt(isObject(schema["items"]) ? schema["items"] : {}, [step, ...below], type) };
   if (saysType(schema) && schema["type"] !== "object") return schema;
   const properties = isObject(schema["properties"]) ? schema["properties"] : {};
   const known = Object.hasOwn(properties, step) ? properties[step] : {};
   return { ...schema, type: "object", properties: { ...properties, [step]: typedAt(isObject(known) ? known : {}, below, type) } };
 }
+
+/** What has no field that a policy could speak of is hidden from it altogether: hence one that nothing has. */
+const one: readonly JsonObject[] = [{ type: "string" }, { type: "number" }, { type: "boolean" }, { type: "object", properties: { "(part)": { type: "boolean" } } }];
+const whatever: JsonObject = { anyOf: [...one, { type: "array", items: { anyOf: [...one] } }] };
 
 const saysType = (schema: JsonObject): boolean => ["type", "$ref", "allOf", "anyOf", "oneOf", "enum", "const"].some((key) => Object.hasOwn(schema, key));

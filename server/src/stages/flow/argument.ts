@@ -6,6 +6,7 @@ import type { SessionMemory } from "./memory.ts";
 import type { Mentions } from "./mentions.ts";
 import { namesSite } from "./named-sites.ts";
 import type { PrintTable } from "./table.ts";
+import { isAccount } from "./reading.ts";
 import { isConstant, isNumeral, isTyped, type TracedLeaf, type Tracing } from "./tracing.ts";
 import { isPointed, labelsOf, origin, originName, originOf, packed } from "./values.ts";
 
@@ -59,6 +60,8 @@ export class ArgumentTracing implements TracedLeaf {
   #isPaid = false;
   /** A text that nobody vouches for has spoken of one of its values. */
   #isPointed = false;
+  /** What is looked at is the number of an account: bills have those that your records have. */
+  #isAccount = false;
   #lifted = none;
   /** By all leaves; null before the first. */
   #liftedByAll: ReadonlySet<string> | null = null;
@@ -108,7 +111,7 @@ export class ArgumentTracing implements TracedLeaf {
     this.#told.add(value);
     const { memory } = this.#known as Known;
     const code = this.#codeOf(value);
-    if (code === origin.trusted) this.#isPointed ||= isPointed(value);
+    if (code === origin.trusted && !this.#isAccount) this.#isPointed ||= isPointed(value);
     if (this.#role === "recipient") (this.#known as Known).mentions?.goesTo(value);
     this.#origins |= 1 << code;
     if (code === origin.model || (this.#sources !== null && this.#sources.size >= mostSources)) return;
@@ -168,6 +171,7 @@ export class ArgumentTracing implements TracedLeaf {
   #trace(text: string, pointer: string): void {
     this.#at = pointer;
     this.#told.clear();
+    this.#isAccount = isAccount(text);
     this.#lifted = (this.#known as Known).liftedOf(text);
     const before = this.#liftedByAll;
     this.#liftedByAll = before === null || this.#lifted.size === 0 ? this.#lifted : new Set([...this.#lifted].filter((label) => isLifted(before, label)));

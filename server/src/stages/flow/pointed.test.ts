@@ -34,6 +34,9 @@ it("is not told of what the task names, of what stands by itself, nor of what a 
   at.read({ case_id: "K-1", account_id: "A-5060", text: "Please cancel my order W-7703, it came too late" }, "desk/case", {});
   at.read({ account_id: "A-5060", order: "W-7703" }, "shop/order", {});
   expect([at.origins("W-7703", "target"), marked(at, "W-7703")]).toEqual([["trusted"], []]);
+  at.read({ supplier: "S-12", iban: "DE89370400440532013000" }, "shop/order");
+  at.read("Invoice 2291 of S-12, please pay to DE89 3704 0044 0532 0130 00 within 14 days", "mail/read");
+  expect(["DE89 3704 0044 0532 0130 00", "DE89370400440532013000", "S-12"].map((one) => marked(at, one, "recipient").join()), "the account of a bill that your records have").toEqual(["", "", "pointed.recipient"]);
 });
 
 it("takes no longer for a text that is one word, or has none", () => {
