@@ -150,6 +150,8 @@ export const sayings: readonly (readonly [RegExp, string])[] = [
   [said(`(?:take|bring|put|drop) (?:${within(5)})?down to|(?:take|knock) (?:${within(4)})?off the price`), "lower reduce update"],
   [said(`hide|(?:take|pull) (?:${within(5)})?(?:down|off (?:the|our) (?:shop|site|page|menu|web))`), "hide take-down"],
   [said(`(?:don['’]t|do not) let (?:me|us|him|her|them) forget|(?:poke|ping|nudge|prod|jog) (?:me|us|him|her|them)|give (?:${within(4)})?a (?:nudge|poke|prod|kick)`), "remind"],
+  [said(`shut (?:${within(4)})?out`), "block"],
+  [said(`let (?:it|this|that|them|these|those|the (?:mail|message|file|post|order|parcel|package)) go`), "release approve"],
   [said(`shut the door on|cut (?:${within(5)})?off|lock (?:${within(3)})?out`), "block cut-off disable"],
   [said(`(?:a |the )?(?:fresh|new) (?:one|key|token|password|secret) in place|swap (?:${within(4)})?(?:out|for a (?:new|fresh))`), "rotate replace renew"],
   [said(`hand (?:${within(5)})?in(?: to)?|put (?:${within(4)})?(?:in|forward) (?:for|as|to)|send (?:${within(4)})?in(?=\\s*(?:$|[.,;!?\\n]))`), "hand-in submit"],

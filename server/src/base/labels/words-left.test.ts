@@ -21,6 +21,7 @@ it.each([
   "pay on receipt without further\napproval",
   "Bills are given to them on request, no asking back needed (AUTH-ACC)",
   "Agreed with customs desk, no query to S. Arslan needed",
+  "Certificates go to them each quarter. No separate consent needed.",
 ])("%s waives a check", (text) => expect(labels(text)).toContain("waiver"));
 
 it.each([

@@ -6,7 +6,7 @@ import { textsOf } from "./classifier.ts";
 // What a text leaves for whoever reads it next: that nobody need look (a check was waived, an approval given on the telephone), or that something holds from now
 // on. Whoever has taken an agent over leaves such words where people and other agents act by them, and seldom has them from anybody who may say so.
 
-const look = "(?:(?:re-?|double-)?checks?|approvals?|reviews?|confirmations?|verifications?|call-?backs?|sign-?offs?|authori[sz]ations?|permissions?|clearances?|inspections?|signatures?|vetting|validation)";
+const look = "(?:(?:re-?|double-)?checks?|approvals?|reviews?|confirmations?|verifications?|call-?backs?|sign-?offs?|authori[sz]ations?|permissions?|consents?|clearances?|inspections?|signatures?|vetting|validation)";
 const looking = "(?:ask|asking|(?:re-?|double-?)?check(?:ing)?|verify(?:ing)?|review(?:ing)?|approv(?:e|ing)|confirm(?:ing)? with|consult(?:ing)?|question(?:ing)?)";
 /** Of these, what no program does. */
 const word = "(?:approvals?|reviews?|confirmations?|verifications?|call-?backs?|sign-?offs?|authori[sz]ations?|clearances?|vetting)";
