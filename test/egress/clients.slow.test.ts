@@ -29,7 +29,7 @@ function git(incoming: IncomingMessage, outgoing: ServerResponse, body: Buffer):
   const child = spawn("git", ["http-backend"], {
     env: { PATH: process.env["PATH"], GIT_PROJECT_ROOT: join(folder, "repos"), GIT_HTTP_EXPORT_ALL: "1", REMOTE_USER: "agent", REQUEST_METHOD: incoming.method, PATH_INFO: path, QUERY_STRING: query, CONTENT_TYPE: incoming.headers["content-type"] ?? "", CONTENT_LENGTH: String(body.length), HTTP_CONTENT_ENCODING: incoming.headers["content-encoding"] ?? "", GIT_PROTOCOL: String(incoming.headers["git-protocol"] ?? "") },
   });
-  child.stdin.end(body);
+  child.stdin.on("error", () => {}).end(body); // It may be done before it has read all: what it says then counts.
   const chunks: Buffer[] = [];
   child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
   child.on("close", () => {
