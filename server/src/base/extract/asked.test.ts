@@ -257,6 +257,7 @@ test.each([
   ["The mail that goes to the board", "assign"],
   ["Who goes to Marcus?", "assign"],
   ["Let me see Correspondence", "share"],
+  ["Have a look at Correspondence and tell Beth", "share"],
 ])("%s does not ask for `%s`", (task, word) => expect(asks(task, "desk/x", ["write"], [word])).toBe(""));
 
 test("whoever asks to tell many asks for a tool that tells many, whatever it calls them", () => {

@@ -53,8 +53,8 @@ function typedAt(schema: JsonObject, [step, ...below]: readonly string[], type: 
   return { ...schema, type: "object", properties: { ...properties, [step]: typedAt(isObject(known) ? known : {}, below, type) } };
 }
 
-/** What has no field that a policy could speak of is hidden from it altogether: hence one that nothing has. */
-const one: readonly JsonObject[] = [{ type: "string" }, { type: "number" }, { type: "boolean" }, { type: "object", properties: { "(part)": { type: "boolean" } } }];
-const whatever: JsonObject = { anyOf: [...one, { type: "array", items: { anyOf: [...one] } }] };
+/** Of a value that may be anything. An object without a field that policies could speak of is hidden from them altogether: hence one that nothing has. */
+const single: readonly JsonObject[] = [{ type: "string" }, { type: "number" }, { type: "boolean" }, { type: "object", properties: { "(part)": { type: "boolean" } } }];
+const whatever: JsonObject = { anyOf: [...single, { type: "array", items: { anyOf: [...single] } }] };
 
 const saysType = (schema: JsonObject): boolean => ["type", "$ref", "allOf", "anyOf", "oneOf", "enum", "const"].some((key) => Object.hasOwn(schema, key));

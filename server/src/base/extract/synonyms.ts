@@ -105,7 +105,7 @@ export const sayings: readonly (readonly [RegExp, string])[] = [
   [said(`(?:send|ship|take|bring|give) (?:${within(6)})?back`), "send-back"],
   [said(`call(?:s|ed|ing)? (?:${within(6)})?off`), "call-off"],
   [said(`(?<!\\b(?:the|an?|my|our|your|his|her|their|its|this|that|billing|emergency|main|new|only) )contact (?!(?:details?|data|info\\w*|address|person|form|page|list|name)\\b)(?=\\w)`), "send"],
-  [said(`(?:let|have) (?!me\\b|us\\b)(?:${within(4)})${reading}`), "let-read"],
+  [said(`let (?!me\\b|us\\b)(?:${within(4)})${reading}`), "let-read"],
   [said(`get rid of`), "remove"],
   [said(`(?:take|get|pull|bring|cut) (?:${within(5)})?off (?:the )?(?:network|net|internet|grid|lan|wifi)`), "isolate disconnect"],
   [said(`deal(?:ing)? with`), "deal-with"],
@@ -182,7 +182,7 @@ const pull = "(?:pull|merge) requests?|prs?|mrs?";
 export const pushing = said(`push (?!(?:back|(?:${within(4)})?(?:back|forward|to (?:mon|tues|wednes|thurs|fri|satur|sun)day))\\b)(?:it|this|that|the|my|your|a|to|up|branch|changes?|fix|everything)\\b|push(?=\\s*(?:$|[.,;!?\\n]))|push \\S*[/-]\\S+|(?:open|create|raise|make|submit|file|prepare|send|put (?:in|up)|start) (?:${within(3)})?(?:${pull})\\b|(?:as|in|into|with) an? (?:draft )?(?:${pull})\\b|an? (?:draft )?(?:${pull}) (?:is (?:fine|enough|ok|okay)|will do|would (?:do|be))\\b|on a (?:new |separate |feature )?branch(?=\\s*(?:$|[.,;!?\\n]))|(?:put|leave|have) (?:${within(4)})?on (?:a|its own|a new|a separate|a feature) branch\\b`);
 
 /** That somebody is to be let read something. */
-export const letting = said(`(?:let|have) (?!me\\b|us\\b)(?:${within(4)})(?:${reading}|have)|(?:see|make sure|ensure|check) (?:that )?(?!I\\b|we\\b)(?:${within(4)})(?:can|could|is able to|gets to) (?:get at|get to|get into|read|see|view|open|access|use)`);
+export const letting = said(`(?:let|have) (?!(?:me|us|an?|another|to)\\b)(?:${within(4)})(?:${reading}|have)|(?:see|make sure|ensure|check) (?:that )?(?!I\\b|we\\b)(?:${within(4)})(?:can|could|is able to|gets to) (?:get at|get to|get into|read|see|view|open|access|use)`);
 
 /** That code is worked on, so that the work is to be had: on a branch of its own. */
 export const coding = said(`fix|implement|refactor|rewrite|patch|upgrade|bump|migrate|port|bring (?:${within(4)})?(?:in line|up to (?:it|date))|(?:get|make|turn) (?:${within(4)})?(?:green|pass|compile|build)(?: again)?`);
