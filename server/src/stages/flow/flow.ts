@@ -176,6 +176,7 @@ export class Flow {
       if (isPart(tag) || tag === tags.inner) return;
       const { low, high } = printer;
       writing?.say(low, high, memory.look(low, high, directory), memory);
+      memory.named.set(low, high, 1);
       if (isFree) return asks(low, high);
       if (tag === tags.address) memory.said.set(low, high, 1);
       asks(low, high);
@@ -207,7 +208,7 @@ export class Flow {
       if (before) read.add(low, high, before.code, read.labels.union(labels, read.labels.number(before.labels)), place);
       else if (code === origin.trusted && (tag === tags.address ? isContact && !memory.hasSaid(low, high) : isOfTeller(low, high, place))) read.confirm(low, high, labels, place);
       else memory.told(low, high, code, labels, place);
-      if (isSaying && !isPart(tag) && tag !== tags.inner) read.point(low, high);
+      if (isSaying && !isPart(tag) && tag !== tags.inner && memory.named.get(low, high) === 0) read.point(low, high);
     };
     const own = read.labels.number(yields.labels);
     const hasMore = yields.all.length > yields.labels.length;

@@ -35,6 +35,8 @@ export class SessionMemory {
   readonly vouched = new PrintTable(10_000);
   /** Addresses and accounts that calls have named. */
   readonly said = new PrintTable(10_000);
+  /** All that calls have named: what a stranger speaks of afterwards, the agent had come to by itself. */
+  readonly named = new PrintTable(10_000);
   /** Branches that calls have begun, by name. */
   readonly begun = new Set<string>();
   /** Calls that changed something and have not been answered, and the answers of those that have. */
@@ -99,7 +101,7 @@ export class SessionMemory {
 
   /** About what it takes, in bytes. */
   get bytes(): number {
-    return this.read.bytes + this.task.bytes + this.vouched.bytes + this.said.bytes + this.subjects.bytes;
+    return this.read.bytes + this.task.bytes + this.vouched.bytes + this.said.bytes + this.named.bytes + this.subjects.bytes;
   }
 
   /** Whether a call has named this address or account, or may have. */

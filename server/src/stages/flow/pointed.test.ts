@@ -39,6 +39,14 @@ it("is not told of what the task names, of what stands by itself, nor of what a 
   expect(["DE89 3704 0044 0532 0130 00", "DE89370400440532013000", "S-12"].map((one) => marked(at, one, "recipient").join()), "the account of a bill that your records have").toEqual(["", "", "pointed.recipient"]);
 });
 
+it("is not told of what the agent has asked about before: an answer speaks of what it was asked", () => {
+  const at = world();
+  at.read(list, "shop/order");
+  at.read("The invoice has been sent to your mailbox", "mail/read", { order: "W-7701" });
+  at.read("Invoice for your order W-7701, payment of 353.00 on delivery", "mail/read");
+  expect([marked(at, "W-7701"), marked(at, "W-7702")]).toEqual([[], []]);
+});
+
 it("takes no longer for a text that is one word, or has none", () => {
   const at = world();
   at.read(list, "shop/order");
